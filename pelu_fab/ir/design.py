@@ -1,0 +1,44 @@
+"""Everything that a device is compiled from: the network, the process, and what the user asked for."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.ir.network import Network
+from pelu_fab.ir.process import Process
+
+Compensation = Literal["process", "none"]
+CombLayout = Literal["grouped", "common-centroid"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Rows of data: `inputs` (rows, in) in units, as poured; `labels` (rows,) index the outputs, or None."""
+
+    inputs: NDArray[np.float64]
+    labels: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """A network to be made by a process. Volumes in units (see `unit_ml`), the pour flow in mL/s per jug."""
+
+    name: str
+    network: Network
+    process: Process
+    unit_ml: float = 1.0
+    pour_flow_ml: float = 12.0
+    input_max: tuple[float, ...] = ()  # units: the fullest jug of each input
+    samples: Samples | None = None
+    compensation: Compensation = "process"
+    comb: CombLayout = "grouped"
+    max_teeth: int = 14
+    depth: float = 18.0  # mm: inside of a bucket along the flow, aimed at
+    protocol: tuple[tuple[str, tuple[float, ...]], ...] = ()  # what pour.md tells to pour: title, units per jug
+
+    @property
+    def unit_volume(self) -> float:
+        """One unit, mm3."""
+        return self.unit_ml * 1000.0

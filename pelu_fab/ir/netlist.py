@@ -1,0 +1,85 @@
+"""Which bucket feeds which, how much each keeps, and in which shares it spills. No lengths, no places."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isclose
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.units import MM3_PER_ML
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Keeps up to `retained_volume` (mm3); the rest leaves over its sill."""
+
+    name: str
+    retained_volume: float
+
+
+@dataclass(frozen=True, slots=True)
+class Duct:
+    """Carries `share` of what `source` spills down to `target` (a bucket or a cup)."""
+
+    source: str
+    target: str
+    share: float
+
+    @property
+    def name(self) -> str:
+        """`L0.b2->L1.b1`, the same in netlist, mesh, error and report."""
+        return f"{self.source}->{self.target}"
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """Rows of buckets upstream first; ducts by source, then target; cups last. Ports carry people's names."""
+
+    name: str
+    rows: tuple[tuple[Bucket, ...], ...]
+    ducts: tuple[Duct, ...]
+    inputs: tuple[tuple[str, str], ...]  # (in.x0, "petal length"); in.x<i> pours into L0.b<i>
+    outputs: tuple[tuple[str, str], ...]  # (out.y0, "setosa")
+
+    @cached_property
+    def leaving(self) -> Mapping[str, tuple[Duct, ...]]:
+        """Ducts by the bucket that they leave."""
+        table: dict[str, list[Duct]] = {b.name: [] for row in self.rows for b in row}
+        for duct in self.ducts:
+            table[duct.source].append(duct)
+        return {name: tuple(ducts) for name, ducts in table.items()}
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """All buckets, upstream first."""
+        return tuple(bucket for row in self.rows for bucket in row)
+
+    def targets(self, layer: int) -> tuple[str, ...]:
+        """What row `layer` feeds: the next row's buckets, or the cups; in design order."""
+        if layer + 1 < len(self.rows):
+            return tuple(bucket.name for bucket in self.rows[layer + 1])
+        return tuple(port for port, _ in self.outputs)
+
+
+def check_netlist(netlist: Netlist) -> None:
+    """Refuse a netlist that would make or lose water, or that runs anywhere but one row down."""
+    for layer, row in enumerate(netlist.rows):
+        targets = set(netlist.targets(layer))
+        for bucket in row:
+            ducts = netlist.leaving[bucket.name]
+            total = sum(duct.share for duct in ducts)
+            if not isclose(total, 1.0, abs_tol=1e-9):
+                raise FabError(bucket.name, f"its ducts carry {total:g} of the spill", "make the shares add up to 1")
+            for duct in ducts:
+                if duct.target not in targets:
+                    raise FabError(duct.name, "does not lead one row down", "connect each row to the next only")
+
+
+def to_text(netlist: Netlist) -> str:
+    """One item a line, in design order; volumes in mL. What golden tests and people read."""
+    lines = [f"netlist {netlist.name}"]
+    lines += [f"input {port} {label}" for port, label in netlist.inputs]
+    lines += [f"bucket {b.name} retains {b.retained_volume / MM3_PER_ML:.4f} mL" for b in netlist.buckets]
+    lines += [f"duct {d.source} -> {d.target} carries {d.share:.6f}" for d in netlist.ducts]
+    lines += [f"output {port} {label}" for port, label in netlist.outputs]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,104 @@
+"""A trained PeLU network as arrays: what every checkpoint format is read into, and the oracle's input."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.errors import FabError
+
+Array = NDArray[np.float64]
+
+
+def bucket_name(layer: int, unit: int) -> str:
+    """Name shared by checkpoint, netlist, layout, mesh, error and report."""
+    return f"L{layer}.b{unit}"
+
+
+def input_name(unit: int) -> str:
+    """Port of input `unit`."""
+    return f"in.x{unit}"
+
+
+def output_name(unit: int) -> str:
+    """Port of output `unit`: a cup."""
+    return f"out.y{unit}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One PeLU layer: `retained` (in,) = h², in units; `shares` (in, out) = softmax(A), rows sum to 1."""
+
+    retained: Array
+    shares: Array
+
+    def __post_init__(self) -> None:
+        for name in ("retained", "shares"):
+            frozen = np.array(getattr(self, name), dtype=np.float64)
+            frozen.setflags(write=False)
+            object.__setattr__(self, name, frozen)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A trained PeLU network. Volumes are in units; one feature value is `input_scale` units."""
+
+    layers: tuple[Layer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    input_scale: float = 1.0
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Buckets per layer, and the number of cups last."""
+        return (*(len(layer.retained) for layer in self.layers), self.layers[-1].shares.shape[1])
+
+    @property
+    def branches(self) -> int:
+        """Number of shares that are not zero: pipes, if each were built."""
+        return sum(int(np.count_nonzero(layer.shares)) for layer in self.layers)
+
+
+SHARE_SUM_TOLERANCE = 1e-5  # float32 softmax rows sum to 1 within a few ulps times their length
+
+
+def check_network(network: Network, where: str) -> None:
+    """Refuse a network that no water could compute: shapes that don't chain, NaN, negative, shares off 1."""
+    if not network.layers:
+        raise FabError(where, "has 0 layers", "give at least one layer of heights and weights")
+    for index, layer in enumerate(network.layers):
+        _check_layer(layer, f"{where}: layer {index}")
+    for index, (first, second) in enumerate(zip(network.layers, network.layers[1:], strict=False)):
+        if first.shares.shape[1] != len(second.retained):
+            raise FabError(
+                f"{where}: layer {index + 1}",
+                f"takes {len(second.retained)} inputs, but layer {index} has {first.shares.shape[1]} outputs",
+                "check that every layer of the checkpoint is there and in order",
+            )
+    widths = network.widths
+    for label, names, count in (("inputs", network.inputs, widths[0]), ("outputs", network.outputs, widths[-1])):
+        if len(names) != count:
+            raise FabError(where, f"names {len(names)} {label}, but the network has {count}", f"give {count} names")
+    if not (np.isfinite(network.input_scale) and network.input_scale > 0):
+        raise FabError(where, f"input_scale is {network.input_scale}", "use a finite number above 0")
+
+
+def _check_layer(layer: Layer, where: str) -> None:
+    retained, shares = layer.retained, layer.shares
+    if retained.ndim != 1 or shares.ndim != 2 or shares.shape[0] != len(retained) or shares.size == 0:
+        raise FabError(
+            where,
+            f"heights have shape {retained.shape} and weights {shares.shape}",
+            "expected (in,) and (in, out), both at least 1",
+        )
+    for name, values in (("heights", retained), ("weights", shares)):
+        if not np.isfinite(values).all():
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            raise FabError(where, f"{name}{list(place)} is {values[place]}", "retrain or repair the checkpoint")
+        if (values < 0).any():
+            place = tuple(int(i) for i in np.argwhere(values < 0)[0])
+            raise FabError(where, f"{name}{list(place)} is {values[place]:g}", "volumes and shares can't be negative")
+    sums = shares.sum(axis=1)
+    if (np.abs(sums - 1) > SHARE_SUM_TOLERANCE).any():
+        row = int(np.argmax(np.abs(sums - 1)))
+        raise FabError(where, f"shares of unit {row} add up to {sums[row]:.6g}", "make each row of shares add up to 1")

@@ -1,0 +1,80 @@
+"""The device in dimensions but without places: combs, areas, heads, rims and channels. mm, mm2, mm3."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mouth:
+    """Adjacent teeth of one branch: open `teeth` widths along the sill, then one chute of `section_width`.
+
+    A branch may own several mouths of one comb (common centroid).
+    """
+
+    target: str
+    teeth: tuple[float, ...]
+    section_width: float  # inner width of the walled spout behind the teeth
+
+
+@dataclass(frozen=True, slots=True)
+class SizedBucket:
+    """One bucket: `width` runs along the comb, `depth` along the flow, both inside.
+
+    `sill_height` is above the floor and a whole number of layers; the drawn volume below the sill is
+    `drawn_volume`, smaller than the `retained_volume` by what surface tension holds up (`held_volume`).
+    """
+
+    name: str
+    retained_volume: float  # wanted of real water
+    drawn_volume: float  # of the cavity below the sill
+    held_volume: float  # above the sill and on the walls when the last drop has left
+    width: float
+    depth: float
+    sill_height: float
+    floor_slope: float  # rise over run of a floor that falls to the sill; 0 where the bucket retains water
+    mouths: tuple[Mouth, ...]
+    design_flow: float  # mm3/s
+    design_head: float  # above the sill at the design pour
+    predicted_shares: tuple[tuple[str, float], ...]  # of real water at the design head, by target
+    share_slack: float  # |d share / d kappa|, worst branch, 1/mm
+
+    @property
+    def branch_sections(self) -> dict[str, float]:
+        """Inner width of each branch's spouts, by target."""
+        table: dict[str, float] = {}
+        for mouth in self.mouths:
+            table[mouth.target] = table.get(mouth.target, 0.0) + mouth.section_width
+        return table
+
+
+@dataclass(frozen=True, slots=True)
+class SizedRow:
+    """One row of buckets and the channels below it. All sills of a row stand at one elevation."""
+
+    buckets: tuple[SizedBucket, ...]
+    rim_height: float  # above the sill, the same for the whole row
+    spout_depth: float  # of the walled spouts, the wall height of every branch's section
+    chute_wall: float  # inner height
+    gutter_width: float
+    gutter_wall: float
+    slope_deg: float  # of chutes and gutters
+
+
+@dataclass(frozen=True, slots=True)
+class SizedCup:
+    """A graduated vessel: a read-out cup or an input jug."""
+
+    port: str
+    label: str
+    capacity: float  # mm3, to the highest mark
+    width: float
+    depth: float
+    height: float  # inside, with freeboard
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """All rows upstream first, the cups and the jugs."""
+
+    rows: tuple[SizedRow, ...]
+    cups: tuple[SizedCup, ...]
+    jugs: tuple[SizedCup, ...]

@@ -1,0 +1,21 @@
+"""One system of units inside: mm, mm2, mm3, s, g. Other units appear only at the edges, in names."""
+
+GRAVITY = 9810.0  # mm/s2
+MM3_PER_ML = 1000.0
+GRID = 0.001  # mm: every drawn dimension lies on it
+TOLERANCE = 1e-6  # mm: far below any printer, far above float dust
+
+
+def below(found: float, limit: float) -> bool:
+    """Whether a length truly falls short: 3 * 0.4 is 1.2000000000000002, and a 1.2 wall is no fault."""
+    return found < limit - TOLERANCE
+
+
+def on_grid(length: float) -> float:
+    """Round a length to the 1 µm grid."""
+    return round(length / GRID) * GRID
+
+
+def format_volume(volume: float) -> str:
+    """Volume (mm3) for people: mL."""
+    return f"{volume / MM3_PER_ML:.2f} mL"
