@@ -1,0 +1,248 @@
+"""What a network's buckets and branches can ever do, exactly: in goes a `Network` (and data), out goes a report.
+
+Water only adds up and spills over, so every inflow is a monotone function of every pour: its largest value over
+all pours up to `input_max` is reached by pouring `input_max`, and no search is needed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.ir.network import Array, Network, bucket_name, output_name
+
+EPSILON = 1e-9  # units: float dust; a bucket that would spill less than this never spills
+
+
+@dataclass(frozen=True, slots=True)
+class BucketReport:
+    """What one bucket sees, in units. `seen` is over the data, `possible` over all pours up to `input_max`."""
+
+    name: str
+    retained: float
+    seen: tuple[float, float]
+    possible: tuple[float, float]
+    open_share: float  # of the data rows in which it spills
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether no pour up to `input_max` makes it spill."""
+        return self.possible[1] <= self.retained + EPSILON
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether no pour up to `input_max` even reaches it."""
+        return self.possible[1] <= EPSILON
+
+    @property
+    def is_always_open(self) -> bool:
+        """Whether it holds nothing back: its retained volume is no more than dust."""
+        return self.retained <= EPSILON
+
+
+@dataclass(frozen=True, slots=True)
+class BranchReport:
+    """What one branch carries, in units, and what dropping it (the others of its comb scaled up) changes."""
+
+    name: str
+    share: float
+    seen: float  # the most over the data
+    possible: float  # the most over all pours up to `input_max`
+    changed: int  # predictions changed over the data when it is dropped; -1 for the only branch of its comb
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """All buckets and branches in design order; `margins` are gaps between the two fullest cups, in units, sorted."""
+
+    buckets: tuple[BucketReport, ...]
+    branches: tuple[BranchReport, ...]
+    margins: tuple[float, ...]
+    regions: int  # linear regions that the data rows visit
+
+    @property
+    def certified(self) -> float:
+        """Units of water that may go astray anywhere, in total, before the first prediction of the data can change.
+
+        The network never widens an L1 difference, so a gap of m units survives any total error below m.
+        """
+        return self.margins[0] if self.margins else 0.0
+
+
+def inflows(network: Network, pours: Array) -> tuple[Array, ...]:
+    """Water (rows, width) that reaches each row of buckets, and the cups last, for `pours` (rows, in)."""
+    levels = [np.asarray(pours, dtype=np.float64)]
+    for layer in network.layers:
+        levels.append(np.maximum(levels[-1] - layer.retained, 0.0) @ layer.shares)
+    return tuple(levels)
+
+
+def dead_buckets(network: Network, input_max: Sequence[float]) -> frozenset[str]:
+    """Names of the buckets that never spill for any pour up to `input_max` (units per input).
+
+    A dead bucket needs no comb and no chutes, but where water reaches it (it is not in `dry_buckets`) it must stay
+    as a tank: without it that water would go elsewhere.
+    """
+    return _below_at_most(network, input_max, [layer.retained for layer in network.layers])
+
+
+def dry_buckets(network: Network, input_max: Sequence[float]) -> frozenset[str]:
+    """Names of the buckets that no water reaches for any pour up to `input_max`: they can be left out altogether."""
+    return _below_at_most(network, input_max, [np.zeros_like(layer.retained) for layer in network.layers])
+
+
+def _below_at_most(network: Network, input_max: Sequence[float], limits: Sequence[Array]) -> frozenset[str]:
+    most = inflows(network, np.asarray(input_max, dtype=np.float64)[None])
+    return frozenset(
+        bucket_name(index, int(unit))
+        for index, limit in enumerate(limits)
+        for unit in np.flatnonzero(most[index][0] <= limit + EPSILON)
+    )
+
+
+def capacity(network: Network, pours: Array, *, input_max: Sequence[float] | None = None) -> Capacity:
+    """Report every bucket and branch over `pours` (rows, in; units) and over all pours up to `input_max`.
+
+    `input_max` defaults to the largest pour of each input in the data.
+    """
+    pours = np.asarray(pours, dtype=np.float64)
+    most = np.asarray(pours.max(axis=0) if input_max is None else input_max, dtype=np.float64)
+    seen, possible = inflows(network, pours), inflows(network, most[None])
+    patterns = activation_patterns(network, pours)
+    outputs = np.sort(seen[-1], axis=1)
+    margins = outputs[:, -1] - outputs[:, -2] if outputs.shape[1] > 1 else outputs[:, -1]
+    return Capacity(
+        buckets=_bucket_reports(network, seen, possible, patterns),
+        branches=_branch_reports(network, pours, seen, possible),
+        margins=tuple(float(m) for m in np.sort(margins)),
+        regions=len(np.unique(patterns, axis=0)),
+    )
+
+
+def _bucket_reports(
+    network: Network, seen: Sequence[Array], possible: Sequence[Array], patterns: NDArray[np.bool_]
+) -> tuple[BucketReport, ...]:
+    opened = iter(patterns.mean(axis=0))
+    return tuple(
+        BucketReport(
+            name=bucket_name(index, unit),
+            retained=float(layer.retained[unit]),
+            seen=(float(seen[index][:, unit].min()), float(seen[index][:, unit].max())),
+            possible=(0.0, float(possible[index][0, unit])),
+            open_share=float(next(opened)),
+        )
+        for index, layer in enumerate(network.layers)
+        for unit in range(len(layer.retained))
+    )
+
+
+def _branch_reports(
+    network: Network, pours: Array, seen: Sequence[Array], possible: Sequence[Array]
+) -> tuple[BranchReport, ...]:
+    predicted = seen[-1].argmax(axis=1)
+    reports = []
+    for index, layer in enumerate(network.layers):
+        spill = np.maximum(seen[index] - layer.retained, 0.0).max(axis=0)
+        spill_most = np.maximum(possible[index][0] - layer.retained, 0.0)
+        for unit, target in np.argwhere(layer.shares > 0):
+            share = float(layer.shares[unit, target])
+            reports.append(
+                BranchReport(
+                    name=branch_name(network, index, int(unit), int(target)),
+                    share=share,
+                    seen=float(share * spill[unit]),
+                    possible=float(share * spill_most[unit]),
+                    changed=_changed_without(network, index, int(unit), int(target), seen[index], predicted),
+                )
+            )
+    return tuple(reports)
+
+
+def branch_name(network: Network, layer: int, unit: int, target: int) -> str:
+    """`L0.b2->L1.b1`, or `L1.b0->out.y2` in the last layer: the netlist's name of the duct."""
+    last = layer + 1 == len(network.layers)
+    return f"{bucket_name(layer, unit)}->{output_name(target) if last else bucket_name(layer + 1, target)}"
+
+
+def _changed_without(
+    network: Network, index: int, unit: int, target: int, arrived: Array, predicted: NDArray[np.int64]
+) -> int:
+    row = network.layers[index].shares[unit]
+    if np.count_nonzero(row) == 1:
+        return -1
+    shares = network.layers[index].shares.copy()
+    shares[unit, target] = 0.0
+    shares[unit] /= shares[unit].sum()
+    levels = np.maximum(arrived - network.layers[index].retained, 0.0) @ shares
+    for layer in network.layers[index + 1 :]:
+        levels = np.maximum(levels - layer.retained, 0.0) @ layer.shares
+    return int((levels.argmax(axis=1) != predicted).sum())
+
+
+def activation_patterns(network: Network, pours: Array) -> NDArray[np.bool_]:
+    """Which buckets spill, (rows, buckets) upstream first: rows with equal patterns share one linear map."""
+    levels = inflows(network, pours)
+    return np.concatenate(
+        [level > layer.retained for level, layer in zip(levels[:-1], network.layers, strict=True)], axis=1
+    )
+
+
+def bends_along(network: Network, start: Array, end: Array) -> Array:
+    """Exact places t in (0, 1), sorted, at which some bucket starts or stops spilling on the way `start` to `end`.
+
+    Between two of them the network is linear, so the line crosses len(bends) + 1 linear regions. Each layer is
+    linear between the bends found upstream of it, so its own bends are the roots of straight pieces.
+    """
+    start, end = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+    places = np.array([0.0, 1.0])
+    bends = np.empty(0)
+    for index, layer in enumerate(network.layers):
+        over = inflows(network, start + places[:, None] * (end - start))[index] - layer.retained
+        before, after = over[:-1], over[1:]
+        piece, unit = np.nonzero((before > 0) != (after > 0))
+        fraction = before[piece, unit] / (before[piece, unit] - after[piece, unit])
+        roots = places[piece] + fraction * (places[piece + 1] - places[piece])
+        bends = np.unique(np.concatenate([bends, roots[(roots > 0) & (roots < 1)]]))
+        places = np.concatenate([[0.0], bends, [1.0]])
+    return bends
+
+
+def capacity_table(report: Capacity) -> list[tuple[str, ...]]:
+    """Rows of text for people, headings first: one row a bucket, in units."""
+    rows: list[tuple[str, ...]] = [("bucket", "retains", "inflow in data", "inflow at most", "spills", "remark")]
+    for bucket in report.buckets:
+        rows.append(
+            (
+                bucket.name,
+                f"{bucket.retained:.2f}",
+                f"{bucket.seen[0]:.2f} to {bucket.seen[1]:.2f}",
+                f"{bucket.possible[1]:.2f}",
+                f"{bucket.open_share:.0%} of rows",
+                _remark(bucket),
+            )
+        )
+    return rows
+
+
+def branch_table(report: Capacity) -> list[tuple[str, ...]]:
+    """Rows of text for people, headings first: one row a branch, in units."""
+    rows: list[tuple[str, ...]] = [("branch", "share", "carries in data", "carries at most", "dropped, it changes")]
+    for branch in report.branches:
+        changed = "is the only one" if branch.changed < 0 else f"{branch.changed} predictions"
+        rows.append((branch.name, f"{branch.share:.2%}", f"{branch.seen:.3f}", f"{branch.possible:.3f}", changed))
+    return rows
+
+
+def _remark(bucket: BucketReport) -> str:
+    if bucket.is_dry:
+        return "dry: no pour reaches it"
+    if bucket.is_dead:
+        return "dead: no pour makes it spill"
+    if bucket.open_share == 0:
+        return "never spills in the data"
+    if bucket.is_always_open:
+        return "always open: retains nothing"
+    if bucket.open_share == 1:
+        return "spills in every row"
+    return ""
