@@ -1,0 +1,155 @@
+"""The comb: what shares a set of teeth delivers, and which teeth deliver given shares. mm; shares sum to 1."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.errors import FabError
+from pelu_fab.hydraulics.tooth import ToothLaw, kappa_at, tooth_law
+from pelu_fab.ir.process import Process
+
+Array = NDArray[np.float64]
+Heads = float | Sequence[tuple[float, float]]  # one head, or (head, weight) pairs
+
+
+def tooth_centres(widths: Sequence[float], blade: float) -> Array:
+    """Place of each tooth along the sill (mm), from the comb's middle, blades between."""
+    sizes = np.asarray(widths, dtype=np.float64)
+    left = np.concatenate([[0.0], np.cumsum(sizes + blade)[:-1]])
+    return np.asarray(left + sizes / 2.0 - (sizes.sum() + blade * (len(sizes) - 1)) / 2.0)
+
+
+def end_flags(count: int) -> Array:
+    """1 for the first and the last of `count` teeth, else 0."""
+    flags = np.zeros(count)
+    flags[[0, -1]] = 1.0
+    return flags
+
+
+def tooth_flows(law: ToothLaw, widths: Array, heads: Heads) -> Array:
+    """Flow (mm3/s) of each tooth of a comb, averaged over (head, weight) pairs where given."""
+    pairs = [(heads, 1.0)] if isinstance(heads, (int, float)) else list(heads)
+    ends = end_flags(len(widths))
+    flows = [weight * law.flows(widths, np.full(len(widths), head), ends) for head, weight in pairs]
+    return np.asarray(np.sum(flows, axis=0))
+
+
+def predicted_shares(mouths: Sequence[Sequence[float]], head: Heads, process: Process) -> list[float]:
+    """Share of the flow that each mouth takes, mouths and their teeth in comb order, on a level table.
+
+    `head` is one head (mm), or (head, weight) pairs for a drain: the weights say how much *volume* leaves at each head.
+    """
+    law = tooth_law(process)
+    widths = np.array([w for teeth in mouths for w in teeth])
+    owner = np.repeat(np.arange(len(mouths)), [len(teeth) for teeth in mouths])
+    pairs = [(head, 1.0)] if isinstance(head, (int, float)) else list(head)
+    total = np.zeros(len(mouths))
+    for one, weight in pairs:
+        flows = np.bincount(owner, tooth_flows(law, widths, one), minlength=len(mouths))
+        if flows.sum() <= 0.0:
+            raise FabError("comb", f"no tooth flows at a head of {one:g} mm", "give a head above the residual head")
+        total += weight * flows / flows.sum()
+    return [float(s) for s in total / total.sum()]
+
+
+def pour_heads(
+    flow: float, volume: float, area: float, teeth: Sequence[float], process: Process, *, steps: int = 12
+) -> list[tuple[float, float]]:
+    """(head, weight) pairs of a pour of `volume` (mm3) at `flow` (mm3/s) over a comb: steady, then draining.
+
+    The level rises to the head that carries `flow` and stays; what then stands above the sill drains, in `steps` heads
+    of equal volume. The rise is counted as steady. Weights sum to 1; hand the pairs to `predicted_shares`.
+    """
+    law = tooth_law(process)
+    widths = np.asarray(teeth, dtype=np.float64)
+    stop = float(law.residual_heads(widths).max())
+    low, high = stop, stop + 1.0
+    while tooth_flows(law, widths, high).sum() < flow:
+        high *= 2.0
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if tooth_flows(law, widths, middle).sum() < flow else (low, middle)
+    draining = min(area * (high - stop), volume)
+    top = stop + draining / area
+    heads = stop + (top - stop) * (np.arange(steps) + 0.5) / steps
+    pairs = [(float(h), draining / volume / steps) for h in heads]
+    return [(high, 1.0 - draining / volume), *pairs] if draining < volume else pairs
+
+
+def tooth_widths(
+    shares: Sequence[float],
+    counts: Sequence[int],
+    total_width: float,
+    kappa: float,
+    *,
+    end_excess: float = 0.0,
+    ends: tuple[int, int] | None = None,
+) -> list[tuple[float, float]]:
+    """Widths (inner tooth, end tooth) of each branch so that `counts` teeth deliver `shares`: eq. (8).
+
+    Each tooth carries w + κ, an end tooth (w + κ)(1 + e), so it is drawn w_e = (w + κ)/(1 + e) - κ. All widths add up
+    to `total_width`. `ends` names the branches that own the first and the last tooth (default: first and last branch).
+    κ = 0 and e = 0 give open widths exactly proportional to the shares.
+    """
+    first, last = ends if ends is not None else (0, len(shares) - 1)
+    count = sum(counts)
+    at_end = [float((i == first) + (i == last)) if count > 1 else 0.0 for i in range(len(shares))]
+    saved = end_excess / (1.0 + end_excess)
+    weight = sum(a * (1.0 - saved * m / n) for a, n, m in zip(shares, counts, at_end, strict=True))
+    unit = (total_width + count * kappa) / weight
+    carried = [a * unit / n for a, n in zip(shares, counts, strict=True)]
+    return [(c - kappa, c / (1.0 + end_excess) - kappa) for c in carried]
+
+
+def share_slack(shares: Sequence[float], counts: Sequence[int], total_width: float, kappa: float) -> float:
+    """Worst |d share / d κ| (1/mm) of a comb: max |n_i - N A_i| / (W + N κ), eq. (5). Zero for equal teeth."""
+    count = sum(counts)
+    worst = max(abs(n - count * a) for a, n in zip(shares, counts, strict=True))
+    return worst / (total_width + count * kappa)
+
+
+def compensated_widths(
+    shares: Sequence[float],
+    counts: Sequence[int],
+    total_width: float,
+    head: Heads,
+    process: Process,
+    *,
+    order: Sequence[int] | None = None,
+) -> list[tuple[float, float]]:
+    """Widths (inner, end) of each branch whose *predicted real* shares equal `shares` at `head` (or over a drain).
+
+    `order`: the branch of each tooth along the sill (default: branches side by side). Starts from eq. (8) and corrects
+    the asked shares by what the full tooth law delivers; good to 1e-6 where the law is monotone in the width, that is
+    above 1 mm of head. All widths add up to `total_width`.
+    """
+    owners = list(order) if order is not None else [i for i, n in enumerate(counts) for _ in range(n)]
+    mean = head if isinstance(head, (int, float)) else sum(h * w for h, w in head) / sum(w for _, w in head)
+    wanted = np.array(shares, dtype=np.float64)
+    asked = wanted
+    excess = process.comb.end_excess
+    widths: list[tuple[float, float]] = []
+    for _ in range(60):
+        widths = tooth_widths(
+            asked.tolist(),
+            counts,
+            total_width,
+            kappa_at(mean, process),
+            end_excess=excess,
+            ends=(owners[0], owners[-1]),
+        )
+        teeth = comb_teeth(widths, owners)
+        by_tooth = predicted_shares([[w] for w in teeth], head, process)
+        found = np.bincount(owners, by_tooth, minlength=len(asked))
+        if np.abs(found - wanted).max() < 1e-9:
+            break
+        asked = asked * wanted / found
+        asked = asked / asked.sum()
+    return widths
+
+
+def comb_teeth(widths: Sequence[tuple[float, float]], order: Sequence[int]) -> list[float]:
+    """Width of each tooth along the sill, from (inner, end) widths by branch and the branch of each tooth."""
+    last = len(order) - 1
+    return [widths[b][1] if i in (0, last) and last > 0 else widths[b][0] for i, b in enumerate(order)]
