@@ -37,6 +37,7 @@ class Design:
     max_teeth: int = 14
     depth: float = 18.0  # mm: inside of a bucket along the flow, aimed at
     protocol: tuple[tuple[str, tuple[float, ...]], ...] = ()  # what pour.md tells to pour: title, units per jug
+    sources: tuple[tuple[str, str], ...] = ()  # name and sha256 of each file that the design was read from
 
     @property
     def unit_volume(self) -> float:

@@ -1,0 +1,285 @@
+"""Checkpoint files of every kind to a `Network`: heights squared, shares softmaxed, in float64.
+
+In: `.pt`/`.pth`, `.safetensors` (logits, h before squaring) or the widget's `.json` (both done already).
+Out: a checked `Network`, or a `FabError` that names the tensor.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from pelu_fab.errors import FabError
+from pelu_fab.files import read_input
+from pelu_fab.ir.network import Layer, Network, check_network
+from pelu_fab.sources.tables import Names, json_table, validate
+
+Array = NDArray[np.float64]
+
+SUFFIXES = (".pt", ".pth", ".safetensors", ".json")
+SCHEMA = 1
+MAX_WEIGHTS = 1_000_000
+GRAMS_PER_BRANCH, HOURS_PER_BRANCH = 20.0, 1.1  # 400 g and 24 h of printing for the 21 branches of Iris
+TENSOR_KEY = re.compile(r"(?P<prefix>(?:.*\.)?)(?P<number>\d+)\.(?P<kind>heights|weights)", re.ASCII)
+KEYS_WANTED = "expected <n>.heights and <n>.weights of PeLU layers"
+
+
+class _Metadata(BaseModel):
+    """What may lie beside the tensors; other keys are other people's."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    schema_number: int = Field(SCHEMA, alias="schema")
+    inputs: Names | None = None
+    outputs: Names | None = None
+    input_scale: float = Field(1.0, gt=0)
+
+
+class _WidgetLayer(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    h: list[Annotated[float, Field(ge=0)]]
+    w: list[list[Annotated[float, Field(ge=0)]]]
+
+
+class _Widget(_Metadata):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    format: str = "pelu-widget"
+    layers: list[_WidgetLayer]
+
+
+class _Raw(NamedTuple):
+    """A layer as trained: `heights` before squaring, `weights` before softmax."""
+
+    heights: Array
+    weights: Array
+
+
+def read_checkpoint(path: str | Path) -> Network:
+    """Read a trained network from a `.pt`, `.pth`, `.safetensors` or `.json` file.
+
+    Tensors are `<n>.heights` (in,) and `<n>.weights` (in, out), under one prefix or none, ordered by the number n.
+    Names and the input scale come from the metadata; without any, inputs are x0, x1 …, outputs y0, y1 … and the
+    scale 1. Only `.pt` needs PyTorch.
+    """
+    path = Path(path).expanduser()
+    return parse_checkpoint(read_checkpoint_file(path), str(path))
+
+
+def read_checkpoint_file(path: Path) -> bytes:
+    """Bytes of a checkpoint, for whoever also wants their hash."""
+    return read_input(path, too_big=f"a device has at most {MAX_WEIGHTS:,} branches: train a smaller network")
+
+
+def parse_checkpoint(blob: bytes, where: str) -> Network:
+    """The network in `blob`, the bytes of the file named `where`, whose suffix says the kind."""
+    suffix = Path(where).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise FabError(where, f"ends in {suffix!r}, which is no kind of checkpoint", f"give {', '.join(SUFFIXES)}")
+    _check_content(blob, suffix, where)
+    if suffix == ".json":
+        network = _from_widget(validate(_Widget, json_table(blob, where), where), where)
+    else:
+        tensors, beside = _from_torch(blob, where) if suffix in (".pt", ".pth") else _from_safetensors(blob, where)
+        network = _from_tensors(tensors, validate(_Metadata, beside, where), where)
+    check_network(network, where)
+    return network
+
+
+def to_widget(network: Network) -> str:
+    """The network as JSON text in the widget's form, which `read_checkpoint` reads back to the same numbers."""
+    layers = [{"h": layer.retained.tolist(), "w": layer.shares.tolist()} for layer in network.layers]
+    table = {
+        "format": "pelu-widget",
+        "schema": SCHEMA,
+        "inputs": list(network.inputs),
+        "outputs": list(network.outputs),
+        "input_scale": network.input_scale,
+        "layers": layers,
+    }
+    return json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def softmax(logits: Array) -> Array:
+    """Shares (in, out) of logits (in, out), row by row: exact for a one-hot row, and safe for any finite logits.
+
+    A logit of -inf is a share of exactly 0.
+    """
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _check_content(blob: bytes, suffix: str, where: str) -> None:
+    """A file must be what its name says: a pickle named .safetensors is nobody's accident worth guessing at."""
+    if blob.startswith(b"PK\x03\x04"):
+        kind, fitting = "a zip archive", [".pt", ".pth"]
+    elif blob[:1] == b"\x80":
+        kind, fitting = "a pickle", [".pt", ".pth"]
+    elif blob[8:9] == b"{" and int.from_bytes(blob[:8], "little") <= len(blob):
+        kind, fitting = "a safetensors file", [".safetensors"]
+    elif blob.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        kind, fitting = "JSON text", [".json"]
+    else:
+        return  # damaged, or not a checkpoint: its own reader says so
+    if suffix not in fitting:
+        raise FabError(where, f"is named {suffix}, but holds {kind}", f"name it {fitting[0]}, or save it again")
+
+
+def _from_torch(blob: bytes, where: str) -> tuple[Mapping[str, Array], Mapping[str, object]]:
+    try:
+        from pelu_fab.training.checkpoint import read_state_dict
+    except ModuleNotFoundError as error:
+        what = "is a PyTorch file, and PyTorch is not installed"
+        raise FabError(where, what, "pip install 'pelu_fab[train]', or save it as .safetensors") from error
+    return read_state_dict(blob, where, limit=MAX_WEIGHTS)
+
+
+def _from_safetensors(blob: bytes, where: str) -> tuple[Mapping[str, Array], Mapping[str, object]]:
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        entries = deserialize(blob)  # type: ignore[no-untyped-call]
+    except (SafetensorError, ValueError, OverflowError) as error:
+        raise FabError(where, f"is a damaged or truncated safetensors file ({error})", "write it again") from error
+    # The library lets duplicate keys through, and this parse doesn't.
+    header = json_table(blob[8 : 8 + int.from_bytes(blob[:8], "little")], f"{where}: header")
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    tensors = {name: _stored_array(entry, f"{where}: {name}") for name, entry in entries}
+    return tensors, _text_metadata(metadata or {}, where)
+
+
+def _stored_array(entry: Mapping[str, Any], where: str) -> Array:
+    count = int(np.prod(entry["shape"], dtype=object))
+    if count > MAX_WEIGHTS:
+        raise too_large(count, where)
+    match entry["dtype"]:
+        case "F64" | "F32" | "F16":
+            flat = np.frombuffer(entry["data"], dtype="<f" + str(int(entry["dtype"][1:]) // 8)).astype(np.float64)
+        case "BF16":
+            halves = np.frombuffer(entry["data"], dtype="<u2").astype(np.uint32)
+            flat = (halves << 16).view(np.float32).astype(np.float64)
+        case other:
+            raise FabError(where, f"has type {other}", "save F64, F32, F16 or BF16")
+    return flat.reshape(entry["shape"])
+
+
+def _text_metadata(metadata: Mapping[str, str], where: str) -> dict[str, object]:
+    """Metadata of safetensors are texts: lists and numbers are JSON inside them, names may also stand with commas."""
+    table: dict[str, object] = {}
+    for key in ("schema", "input_scale"):
+        if key in metadata:
+            table[key] = json_table(metadata[key].encode(), f"{where}: metadata {key}")
+    for key in ("inputs", "outputs"):
+        if key in metadata:
+            text = metadata[key]
+            is_list = text.lstrip().startswith("[")
+            table[key] = json_table(text.encode(), f"{where}: metadata {key}") if is_list else text.split(",")
+    return table
+
+
+def _from_tensors(tensors: Mapping[str, Array], metadata: _Metadata, where: str) -> Network:
+    _check_schema(metadata, where)
+    count = sum(tensor.size for tensor in tensors.values())
+    if count >= MAX_WEIGHTS:
+        raise too_large(count, where)
+    raw = _layers(tensors, where)
+    return _named(tuple(_layer(layer, f"{where}: {name}") for name, layer in raw), metadata)
+
+
+def _layers(tensors: Mapping[str, Array], where: str) -> list[tuple[str, _Raw]]:
+    """Pair heights with weights, ordered by layer number; each with its name in the file."""
+    if not tensors:
+        raise FabError(where, "holds no tensors, so 0 layers", KEYS_WANTED)
+    if set(tensors) == {"heights", "weights"}:  # a PeLU layer saved alone
+        return [("layer 0", _Raw(tensors["heights"], tensors["weights"]))]
+    found: dict[tuple[str, int], dict[str, Array]] = {}
+    for key, tensor in tensors.items():
+        parts = TENSOR_KEY.fullmatch(key)
+        if parts is None:
+            raise FabError(where, f"has a tensor named {key!r}, which no PeLU layer has", KEYS_WANTED)
+        pair = found.setdefault((parts["prefix"], int(parts["number"])), {})
+        if parts["kind"] in pair:
+            raise FabError(where, f"numbers layer {int(parts['number'])} twice ({key!r})", KEYS_WANTED)
+        pair[parts["kind"]] = tensor
+    prefixes = sorted({prefix for prefix, _ in found})
+    if len(prefixes) > 1:
+        raise FabError(where, f"holds {len(prefixes)} networks, under {prefixes}", "save one network to a file")
+    layers = []
+    for (prefix, number), pair in sorted(found.items(), key=lambda item: item[0]):
+        missing = {"heights", "weights"} - set(pair)
+        if missing:
+            raise FabError(where, f"has no tensor {prefix}{number}.{missing.pop()}", KEYS_WANTED)
+        layers.append((f"{prefix}{number}", _Raw(pair["heights"], pair["weights"])))
+    return layers
+
+
+def _layer(raw: _Raw, where: str) -> Layer:
+    heights, weights = raw
+    if heights.ndim != 1 or weights.ndim != 2 or weights.shape[0] != len(heights) or weights.size == 0:
+        what = f"heights have shape {heights.shape} and weights {weights.shape}"
+        raise FabError(where, what, "expected (in,) and (in, out), both at least 1")
+    for name, values, bad in (
+        ("heights", heights, ~np.isfinite(heights) | (np.abs(heights) > 1e150)),  # squares beyond float64
+        ("weights", weights, np.isnan(weights) | (weights == np.inf)),
+    ):
+        if bad.any():
+            place = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise FabError(where, f"{name}{list(place)} is {values[place]:g}", "retrain or repair the checkpoint")
+    if (weights == -np.inf).all(axis=1).any():
+        row = int(np.argmax((weights == -np.inf).all(axis=1)))
+        raise FabError(where, f"weights of unit {row} are all -inf: no share is left", "retrain the checkpoint")
+    return Layer(heights**2, softmax(weights))
+
+
+def _from_widget(widget: _Widget, where: str) -> Network:
+    _check_schema(widget, where)
+    if widget.format != "pelu-widget":
+        raise FabError(where, f"has format {widget.format!r}", "only 'pelu-widget' JSON is read")
+    count = sum(len(row) for layer in widget.layers for row in layer.w)
+    if count >= MAX_WEIGHTS:
+        raise too_large(count, where)
+    layers = []
+    for index, layer in enumerate(widget.layers):
+        widths = sorted({len(row) for row in layer.w})
+        if len(widths) > 1:
+            raise FabError(f"{where}: layer {index}", f"w has rows of {widths} shares", "give every row as many")
+        layers.append(Layer(np.array(layer.h), np.array(layer.w).reshape(len(layer.w), -1)))
+    network = _named(tuple(layers), widget)
+    check_network(network, where)
+    # The widget's rows were rounded to float32; water can't be made, so they sum to 1 in float64 from here on.
+    return _named(tuple(Layer(layer.retained, _summing_to_one(layer.shares)) for layer in layers), widget)
+
+
+def _summing_to_one(shares: Array) -> Array:
+    sums = shares.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(np.abs(sums - 1) <= 1e-12, shares, shares / sums), dtype=np.float64)
+
+
+def _named(layers: tuple[Layer, ...], metadata: _Metadata) -> Network:
+    inputs = len(layers[0].retained) if layers else 0
+    outputs = layers[-1].shares.shape[1] if layers else 0
+    return Network(
+        layers=layers,
+        inputs=tuple(metadata.inputs or (f"x{i}" for i in range(inputs))),
+        outputs=tuple(metadata.outputs or (f"y{i}" for i in range(outputs))),
+        input_scale=metadata.input_scale,
+    )
+
+
+def _check_schema(metadata: _Metadata, where: str) -> None:
+    if metadata.schema_number > SCHEMA:
+        what = f"is of schema {metadata.schema_number}, this version reads up to {SCHEMA}"
+        raise FabError(where, what, "update pelu_fab")
+
+
+def too_large(weights: int, where: str) -> FabError:
+    """Refusal of a network that nobody could print, with an estimate of what it would take."""
+    tonnes, years = weights * GRAMS_PER_BRANCH / 1e6, weights * HOURS_PER_BRANCH / 8766
+    what = f"has {weights:,} weights: about {tonnes:,.0f} t of plastic and {years:,.0f} years of printing"
+    return FabError(where, what, f"train a network of under {MAX_WEIGHTS:,} weights, or prune it")

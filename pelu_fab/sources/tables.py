@@ -1,0 +1,142 @@
+"""TOML and JSON text to checked tables: in come bytes, out comes a validated model, or a `FabError` that says where."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pelu_fab.errors import FabError
+from pelu_fab.files import MEBIBYTE
+
+MAX_TOML = MEBIBYTE
+MAX_NAME = 60
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+def _as_names(names: list[str]) -> list[str]:
+    for name in names:
+        if not name.strip() or not name.isprintable() or len(name) > MAX_NAME:
+            raise ValueError(f"holds the name {name!r}; names are printable, not blank, at most {MAX_NAME} characters")
+    if len(set(names)) != len(names):
+        raise ValueError(f"holds a name twice: {names}")
+    return names
+
+
+Names = Annotated[list[str], AfterValidator(_as_names)]
+
+
+def text_of(blob: bytes, where: str) -> str:
+    """Decode UTF-8, with or without a byte order mark. UTF-16, NUL and stray bytes raise `FabError`."""
+    if blob[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise FabError(where, "is UTF-16 text", "save it as UTF-8")
+    if b"\0" in blob:
+        raise FabError(where, f"holds a NUL byte at offset {blob.index(0)}", "save it as UTF-8 text")
+    try:
+        return blob.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"is not UTF-8: byte 0x{blob[error.start]:02x} at offset {error.start}"
+        raise FabError(where, what, "save it as UTF-8") from error
+
+
+def toml_table(blob: bytes, where: str) -> dict[str, Any]:
+    """Parse a TOML file; an error names line and column."""
+    if len(blob) > MAX_TOML:
+        raise FabError(where, f"is {len(blob) / MEBIBYTE:.1f} MiB of TOML, at most 1 MiB is read", "keep data in a CSV")
+    text = text_of(blob, where)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        end = f"line {text.count(chr(10)) + 1}, the end"
+        what = str(error).replace("at end of document", f"at {end}")
+        raise FabError(where, f"is not valid TOML: {what}", "correct it there") from error
+    except RecursionError as error:
+        raise FabError(where, "is nested too deeply", "a design needs three levels at most") from error
+
+
+def json_table(blob: bytes, where: str) -> object:
+    """Parse a JSON file. Duplicate keys, NaN and Infinity, which JSON readers let through, raise `FabError`."""
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        table = dict(pairs)
+        if len(table) != len(pairs):
+            seen: set[str] = set()
+            double = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise FabError(where, f"has the key {double!r} twice in one object", "keep one of them")
+        return table
+
+    def refuse(constant: str) -> object:
+        raise FabError(where, f"holds {constant}, which is no number", "retrain or repair the checkpoint")
+
+    try:
+        return json.loads(text_of(blob, where), object_pairs_hook=unique, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        what = f"is not valid JSON: {error.msg} (at line {error.lineno}, column {error.colno})"
+        raise FabError(where, what, "write it again, it may be cut off") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise FabError(where, f"is not valid JSON: {error}", "write it again") from error
+    except RecursionError as error:
+        raise FabError(where, "is nested too deeply", "a checkpoint needs four levels at most") from error
+
+
+def validate(model: type[AnyModel], table: object, where: str) -> AnyModel:
+    """Check a table against a schema; every fault is named by its key, with what was found and what is allowed."""
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        first, *others = [_fault(model, fault) for fault in faults]
+        what = "; ".join([f"{first[0]} {first[1]}".strip(), *(f"{key} {what}" for key, what, _ in others[:4])])
+        more = f" (and {len(others) - 4} more)" if len(others) > 4 else ""
+        raise FabError(where, what + more, first[2]) from error
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """`did you mean …?`, or the whole choice where nothing is near."""
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(words)}"
+
+
+def _fault(model: type[BaseModel], fault: ErrorDetails) -> tuple[str, str, str]:
+    """Key, what is wrong with it, and the remedy."""
+    path, found = fault["loc"], fault["input"]
+    key = ".".join(str(step) for step in path)
+    match fault["type"]:
+        case "extra_forbidden":
+            return key, "is no key that is known", nearest(str(path[-1]), _keys(model, path[:-1]))
+        case "missing":
+            return key, "is missing", f"add {key}"
+        case "value_error":
+            return key, str(fault["msg"]).removeprefix("Value error, "), "change one of them"
+    allowed = str(fault["msg"]).removeprefix("Input should be ").removeprefix("a valid ")
+    return key, f"is {_shown(found)}", f"allowed: {allowed}"
+
+
+def _shown(found: object) -> str:
+    text = repr(found) if not isinstance(found, bool) else str(found).lower()
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _keys(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """Keys that the table at `path` of a schema may have."""
+    here: Any = model
+    for step in path:
+        if isinstance(step, str) and isinstance(here, type) and issubclass(here, BaseModel):
+            here = next(f.annotation for name, f in here.model_fields.items() if step in (name, f.alias))
+        else:
+            here = next(iter(get_args(here)), here)
+    if not (isinstance(here, type) and issubclass(here, BaseModel)):
+        return []
+    return [field.alias or name for name, field in here.model_fields.items()]
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `over` laid on top, table by table."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
