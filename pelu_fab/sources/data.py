@@ -22,7 +22,7 @@ def parse_samples(blob: bytes, where: str, network: Network) -> Samples:
     A feature times `input_scale` is the volume in units. A label is the name of an output, or its index. Values must
     be finite and not negative: water can't be.
     """
-    header, rows = _cells(blob, where)
+    header, rows = csv_cells(blob, where)
     count = len(network.inputs)
     if len(header) not in (count, count + 1):
         what = f"has {len(header)} columns, the network takes {count} inputs"
@@ -39,7 +39,7 @@ def parse_samples(blob: bytes, where: str, network: Network) -> Samples:
     return Samples(features * network.input_scale, np.array(labels, dtype=np.int64))
 
 
-def _cells(blob: bytes, where: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def csv_cells(blob: bytes, where: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Header, and each row that isn't blank with its line number."""
     reader = csv.reader(io.StringIO(text_of(blob, where), newline=""), strict=True)
     try:
