@@ -3,19 +3,32 @@
 In: paths and bytes. Out: bytes, hashes, and folders that hold either the old export or the new one.
 """
 
+import contextlib
 import difflib
 import errno
 import hashlib
+import json
 import os
 import re
+import shutil
 import stat
 import unicodedata
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabBug, FabError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two builds into one folder are then the user's to avoid
+    fcntl = None  # type: ignore[assignment]
 
 MEBIBYTE = 1 << 20
 MAX_NAME = 60
+WORK = ".pelu_fab"  # inside the output folder while it is being written: new files, old files, journal
+JOURNAL = "journal.json"
+DERIVED = ("verify.json",)  # written into an export later, and worth nothing beside another export
+UNTOUCHED = "what was there before is untouched"
 RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, with any suffix
 
 
@@ -84,3 +97,206 @@ def safe_name(text: str) -> str:
     if not plain:
         return "unnamed"
     return f"x-{plain}" if RESERVED.fullmatch(plain.split(".")[0]) else plain
+
+
+def write_file(path: Path, blob: bytes) -> None:
+    """Write one file so that its name holds the old bytes or the new ones, never a part."""
+    staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _write_through(staged, blob)
+        staged.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            staged.unlink(missing_ok=True)
+
+
+def write_all(
+    directory: Path, files: Mapping[str, bytes], *, manifest: str = "manifest.json", force: bool = False
+) -> None:
+    """Make a folder hold an export: `files` by relative name, and no file of the export that was there before.
+
+    All are staged, synced and read back before the first name changes; `files[manifest]` comes last. Whatever fails,
+    the old export stays whole: an error or Ctrl-C rolls back at once, a kill is rolled back by the next `recover` or
+    `write_all`. Files that pelu_fab did not write are kept; where there is no manifest of ours, or one of them would
+    be overwritten, `FabError` is raised unless `force`. One build at a time: a second one is refused.
+    """
+    _check_names(files, manifest)
+    _check_target(directory)
+    existed = directory.exists()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with locked(directory):
+            _recover(directory)
+            ours = _written_before(directory, manifest)
+            _check_foreign(directory, files, ours, force)
+            try:
+                _stage(directory, files, ours)
+                _swap(directory, files, ours, manifest)
+            finally:
+                _recover(directory)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    finally:
+        if not existed:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+
+
+def recover(directory: Path) -> None:
+    """Bring a folder back to its last whole export, if a build into it was killed half-way."""
+    if (directory / WORK).is_dir():
+        try:
+            with locked(directory):
+                _recover(directory)
+        except OSError as error:
+            raise _unwritable(directory, error) from error
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a folder alone; where another build holds it, `FabError`. A killed holder's lock is gone with it."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FabError(str(directory), "another build is writing here", "wait until it is done") from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def _check_names(files: Mapping[str, bytes], manifest: str) -> None:
+    if manifest not in files:
+        raise FabBug(f"an export without its {manifest}")
+    for name in files:
+        if not _is_plain(name):
+            raise FabBug(f"{name!r} is no safe file name")
+    if len({name.casefold() for name in files}) != len(files):
+        raise FabBug("two files of an export differ only in upper and lower case")
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a relative name is safe on every system, and stays inside the folder."""
+    return name == PurePosixPath(name).as_posix() and all(part == safe_name(part) for part in name.split("/"))
+
+
+def _check_target(directory: Path) -> None:
+    for path in (directory, directory / WORK):
+        if path.is_symlink():
+            raise FabError(str(path), "is a symbolic link", "give the folder itself")
+    if directory.exists() and not directory.is_dir():
+        raise FabError(str(directory), "is a file, not a folder", "give another output folder")
+
+
+def _written_before(directory: Path, manifest: str) -> list[str] | None:
+    """Files of the export that is there, by its manifest; None where there is no manifest of ours."""
+    try:
+        table = json.loads((directory / manifest).read_bytes())
+        names = [*table["outputs"], manifest, *DERIVED]
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return sorted({n for n in names if isinstance(n, str) and _is_plain(n) and (directory / n).is_file()})
+
+
+def _check_foreign(directory: Path, files: Mapping[str, bytes], ours: Sequence[str] | None, force: bool) -> None:
+    """Nothing that someone else put into the folder is overwritten or mixed up with an export."""
+    for folder in sorted({directory / name.split("/")[0] for name in files if "/" in name}):
+        if folder.is_symlink():
+            raise FabError(str(folder), "is a symbolic link, which would lead out of the export", "remove it")
+    hidden = (WORK, ".gitkeep", ".DS_Store")
+    if ours is None:
+        foreign = sorted(entry.name for entry in directory.iterdir() if entry.name not in hidden)
+    else:
+        foreign = sorted(name for name in files if name not in ours and (directory / name).exists())
+    if foreign and not force:
+        some = ", ".join(foreign[:3]) + (" …" if len(foreign) > 3 else "")
+        what = f"holds files that pelu_fab did not write ({some})"
+        raise FabError(str(directory), what, "choose another output folder, or --force to write beside and over them")
+
+
+def _stage(directory: Path, files: Mapping[str, bytes], ours: Sequence[str] | None) -> None:
+    """Put the new files, and second names for the old ones, into the work folder; touch nothing else."""
+    work = directory / WORK
+    for name, blob in files.items():
+        _write_through(work / "new" / name, blob)
+    there = sorted(name for name in {*(ours or ()), *files} if (directory / name).is_file())
+    for name in there:
+        kept = work / "old" / name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(directory / name, kept)
+        except OSError:  # a disk without hard links
+            shutil.copy2(directory / name, kept)
+    write_file(work / JOURNAL, json.dumps({"old": there, "new": sorted(files)}).encode())
+
+
+def _swap(directory: Path, files: Mapping[str, bytes], ours: Sequence[str] | None, manifest: str) -> None:
+    """Rename the new files into place, manifest last. Until the journal is gone, `_recover` undoes all of it."""
+    work = directory / WORK
+    for name in [*sorted(set(files) - {manifest}), manifest]:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / "new" / name).replace(directory / name)
+    for name in sorted(set(ours or ()) - set(files)):
+        _remove(directory, name)
+    _sync_folder(directory)
+    (work / JOURNAL).unlink()
+
+
+def _recover(directory: Path) -> None:
+    """Undo a swap that has a journal, then sweep the work folder. Killed half-way, it can be done again."""
+    work = directory / WORK
+    if work.is_symlink() or not work.is_dir():
+        return
+    if (work / JOURNAL).exists():
+        journal = json.loads((work / JOURNAL).read_bytes())
+        for name in sorted(set(journal["new"]) - set(journal["old"])):
+            _remove(directory, name)
+        for name in journal["old"]:
+            if (work / "old" / name).exists():
+                (directory / name).parent.mkdir(parents=True, exist_ok=True)
+                (work / "old" / name).replace(directory / name)
+        _sync_folder(directory)
+        (work / JOURNAL).unlink()
+    shutil.rmtree(work)
+
+
+def _remove(directory: Path, name: str) -> None:
+    """Delete a file of an export, and the folder in it that this leaves empty."""
+    path = directory / name
+    path.unlink(missing_ok=True)
+    if path.parent != directory:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+
+def _write_through(path: Path, blob: bytes) -> None:
+    """Write, force to the disk, read back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(blob)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.read_bytes() != blob:
+        raise OSError(errno.EIO, "the disk returned other bytes than were written")
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _unwritable(path: Path, error: OSError) -> FabError:
+    return FabError(
+        str(path), f"can't be written: {error.strerror or error}", f"check disk and permissions; {UNTOUCHED}"
+    )
