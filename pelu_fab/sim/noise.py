@@ -1,0 +1,63 @@
+"""What differs from print to print and from pour to pour: standard deviations by cause. mm, degrees, mL."""
+
+from dataclasses import dataclass, fields, replace
+
+from pelu_fab.ir.process import Process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """Standard deviations by cause. One printer, one fluid and one table are shared by a whole print; see `shared`.
+
+    The same description drives the yield forecast and tolerance training.
+    """
+
+    xy: float = 0.0  # mm: every opening of the print wider or narrower by this (hole shrink, flow)
+    xy_local: float = 0.0  # mm: and each opening by itself
+    z: float = 0.0  # mm: each sill's elevation above its floor
+    kappa: float = 0.0  # mm: one fluid, one surface
+    residual_head: float = 0.0  # mm
+    tilt_deg: float = 0.0  # of the table, about each axis
+    pour_ml: float = 0.0  # each jug of each pour
+    film_ml: float = 0.0  # mean loss per wet chute; 0 once the device is primed
+    shared: float = 0.5  # share of the residual head's variance that all buckets have in common
+
+    @classmethod
+    def of(cls, process: Process, *, primed: bool = True) -> "Noise":
+        """The scatter of a process. Each opening's own error is taken as a fifth of the print's."""
+        s = process.scatter
+        return cls(
+            xy=s.xy,
+            xy_local=0.2 * s.xy,
+            z=s.z,
+            kappa=s.kappa,
+            residual_head=s.residual_head,
+            tilt_deg=s.tilt_deg,
+            pour_ml=s.pour_ml,
+            film_ml=0.0 if primed else s.film_ml,
+        )
+
+    def only(self, cause: str) -> "Noise":
+        """This cause alone, the others silent."""
+        silent = dict.fromkeys(ALL_FIELDS, 0.0)
+        return replace(self, **{**silent, **{name: getattr(self, name) for name in CAUSES[cause]}})
+
+    def without(self, cause: str) -> "Noise":
+        """All causes but this one."""
+        return replace(self, **dict.fromkeys(CAUSES[cause], 0.0))
+
+    def scaled(self, factor: float) -> "Noise":
+        """Every deviation times `factor`."""
+        return replace(self, **{name: getattr(self, name) * factor for name in ALL_FIELDS})
+
+
+CAUSES: dict[str, tuple[str, ...]] = {
+    "xy": ("xy", "xy_local"),
+    "z": ("z",),
+    "kappa": ("kappa",),
+    "residual_head": ("residual_head",),
+    "tilt": ("tilt_deg",),
+    "pour": ("pour_ml",),
+    "film": ("film_ml",),
+}
+ALL_FIELDS = tuple(f.name for f in fields(Noise) if f.name != "shared")

@@ -1,0 +1,186 @@
+"""The network as flat arrays over buckets, mouths and teeth, with its laws of flow: water network in, flows out.
+
+Two modes: `ideal` (shares exact, weir and film for the timing, sill exactly at the retained volume) and `real` (the
+tooth law: capillarity, κ, end teeth, tilt; sill where it was drawn).
+"""
+
+from dataclasses import dataclass
+from math import radians, tan
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.errors import FabError
+from pelu_fab.hydraulics import (
+    ToothLaw,
+    end_flags,
+    start_head,
+    tooth_centres,
+    tooth_law,
+    transit_time,
+    weir_coefficient,
+)
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.units import GRAVITY, MM3_PER_ML
+from pelu_fab.sim.water import WaterBucket, WaterNetwork, check_water
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mode = Literal["ideal", "real"]
+LEAST_TRANSIT = 0.05  # s: a chute is at least this long in time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """How the device stands and what has run through it before."""
+
+    mode: Mode = "ideal"
+    tilt_deg: tuple[float, float] = (0.0, 0.0)  # about the axes across row 0's and row 1's combs
+    primed: bool = True  # wetted before: no dry teeth, no film to fill
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plumbing:
+    """Flat arrays. Buckets B, mouths M, teeth T, cups C; a mouth's `target` counts buckets first, then cups."""
+
+    mode: Mode
+    buckets: tuple[str, ...]
+    cups: tuple[str, ...]
+    inputs: int
+    area: Array  # B
+    base: Array  # B: volume at which the level stands at the sill
+    keeps: Array  # B: volume kept when all has drained
+    wedge: Array  # B: width / (2 slope) of a floor that falls to the sill, else 0
+    wedge_volume: Array  # B: of that wedge when full
+    rim: Array  # B, above the sill
+    rim_length: Array  # B
+    sill_z: Array  # B
+    floor_z: Array  # B
+    row: Index  # B
+    mouth_bucket: Index  # M
+    mouth_target: Index  # M
+    leaves: Array  # (M, B): 1 where the mouth is the bucket's
+    reaches: Array  # (M, B + C): 1 where the chute ends
+    mouth_share: Array  # M, of its bucket's spill, ideal
+    transit: Array  # M, s
+    film: Array  # M, mm3 that the first run leaves on the walls
+    chute_capacity: Array  # M: volume in transit at half of the wall
+    gather: Array  # (T, M): 1 where the tooth is the mouth's
+    tooth_bucket: Index  # T
+    tooth_width: Array  # T
+    tooth_end: Array  # T
+    tooth_lift: Array  # T: how much lower than the middle the tilt puts its sill, mm
+    start: Array  # T: head at which a dry tooth starts
+    law: ToothLaw
+    width: Array  # B: all teeth
+
+    def heads(self, volumes: Array) -> Array:
+        """Head above the sill by bucket (runs, B), mm: never below 0."""
+        above = np.maximum(volumes - self.base, 0.0)
+        prism = (above - self.wedge_volume) / self.area + np.where(
+            self.wedge > 0.0, np.sqrt(self.wedge_volume / np.maximum(self.wedge, 1e-12)), 0.0
+        )
+        shallow = np.sqrt(above / np.maximum(self.wedge, 1e-12))
+        return np.asarray(np.where((self.wedge > 0.0) & (above < self.wedge_volume), shallow, np.maximum(prism, 0.0)))
+
+    def flows(self, heads: Array, wet: NDArray[np.bool_]) -> Array:
+        """Flow (runs, M) of every mouth, mm3/s."""
+        if self.mode == "ideal":
+            return self._ideal(heads)
+        local = heads[:, self.tooth_bucket] + self.tooth_lift
+        flows = self.law.flows(self.tooth_width, local, self.tooth_end) * (wet | (local >= self.start))
+        return np.asarray(flows @ self.gather)
+
+    def _ideal(self, heads: Array) -> Array:
+        quick = self.law.coefficient * heads**1.5
+        film = GRAVITY * heads**4 / (12.0 * self.law.viscosity * self.law.sill_length)
+        flow = self.width * quick * film / (quick + film + 1e-300)
+        return np.asarray(flow[:, self.mouth_bucket] * self.mouth_share)
+
+
+def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plumbing:
+    """Flatten the network for one process and one set of conditions."""
+    check_water(water)
+    if conditions.mode not in ("ideal", "real"):
+        raise FabError(f"mode {conditions.mode!r}", "is unknown", "use ideal or real")
+    buckets = water.buckets
+    cups = tuple(port for port, _ in water.outputs)
+    number = {name: i for i, name in enumerate([*(b.name for b in buckets), *cups])}
+    row = np.array([r for r, members in enumerate(water.rows) for _ in members], dtype=np.int64)
+    law = tooth_law(process)
+    real = conditions.mode == "real"
+    mouths = [(i, m) for i, b in enumerate(buckets) for m in b.mouths]
+    teeth = [(k, i, w) for k, (i, m) in enumerate(mouths) for w in m.teeth]
+    tilt = [tan(radians(angle)) for angle in conditions.tilt_deg]
+    lift = [c * tilt[row[i] % 2] for i, b in enumerate(buckets) for c in tooth_centres(b.teeth, b.blade)]
+    widths = np.array([w for _, _, w in teeth])
+    volumes = [_volumes(b, law, process, real, tilt[(row[i] + 1) % 2]) for i, b in enumerate(buckets)]
+    wedge = [b.width / (2.0 * b.floor_slope) if real and b.floor_slope > 0 else 0.0 for b in buckets]
+    film = 0.0 if conditions.primed or not real else process.scatter.film_ml * MM3_PER_ML
+    transit = [_transit(m.chute_length, b, m.target, process) for b in buckets for m in b.mouths]
+    return Plumbing(
+        mode=conditions.mode,
+        buckets=tuple(b.name for b in buckets),
+        cups=cups,
+        inputs=len(water.rows[0]),
+        area=np.array([b.area for b in buckets]),
+        base=np.array([v[0] for v in volumes]),
+        keeps=np.array([v[1] for v in volumes]),
+        wedge=np.array(wedge),
+        wedge_volume=np.array([w * (b.floor_slope * b.depth) ** 2 for w, b in zip(wedge, buckets, strict=True)]),
+        rim=np.array([b.rim_height for b in buckets]),
+        rim_length=np.array([2.0 * (b.width + b.depth) for b in buckets]),
+        sill_z=np.array([b.sill_z for b in buckets]),
+        floor_z=np.array([b.sill_z - (b.drawn_volume if real else b.retained_volume) / b.area for b in buckets]),
+        row=row,
+        mouth_bucket=np.array([i for i, _ in mouths], dtype=np.int64),
+        mouth_target=np.array([number[m.target] for _, m in mouths], dtype=np.int64),
+        leaves=np.eye(len(buckets))[[i for i, _ in mouths]],
+        reaches=np.eye(len(number))[[number[m.target] for _, m in mouths]],
+        mouth_share=np.concatenate([_mouth_shares(b) for b in buckets]),
+        transit=np.array(transit),
+        film=np.full(len(mouths), film),
+        chute_capacity=np.array([0.5 * m.chute_wall * m.chute_width * m.chute_length for _, m in mouths]),
+        gather=np.eye(len(mouths))[[k for k, _, _ in teeth]],
+        tooth_bucket=np.array([i for _, i, _ in teeth], dtype=np.int64),
+        tooth_width=widths,
+        tooth_end=np.concatenate([end_flags(len(b.teeth)) for b in buckets]),
+        tooth_lift=np.array(lift),
+        start=np.zeros(len(widths))
+        if conditions.primed
+        else np.array([start_head(process.fluid, w, brim_deg=45.0) for w in widths]),
+        law=law,
+        width=np.array([sum(b.teeth) for b in buckets]),
+    )
+
+
+def _volumes(bucket: WaterBucket, law: ToothLaw, process: Process, real: bool, tilt: float) -> tuple[float, float]:
+    """(volume with the level at the sill, volume kept). A table falling to the sill lowers it by half the depth."""
+    if not real:
+        return bucket.retained_volume, bucket.retained_volume
+    stop = float(law.residual_heads(np.asarray(bucket.teeth)).min())
+    keeps = max(bucket.drawn_volume + bucket.held(process.fluid, stop) - bucket.area * bucket.depth / 2.0 * tilt, 0.0)
+    if bucket.floor_slope > 0.0:
+        wedge = bucket.width / (2.0 * bucket.floor_slope) * min(stop, bucket.floor_slope * bucket.depth) ** 2
+        return keeps - wedge, keeps
+    return keeps - bucket.area * stop, keeps
+
+
+def _mouth_shares(bucket: WaterBucket) -> Array:
+    """Ideal share of each mouth: its branch's share, split by open width where a branch has several mouths."""
+    share = dict(bucket.shares)
+    open_width: dict[str, float] = {}
+    for mouth in bucket.mouths:
+        open_width[mouth.target] = open_width.get(mouth.target, 0.0) + sum(mouth.teeth)
+    missing = set(share) - set(open_width)
+    if missing:
+        raise FabError(f"{bucket.name}->{min(missing)}", "has a share but no mouth", "give it teeth")
+    return np.array([share.get(m.target, 0.0) * sum(m.teeth) / open_width[m.target] for m in bucket.mouths])
+
+
+def _transit(length: float, bucket: WaterBucket, target: str, process: Process) -> float:
+    mouth = next(m for m in bucket.mouths if m.target == target)
+    flow = weir_coefficient(process.comb.discharge) * sum(mouth.teeth) * max(bucket.design_head, 1.0) ** 1.5
+    seconds = transit_time(length, flow, mouth.chute_width, mouth.slope_deg, process.channels.friction)
+    return max(seconds, LEAST_TRANSIT)

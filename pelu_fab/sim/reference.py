@@ -1,0 +1,82 @@
+"""The algebra: what a PeLU network computes, as arrays (rows, in). The oracle of everything that follows.
+
+Volumes come back in the unit they came in: units for a `Network`, mm3 for a `Netlist`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.netlist import Netlist
+from pelu_fab.ir.network import Layer, Network
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """Where each row of pours ends: `kept[l]` (rows, in_l) in the buckets, `outputs` (rows, out) in the cups."""
+
+    kept: tuple[Array, ...]
+    outputs: Array
+
+
+def layers_of(source: Network | Netlist | Sequence[Layer]) -> tuple[Layer, ...]:
+    """Retained volumes and shares by layer: in units for a network, in mm3 for a netlist."""
+    if isinstance(source, Network):
+        return source.layers
+    if not isinstance(source, Netlist):
+        return tuple(source)
+    layers = []
+    for index, row in enumerate(source.rows):
+        column = {name: j for j, name in enumerate(source.targets(index))}
+        shares = np.zeros((len(row), len(column)))
+        for i, bucket in enumerate(row):
+            for duct in source.leaving[bucket.name]:
+                shares[i, column[duct.target]] += duct.share
+        layers.append(Layer(np.array([b.retained_volume for b in row]), shares))
+    return tuple(layers)
+
+
+def run(source: Network | Netlist | Sequence[Layer], pours: Array) -> Outcome:
+    """PeLU(v; A, h) = ReLU(v - h²) · softmax(A), layer after layer, for each row of `pours` (rows, in)."""
+    layers = layers_of(source)
+    volumes = np.atleast_2d(np.asarray(pours, dtype=np.float64))
+    if volumes.ndim != 2 or volumes.shape[1] != len(layers[0].retained):
+        raise FabError(
+            "pour", f"has {volumes.shape[-1]} volumes", f"give one for each of the {len(layers[0].retained)} inputs"
+        )
+    if not np.isfinite(volumes).all() or (volumes < 0).any():
+        raise FabError("pour", "has a negative or infinite volume", "pour finite volumes of at least 0")
+    kept = []
+    for layer in layers:
+        spilled = np.maximum(volumes - layer.retained, 0.0)
+        kept.append(volumes - spilled)
+        volumes = spilled @ layer.shares
+    return Outcome(tuple(kept), volumes)
+
+
+def outputs(source: Network | Netlist | Sequence[Layer], pours: Array) -> Array:
+    """What reaches the cups, (rows, out)."""
+    return run(source, pours).outputs
+
+
+def predict(source: Network | Netlist | Sequence[Layer], pours: Array) -> NDArray[np.int64]:
+    """Index of the fullest cup of each row; the first of equals."""
+    return np.asarray(outputs(source, pours).argmax(axis=1), dtype=np.int64)
+
+
+def gaps(source: Network | Netlist | Sequence[Layer], pours: Array) -> Array:
+    """How far the fullest cup leads the next, by row: the certified error budget.
+
+    The map is non-expansive in L1, and so is each layer in its thresholds: no set of errors with
+    Σ|pour errors| + Σ|threshold errors| + 2 Σ|misdirected water| below the gap can change the answer.
+    """
+    found = outputs(source, pours)
+    if found.shape[1] < 2:
+        return np.full(len(found), np.inf)
+    top = np.sort(found, axis=1)[:, -2:]
+    return np.asarray(top[:, 1] - top[:, 0])
