@@ -125,7 +125,7 @@ def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, 
         kinds = ", ".join(SUFFIXES)
         raise FabError(str(path), "is no design", f"give a design folder, a .toml, or a checkpoint ({kinds})")
     for setting in settings:
-        table = merged(table, _setting(setting))
+        table = merged(table, setting_table(setting))
     where = str(path) if not settings else f"{path} with --set"
     found = table.get("schema")
     if isinstance(found, int) and found > SCHEMA:
@@ -133,7 +133,7 @@ def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, 
     return where, validate(DesignFile, table, where), read
 
 
-def _setting(text: str) -> dict[str, Any]:
+def setting_table(text: str) -> dict[str, Any]:
     """`a.b=3` as nested tables. The value is TOML where it parses as one value, else a plain text."""
     key, equals, value = text.partition("=")
     steps = key.strip().split(".")
