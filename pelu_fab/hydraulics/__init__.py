@@ -13,6 +13,7 @@ from pelu_fab.hydraulics.channel import (
     transit_time,
 )
 from pelu_fab.hydraulics.comb import (
+    comb_head,
     comb_teeth,
     compensated_widths,
     end_flags,
@@ -37,6 +38,7 @@ from pelu_fab.hydraulics.weir import (
 __all__ = [
     "ToothLaw",
     "channel_capacity",
+    "comb_head",
     "comb_teeth",
     "compensated_widths",
     "critical_depth",

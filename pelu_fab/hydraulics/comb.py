@@ -53,6 +53,20 @@ def predicted_shares(mouths: Sequence[Sequence[float]], head: Heads, process: Pr
     return [float(s) for s in total / total.sum()]
 
 
+def comb_head(flow: float, teeth: Sequence[float], process: Process) -> float:
+    """Head (mm) at which a real comb carries `flow` (mm3/s): the tooth law turned round."""
+    law = tooth_law(process)
+    widths = np.asarray(teeth, dtype=np.float64)
+    low = float(law.residual_heads(widths).max())
+    high = low + 1.0
+    while tooth_flows(law, widths, high).sum() < flow:
+        high *= 2.0
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if tooth_flows(law, widths, middle).sum() < flow else (low, middle)
+    return high
+
+
 def pour_heads(
     flow: float, volume: float, area: float, teeth: Sequence[float], process: Process, *, steps: int = 12
 ) -> list[tuple[float, float]]:
@@ -61,15 +75,8 @@ def pour_heads(
     The level rises to the head that carries `flow` and stays; what then stands above the sill drains, in `steps` heads
     of equal volume. The rise is counted as steady. Weights sum to 1; hand the pairs to `predicted_shares`.
     """
-    law = tooth_law(process)
-    widths = np.asarray(teeth, dtype=np.float64)
-    stop = float(law.residual_heads(widths).max())
-    low, high = stop, stop + 1.0
-    while tooth_flows(law, widths, high).sum() < flow:
-        high *= 2.0
-    for _ in range(50):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if tooth_flows(law, widths, middle).sum() < flow else (low, middle)
+    stop = float(tooth_law(process).residual_heads(np.asarray(teeth, dtype=np.float64)).max())
+    high = comb_head(flow, teeth, process)
     draining = min(area * (high - stop), volume)
     top = stop + draining / area
     heads = stop + (top - stop) * (np.arange(steps) + 0.5) / steps

@@ -70,6 +70,7 @@ class Plumbing:
     tooth_bucket: Index  # T
     tooth_width: Array  # T
     tooth_end: Array  # T
+    tooth_place: Array  # T: along the sill from its middle, mm
     tooth_lift: Array  # T: how much lower than the middle the tilt puts its sill, mm
     start: Array  # T: head at which a dry tooth starts
     law: ToothLaw
@@ -113,7 +114,8 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
     mouths = [(i, m) for i, b in enumerate(buckets) for m in b.mouths]
     teeth = [(k, i, w) for k, (i, m) in enumerate(mouths) for w in m.teeth]
     tilt = [tan(radians(angle)) for angle in conditions.tilt_deg]
-    lift = [c * tilt[row[i] % 2] for i, b in enumerate(buckets) for c in tooth_centres(b.teeth, b.blade)]
+    place = np.concatenate([tooth_centres(b.teeth, b.blade) for b in buckets])
+    lift = place * np.array([tilt[row[i] % 2] for _, i, _ in teeth])
     widths = np.array([w for _, _, w in teeth])
     volumes = [_volumes(b, law, process, real, tilt[(row[i] + 1) % 2]) for i, b in enumerate(buckets)]
     wedge = [b.width / (2.0 * b.floor_slope) if real and b.floor_slope > 0 else 0.0 for b in buckets]
@@ -146,7 +148,8 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
         tooth_bucket=np.array([i for _, i, _ in teeth], dtype=np.int64),
         tooth_width=widths,
         tooth_end=np.concatenate([end_flags(len(b.teeth)) for b in buckets]),
-        tooth_lift=np.array(lift),
+        tooth_place=place,
+        tooth_lift=lift,
         start=np.zeros(len(widths))
         if conditions.primed
         else np.array([start_head(process.fluid, w, brim_deg=45.0) for w in widths]),
