@@ -1,0 +1,51 @@
+"""A run's history as a picture: in go the looks that training took, out come the bytes of a PNG."""
+
+import io
+from collections.abc import Sequence
+
+from pelu_fab.training.fit import Point
+
+
+def curve_png(history: Sequence[Point], *, title: str) -> bytes:
+    """Losses and training errors over steps, the phases shaded; the same history, the same bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    steps = [point.step for point in history]
+    axes.plot(steps, [point.loss for point in history], color="#1f5f99", label="training loss")
+    if any(point.validation_loss == point.validation_loss for point in history):
+        losses = [point.validation_loss for point in history]
+        axes.plot(steps, losses, color="#c2571a", label="validation loss")
+    axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss of the leading start")
+    count = axes.twinx()
+    count.step(steps, [point.errors for point in history], color="#777777", linewidth=0.9, where="post")
+    count.set_ylabel("training errors, ideal device (grey)")
+    count.set_ylim(bottom=0, top=max(10, *(point.errors for point in history[len(history) // 5 :])))
+    _mark_phases(axes, history)
+    axes.set_title(title)
+    axes.legend(loc="upper right")
+    blob = io.BytesIO()
+    figure.savefig(blob, format="png", dpi=120, metadata={"Software": None})
+    return blob.getvalue()
+
+
+def _mark_phases(axes, history: Sequence[Point]) -> None:  # type: ignore[no-untyped-def]
+    """Shade every other phase and write its name and branches at its foot."""
+    start = 0
+    for index, point in enumerate(history):
+        is_last = index + 1 == len(history)
+        if not is_last and (history[index + 1].phase, history[index + 1].branches) == (point.phase, point.branches):
+            continue
+        if point.phase != "fit" or not is_last:
+            axes.axvspan(start, point.step, color="#1f5f99", alpha=0.04 if point.phase == "prune" else 0.0, linewidth=0)
+            text = f"{point.phase} {point.branches}"
+            axes.text(
+                (start + point.step) / 2, 0.02, text, transform=axes.get_xaxis_transform(),
+                ha="center", va="bottom", fontsize=7, rotation=90 if point.phase == "prune" else 0,
+            )  # fmt: skip
+        start = point.step

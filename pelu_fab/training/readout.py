@@ -1,0 +1,49 @@
+"""Cups to an answer: in go volumes (..., cups), out come scores (..., classes) and what training minimises.
+
+`argmax`: the fullest cup wins. `differential`: each class has a cup that speaks for it and one against it, in the
+order all for, then all against, and the score is their difference. Cups only ever rise with what is poured, and only
+convexly; differences of convex functions approximate anything (docs/training.md shows XOR).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pelu_fab.errors import FabError
+from pelu_fab.training.recipe import Readout
+
+
+def cups(classes: Sequence[str], readout: Readout) -> tuple[str, ...]:
+    """Names of the cups that `classes` need, in order."""
+    if readout == "argmax":
+        return tuple(classes)
+    return (*(f"{name}+" for name in classes), *(f"{name}-" for name in classes))
+
+
+def scores(volumes: Tensor, readout: Readout) -> Tensor:
+    """Scores (..., classes) of cups (..., cups): the largest is the answer."""
+    if readout == "argmax":
+        return volumes
+    if volumes.shape[-1] % 2:
+        raise FabError("read-out", f"differential needs pairs of cups, found {volumes.shape[-1]}", "give two a class")
+    speaks_for, against = volumes.chunk(2, dim=-1)
+    return speaks_for - against
+
+
+def leads(scored: Tensor, labels: Tensor) -> Tensor:
+    """By how many units the right class leads the next best, (...,) for scores (..., classes); below 0 it is wrong."""
+    right = scored.gather(-1, labels.expand(scored.shape[:-1]).unsqueeze(-1)).squeeze(-1)
+    is_right = functional.one_hot(labels, scored.shape[-1]).bool()
+    return right - scored.masked_fill(is_right, -torch.inf).amax(dim=-1)
+
+
+def answer_loss(scored: Tensor, labels: Tensor, *, temperature: float, margin: float) -> Tensor:
+    """Cross-entropy of scores / temperature, (...,), and where `margin` > 0 the squared lack of lead, in margins."""
+    flat = (scored / temperature).flatten(0, -2)
+    wanted = labels.expand(scored.shape[:-1])
+    found = functional.cross_entropy(flat, wanted.flatten(), reduction="none").view(wanted.shape)
+    if margin:
+        found = found + torch.relu(1 - leads(scored, labels) / margin) ** 2
+    return found

@@ -1,0 +1,148 @@
+"""Many networks of one shape trained side by side: in go pours (rows, in), out come cups (R, K, rows, out).
+
+R counts the replicas (seeds, folds, starts), K the prints drawn of each. One optimiser step moves all of them, and
+none knows of the others: replica r is what its seed alone would have given.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from pelu_fab.ir.network import Layer, Network
+from pelu_fab.training.layer import Init, PeLU, ShareFunction
+from pelu_fab.training.recipe import Deviations
+from pelu_fab.training.sparse import sparsemax
+from pelu_fab.training.teeth import round_to_teeth, straight_through
+
+NEVER = -1e30  # logit of a branch that is cut: its share is exactly 0 in float32 and float64
+
+
+class Replicas(nn.Module):
+    """Parameters of R networks: `heights[l]` (R, in), `weights[l]` (R, in, out), `kept[l]` (R, in, out) bool."""
+
+    def __init__(
+        self, heights: Sequence[Tensor], weights: Sequence[Tensor], *, share_function: ShareFunction = "softmax"
+    ) -> None:
+        super().__init__()
+        self.heights = nn.ParameterList([nn.Parameter(h.clone()) for h in heights])
+        self.weights = nn.ParameterList([nn.Parameter(w.clone()) for w in weights])
+        self.kept = [torch.ones_like(w, dtype=torch.bool) for w in weights]
+        self.share_function: ShareFunction = share_function
+        self.teeth = 0  # most teeth of a comb that shares are rounded to; 0: not rounded
+
+    @classmethod
+    def started(
+        cls,
+        widths: Sequence[int],
+        seeds: Sequence[int],
+        *,
+        init: Init = "normal",
+        share_function: ShareFunction = "softmax",
+        dtype: torch.dtype = torch.float32,
+    ) -> "Replicas":
+        """One replica per seed, started as `PeLU` layers of these widths would be."""
+        drawn: list[list[PeLU]] = []
+        for seed in seeds:
+            generator = torch.Generator().manual_seed(seed)
+            layers = [PeLU(a, b, init=init, dtype=dtype) for a, b in pairwise(widths)]
+            for layer in layers:
+                layer.reset_parameters(generator)
+            drawn.append(layers)
+        by_layer = list(zip(*drawn, strict=True))
+        return cls(
+            [torch.stack([layer.heights.detach() for layer in row]) for row in by_layer],
+            [torch.stack([layer.weights.detach() for layer in row]) for row in by_layer],
+            share_function=share_function,
+        )
+
+    @property
+    def count(self) -> int:
+        """How many networks."""
+        return len(self.heights[0])
+
+    def retained(self) -> list[Tensor]:
+        """h² by layer, (R, in)."""
+        return [h * h for h in self.heights]
+
+    def shares(self) -> list[Tensor]:
+        """Shares by layer, (R, in, out): cut branches 0, rounded to teeth where asked."""
+        found = []
+        for weights, kept in zip(self.weights, self.kept, strict=True):
+            logits = torch.where(kept, weights, NEVER)
+            shares = sparsemax(logits) if self.share_function == "sparsemax" else logits.softmax(dim=-1)
+            found.append(straight_through(shares, self.teeth) if self.teeth else shares)
+        return found
+
+    def forward(
+        self, pours: Tensor, deviations: Deviations | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Cups (R, K, rows, out) of `pours` (rows, in); K is 1 without deviations."""
+        return flow(pours, self.retained(), self.shares(), deviations, generator)
+
+    def branches(self) -> Tensor:
+        """Branches of each replica, (R,)."""
+        with torch.no_grad():
+            return torch.stack([(s > 0).sum(dim=(1, 2)) for s in self.shares()]).sum(dim=0)
+
+    def networks(self, inputs: Sequence[str], outputs: Sequence[str], *, input_scale: float) -> list[Network]:
+        """All replicas as the compiler's networks; rows of shares sum to 1 in float64."""
+        with torch.no_grad():
+            retained = [(h.double() ** 2).cpu().numpy() for h in self.heights]
+            exact = [s.double() / s.double().sum(dim=-1, keepdim=True) for s in self.shares()]
+            # float32 thirds are not thirds: rounded again, in float64.
+            rounded = [round_to_teeth(s, self.teeth) if self.teeth else s for s in exact]
+            shares = [s.cpu().numpy() for s in rounded]
+        return [
+            Network(
+                layers=tuple(Layer(h[r], s[r]) for h, s in zip(retained, shares, strict=True)),
+                inputs=tuple(inputs),
+                outputs=tuple(outputs),
+                input_scale=input_scale,
+            )
+            for r in range(self.count)
+        ]
+
+    def taken(self, replicas: Sequence[int] | Tensor) -> "Replicas":
+        """A copy of these replicas alone, in this order."""
+        chosen = torch.as_tensor(replicas)
+        part = Replicas(
+            [h.detach()[chosen] for h in self.heights],
+            [w.detach()[chosen] for w in self.weights],
+            share_function=self.share_function,
+        )
+        part.kept = [k[chosen].clone() for k in self.kept]
+        part.teeth = self.teeth
+        return part
+
+
+def flow(
+    pours: Tensor,
+    retained: Sequence[Tensor],
+    shares: Sequence[Tensor],
+    deviations: Deviations | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Cups (R, K, rows, out) of R networks, K prints of each; see `Deviations` for what is drawn."""
+    volumes = pours[None, None]
+    if deviations is None or deviations.is_silent:
+        for h2, a in zip(retained, shares, strict=True):
+            volumes = torch.relu(volumes - h2[:, None, None]) @ a[:, None]
+        return volumes
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=pours.dtype, device=pours.device)
+
+    size = (len(retained[0]), deviations.prints)
+    if deviations.pour:
+        volumes = torch.relu(volumes + deviations.pour * drawn(*size, *pours.shape))
+    for h2, a in zip(retained, shares, strict=True):
+        sills, areas = h2[:, None, None], a[:, None]
+        if deviations.height:
+            sills = torch.relu(sills + deviations.height * drawn(*size, 1, h2.shape[-1]))
+        if deviations.share:
+            areas = areas * torch.relu(1 + deviations.share * drawn(*size, *a.shape[1:]))
+            areas = areas / areas.sum(dim=-1, keepdim=True).clamp_min(1e-12)
+        volumes = torch.relu(volumes - sills) @ areas
+    return volumes

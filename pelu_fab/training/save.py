@@ -1,0 +1,52 @@
+"""A trained network to the bytes of a `.safetensors` checkpoint, and the volumes that it was trained on to a CSV.
+
+Tensors are `<n>.heights` = h and `<n>.weights` = ln share in float64 (-inf where there is no branch), so whoever
+squares and softmaxes them gets back the trained volumes and shares.
+"""
+
+import csv
+import io
+import json
+import struct
+from collections.abc import Mapping
+
+import numpy as np
+
+from pelu_fab.ir.network import Network
+from pelu_fab.training.data import Table
+
+
+def checkpoint_bytes(network: Network, metadata: Mapping[str, str] | None = None) -> bytes:
+    """Bytes of a checkpoint with the network's names and scale, and `metadata` beside them."""
+    # The safetensors library writes metadata in an order that changes from run to run; its format is these few lines.
+    tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
+    for index, layer in enumerate(network.layers):
+        tensors[f"{index}.heights"] = np.sqrt(layer.retained)
+        with np.errstate(divide="ignore"):
+            tensors[f"{index}.weights"] = np.log(layer.shares)
+    texts = {
+        **(metadata or {}),
+        "inputs": json.dumps(network.inputs, ensure_ascii=False),
+        "outputs": json.dumps(network.outputs, ensure_ascii=False),
+        "input_scale": json.dumps(network.input_scale),
+    }
+    header: dict[str, object] = {"__metadata__": dict(sorted(texts.items()))}
+    place = 0
+    for name in sorted(tensors):
+        end = place + tensors[name].nbytes
+        header[name] = {"dtype": "F64", "shape": list(tensors[name].shape), "data_offsets": [place, end]}
+        place = end
+    head = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    head += b" " * (-len(head) % 8)
+    body = b"".join(np.ascontiguousarray(tensors[name], dtype="<f8").tobytes() for name in sorted(tensors))
+    return struct.pack("<Q", len(head)) + head + body
+
+
+def volumes_csv(table: Table) -> bytes:
+    """What to pour for each row of the data, in units, and its class: the data of a design whose features are scaled."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*table.inputs, "class"])
+    for pour, label in zip(table.pours.tolist(), table.labels.tolist(), strict=True):
+        writer.writerow([*(f"{volume:.4g}" for volume in pour), table.classes[label]])
+    return text.getvalue().encode()

@@ -1,0 +1,133 @@
+"""From data to a network worth printing: in go a table and a recipe, out comes the best of the starts, measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.network import Layer, Network
+from pelu_fab.sim.reference import outputs
+from pelu_fab.training.data import Split, Table, check_pourable, folds, minmax, split
+from pelu_fab.training.fit import Point, Task, Watch, fit, loss
+from pelu_fab.training.readout import cups, scores
+from pelu_fab.training.recipe import Recipe
+from pelu_fab.training.replicas import Replicas
+from pelu_fab.training.tolerance import accuracies
+
+CHOICE_SEED = 104_729  # prints that choose a start are drawn apart from those it was trained on
+CHOICE_PRINTS = 1000
+
+
+class Errors(NamedTuple):
+    """Wrong answers and rows, of one part of the data."""
+
+    wrong: int
+    rows: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers; NaN of no rows."""
+        return 1 - self.wrong / self.rows if self.rows else float("nan")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """The chosen network, the volumes it was trained on, and how it does on each part of the data."""
+
+    network: Network
+    table: Table
+    split: Split
+    history: tuple[Point, ...]
+    errors: Mapping[str, Errors]  # train, validation, test
+    start: int  # seed of the chosen start
+    good_prints: float | None  # share of noisy prints with accuracy >= recipe.accept on the rows that chose; or None
+
+
+def train(table: Table, recipe: Recipe, *, watch: Watch | None = None) -> Trained:
+    """Train `recipe.restarts` starts side by side and keep the best; the test rows choose nothing.
+
+    Best is the lowest validation loss, or without validation rows the lowest training loss; with noise in the
+    recipe, most prints at `recipe.accept` accuracy. One thread: bytes must not depend on how sums are cut up.
+    """
+    parts = split(table.labels, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
+    return _train(table, recipe, parts, watch)
+
+
+def cross_validate(table: Table, recipe: Recipe) -> tuple[Errors, ...]:
+    """Test errors of each of `recipe.folds` folds, each trained as `train` does on its other rows."""
+    if recipe.folds < 2:
+        raise FabError("folds", f"is {recipe.folds}", "use at least 2")
+    parts = folds(table.labels, recipe.folds, seed=recipe.seed)
+    return tuple(_train(table, recipe, part, None).errors["test"] for part in parts)
+
+
+def _train(table: Table, recipe: Recipe, parts: Split, watch: Watch | None) -> Trained:
+    if recipe.scaling == "minmax":
+        table = minmax(table, full=recipe.full, rows=parts.train)
+    check_pourable(table, "data")
+    seeds = [recipe.seed + start for start in range(recipe.restarts)]
+    names = cups(table.classes, recipe.readout)
+    widths = (len(table.inputs), *recipe.hidden, len(names))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        replicas = Replicas.started(widths, seeds, init=recipe.init, share_function=recipe.share_function)
+        task = task_of(table, [parts] * len(seeds), recipe)
+        history = fit(replicas, task, recipe, watch=watch)
+        chosen, good = _choose(replicas, task, recipe)
+        winner = replicas.taken([chosen])
+    finally:
+        torch.set_num_threads(threads)
+    scale = table.factor[0] if len(set(table.factor)) == 1 and not any(table.offset) else 1.0
+    network = without_dry(winner.networks(table.inputs, names, input_scale=scale)[0])
+    wrong = answers(network, table, recipe) != table.labels
+    errors = {name: Errors(int(wrong[rows].sum()), int(rows.sum())) for name, rows in parts._asdict().items()}
+    return Trained(network, table, parts, history, errors, seeds[chosen], good)
+
+
+def task_of(table: Table, parts: Sequence[Split], recipe: Recipe, *, dtype: torch.dtype = torch.float32) -> Task:
+    """The table as tensors, replica r trained on the rows of `parts[r]`."""
+    return Task(
+        pours=torch.tensor(table.pours, dtype=dtype),
+        labels=torch.tensor(table.labels),
+        train=torch.tensor(np.stack([part.train for part in parts])),
+        validation=torch.tensor(np.stack([part.validation for part in parts])),
+        readout=recipe.readout,
+    )
+
+
+def _choose(replicas: Replicas, task: Task, recipe: Recipe) -> tuple[int, float | None]:
+    """The best replica, and where the recipe has noise the share of its prints that are good."""
+    rows = task.validation if task.validation.any() else task.train
+    with torch.no_grad():
+        found = loss(replicas, replace(task, train=rows), recipe)
+    if recipe.noise.is_silent:
+        return int(found.argmin()), None
+    generator = torch.Generator().manual_seed(CHOICE_SEED + recipe.seed)
+    noise = recipe.choice or recipe.noise
+    right = accuracies(replicas, task, noise, rows=rows, prints=CHOICE_PRINTS, generator=generator)
+    good = (right >= recipe.accept - 1e-9).double().mean(dim=1)
+    # Of starts with as many good prints the lower loss wins; it is far below one print in a thousand.
+    best = int((good - 1e-6 * found.double().clamp(0, 100)).argmax())
+    return best, float(good[best])
+
+
+def answers(network: Network, table: Table, recipe: Recipe) -> NDArray[np.int64]:
+    """Class of each row, (rows,), by the algebra in float64 and the recipe's read-out."""
+    volumes = torch.from_numpy(outputs(network, table.pours))
+    return np.asarray(scores(volumes, recipe.readout).argmax(dim=-1), dtype=np.int64)
+
+
+def without_dry(network: Network) -> Network:
+    """The network less the buckets below the first row that no branch reaches: their water is 0, so nothing changes."""
+    layers = list(network.layers)
+    for index in range(1, len(layers)):
+        wet = (layers[index - 1].shares > 0).any(axis=0)
+        if not wet.all() and wet.any():
+            layers[index - 1] = Layer(layers[index - 1].retained, layers[index - 1].shares[:, wet])
+            layers[index] = Layer(layers[index].retained[wet], layers[index].shares[wet])
+    return replace(network, layers=tuple(layers))
