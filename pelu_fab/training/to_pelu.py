@@ -1,0 +1,128 @@
+"""In: a high-order sum layer. Out: two PeLU layers of water that compute it, with a bound on the error; and back.
+
+Exact for `continuous` n = 2, which is what the water draws. Curved synapses are refined into equal straight segments
+until the bound meets the tolerance.
+"""
+
+from dataclasses import replace
+from math import pi
+
+import numpy as np
+import torch
+from numpy.polynomial import chebyshev
+from torch import nn
+
+from pelu_fab.errors import FabError
+from pelu_fab.sim import reference
+from pelu_fab.training.high_order import Basis, ProdLayer, ProductLayer, SumLayer
+from pelu_fab.training.refine import transfer
+from pelu_fab.training.to_pelu_water import Curve, WaterSum, add_in_water
+
+MOST_SEGMENTS = 1024
+GRID = 2001  # points an input at which the error is measured
+
+
+def to_pelu(layer: nn.Module, tolerance: float = 0.01, *, volume: float = 100.0, least_share: float = 0.0) -> WaterSum:
+    """Convert a sum layer with inputs in [−1, 1] to water: `volume` units a jug, no first share below `least_share`.
+
+    The largest error over all inputs in range is at most `bound` ≤ `tolerance`, in the unit of y, and is 0 for
+    straight synapses. Raises `FabError` for what water can't do: products, jumps, mirrored inputs.
+    """
+    sums = _convertible(layer)
+    if not tolerance > 0:
+        raise FabError("tolerance", f"is {tolerance}", "allow an error above 0")
+    segments, bound = _segments(sums, tolerance)
+    curves = curves_of(sums, segments)
+    water = add_in_water(curves, volume=volume, least_share=least_share)
+    return replace(water, bound=bound, error=_measured(sums, curves) if bound else 0.0)
+
+
+def from_pelu(water: WaterSum, segments: int | None = None) -> SumLayer:
+    """The `continuous` n = 2 layer that `water` computes, float64, inputs rescaled to [−1, 1].
+
+    Exact if every sill lies on one of `segments` equal parts of the jug, as `to_pelu` makes them. The offsets go to the
+    first input's synapses.
+    """
+    count, inputs = segments or water.segments, len(water.low)
+    layer = SumLayer(Basis("continuous", 2, count), inputs, len(water.offset)).double()
+    weights = np.zeros((inputs, count + 1, len(water.offset)))
+    for index in range(inputs):
+        pours = np.zeros((count + 1, inputs))
+        pours[:, index] = np.linspace(0.0, water.volume, count + 1)
+        weights[index] = water.read(reference.outputs(water.network, pours)) - water.offset
+    weights[0] += water.offset
+    with torch.no_grad():
+        layer.w.copy_(torch.tensor(weights))
+    return layer
+
+
+def curves_of(layer: SumLayer, segments: int) -> tuple[Curve, ...]:
+    """Each input's synapses through `segments` + 1 equally spaced points of [−1, 1]."""
+    points = np.linspace(-1.0, 1.0, segments + 1)
+    same = torch.tensor(points)[:, None].expand(-1, layer.in_features)
+    with torch.no_grad():
+        index, factor = layer.basis.expand(same)
+        # (points, in, n) factors against the (in, nodes, out) weights, each input with its own.
+        table = torch.zeros(*same.shape, layer.basis.nodes, dtype=torch.float64).scatter_(-1, index, factor)
+        values = torch.einsum("pik,iko->ipo", table, layer.w.double()).numpy()
+    return tuple(Curve(points, values[i]) for i in range(layer.in_features))
+
+
+def straightening_bound(layer: SumLayer, segments: int) -> float:
+    """A proven bound on |y − ŷ| where ŷ joins `segments` + 1 points of each synapse by straight lines.
+
+    Polynomials: on one segment, with Chebyshev coefficients c, |f − chord| ≤ 2 Σ_{k≥2} |c_k|, because |T_k| ≤ 1 and so
+    is its chord. Fourier: h²/8 · max |f''| ≤ h²/8 · Σ (π i)² |w_i|. Inputs add up; the worst output counts.
+    """
+    w = layer.w.detach().double().numpy()
+    if layer.basis.kind == "fourier":
+        order = (np.arange(layer.basis.n) + 1) // 2
+        curvature = np.einsum("k,iko->o", (pi * order) ** 2, np.abs(w))
+        return float((2.0 / segments) ** 2 / 8.0 * curvature.max())
+    if layer.basis.n == 2:
+        return 0.0
+    fine = Basis("discontinuous", layer.basis.n, segments)
+    nodes = np.einsum("kj,ijo->iko", transfer(layer.basis, fine).numpy(), w)
+    parts = nodes.reshape(layer.in_features, segments, layer.basis.n, layer.out_features)
+    at_nodes = chebyshev.chebvander(-np.cos(pi * np.arange(layer.basis.n) / (layer.basis.n - 1)), layer.basis.n - 1)
+    coefficients = np.einsum("ck,isko->isco", np.linalg.inv(at_nodes), parts)
+    each = 2.0 * np.abs(coefficients[:, :, 2:]).sum(axis=2)
+    return float(each.max(axis=1).sum(axis=0).max())
+
+
+def _convertible(layer: nn.Module) -> SumLayer:
+    name = type(layer).__name__
+    if isinstance(layer, ProdLayer | ProductLayer):
+        raise FabError(name, "multiplies its inputs, and water only adds", "use a sum layer, or add up logarithms")
+    if not isinstance(layer, SumLayer):
+        raise FabError(name, "is no high-order layer", "convert one made by high_order_fc_layers")
+    if layer.basis.kind == "discontinuous" and layer.basis.segments > 1:
+        raise FabError(name, "may jump, and no cup fills by a jump", "use a continuous layer")
+    if layer.periodicity is not None:
+        raise FabError(name, "mirrors its inputs, and a jug can't", "convert a layer without periodicity")
+    if not bool(torch.isfinite(layer.w).all()):
+        raise FabError(name, "has a weight that is NaN or infinite", "retrain it")
+    return layer
+
+
+def _segments(layer: SumLayer, tolerance: float) -> tuple[int, float]:
+    """Fewest segments, a multiple of the layer's, that meet the tolerance, and the bound with them."""
+    step, high = layer.basis.segments, 1
+    while straightening_bound(layer, high * step) > tolerance:
+        high *= 2
+        if high * step > MOST_SEGMENTS:
+            what = f"{tolerance:g} needs more than {MOST_SEGMENTS} segments"
+            raise FabError("tolerance", what, "allow a larger error")
+    low = high // 2  # too coarse, or 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if straightening_bound(layer, middle * step) <= tolerance else (middle, high)
+    return high * step, straightening_bound(layer, high * step)
+
+
+def _measured(layer: SumLayer, curves: tuple[Curve, ...]) -> float:
+    """The largest error of the curves' sum: the worst of each input, with one sign, adds up."""
+    x = np.linspace(-1.0, 1.0, GRID)
+    exact = curves_of(layer, GRID - 1)
+    gaps = np.stack([curve(x) - fine(x) for curve, fine in zip(curves, exact, strict=True)])
+    return float(np.maximum(gaps.max(axis=1).sum(axis=0), -gaps.min(axis=1).sum(axis=0)).max())

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+import torch
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.network import check_network
+from pelu_fab.training.high_order import SumLayer, high_order_fc_layers
+from pelu_fab.training.to_pelu import curves_of, from_pelu, straightening_bound, to_pelu
+from pelu_fab.training.to_pelu_water import Curve, WaterSum, add_in_water
+
+torch.set_num_threads(1)
+
+
+def layer_of(layer_type: str, n: int, inputs: int = 3, outputs: int = 2, segments: int = 4, seed: int = 0) -> SumLayer:
+    generator = torch.Generator().manual_seed(seed)
+    layer = high_order_fc_layers(layer_type, n, inputs, outputs, segments).double()
+    assert isinstance(layer, SumLayer)
+    with torch.no_grad():
+        layer.w.copy_(torch.randn(layer.w.shape, generator=generator, dtype=torch.float64))
+    return layer
+
+
+def inputs_in_range(width: int, rows: int = 300) -> np.ndarray:
+    return np.random.default_rng(1).uniform(-1, 1, (rows, width))
+
+
+def pour_by_hand(water: WaterSum, x: np.ndarray) -> np.ndarray:
+    """What each cup gets, by loops over buckets: the law of a bucket and nothing else."""
+    split, spread = water.network.layers
+    found = []
+    for row in x:
+        cups = np.zeros(spread.shares.shape[1])
+        for i, value in enumerate(row):
+            poured = (value - water.low[i]) / (water.high[i] - water.low[i]) * water.volume
+            for k, share in enumerate(split.shares[i]):
+                if share:
+                    cups += max(0.0, share * poured - spread.retained[k]) * spread.shares[k]
+        assert cups.sum() <= water.volume * len(row) + 1e-9
+        found.append(cups)
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "segments"), [(1, 1, 8), (3, 2, 4), (2, 5, 1)])
+def test_a_piecewise_linear_layer_becomes_water_exactly(inputs: int, outputs: int, segments: int) -> None:
+    layer, x = layer_of("continuous", 2, inputs, outputs, segments), inputs_in_range(inputs)
+    water = to_pelu(layer, volume=150.0)
+    check_network(water.network, "test")
+    cups = pour_by_hand(water, x)
+    wanted = layer(torch.tensor(x)).detach().numpy()
+    plus, minus = cups[:, :outputs], cups[:, outputs : 2 * outputs]
+    np.testing.assert_allclose((plus - minus) * water.scale + water.offset, wanted, atol=1e-9)
+    np.testing.assert_allclose(water(x), wanted, atol=1e-9)
+    assert (water.bound, water.error) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("layer_type", "n", "tolerance"),
+    [("continuous", 3, 0.05), ("continuous", 6, 0.02), ("polynomial", 5, 0.01), ("fourier", 5, 0.1)],
+)
+def test_a_curved_layer_becomes_water_within_the_bound_it_states(layer_type: str, n: int, tolerance: float) -> None:
+    layer = layer_of(layer_type, n)
+    water = to_pelu(layer, tolerance)
+    x = inputs_in_range(3, 20_000)
+    found = np.abs(water(x) - layer(torch.tensor(x)).detach().numpy()).max()
+    assert found <= water.error + 1e-9
+    assert 0.2 * water.bound < water.error <= water.bound <= tolerance
+    coarser = water.segments - layer.basis.segments
+    assert straightening_bound(layer, coarser) > tolerance
+
+
+def test_halving_the_segments_quarters_the_error() -> None:
+    layer = layer_of("polynomial", 4)
+    ratio = straightening_bound(layer, 64) / straightening_bound(layer, 128)
+    assert ratio == pytest.approx(4.0, rel=0.05)
+
+
+def test_water_and_layer_convert_into_each_other_and_back() -> None:
+    layer, x = layer_of("continuous", 2), inputs_in_range(3)
+    water = to_pelu(layer, least_share=0.02)
+    again = from_pelu(water)
+    assert again.basis == layer.basis
+    np.testing.assert_allclose(again(torch.tensor(x)).detach(), layer(torch.tensor(x)).detach(), atol=1e-9)
+    np.testing.assert_allclose(to_pelu(again)(x), water(x), atol=1e-9)
+
+
+def test_one_input_and_one_output_waste_no_water() -> None:
+    water = to_pelu(layer_of("continuous", 2, 1, 1, 6))
+    assert water.network.outputs == ("plus", "minus")
+    assert ((water.network.layers[1].shares == 0) | (water.network.layers[1].shares == 1)).all()
+
+
+def test_shares_that_no_printer_makes_are_raised_and_the_rest_is_wasted() -> None:
+    curve = Curve(np.linspace(0, 1, 6), np.array([0.0, 1.0, 2.01, 3.0, 2.0, 5.0]))
+    fine, printable = add_in_water([curve]), add_in_water([curve], least_share=0.1)
+    shares = printable.network.layers[0].shares
+    assert fine.network.layers[0].shares.min() < 0.01
+    assert shares.min() == pytest.approx(0.1)
+    assert printable.network.outputs == ("plus", "minus", "waste")
+    x = np.linspace(0, 1, 101)[:, None]
+    np.testing.assert_allclose(printable(x), curve(x[:, 0]), atol=1e-9)
+    np.testing.assert_allclose(fine(x), curve(x[:, 0]), atol=1e-9)
+
+
+def test_a_straight_breakpoint_gets_no_bucket_and_a_constant_wastes_everything() -> None:
+    straight = add_in_water([Curve(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0]))])
+    assert straight.network.widths == (1, 1, 2)
+    constant = add_in_water([Curve(np.array([0.0, 1.0]), np.array([4.0, 4.0]))])
+    assert constant.network.layers[1].shares.tolist() == [[0.0, 0.0, 1.0]]
+    np.testing.assert_allclose(constant(np.array([[0.0], [0.7]])), 4.0)
+
+
+def test_curves_pass_through_the_synapses() -> None:
+    layer = layer_of("fourier", 4, 2, 1)
+    x = np.linspace(-1, 1, 33)
+    total = sum(curve(x) for curve in curves_of(layer, 32))
+    both = torch.tensor(np.stack([x, x], axis=1))
+    np.testing.assert_allclose(total, layer(both).detach().numpy(), atol=1e-9)
+
+
+def test_what_water_cannot_do_is_refused_with_the_reason() -> None:
+    with pytest.raises(FabError, match=r"^ProdLayer: multiplies its inputs, and water only adds"):
+        to_pelu(high_order_fc_layers("continuous_prod", 2, 2, 1, 2))
+    with pytest.raises(FabError, match=r"^ProductLayer: multiplies its inputs"):
+        to_pelu(high_order_fc_layers("product", None, 2, 1))
+    with pytest.raises(FabError, match=r"^SumLayer: may jump, and no cup fills by a jump"):
+        to_pelu(high_order_fc_layers("discontinuous", 2, 1, 1, 2))
+    with pytest.raises(FabError, match=r"^SumLayer: mirrors its inputs"):
+        to_pelu(high_order_fc_layers("continuous", 2, 1, 1, 2, periodicity=2.0))
+    with pytest.raises(FabError, match=r"^Linear: is no high-order layer"):
+        to_pelu(torch.nn.Linear(1, 1))
+    with pytest.raises(FabError, match=r"^tolerance: 1e-09 needs more than 1024 segments"):
+        to_pelu(layer_of("polynomial", 5), 1e-9)
+    with pytest.raises(FabError, match=r"^tolerance: is 0"):
+        to_pelu(layer_of("polynomial", 5), 0)
+    with pytest.raises(FabError, match=r"^input: leaves \[-1\.0\] to \[1\.0\]"):
+        to_pelu(layer_of("continuous", 2, 1))(np.array([[1.5]]))
+    with pytest.raises(FabError, match=r"^least_share: leaves room for 2 buckets"):
+        to_pelu(layer_of("continuous", 2, 1), least_share=0.4)
+    for points, values in (([0, 1, 1], [0, 1, 2]), ([0, 1], [0, np.nan]), ([0], [0])):
+        with pytest.raises(FabError, match=r"^curve: has"):
+            Curve(np.array(points, float), np.array(values, float))
