@@ -47,10 +47,11 @@ def read_input(path: Path, *, limit: int = 64 * MEBIBYTE, too_big: str = "give a
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise FabError(str(path), f"is {_kind(status.st_mode)}, not a file", "give the path of a regular file")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise FabError(str(path), f"is {_kind(status.st_mode)}, not a file", "give the path of a regular file")
         try:
             blob = file.read(limit + 1)
         except OSError as error:

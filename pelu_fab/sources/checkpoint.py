@@ -117,12 +117,12 @@ def softmax(logits: Array) -> Array:
 
 def _check_content(blob: bytes, suffix: str, where: str) -> None:
     """A file must be what its name says: a pickle named .safetensors is nobody's accident worth guessing at."""
-    if blob.startswith(b"PK\x03\x04"):
+    if blob[8:9] == b"{" and int.from_bytes(blob[:8], "little") <= len(blob):
+        kind, fitting = "a safetensors file", [".safetensors"]
+    elif blob.startswith(b"PK\x03\x04"):
         kind, fitting = "a zip archive", [".pt", ".pth"]
     elif blob[:1] == b"\x80":
         kind, fitting = "a pickle", [".pt", ".pth"]
-    elif blob[8:9] == b"{" and int.from_bytes(blob[:8], "little") <= len(blob):
-        kind, fitting = "a safetensors file", [".safetensors"]
     elif blob.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         kind, fitting = "JSON text", [".json"]
     else:

@@ -51,7 +51,7 @@ def csv_cells(blob: bytes, where: str) -> tuple[list[str], list[tuple[int, list[
     if len(lines) > MAX_ROWS + 1:
         raise FabError(where, f"holds {len(lines) - 1:,} rows, at most {MAX_ROWS:,} are read", "give a sample of them")
     (_, header), *rows = lines
-    if all(_is_number(cell) for cell in header):
+    if all(_is_number(cell) for cell in header[:-1] or header):  # the last may be a label
         raise FabError(where, "has no header, its first line holds numbers", "name the columns in the first line")
     return header, rows
 

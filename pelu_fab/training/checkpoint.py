@@ -45,10 +45,11 @@ def _load(blob: bytes, where: str) -> object:
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged or hostile pickle makes torch raise: the file is at fault
-        if "weights_only" in str(error) or "Unsupported" in str(error):
+        if "GLOBAL" in str(error):
             what = "holds Python objects (a whole module?), which are never unpickled"
             raise FabError(where, what, SAVE_IT_RIGHT) from error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        lines = [line for line in str(error).splitlines() if line and "weights_only" not in line]
+        reason = lines[0][:160] if lines else type(error).__name__
         raise FabError(where, f"is damaged or of a newer format: torch says {reason!r}", "save it again") from error
 
 

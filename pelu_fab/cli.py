@@ -1,0 +1,101 @@
+"""The command line: finds each verb, and turns what can go wrong into one line and an exit code."""
+
+import functools
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from pelu_fab.commands import INTERRUPTED, OUR_BUG, USER_ERROR, printable
+from pelu_fab.errors import FabError
+
+VERBS = {  # verb: module and function below pelu_fab.commands, which loads what is heavy only when called
+    "compile": "compile:compile_design",
+    "verify": "verify:verify",
+    "inspect": "inspect:inspect",
+}
+
+
+def guarded(verb: Callable[..., None]) -> Callable[..., None]:
+    """The same verb, ending in an exit code instead of a traceback: 2 the user's input, 70 our bug, 130 Ctrl-C."""
+
+    @functools.wraps(verb)
+    def run(*args: object, **kwargs: object) -> None:
+        try:
+            verb(*args, **kwargs)
+            sys.stdout.flush()
+        except FabError as error:
+            _tell(f"error: {error}")
+            raise typer.Exit(USER_ERROR) from error
+        except KeyboardInterrupt as error:
+            _tell("interrupted; files that were there before are untouched")
+            raise typer.Exit(INTERRUPTED) from error
+        except BrokenPipeError as error:  # whoever read our output has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from error
+        except typer.Exit:
+            raise
+        except Exception as error:
+            if os.environ.get("PELU_FAB_DEBUG") == "1":
+                traceback.print_exc()
+            cause = " ".join(str(error).split()) or "no reason given"
+            _tell(f"error: this is our bug, not yours: {type(error).__name__}: {cause}")
+            _tell("PELU_FAB_DEBUG=1 shows where; please report it with the design that caused it")
+            raise typer.Exit(OUR_BUG) from error
+
+    return run
+
+
+def _tell(line: str) -> None:
+    print(printable(line), file=sys.stderr)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"pelu_fab {version('pelu_fab')}")
+        raise typer.Exit
+
+
+def application() -> typer.Typer:
+    """The typer application with all verbs."""
+    app = typer.Typer(
+        name="pelu-fab",
+        help="Compile a trained PeLU network into a printable device that runs on water, and prove it from the STL.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def options(
+        _: Annotated[
+            bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and leave.")
+        ] = False,
+    ) -> None:
+        pass
+
+    for name, place in VERBS.items():
+        module, function = place.split(":")
+        verb = getattr(importlib.import_module(f"pelu_fab.commands.{module}"), function)
+        app.command(name)(guarded(verb))
+    return app
+
+
+def main() -> None:
+    """Entry point of `pelu-fab`. SIGTERM unwinds like Ctrl-C, so that a half-written export is rolled back."""
+
+    def stop(number: int, _: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    application()()

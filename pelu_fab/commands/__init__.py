@@ -1,0 +1,88 @@
+"""The verbs of the command line, one a file, and how they speak: results on stdout, progress on stderr."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+DONE, CHECK_FAILED, USER_ERROR, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
+
+
+def printable(text: str) -> str:
+    """`text` with every control character escaped: a name can't move a terminal's cursor or forge a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def print_json(table: Mapping[str, Any]) -> None:
+    """One JSON object on stdout: keys sorted, no NaN, plain ASCII."""
+    print(json.dumps(table, indent=1, sort_keys=True, allow_nan=False))
+
+
+@contextlib.contextmanager
+def step(what: str) -> Iterator[None]:
+    """Show what is going on while it goes on; on a terminal only, and on stderr."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status(escape(printable(what))):
+        yield
+
+
+def report_lines(report: Mapping[str, Any]) -> list[str]:
+    """A sign-off report for people: what failed, what was skipped and why, then one line of counts."""
+    checks = report["checks"]
+    lines = [_check_line("FAILED", check) for check in checks if check["status"] == "fail"]
+    lines += [_check_line("SKIPPED", check) for check in checks if check["status"] == "skipped"]
+    groups: dict[str, int] = {}
+    for check in checks:
+        if check["status"] == "pass":
+            group = str(check["id"]).split(".")[0]
+            groups[group] = groups.get(group, 0) + 1
+    passed = ", ".join(f"{group} {count}" for group, count in sorted(groups.items()))
+    lines.append(f"checks passed: {sum(groups.values())} of {len(checks)}" + (f" ({passed})" if passed else ""))
+    return [*lines, f"verdict: {report['verdict']}"]
+
+
+def _check_line(word: str, check: Mapping[str, Any]) -> str:
+    line = f"{word} {check['id']} at {check['where']}"
+    unit = f" {check['unit']}" if check.get("unit") else ""
+    if check.get("found") is not None:
+        line += f": found {_value(check['found'])}{unit}"
+    if check.get("limit") is not None:
+        line += f", limit {_value(check['limit'])}{unit}"
+    if check.get("at"):
+        line += " at (" + ", ".join(_value(x) for x in check["at"]) + ") mm"
+    return printable(line + (f": {check['why']}" if check.get("why") else ""))
+
+
+def tree_lines(value: object, indent: int = 0) -> list[str]:
+    """Nested tables and lists for people, one value a line."""
+    pad = "  " * indent
+    if isinstance(value, Mapping):
+        lines = []
+        for key, below in value.items():
+            if isinstance(below, Mapping) or (isinstance(below, list) and any(isinstance(x, Mapping) for x in below)):
+                lines += [f"{pad}{printable(str(key))}:", *tree_lines(below, indent + 1)]
+            else:
+                lines.append(f"{pad}{printable(str(key))}: {_value(below)}")
+        return lines
+    if isinstance(value, list):
+        return [line for below in value for line in tree_lines(below, indent)]
+    return [pad + _value(value)]
+
+
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.6g}"
+        case list() | tuple():
+            return ", ".join(_value(below) for below in value) or "none"
+        case None:
+            return "none"
+    return printable(str(value))

@@ -1,0 +1,42 @@
+"""`pelu-fab compile`: a checkpoint or design to files that print, ending with their sign-off."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pelu_fab.commands import CHECK_FAILED, print_json, printable, report_lines, step
+
+
+def compile_design(
+    source: Annotated[
+        Path, typer.Argument(help="Design folder, design.toml, or a bare checkpoint.", show_default=False)
+    ],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Output folder; exports/NAME if not given.")] = None,
+    process: Annotated[str | None, typer.Option(help="Built-in process profile, or a TOML file.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="key=value, over the design file.")] = None,
+    formats: Annotated[str | None, typer.Option(help="Comma-separated; all if not given.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are not ours, too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
+) -> None:
+    """Compile a trained network into parts to print, and sign them off."""
+    import pelu_fab
+    from pelu_fab.files import safe_name
+
+    with step(f"reading {source}"):
+        design = pelu_fab.load(source, process=process, settings=setting or [])
+    directory = out or Path("exports") / safe_name(design.name)
+    with step(f"compiling {design.name}"):
+        part = pelu_fab.compile(design)
+    with step(f"writing {directory}"):
+        pelu_fab.write(part, directory, force=force, formats=formats.split(",") if formats else None)
+    with step(f"verifying {directory}"):
+        report = pelu_fab.verify(directory)
+    table = report.to_dict()
+    if json:
+        print_json({"design": design.name, "directory": str(directory), "report": table})
+    else:
+        print("\n".join(report_lines(table)))
+        print(printable(f"files: {directory}"))
+    if report.verdict != "pass":
+        raise typer.Exit(CHECK_FAILED)

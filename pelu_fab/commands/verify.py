@@ -1,0 +1,26 @@
+"""`pelu-fab verify`: sign-off of the files in a folder, from the files alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pelu_fab.commands import CHECK_FAILED, print_json, report_lines, step
+
+
+def verify(
+    directory: Annotated[Path, typer.Argument(help="What compile wrote.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
+) -> None:
+    """Recover the network from the STL files and compare it with the checkpoint; writes DIR/verify.json."""
+    import pelu_fab
+
+    with step(f"verifying {directory}"):
+        report = pelu_fab.verify(directory)
+    table = report.to_dict()
+    if json:
+        print_json(table)
+    else:
+        print("\n".join(report_lines(table)))
+    if report.verdict != "pass":
+        raise typer.Exit(CHECK_FAILED)
