@@ -35,17 +35,13 @@ def curve_png(history: Sequence[Point], *, title: str) -> bytes:
 
 
 def _mark_phases(axes, history: Sequence[Point]) -> None:  # type: ignore[no-untyped-def]
-    """Shade every other phase and write its name and branches at its foot."""
+    """Shade every other phase and write its name at its foot."""
     start = 0
-    for index, point in enumerate(history):
-        is_last = index + 1 == len(history)
-        if not is_last and (history[index + 1].phase, history[index + 1].branches) == (point.phase, point.branches):
-            continue
-        if point.phase != "fit" or not is_last:
-            axes.axvspan(start, point.step, color="#1f5f99", alpha=0.04 if point.phase == "prune" else 0.0, linewidth=0)
-            text = f"{point.phase} {point.branches}"
-            axes.text(
-                (start + point.step) / 2, 0.02, text, transform=axes.get_xaxis_transform(),
-                ha="center", va="bottom", fontsize=7, rotation=90 if point.phase == "prune" else 0,
-            )  # fmt: skip
-        start = point.step
+    names = list(dict.fromkeys(point.phase for point in history))
+    for index, name in enumerate(names if len(names) > 1 else ()):
+        end = max(point.step for point in history if point.phase == name)
+        axes.axvspan(start, end, color="#1f5f99", alpha=0.07 * (index % 2), linewidth=0)
+        middle, upright = (start + end) / 2, name.startswith("prune")
+        place = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+        axes.text(middle, 0.02, name, fontsize=7, rotation=90 if upright else 0, **place)
+        start = end

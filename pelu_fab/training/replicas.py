@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pelu_fab.ir.network import Layer, Network
-from pelu_fab.training.layer import Init, PeLU, ShareFunction
+from pelu_fab.training.layer import Init, PeLU, ShareFunction, spill
 from pelu_fab.training.recipe import Deviations
 from pelu_fab.training.sparse import sparsemax
 from pelu_fab.training.teeth import round_to_teeth, straight_through
@@ -69,9 +69,8 @@ class Replicas(nn.Module):
     def shares(self) -> list[Tensor]:
         """Shares by layer, (R, in, out): cut branches 0, rounded to teeth where asked."""
         found = []
-        for weights, kept in zip(self.weights, self.kept, strict=True):
-            logits = torch.where(kept, weights, NEVER)
-            shares = sparsemax(logits) if self.share_function == "sparsemax" else logits.softmax(dim=-1)
+        for weights in self.weights:
+            shares = sparsemax(weights) if self.share_function == "sparsemax" else weights.softmax(dim=-1)
             found.append(straight_through(shares, self.teeth) if self.teeth else shares)
         return found
 
@@ -80,6 +79,15 @@ class Replicas(nn.Module):
     ) -> Tensor:
         """Cups (R, K, rows, out) of `pours` (rows, in); K is 1 without deviations."""
         return flow(pours, self.retained(), self.shares(), deviations, generator)
+
+    def cut(self, layer: int, spared: Tensor) -> None:
+        """Leave only the `spared` branches (R, in, out) of a layer; what was cut before stays cut.
+
+        A logit this low has no share and so no gradient: nothing brings it back.
+        """
+        self.kept[layer] &= spared
+        with torch.no_grad():
+            self.weights[layer].masked_fill_(~self.kept[layer], NEVER)
 
     def branches(self) -> Tensor:
         """Branches of each replica, (R,)."""
@@ -125,16 +133,17 @@ def flow(
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Cups (R, K, rows, out) of R networks, K prints of each; see `Deviations` for what is drawn."""
-    volumes = pours[None, None]
     if deviations is None or deviations.is_silent:
+        volumes = pours[None]
         for h2, a in zip(retained, shares, strict=True):
-            volumes = torch.relu(volumes - h2[:, None, None]) @ a[:, None]
-        return volumes
+            volumes = spill(volumes, h2, a)
+        return volumes[:, None]
 
     def drawn(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=pours.dtype, device=pours.device)
 
     size = (len(retained[0]), deviations.prints)
+    volumes = pours[None, None]
     if deviations.pour:
         volumes = torch.relu(volumes + deviations.pour * drawn(*size, *pours.shape))
     for h2, a in zip(retained, shares, strict=True):

@@ -43,7 +43,7 @@ def checkpoint_bytes(network: Network, metadata: Mapping[str, str] | None = None
 
 
 def volumes_csv(table: Table) -> bytes:
-    """What to pour for each row of the data, in units, and its class: the data of a design whose features are scaled."""
+    """What to pour for each row of the data, in units, and its class: the data of a design with scaled features."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*table.inputs, "class"])

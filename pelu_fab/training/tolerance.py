@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pelu_fab.training.fit import Task
+from pelu_fab.training.loss import Task
 from pelu_fab.training.readout import scores
 from pelu_fab.training.recipe import Deviations
 from pelu_fab.training.replicas import Replicas

@@ -12,7 +12,8 @@ from pelu_fab.errors import FabError
 from pelu_fab.ir.network import Layer, Network
 from pelu_fab.sim.reference import outputs
 from pelu_fab.training.data import Split, Table, check_pourable, folds, minmax, split
-from pelu_fab.training.fit import Point, Task, Watch, fit, loss
+from pelu_fab.training.fit import Point, Watch, fit
+from pelu_fab.training.loss import Task, loss
 from pelu_fab.training.readout import cups, scores
 from pelu_fab.training.recipe import Recipe
 from pelu_fab.training.replicas import Replicas

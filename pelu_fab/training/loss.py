@@ -1,0 +1,45 @@
+"""What training minimises: in go replicas and a task, out comes a loss (R,), one a replica."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pelu_fab.training.readout import answer_loss, scores
+from pelu_fab.training.recipe import Readout, Recipe
+from pelu_fab.training.replicas import Replicas, flow
+from pelu_fab.training.sparse import PENALTIES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What R replicas are trained on: pours (rows, in), labels (rows,), and who uses which row, (R, rows) bool."""
+
+    pours: Tensor
+    labels: Tensor
+    train: Tensor
+    validation: Tensor
+    readout: Readout = "argmax"
+
+
+def loss(replicas: Replicas, task: Task, recipe: Recipe, generator: torch.Generator | None = None) -> Tensor:
+    """What each replica minimises, (R,): mean over its training rows and prints, and the penalties of its shares.
+
+    Without a generator nothing is drawn: the ideal device.
+    """
+    deviations = None if generator is None else recipe.noise
+    shares = replicas.shares()
+    poured = flow(task.pours, replicas.retained(), shares, deviations, generator)
+    scored = scores(poured, task.readout)
+    each = answer_loss(scored, task.labels, temperature=recipe.temperature, margin=recipe.margin)
+    found = mean_over(each.mean(dim=1), task.train)
+    for weight, penalty in ((recipe.entropy, "entropy"), (recipe.half, "half")):
+        if weight:
+            found = found + weight * torch.stack([PENALTIES[penalty](s) for s in shares]).sum(dim=0)
+    return found
+
+
+def mean_over(values: Tensor, rows: Tensor) -> Tensor:
+    """Mean (R,) of values (R, rows) over the rows in use, (R, rows) bool."""
+    weight = rows.to(values.dtype)
+    return (values * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
