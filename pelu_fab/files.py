@@ -231,6 +231,7 @@ def _stage(directory: Path, files: Mapping[str, bytes], ours: Sequence[str] | No
     for name in there:
         kept = work / "old" / name
         kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.unlink(missing_ok=True)
         try:
             os.link(directory / name, kept)
         except OSError:  # a disk without hard links
@@ -265,7 +266,7 @@ def _recover(directory: Path) -> None:
                 (work / "old" / name).replace(directory / name)
         _sync_folder(directory)
         (work / JOURNAL).unlink()
-    shutil.rmtree(work)
+    shutil.rmtree(work, ignore_errors=True)  # what stays is swept the next time
 
 
 def _remove(directory: Path, name: str) -> None:
