@@ -18,6 +18,9 @@ VERBS = {  # verb: module and function below pelu_fab.commands, which loads what
     "compile": "compile:compile_design",
     "verify": "verify:verify",
     "inspect": "inspect:inspect",
+    "simulate": "simulate:simulate",
+    "yield": "yield_:forecast_yield",
+    "train": "train:train",
 }
 
 

@@ -1,16 +1,16 @@
 """The training loop: in go a recipe and data, out come trained replicas and their history. Draws and prints nothing."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, pi
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from pelu_fab.training.loss import Task, loss, mean_over
+from pelu_fab.training.loss import Task, loss
 from pelu_fab.training.prune import prune
-from pelu_fab.training.readout import answer_loss, scores
+from pelu_fab.training.readout import scores
 from pelu_fab.training.recipe import Recipe
 from pelu_fab.training.replicas import Replicas
 from pelu_fab.training.step import stepper
@@ -115,20 +115,20 @@ def _run(replicas: Replicas, task: Task, recipe: Recipe, phase: Phase, generator
 
 
 def _look(replicas: Replicas, task: Task, recipe: Recipe, best: "_Best | None") -> tuple[Point, bool]:
-    with torch.no_grad():
+    def found(rows: Tensor) -> Tensor:
         # The same prints at every look: the curve then shows the network, not the draw.
-        losses = loss(replicas, task, recipe, torch.Generator().manual_seed(LOOK_SEED))
-        scored = scores(replicas(task.pours)[:, 0], task.readout)
-        errors = ((scored.argmax(dim=-1) != task.labels) & task.train).sum(dim=1)
-        leader, improved, checked = int(losses.argmin()), False, torch.full_like(losses, torch.nan)
+        return loss(replicas, replace(task, train=rows), recipe, torch.Generator().manual_seed(LOOK_SEED))
+
+    with torch.no_grad():
+        losses, improved, checked = found(task.train), False, torch.full((replicas.count,), torch.nan)
+        leader = int(losses.argmin())
         if best is not None:
-            each = answer_loss(scored, task.labels, temperature=recipe.temperature, margin=recipe.margin)
-            checked = mean_over(each, task.validation)
-            improved = best.take(replicas, checked)
-            leader = int(checked.argmin())
+            checked = found(task.validation)
+            improved, leader = best.take(replicas, checked), int(checked.argmin())
+        answers = scores(replicas(task.pours)[:, 0], task.readout).argmax(dim=-1)
+        errors = ((answers != task.labels) & task.train).sum(dim=1)
         branches = int(replicas.branches()[leader])
-    point = Point(0, 0, "", float(losses[leader]), int(errors[leader]), float(checked[leader]), branches)
-    return point, improved
+    return Point(0, 0, "", float(losses[leader]), int(errors[leader]), float(checked[leader]), branches), improved
 
 
 class _Best:
