@@ -108,7 +108,7 @@ def flow(
     samples: list[tuple[float, Array, Array, Array, Array, Array]] = []
     for _ in range(MOST_STEPS):
         heads = p.heads(state.volumes)
-        wet |= heads[:, p.tooth_bucket] + p.tooth_lift >= p.start
+        wet |= p.local_heads(heads) >= p.start
         flows = p.flows(heads, wet)
         np.maximum(peak_heads, heads, out=peak_heads)
         np.maximum(peak_chutes, state.chutes, out=peak_chutes)

@@ -71,8 +71,8 @@ class Forecast:
 def certified_pairs(layers: Sequence[Layer], prints: Prints, pours: Array) -> NDArray[np.bool_]:
     """(prints, samples): whether a print's errors add up to less than the sample's gap, so that no answer can change.
 
-    Σ |threshold error| + Σ spill |share error|₁ + film < gap; each is the most that it moves the outputs in L1, with the
-    spill of the network asked for. What is left of the gap is the budget for the pours.
+    Σ |threshold error| + Σ spill |share error|₁ + film < gap; each is the most that it moves the outputs in L1, with
+    the spill of the network asked for. What is left of the gap is the budget for the pours.
     """
     moved = np.zeros((len(prints.retained[0]), len(pours)))
     volumes = pours

@@ -72,28 +72,36 @@ class Plumbing:
     tooth_end: Array  # T
     tooth_place: Array  # T: along the sill from its middle, mm
     tooth_lift: Array  # T: how much lower than the middle the tilt puts its sill, mm
+    most_lift: float  # mm, above 0
     start: Array  # T: head at which a dry tooth starts
     law: ToothLaw
     width: Array  # B: all teeth
 
     def heads(self, volumes: Array) -> Array:
-        """Head above the sill by bucket (runs, B), mm: never below 0."""
-        above = np.maximum(volumes - self.base, 0.0)
-        prism = (above - self.wedge_volume) / self.area + np.where(
-            self.wedge > 0.0, np.sqrt(self.wedge_volume / np.maximum(self.wedge, 1e-12)), 0.0
-        )
-        shallow = np.sqrt(above / np.maximum(self.wedge, 1e-12))
-        return np.asarray(np.where((self.wedge > 0.0) & (above < self.wedge_volume), shallow, np.maximum(prism, 0.0)))
+        """Level above the middle of the sill by bucket (runs, B), mm; below 0 in a pool that is not full."""
+        above = volumes - self.base
+        sloped = self.wedge > 0.0
+        width = np.where(sloped, self.wedge, 1.0)
+        prism = (above - self.wedge_volume) / self.area + np.sqrt(self.wedge_volume / width)
+        shallow = np.sqrt(np.maximum(above, 0.0) / width)
+        return np.asarray(np.where(sloped & (above < self.wedge_volume), shallow, prism))
+
+    def local_heads(self, heads: Array) -> Array:
+        """Head at each tooth (runs, T): a leaning table lowers one side; on a sloped floor as far as water stands."""
+        level = heads[:, self.tooth_bucket]
+        reach = np.where(self.wedge[self.tooth_bucket] > 0.0, np.clip(level / self.most_lift, 0.0, 1.0), 1.0)
+        return np.asarray(level + self.tooth_lift * reach)
 
     def flows(self, heads: Array, wet: NDArray[np.bool_]) -> Array:
         """Flow (runs, M) of every mouth, mm3/s."""
         if self.mode == "ideal":
             return self._ideal(heads)
-        local = heads[:, self.tooth_bucket] + self.tooth_lift
+        local = self.local_heads(heads)
         flows = self.law.flows(self.tooth_width, local, self.tooth_end) * (wet | (local >= self.start))
         return np.asarray(flows @ self.gather)
 
     def _ideal(self, heads: Array) -> Array:
+        heads = np.maximum(heads, 0.0)
         quick = self.law.coefficient * heads**1.5
         film = GRAVITY * heads**4 / (12.0 * self.law.viscosity * self.law.sill_length)
         flow = self.width * quick * film / (quick + film + 1e-300)
@@ -117,7 +125,9 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
     place = np.concatenate([tooth_centres(b.teeth, b.blade) for b in buckets])
     lift = place * np.array([tilt[row[i] % 2] for _, i, _ in teeth])
     widths = np.array([w for _, _, w in teeth])
-    volumes = [_volumes(b, law, process, real, tilt[(row[i] + 1) % 2]) for i, b in enumerate(buckets)]
+    lifts = np.split(lift, np.cumsum([len(b.teeth) for b in buckets])[:-1])
+    tilts = [tilt[(r + 1) % 2] for r in row]
+    volumes = [_volumes(b, law, process, real, t, own) for b, t, own in zip(buckets, tilts, lifts, strict=True)]
     wedge = [b.width / (2.0 * b.floor_slope) if real and b.floor_slope > 0 else 0.0 for b in buckets]
     film = 0.0 if conditions.primed or not real else process.scatter.film_ml * MM3_PER_ML
     transit = [_transit(m.chute_length, b, m.target, process) for b in buckets for m in b.mouths]
@@ -150,6 +160,7 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
         tooth_end=np.concatenate([end_flags(len(b.teeth)) for b in buckets]),
         tooth_place=place,
         tooth_lift=lift,
+        most_lift=float(np.abs(lift).max()) + 1e-9,
         start=np.zeros(len(widths))
         if conditions.primed
         else np.array([start_head(process.fluid, w, brim_deg=45.0) for w in widths]),
@@ -158,16 +169,26 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
     )
 
 
-def _volumes(bucket: WaterBucket, law: ToothLaw, process: Process, real: bool, tilt: float) -> tuple[float, float]:
-    """(volume with the level at the sill, volume kept). A table falling to the sill lowers it by half the depth."""
+def _volumes(
+    bucket: WaterBucket, law: ToothLaw, process: Process, real: bool, tilt: float, lift: Array
+) -> tuple[float, float]:
+    """(volume with the level at the middle of the sill, volume kept).
+
+    A table that falls towards the sill lowers it by half the depth; the last tooth to stop is the lowest one.
+    """
     if not real:
         return bucket.retained_volume, bucket.retained_volume
-    stop = float(law.residual_heads(np.asarray(bucket.teeth)).min())
-    keeps = max(bucket.drawn_volume + bucket.held(process.fluid, stop) - bucket.area * bucket.depth / 2.0 * tilt, 0.0)
+    stops = law.residual_heads(np.asarray(bucket.teeth))
     if bucket.floor_slope > 0.0:
+        most = float(np.abs(lift).max()) + 1e-9
+        low = np.where(stops - lift > most, stops - lift, stops / np.maximum(1.0 + lift / most, 1e-9))
+        stop = float(low.min())
         wedge = bucket.width / (2.0 * bucket.floor_slope) * min(stop, bucket.floor_slope * bucket.depth) ** 2
+        keeps = bucket.drawn_volume + bucket.held(process.fluid, stop)
         return keeps - wedge, keeps
-    return keeps - bucket.area * stop, keeps
+    stop = float((stops - lift).min())
+    base = bucket.drawn_volume + bucket.held(process.fluid, 0.0) - bucket.area * bucket.depth / 2.0 * tilt
+    return base, base + bucket.area * stop
 
 
 def _mouth_shares(bucket: WaterBucket) -> Array:

@@ -81,3 +81,10 @@ def from_pours(pours: Sequence[Pour], inputs: int) -> Schedule:
             start[0, unit, k], end[0, unit, k] = pour.start, pour.start + pour.duration
             rate[0, unit, k] = pour.volume / pour.duration
     return Schedule(start, end, rate)
+
+
+def with_pours(first: Schedule, more: Schedule) -> Schedule:
+    """Both schedules' events together, for the same runs."""
+    parts = [(getattr(first, name), getattr(more, name)) for name in ("start", "end", "rate")]
+    start, end, rate = (np.concatenate(pair, axis=2) for pair in parts)
+    return Schedule(start, end, rate)

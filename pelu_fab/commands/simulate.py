@@ -1,0 +1,220 @@
+"""`pelu-fab simulate`: where the water goes, over time, in ideal and in real water."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pelu_fab.commands import print_json, printable, step
+from pelu_fab.errors import FabError
+
+if TYPE_CHECKING:
+    from pelu_fab.commands.device import Device
+    from pelu_fab.sim.energy import Energy
+    from pelu_fab.sim.flow import Flow
+    from pelu_fab.sim.schedule import Schedule
+
+BARS = " ▁▂▃▄▅▆▇█"
+CHART = 48  # characters
+
+
+def simulate(
+    source: Annotated[Path, typer.Argument(help="Design, checkpoint or compiled folder.", show_default=False)],
+    pour: Annotated[str | None, typer.Option(help="Units into each jug, as 62,34,54,23.")] = None,
+    row: Annotated[int | None, typer.Option(help="Or the row of the design's data, from 0.")] = None,
+    over: Annotated[float | None, typer.Option(help="Pour all at once, in this many seconds.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Pour one by one at this many mL/s.")] = None,
+    order: Annotated[str | None, typer.Option(help="Order of the jugs when one by one, as 2,0,1,3.")] = None,
+    pause: Annotated[float, typer.Option(min=0.0, help="Seconds between jugs when one by one.")] = 1.0,
+    later: Annotated[list[str] | None, typer.Option(help="A later top-up INPUT:UNITS@SECOND; repeatable.")] = None,
+    mode: Annotated[str, typer.Option(help="ideal or real water.")] = "real",
+    tilt: Annotated[str, typer.Option(help="Degrees that the table leans, along row 0's and row 1's combs.")] = "0,0",
+    unprimed: Annotated[
+        bool, typer.Option("--unprimed", help="A dry device: teeth start late, walls keep film.")
+    ] = False,
+    process: Annotated[str | None, typer.Option(help="A process by name or file.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="key=value of the design.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write levels, flows and cups over time as PNG.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
+) -> None:
+    """Pour water through the device: levels, heads, shares, cups, freeboard, spill, read-out time, energy."""
+    from pelu_fab.commands.device import device_of, leaning
+    from pelu_fab.files import write_file
+    from pelu_fab.sim.energy import energy
+    from pelu_fab.sim.flow import flow
+    from pelu_fab.sim.plumbing import Conditions
+
+    device = device_of(source, process=process, settings=setting or [])
+    schedule = _schedule(device, pour, row, over, rate, order, pause, later or [])
+    if mode not in ("ideal", "real"):
+        raise FabError(f"--mode {mode}", "is unknown", "use ideal or real")
+    conditions = Conditions(mode="real" if mode == "real" else "ideal", tilt_deg=leaning(tilt), primed=not unprimed)
+    with step("pouring"):
+        found = flow(device.water, device.design.process, schedule, conditions)
+    books = energy(found, device.water, schedule, density=device.design.process.fluid.density)
+    result = _result(device, schedule, found, books, mode)
+    if plot is not None:
+        from pelu_fab.sim.plots import flow_png
+
+        write_file(plot, flow_png(found, device.water, title=device.water.name))
+    if json:
+        print_json(result)
+    else:
+        _show(device, found, result)
+
+
+def _schedule(
+    device: "Device",
+    pour: str | None,
+    row: int | None,
+    over: float | None,
+    rate: float | None,
+    order: str | None,
+    pause: float,
+    later: list[str],
+) -> "Schedule":
+    """The pours that the options tell; by default all jugs at once at the design's pour flow."""
+    import numpy as np
+
+    from pelu_fab.commands.device import numbers, pour_of, top_up
+    from pelu_fab.ir.units import MM3_PER_ML
+    from pelu_fab.sim.limits import design_pour
+    from pelu_fab.sim.schedule import all_at_once, from_pours, one_by_one, with_pours
+
+    if over is not None and (rate is not None or order is not None):
+        raise FabError("--over", "contradicts --rate and --order", "pour all at once, or one by one")
+    if (over is not None and not 0 < over < 1e5) or (rate is not None and not 0 < rate < 1e6):
+        raise FabError("--over or --rate", "is not a number above 0", "give seconds or mL/s above 0")
+    volumes = np.array(pour_of(device, pour, row)) * device.design.unit_volume
+    flow_ml = device.design.pour_flow_ml if rate is None else rate
+    if over is not None:
+        schedule = all_at_once(volumes, over)
+    elif rate is not None or order is not None:
+        sequence = None if order is None else [int(n) for n in numbers(order, device.inputs, "--order")]
+        schedule = one_by_one(volumes, flow_ml * MM3_PER_ML, pause=pause, order=sequence)
+    else:
+        schedule = design_pour(volumes, flow_ml * MM3_PER_ML)
+    if not later:
+        return schedule
+    extra = [top_up(text, device, flow_ml * MM3_PER_ML) for text in later]
+    return with_pours(schedule, from_pours(extra, device.inputs))
+
+
+def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energy", mode: str) -> dict[str, Any]:
+    """Plain numbers; volumes in mL."""
+    import numpy as np
+
+    from pelu_fab.ir.units import MM3_PER_ML
+    from pelu_fab.sim import reference
+    from pelu_fab.sim.energy import forward_cost
+    from pelu_fab.sim.limits import flow_violations
+
+    p = found.plumbing
+    asked = reference.outputs(device.lowered.netlist, schedule.poured)[0]
+    trained = device.design.network
+    algebra = reference.outputs(trained, schedule.poured / device.design.unit_volume)[0] * device.design.unit_volume
+    wanted = {(b.name, t): s for b in device.water.buckets for t, s in b.shares}
+    seconds, watts = forward_cost(trained)
+    ducts = {
+        f"{b}->{t}": {"asked": wanted[b, t], "delivered": None if np.isnan(s[0]) else float(s[0])}
+        for (b, t), s in found.shares().items()
+    }
+    return {
+        "schema": 1,
+        "network": device.water.name,
+        "from": device.origin,
+        "mode": mode,
+        "poured_ml": (schedule.poured[0] / MM3_PER_ML).tolist(),
+        "cups": [
+            {
+                "port": port,
+                "label": label,
+                "ml": float(found.cups[0, c] / MM3_PER_ML),
+                "asked_ml": float(asked[c] / MM3_PER_ML),
+                "trained_ml": float(algebra[c] / MM3_PER_ML),
+            }
+            for c, (port, label) in enumerate(device.water.outputs)
+        ],
+        "answer": device.water.outputs[int(found.cups[0].argmax())][1],
+        "buckets": [
+            {
+                "name": name,
+                "kept_ml": float(found.kept[0, b] / MM3_PER_ML),
+                "peak_head": float(found.peak_heads[0, b]),
+                "freeboard": float(found.freeboard[0, b]),
+                "spilled_ml": float(found.spilled[0, b] / MM3_PER_ML),
+            }
+            for b, name in enumerate(p.buckets)
+        ],
+        "ducts": ducts,
+        "readout_s": float(found.readout_times()[0]),
+        "settled_s": float(found.settled[0]),
+        "film_ml": float(found.film[0] / MM3_PER_ML),
+        "mass_error_ml": float(found.mass_error()[0] / MM3_PER_ML),
+        "violations": [str(v) for v in flow_violations(found, device.design.process, pour="this pour")],
+        "energy_j": {
+            "jugs": books.jugs,
+            "retained": books.retained,
+            "cups": books.cups,
+            "dissipated": books.dissipated,
+            "cpu_forward": seconds * watts,
+            "cpu_watts_assumed": watts,
+        },
+    }
+
+
+def _show(device: "Device", found: "Flow", result: dict[str, Any]) -> None:
+    """Tables and a chart of levels for people."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    cups = Table(
+        "cup",
+        "mL",
+        "built, by the algebra",
+        "trained",
+        title=f"{printable(result['network'])}: {result['mode']} water, from the {result['from']}",
+    )
+    for cup in result["cups"]:
+        cups.add_row(printable(cup["label"]), f"{cup['ml']:.2f}", f"{cup['asked_ml']:.2f}", f"{cup['trained_ml']:.2f}")
+    console.print(cups)
+    buckets = Table("bucket", "kept mL", "peak head mm", "freeboard mm", f"head over {found.trace.times[-1]:.0f} s")
+    for b, bucket in enumerate(result["buckets"]):
+        chart = _chart(found.trace.times, found.trace.heads[:, b])
+        buckets.add_row(
+            bucket["name"],
+            f"{bucket['kept_ml']:.2f}",
+            f"{bucket['peak_head']:.2f}",
+            f"{bucket['freeboard']:.1f}",
+            chart,
+        )
+    console.print(buckets)
+    ducts = Table("duct", "share asked", "delivered", "off by, points")
+    for name, duct in result["ducts"].items():
+        got = duct["delivered"]
+        ducts.add_row(
+            name,
+            f"{duct['asked']:.4f}",
+            *(("dry", "") if got is None else (f"{got:.4f}", f"{100 * (got - duct['asked']):+.2f}")),
+        )
+    console.print(ducts)
+    joules = result["energy_j"]
+    times = f"read it after {result['readout_s']:.1f} s (still at {result['settled_s']:.1f} s)"
+    print(f"answer: {printable(result['answer'])}; {times}")
+    print(f"mass error {result['mass_error_ml']:.1e} mL; film on walls {result['film_ml']:.2f} mL")
+    print(
+        f"energy: {joules['jugs'] * 1e3:.0f} mJ in the jugs, {joules['dissipated'] * 1e3:.0f} mJ dissipated; "
+        f"a CPU at {joules['cpu_watts_assumed']:g} W (assumed): {joules['cpu_forward'] * 1e3:.2f} mJ for the same pass"
+    )
+    for violation in result["violations"]:
+        print(f"WARNING {violation}")
+
+
+def _chart(times: Any, values: Any) -> str:
+    """Eight-level bars of a curve, scaled to its own peak."""
+    import numpy as np
+
+    sampled = np.maximum(np.interp(np.linspace(times[0], times[-1], CHART), times, values), 0.0)
+    top = max(float(sampled.max()), 1e-9)
+    return "".join(BARS[round(float(v) / top * 8)] for v in sampled)

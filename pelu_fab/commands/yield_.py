@@ -1,0 +1,144 @@
+"""`pelu-fab yield`: which share of prints still computes what was trained, and what costs most."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pelu_fab.commands import print_json, printable, step
+from pelu_fab.errors import FabError
+
+if TYPE_CHECKING:
+    from pelu_fab.commands.device import Device
+    from pelu_fab.ir.design import Samples
+    from pelu_fab.sim.forecast import Forecast
+
+THRESHOLDS = (0.90, 0.96, 0.98)
+BAR = 30  # characters
+
+
+def forecast_yield(
+    source: Annotated[Path, typer.Argument(help="Design, checkpoint or compiled folder.", show_default=False)],
+    data: Annotated[Path | None, typer.Option(help="CSV of samples; else the design's own.")] = None,
+    prints: Annotated[int, typer.Option(min=1, max=10_000_000, help="Prints to draw.")] = 4096,
+    at_least: Annotated[list[float] | None, typer.Option(help="Accuracy that counts as good; repeatable.")] = None,
+    scale: Annotated[list[float] | None, typer.Option(help="All scatter times this; repeatable, a sweep.")] = None,
+    process: Annotated[list[str] | None, typer.Option(help="Process by name or file; repeatable, a sweep.")] = None,
+    unprimed: Annotated[bool, typer.Option("--unprimed", help="A dry device: walls keep film.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same numbers.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes on this machine.")] = 1,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to run on instead.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="key=value of the design.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Histogram, tornado and budget as PNG (first of a sweep).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
+) -> None:
+    """Monte-Carlo over print, fluid, table and hand: the share of prints that work, and why the others don't."""
+    from pelu_fab.files import write_file
+    from pelu_fab.sim.forecast import to_json
+
+    thresholds = tuple(at_least) if at_least else THRESHOLDS
+    if not all(0 < t <= 1 for t in thresholds) or not all(0 <= s <= 100 for s in scale or []):
+        raise FabError("--at-least or --scale", "is out of range", "give accuracies in 0 to 1, scales in 0 to 100")
+    names: list[str | None] = [*process] if process else [None]
+    with step("printing on paper"):
+        found = _sweep(source, data, names, scale or [1.0], setting or [], prints, seed, unprimed, workers, scheduler)
+    tables = [{"process": name, "scale": size, **to_json(one, thresholds)} for name, size, one in found]
+    if plot is not None:
+        from pelu_fab.sim.plots import forecast_png
+
+        write_file(plot, forecast_png(found[0][2], title=f"{source.name}, {found[0][0]}: {prints} prints"))
+    if json:
+        print_json(tables[0] if len(tables) == 1 else {"schema": 1, "sweep": tables})
+    elif len(tables) == 1:
+        _show(tables[0])
+    else:
+        _show_sweep(tables)
+
+
+def _sweep(
+    source: Path,
+    data: Path | None,
+    processes: list[str | None],
+    scales: list[float],
+    settings: list[str],
+    prints: int,
+    seed: int,
+    unprimed: bool,
+    workers: int,
+    scheduler: str | None,
+) -> list[tuple[str, float, "Forecast"]]:
+    """One forecast for each process and scale; all their chunks in one queue."""
+    from pelu_fab.commands.device import device_of
+    from pelu_fab.sim import reference
+    from pelu_fab.sim.forecast import assemble, jobs_of, run_job
+    from pelu_fab.sim.noise import Noise
+    from pelu_fab.sim.sweep import runner
+
+    cases = []
+    for name in processes:
+        device = device_of(source, process=name, settings=settings)
+        samples = _samples(device, data)
+        pours = samples.inputs * device.design.unit_volume
+        layers = reference.layers_of(device.lowered.netlist)
+        for size in scales:
+            noise = Noise.of(device.design.process, primed=not unprimed).scaled(size)
+            jobs = jobs_of(
+                device.water,
+                device.design.process,
+                layers,
+                pours,
+                samples.labels,
+                prints=prints,
+                noise=noise,
+                seed=seed,
+            )
+            cases.append((device.design.process.name, size, jobs, layers, pours, samples.labels))
+    with runner(workers=workers, scheduler=scheduler) as run:
+        parts: list[Any] = list(run(run_job, [job for case in cases for _, job in case[2]]))
+    found = []
+    for process, size, jobs, layers, pours, labels in cases:
+        own, parts = parts[: len(jobs)], parts[len(jobs) :]
+        found.append((process, size, assemble([n for n, _ in jobs], own, layers, pours, labels)))
+    return found
+
+
+def _samples(device: "Device", data: Path | None) -> "Samples":
+    from pelu_fab.files import read_input
+    from pelu_fab.sources.data import parse_samples
+
+    if data is not None:
+        return parse_samples(read_input(data), str(data), device.design.network)
+    if device.design.samples is None:
+        raise FabError("yield", "there are no samples to try the prints with", "add --data CSV")
+    return device.design.samples
+
+
+def _show(table: dict[str, Any]) -> None:
+    accuracy, certified = table["accuracy"], table["certified"]
+    print(
+        f"{table['prints']} prints, {printable(table['process'])}, scatter x {table['scale']:g}, "
+        f"against {table['against']}"
+    )
+    print(
+        f"accuracy: {accuracy['asked']:.1%} by the algebra, {accuracy['drawn']:.1%} as drawn in real water, "
+        f"{accuracy['mean']:.1%} mean of the prints, 5 % of prints below {accuracy['p05']:.1%}"
+    )
+    for threshold, share in table["yield"].items():
+        print(f"prints with at least {float(threshold):.0%} right: {share:.1%}")
+    most = max([*table["lost_by_cause"].values(), *table["lost_by_bucket"].values(), 1e-9])
+    for kind in ("cause", "bucket"):
+        print(f"accuracy lost to each {kind} alone, percentage points")
+        for name, lost in table[f"lost_by_{kind}"].items():
+            print(f"  {name:<14} {100 * lost:6.2f} {'█' * round(BAR * max(lost, 0.0) / most)}")
+    gap = certified["gap_ml"]
+    print(
+        f"certified budget: {gap['min']:.2f} mL smallest, {gap['p05']:.2f} mL at 5 %, {gap['median']:.2f} mL median; "
+        f"{certified['pairs']:.1%} of answers certain whatever the errors of the print, within their budget"
+    )
+
+
+def _show_sweep(tables: list[dict[str, Any]]) -> None:
+    for table in tables:
+        shares = ", ".join(f"{float(t):.0%}: {s:.1%}" for t, s in table["yield"].items())
+        mean = f"mean {table['accuracy']['mean']:.1%}"
+        print(f"{printable(table['process'])} x {table['scale']:g}: {mean}; prints at least {shares}")
