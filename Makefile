@@ -1,0 +1,31 @@
+# make demo: the whole way from the trained network to verified files. make test, make lint: for changes.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+OUT ?= exports/iris
+
+.PHONY: demo test slow lint clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,dev,cluster]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/pelu-fab compile designs/iris -o $(OUT)
+	@echo "Parts to print: $(OUT)/parts/*.stl   how to pour: $(OUT)/pour.md   what was checked: $(OUT)/verify.json"
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
