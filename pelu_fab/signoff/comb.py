@@ -1,0 +1,256 @@
+"""Combs, found blind: the flat sills that a pool spills over, the open width of each tooth, the spout behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from pelu_fab.signoff.drops import Drops
+from pelu_fab.signoff.sections import Segments, cut
+from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.surface import Surface
+
+BAND = (-0.05, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
+CHORD_HEIGHTS = (0.21, 1.03, 3.07, 6.11)  # mm above the sill at which a tooth's open width is measured
+STATIONS = (0.1, 0.5, 0.9)  # of the sill's last `THROAT` mm along the flow, where all water is between blades
+THROAT = 1.2
+REACH = 80.0  # mm: no tooth and no spout is wider
+SPOUT_LEVELS = (0.08, 0.3, 0.5, 0.7, 0.92)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sill:
+    """One tooth's flat: `level` of the sill, the middle of its outer edge, the way out, and where drops may start.
+
+    `starts` (k, 3) lie on the outer edge, `start_faces` are the triangles that fall away behind it.
+    """
+
+    level: float
+    middle: Array
+    outward: Array
+    length: float
+    starts: Array
+    start_faces: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Spout:
+    """Section of the walled groove that a tooth's water falls down: width and depth, mm; area the least found, mm2."""
+
+    width: float
+    depth: float
+    area: float
+    left: tuple[float, float]
+    right: tuple[float, float]
+    top_z: float
+    bottom_z: float
+
+
+def sills_of_pool(surface: Surface, part: int, level: float, under: Index) -> list[Sill]:
+    """Teeth of a pool that spills at `level`, `under` being its triangles under water, in order along the comb."""
+    wet = np.zeros(len(surface.mesh.faces), bool)
+    wet[under] = True
+    return _sills(surface, part, level, wet)
+
+
+def bed_at(surface: Surface, face: int, level: float) -> Index:
+    """Sloping bed that falls to `level` where a drop stopped on `face`: the floor of a bucket that keeps nothing."""
+    normals, corners = surface.mesh.normals, surface.corners
+    part = surface.part_of_face[face]
+    z, up = corners[:, :, 2], normals[:, 2]
+    step = (np.abs(up) < 0.02) & (z.max(axis=1) < level + BAND[1])  # a low step between bed and sill is no wall
+    sloping = (((up > 0.02) & (up < 0.99999)) | step) & (surface.part_of_face == part)
+    allowed = np.flatnonzero(sloping & (z.min(axis=1) > level - 1e-3))
+    if normals[face, 2] < 0.99999:
+        seeds = np.array([face])
+    else:
+        shelf = _spread(surface, np.array([face]), _flats(surface, int(part), level))
+        around = np.unique(surface.neighbours[shelf])
+        seeds = around[np.isin(around, allowed)]
+    return _spread(surface, seeds, allowed) if len(seeds) else np.zeros(0, np.int64)
+
+
+def _flats(surface: Surface, part: int, level: float) -> Index:
+    z = surface.corners[:, :, 2]
+    flat = (surface.mesh.normals[:, 2] > 0.9999) & (surface.part_of_face == part)
+    return np.flatnonzero(flat & (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1]))
+
+
+def _spread(surface: Surface, seeds: Index, allowed: Index) -> Index:
+    """All triangles among `allowed` that hang together with the seeds."""
+    if not len(seeds) or not len(allowed):
+        return np.asarray(seeds, np.int64)
+    position = np.full(len(surface.mesh.faces), -1, np.int64)
+    position[allowed] = np.arange(len(allowed))
+    _, label = connected_components(_adjacency(surface, allowed, position), directed=False)
+    inside = position[seeds]
+    return allowed[np.isin(label, np.unique(label[inside[inside >= 0]]))]
+
+
+def _adjacency(surface: Surface, allowed: Index, position: Index) -> coo_matrix:
+    beyond = position[surface.neighbours[allowed]]
+    beyond[surface.neighbours[allowed] < 0] = -1
+    row = np.repeat(np.arange(len(allowed)), 3)
+    column = beyond.reshape(-1)
+    kept = column >= 0
+    return coo_matrix((np.ones(kept.sum(), bool), (row[kept], column[kept])), shape=(len(allowed), len(allowed)))
+
+
+def _sills(surface: Surface, part: int, level: float, wet: Mask) -> list[Sill]:
+    flats = _flats(surface, part, level)
+    if not len(flats):
+        return []
+    position = np.full(len(surface.mesh.faces), -1, np.int64)
+    position[flats] = np.arange(len(flats))
+    number, label = connected_components(_adjacency(surface, flats, position), directed=False)
+    beyond = surface.neighbours[flats]
+    inner = (beyond >= 0) & wet[beyond]
+    fed = np.zeros(number, bool)
+    fed[label[inner.any(axis=1)]] = True
+    points, faces = surface.mesh.points, surface.mesh.faces
+    third = surface.corners[beyond][:, :, :, 2].min(axis=2)  # lowest corner of each neighbour
+    edge_z = np.minimum(points[faces[flats], 2], points[np.roll(faces[flats], -1, axis=1), 2])
+    falls_away = (beyond >= 0) & ~wet[beyond] & (position[beyond] < 0) & (third < edge_z - 1e-3) & fed[label][:, None]
+    return _chains(surface, flats, falls_away, label, inner)
+
+
+def _chains(surface: Surface, flats: Index, outer: Mask, label: Index, inner: Mask) -> list[Sill]:
+    """Group outer edges that touch: blades part them, so each group is a tooth."""
+    faces, points = surface.mesh.faces, surface.mesh.points
+    row, corner = np.nonzero(outer)
+    if not len(row):
+        return []
+    a, b = faces[flats[row], corner], faces[flats[row], (corner + 1) % 3]
+    way = points[b, :2] - points[a, :2]
+    length = np.linalg.norm(way, axis=1)
+    ids, local = np.unique(np.r_[a, b], return_inverse=True)
+    k = len(row)
+    graph = coo_matrix((np.ones(k, bool), (local[:k], local[k:])), shape=(len(ids), len(ids)))
+    number, of_vertex = connected_components(graph, directed=False)
+    group = of_vertex[local[:k]]
+    teeth = []
+    for g in range(number):
+        own = np.flatnonzero(group == g)
+        straight = own[np.argmax(length[own])]
+        own = own[np.abs(np.cross(way[own], way[straight])) < 0.02 * length[own] * length[straight]]
+        teeth.append(_sill(surface, flats, own, row, corner, label, inner))
+    return teeth
+
+
+def _sill(surface: Surface, flats: Index, own: Index, row: Index, corner: Index, label: Index, inner: Mask) -> Sill:
+    faces, points = surface.mesh.faces, surface.mesh.points
+    a = points[faces[flats[row[own]], corner[own]]]
+    b = points[faces[flats[row[own]], (corner[own] + 1) % 3]]
+    way = (b - a).sum(axis=0)[:2]
+    along = way / np.linalg.norm(way)
+    outward = np.array([along[1], -along[0]])  # the flat lies left of its counter-clockwise edge
+    middle = ((a + b) / 2 * np.linalg.norm(b - a, axis=1)[:, None]).sum(axis=0) / np.linalg.norm(b - a, axis=1).sum()
+    shelf = flats[label == label[row[own[0]]]]
+    back = ((surface.corners[shelf][:, :, :2] - middle[:2]) @ outward).min()
+    ends = np.concatenate([a, b])
+    place = (ends[:, :2] - middle[:2]) @ along
+    low, high = ends[np.argmin(place)], ends[np.argmax(place)]
+    fractions = np.array([0.15, 0.5, 0.85])[:, None]
+    starts = low + (high - low) * fractions
+    nearest = np.argmin(
+        np.abs(((starts[:, None, :] - (a + b)[None] / 2)[:, :, :2]) @ along)
+        / np.maximum(np.linalg.norm(b - a, axis=1), 1e-9),
+        axis=1,
+    )
+    over = surface.neighbours[flats[row[own[nearest]]], corner[own[nearest]]]
+    return Sill(float(ends[:, 2].min()), middle, outward, float(-back), starts, over)
+
+
+def tooth_widths(surface: Surface, part: int, sills: Sequence[Sill]) -> tuple[Array, Array]:
+    """Least and greatest open width (mm) of each tooth: chords between its blades, at several heights and depths."""
+    own = surface.corners[surface.part_of_face == part]
+    least, most = np.full(len(sills), np.inf), np.zeros(len(sills))
+    levels = np.array([s.level for s in sills])
+    groups = np.unique(np.round(levels, 3))
+    for level in groups:
+        chosen = np.flatnonzero(np.abs(levels - level) < 6e-4)
+        near = own[(own[:, :, 2].max(axis=1) > level) & (own[:, :, 2].min(axis=1) < level + CHORD_HEIGHTS[-1] + 1)]
+        for height in CHORD_HEIGHTS:
+            lines = Segments(cut(near, level + height)[0])
+            for station in STATIONS:
+                width = _chord(lines, [sills[int(i)] for i in chosen], station)
+                least[chosen] = np.minimum(least[chosen], width)
+                most[chosen] = np.maximum(most[chosen], np.where(np.isfinite(width), width, 0.0))
+    return least, most
+
+
+def _chord(lines: Segments, sills: Sequence[Sill], station: float) -> Array:
+    outward = np.array([s.outward for s in sills])
+    along = np.stack([-outward[:, 1], outward[:, 0]], axis=1)
+    origin = (
+        np.array([s.middle[:2] for s in sills])
+        - outward * (station * np.array([min(s.length, THROAT) for s in sills]))[:, None]
+    )
+    return lines.reach(origin, along, REACH) + lines.reach(origin, -along, REACH)
+
+
+def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, drop_of_sill: Index) -> list[Spout | None]:
+    """Section of the groove that each tooth's drop ran down; None where it met no vertical wall."""
+    found: list[list[tuple[float, float, Array, Array, float]]] = [[] for _ in sills]
+    top, end = drops.run_top[drop_of_sill, 2], drops.run_end[drop_of_sill, 2]
+    valid = np.flatnonzero(np.isfinite(top) & (top - end > 1.0))
+    own = surface.corners[surface.part_of_face == part]
+    outward = np.array([s.outward for s in sills]).reshape(-1, 2)
+    along = np.stack([-outward[:, 1], outward[:, 0]], axis=1)
+    spans = np.round(np.stack([top, end], axis=1), 1)
+    for span in np.unique(spans[valid], axis=0):
+        who = valid[(spans[valid] == span).all(axis=1)]
+        for fraction in SPOUT_LEVELS:
+            z = float(span[0] + (span[1] - span[0]) * fraction) + 0.0137
+            lines = Segments(cut(own, z)[0])
+            side = drops.run_side[drop_of_sill[who]]
+            origin = drops.run_top[drop_of_sill[who], :2] + 0.2 * side
+            for i, section in zip(who, _groove(lines, origin, outward[who], along[who]), strict=True):
+                found[i].append(section)
+    return [_narrowest(sections, top[i], end[i]) for i, sections in enumerate(found)]
+
+
+def _groove(
+    lines: Segments, origin: Array, outward: Array, along: Array
+) -> list[tuple[float, float, Array, Array, float]]:
+    """(width, depth, left, right, area) of the groove round each origin."""
+    left, right = lines.reach(origin, -along, REACH), lines.reach(origin, along, REACH)
+    width = left + right
+    closed = np.isfinite(width)
+    left, right = np.where(closed, left, 0.0), np.where(closed, right, 0.0)
+    # From the middle, where the drop may not have run: the back wall, and the tips of the fins.
+    centre = origin + along * ((right - left) / 2)[:, None]
+    back = lines.reach(centre, -outward, REACH)
+    wall = centre - outward * np.where(np.isfinite(back), back, 0.0)[:, None]
+    half = (width / 2)[:, None]
+    half = np.where(np.isfinite(half), half, 0.0)
+    tips = [lines.reach(wall + outward * 0.05 + s * along * (half + 0.1), outward, REACH) + 0.05 for s in (-1.0, 1.0)]
+    depth = np.minimum(tips[0], tips[1])
+    ok = closed & np.isfinite(back) & np.isfinite(depth)
+    area = np.where(ok, width * depth, 0.0)
+    for share in (0.15, 0.5, 0.85):
+        place = wall + outward * (depth * share)[:, None]
+        place = np.where(np.isfinite(place), place, 0.0)
+        across = lines.reach(place, along, REACH) + lines.reach(place, -along, REACH)
+        area = np.where(ok, np.minimum(area, np.where(np.isfinite(across), across * depth, 0.0)), 0.0)
+    return [
+        (
+            float(width[i]) if ok[i] else 0.0,
+            float(depth[i]) if ok[i] else 0.0,
+            wall[i] - along[i] * half[i],
+            wall[i] + along[i] * half[i],
+            float(area[i]),
+        )
+        for i in range(len(origin))
+    ]
+
+
+def _narrowest(sections: list[tuple[float, float, Array, Array, float]], top: float, end: float) -> Spout | None:
+    if not sections:
+        return None
+    width, depth, left, right, area = min(sections, key=lambda s: s[4])
+    return Spout(
+        width, depth, area, (float(left[0]), float(left[1])), (float(right[0]), float(right[1])), float(top), float(end)
+    )

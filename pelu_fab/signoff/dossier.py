@@ -1,0 +1,165 @@
+"""The folder to be judged: manifest, networks and parts. Only where to pour, which cup is which and how parts stack
+is believed; everything else in the manifest is something to be checked."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.network import Layer, Network, check_network
+from pelu_fab.ir.process import Process
+from pelu_fab.signoff.stl import Array, Index
+
+SCHEMA = 1
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class PartEntry(_Table):
+    """One part as the manifest lists it."""
+
+    name: str
+    role: str
+    file: str
+    sha256: str = ""
+    transform: list[list[float]] | list[float] | None = None
+    volume: float | None = None
+    bodies: int = 1
+    genus: int | None = None
+    clearance: float = 0.2
+
+    @property
+    def matrix(self) -> Array | None:
+        """4x4 part to assembly, or None for a loose part."""
+        return None if self.transform is None else np.array(self.transform, dtype=np.float64).reshape(4, 4)
+
+
+class PortEntry(_Table):
+    """A place in the air inside the vessel that a port stands for."""
+
+    port: str
+    label: str = ""
+    at: tuple[float, float, float]
+
+
+class Manifest(_Table):
+    """What the maker of the files says about them."""
+
+    schema_number: int = Field(alias="schema")
+    name: str = ""
+    unit_ml: float = Field(default=1.0, gt=0)
+    design_flow: float = 0.0
+    compensation: str = "process"
+    process: Process
+    parts: tuple[PartEntry, ...] = Field(min_length=1)
+    inputs: tuple[PortEntry, ...] = Field(min_length=1)
+    outputs: tuple[PortEntry, ...] = Field(min_length=1)
+    input_max: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Dossier:
+    """Everything read from a folder. `lowered` is the printable network, `trained` the one asked for."""
+
+    folder: Path
+    manifest: Manifest
+    trained: Network
+    lowered: Network
+    samples: tuple[Array, Index | None] | None
+
+    @property
+    def unit_volume(self) -> float:
+        """One unit, mm3."""
+        return self.manifest.unit_ml * 1000.0
+
+
+def read_dossier(folder: Path) -> Dossier:
+    """Read what lies beside the parts; a folder that is no export raises `FabError`."""
+    path = folder / "manifest.json"
+    manifest = _manifest(path)
+    trained = read_network(folder / "network.json")
+    lowered_path = folder / "lowered.json"
+    lowered = read_network(lowered_path) if lowered_path.exists() else trained
+    for part in manifest.parts:
+        inside = (folder / part.file).resolve()
+        if not inside.is_relative_to(folder.resolve()):
+            raise FabError(str(path), f"part {part.name} lies outside the folder ({part.file})", "compile it again")
+    return Dossier(folder, manifest, trained, lowered, _samples(folder / "samples.csv", len(trained.inputs)))
+
+
+def _load(path: Path) -> Any:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        raise FabError(str(path), "does not exist", "give a folder that `pelu-fab compile` wrote") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise FabError(str(path), f"can't be read ({error})", "compile it again") from error
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise FabError(str(path), f"is no valid JSON ({error})", "compile it again") from error
+
+
+def _manifest(path: Path) -> Manifest:
+    data = _load(path)
+    if isinstance(data, dict) and data.get("schema") != SCHEMA:
+        raise FabError(
+            str(path), f"has schema {data.get('schema')!r}, this program reads {SCHEMA}", "use a newer pelu-fab"
+        )
+    if isinstance(data, dict) and isinstance(data.get("process"), dict):
+        bed = data["process"].get("printer", {})
+        if isinstance(bed, dict) and isinstance(bed.get("bed"), list):
+            bed["bed"] = tuple(bed["bed"])
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise FabError(str(path), f"{place}: {first['msg']}", "compile it again") from error
+
+
+def read_network(path: Path) -> Network:
+    """The copy of a network in the widget's form: `h` already squared, `w` already shares."""
+    data = _load(path)
+    try:
+        layers = tuple(Layer(np.array(one["h"], float), np.array(one["w"], float)) for one in data["layers"])
+        network = Network(layers, tuple(data["inputs"]), tuple(data["outputs"]), float(data.get("input_scale", 1.0)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FabError(str(path), f"is no network ({error!r})", "compile it again") from error
+    check_network(network, str(path))
+    return network
+
+
+def _samples(path: Path, inputs: int) -> tuple[Array, Index | None] | None:
+    """Rows in units as poured; a last column more than there are inputs is the label."""
+    if not path.exists():
+        return None
+    lines = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        rows = np.array([[float(v) for v in line] for line in lines if _is_number(line[0])])
+    except ValueError as error:
+        raise FabError(str(path), f"has a cell that is no number ({error})", "compile it again") from error
+    if rows.ndim != 2 or rows.shape[1] not in (inputs, inputs + 1):
+        raise FabError(str(path), f"has {rows.shape} cells, {inputs} inputs and a label are needed", "compile it again")
+    labels = rows[:, inputs].astype(np.int64) if rows.shape[1] > inputs else None
+    return rows[:, :inputs], labels
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def digest(blob: bytes) -> str:
+    """sha256 as the manifest writes it."""
+    return hashlib.sha256(blob).hexdigest()

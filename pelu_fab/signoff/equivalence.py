@@ -1,0 +1,87 @@
+"""Does the device still compute the network? The data set through what was recovered, and a bound for every input."""
+
+from typing import Any
+
+import numpy as np
+
+from pelu_fab.signoff.mass import Book
+from pelu_fab.signoff.report import Check, most, passed, skipped
+from pelu_fab.signoff.stl import Array, Index
+
+ACCURACY_LOSS = 0.02  # of the rows: what print and lowering may cost before the device counts as another network
+
+
+def l1_bound(one: Book, other: Book, input_max: Array) -> float:
+    """Largest sum over cups of |difference| (mm3) that any pour within `input_max` can make.
+
+    A layer is non-expansive in L1, so differences made above only add up: each layer adds |h² - h'²| of every bucket,
+    and its fullest spill times the L1 distance of its shares.
+    """
+    gap, fullest = 0.0, input_max
+    for (kept, shares), (kept2, shares2) in zip(one.layers, other.layers, strict=True):
+        gap += float(np.minimum(np.abs(kept - kept2), fullest).sum())
+        spill = np.maximum(fullest - np.minimum(kept, kept2), 0.0)
+        gap += float(spill @ np.abs(shares - shares2).sum(axis=1))
+        fullest = spill @ np.maximum(shares, shares2)
+    return gap
+
+
+def bound_checks(
+    trained: Book, lowered: Book, built: Book, input_max: Array, unit_volume: float
+) -> tuple[list[Check], dict[str, Any]]:
+    """The bound against the lowered network is a check; against the trained one it is for the reader to weigh."""
+    scale = 1.0 / unit_volume
+    to_lowered = l1_bound(lowered, built, input_max) * scale
+    to_trained = l1_bound(trained, built, input_max) * scale
+    lowering = l1_bound(trained, lowered, input_max) * scale
+    limit = allowed(lowered, input_max) * scale
+    why = f"any pour up to the jugs' marks; beside what lowering did, {lowering:.3g} units"
+    checks = [most("equivalence.bound", "all inputs", to_lowered, limit, "units", why)]
+    facts = {"bound_units": to_trained, "bound_to_lowered_units": to_lowered, "bound_of_lowering_units": lowering}
+    return checks, facts
+
+
+def allowed(book: Book, input_max: Array) -> float:
+    """What the limits of lvs.retained and lvs.share add up to, mm3, and what surface tension holds in empty buckets."""
+    total, fullest = 0.0, input_max
+    for kept, shares in book.layers:
+        total += float((0.002 * kept + 10.0 + 1000.0 * (kept < 1000.0)).sum())
+        spill = np.maximum(fullest - kept, 0.0)
+        total += float(spill @ (0.001 * (shares > 0).sum(axis=1)))
+        fullest = spill @ shares
+    return total
+
+
+def data_checks(
+    trained: Book, lowered: Book, built: Book, samples: tuple[Array, Index | None] | None, unit_volume: float
+) -> tuple[list[Check], dict[str, Any]]:
+    """The data set as trained, as lowered and as built: errors, rows that changed, smallest margin."""
+    if samples is None:
+        return [skipped("equivalence.data", "data", "no samples.csv beside the manifest")], {}
+    rows, labels = samples
+    cups = [book.pour(rows * unit_volume)[1] / unit_volume for book in (trained, lowered, built)]
+    picks = [c.argmax(axis=1) for c in cups]
+    changed = np.flatnonzero(picks[2] != picks[0])
+    ordered = np.sort(cups[2], axis=1)
+    margin = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else ordered[:, -1]
+    facts: dict[str, Any] = {
+        "rows": len(rows),
+        "changed": changed.tolist(),
+        "changed_by_lowering": np.flatnonzero(picks[1] != picks[0]).tolist(),
+        "smallest_margin_units": float(margin.min()),
+        "largest_difference_units": float(np.abs(cups[2] - cups[0]).max()),
+    }
+    if labels is None:
+        return [passed("equivalence.data", "data", f"{len(changed)} of {len(rows)} rows changed; no labels")], facts
+    errors = [int((p != labels).sum()) for p in picks]
+    facts |= {"errors_trained": errors[0], "errors_lowered": errors[1], "errors": errors[2]}
+    right = [100 * (1 - e / len(rows)) for e in errors]
+    why = f"checkpoint {right[0]:.1f} %, lowered {right[1]:.1f} %, as built {right[2]:.1f} %, "
+    why += f"{len(changed)} of {len(rows)} changed"
+    return [most("equivalence.data", "data", (errors[2] - errors[0]) / len(rows), ACCURACY_LOSS, "", why)], facts
+
+
+def certified(trained: Book, rows: Array, bound_units: float, unit_volume: float) -> int:
+    """Rows whose two highest cups lie further apart than the bound: no device within it can change them."""
+    cups = np.sort(trained.pour(rows * unit_volume)[1] / unit_volume, axis=1)
+    return int((cups[:, -1] - cups[:, -2] > bound_units).sum()) if cups.shape[1] > 1 else len(rows)

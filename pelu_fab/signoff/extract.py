@@ -1,0 +1,238 @@
+"""Mesh to network, blind: pour points to pools, pools to combs, combs to spouts, spouts to where their drops end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pelu_fab.signoff import comb
+from pelu_fab.signoff.drops import BASIN, ENDS, STUCK, Drops, trace
+from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Place, Puddle, Tooth, Vessel
+from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.surface import Surface
+
+PUDDLE_LIMIT = 300.0  # mm3: a pool without teeth and above this is a bucket whose mouths are shut, not a puddle
+DROPS_PER_TOOTH = 3
+
+Key = tuple[str, int]
+Progress = Callable[[str], None]
+
+
+@dataclass(eq=False)
+class _Search:
+    """Growing list of vessels by their key; private to one extraction."""
+
+    surface: Surface
+    index: dict[Key, int] = field(default_factory=dict)
+    vessels: list[Vessel] = field(default_factory=list)
+    sills: list[list[comb.Sill]] = field(default_factory=list)
+    puddles: dict[int, Puddle] = field(default_factory=dict)
+    bed_of_face: dict[int, int] = field(default_factory=dict)
+
+
+def extract(surface: Surface, inputs: Array, outputs: Array, progress: Progress) -> Extraction:
+    """Recover the network from the assembled surface; `inputs` and `outputs` (n, 3) are points in the air inside."""
+    search = _Search(surface)
+    cups = _pour(search, outputs, is_cup=True)
+    sources = _pour(search, inputs, is_cup=False)
+    layers: list[tuple[int, ...]] = []
+    ahead = sorted(set(sources) - {NOWHERE})
+    known = set(cups)
+    while ahead:
+        layers.append(tuple(ahead))
+        progress(f"extract: row {len(layers) - 1}, {len(ahead)} buckets")
+        known |= set(ahead)
+        _follow(search, ahead)
+        goals = {g for v in ahead for tooth in search.vessels[v].teeth for g in tooth.goals}
+        ahead = sorted(goals - known - {NOWHERE})
+    return Extraction(tuple(search.vessels), tuple(sources), tuple(cups), tuple(layers), tuple(search.puddles.values()))
+
+
+def _pour(search: _Search, points: Array, *, is_cup: bool) -> list[int]:
+    """Vessel that water poured at each point collects in."""
+    surface = search.surface
+    face, z = surface.columns.below(points)
+    hit = np.flatnonzero(face >= 0)
+    at = points[hit].copy()
+    at[:, 2] = z[hit]
+    drops = trace(surface, at, face[hit])
+    found = [NOWHERE] * len(points)
+    for k, i in enumerate(hit.tolist()):
+        found[i] = _vessel(search, drops, k, is_cup=is_cup)
+    return found
+
+
+def _vessel(search: _Search, drops: Drops, drop: int, *, is_cup: bool = False) -> int:
+    """Vessel in which a drop ended, made known if new; NOWHERE if it ended in none."""
+    if drops.state[drop] == BASIN:
+        return _basin(search, int(drops.basin[drop]), is_cup=is_cup)
+    if drops.state[drop] == STUCK and not is_cup:
+        return _bed(search, int(drops.face[drop]), drops.at[drop])
+    return NOWHERE
+
+
+def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
+    key = ("basin", number)
+    if key in search.index:
+        return search.index[key]
+    surface, basin = search.surface, search.surface.basins[number]
+    part = int(surface.part_of_basin[number])
+    under = np.flatnonzero(surface.basin_of_face == number)
+    under = under[surface.corners[under][:, :, 2].min(axis=1) < basin.level - 1e-4]
+    sills = [] if is_cup else comb.sills_of_pool(surface, part, basin.level, under)
+    middle = surface.corners[under].reshape(-1, 3)
+    at = _place(np.append((middle.min(axis=0) + middle.max(axis=0))[:2] / 2, basin.level))
+    if not is_cup and not sills and basin.volume < PUDDLE_LIMIT:
+        search.puddles[number] = Puddle(surface.names[part], basin.volume, basin.depth, at)
+        return NOWHERE
+    vessel = Vessel(
+        part=surface.names[part],
+        level=basin.level,
+        floor_z=basin.floor_z,
+        volume=basin.volume,
+        area=basin.area,
+        perimeter=basin.perimeter,
+        at=at,
+        exit_at=basin.exit_at,
+        rim_z=basin.level,
+        bed=(0.0, 0.0, 0.0),
+    )
+    return _register(search, key, vessel, sills)
+
+
+def _bed(search: _Search, face: int, at: Array) -> int:
+    """A bucket that keeps nothing: the drop stopped on the sill itself, or at the foot of its sloping bed."""
+    if face in search.bed_of_face:
+        return search.bed_of_face[face]
+    surface = search.surface
+    bed = comb.bed_at(surface, face, float(at[2]))
+    if not len(bed):
+        return NOWHERE
+    key = ("bed", int(bed.min()))
+    if key not in search.index:
+        part = int(surface.part_of_face[face])
+        level = float(surface.corners[bed][:, :, 2].min())
+        sills = comb.sills_of_pool(surface, part, level, bed)
+        corners = surface.corners[bed].reshape(-1, 3)
+        middle = np.append((corners.min(axis=0) + corners.max(axis=0))[:2] / 2, level)
+        vessel = Vessel(
+            part=surface.names[part],
+            level=level,
+            floor_z=level,
+            volume=0.0,
+            area=0.0,
+            perimeter=0.0,
+            at=_place(middle),
+            exit_at=_place(at),
+            rim_z=level,
+            bed=_bed_size(surface, bed, sills),
+        )
+        _register(search, key, vessel, sills)
+    search.bed_of_face[face] = search.index[key]
+    return search.index[key]
+
+
+def _bed_size(surface: Surface, bed: Index, sills: Sequence[comb.Sill]) -> tuple[float, float, float]:
+    """Width along the sill, depth along the flow, rise over run."""
+    if not sills:
+        return (0.0, 0.0, 0.0)
+    outward = sills[0].outward
+    along = np.array([-outward[1], outward[0]])
+    plan = surface.corners[bed].reshape(-1, 3)[:, :2]
+    slope = bed[surface.mesh.normals[bed, 2] > 0.02]
+    a, b, c = surface.corners[slope].transpose(1, 0, 2)
+    normal = np.cross(b - a, c - a).sum(axis=0)
+    width, depth = float(np.ptp(plan @ along)), float(np.ptp(plan @ outward))
+    return (width, depth, float(np.hypot(normal[0], normal[1]) / max(normal[2], 1e-9)))
+
+
+def _register(search: _Search, key: Key, vessel: Vessel, sills: list[comb.Sill]) -> int:
+    search.index[key] = len(search.vessels)
+    search.vessels.append(vessel)
+    search.sills.append(sills)
+    return search.index[key]
+
+
+def _follow(search: _Search, row: Sequence[int]) -> None:
+    """Measure the combs of a row's vessels and trace their drops."""
+    sills = [sill for v in row for sill in search.sills[v]]
+    owner = np.repeat(row, [len(search.sills[v]) for v in row])
+    if not sills:
+        return
+    starts = np.concatenate([s.starts for s in sills])
+    faces = np.concatenate([s.start_faces for s in sills])
+    drops = trace(search.surface, starts, faces)
+    drops = _over_puddles(search, drops)
+    goals = [_vessel(search, drops, k) for k in range(len(starts))]
+    parts = {name: i for i, name in enumerate(search.surface.names)}
+    for part in dict.fromkeys(search.vessels[v].part for v in row):
+        own = [i for i, v in enumerate(owner) if search.vessels[v].part == part]
+        chosen = [sills[i] for i in own]
+        least, most = comb.tooth_widths(search.surface, parts[part], chosen)
+        middles = np.array(own) * DROPS_PER_TOOTH + 1
+        spouts = comb.spouts(search.surface, parts[part], chosen, drops, middles)
+        made = [
+            _tooth(s, w, m, p, i, goals, drops) for s, w, m, p, i in zip(chosen, least, most, spouts, own, strict=True)
+        ]
+        for v in dict.fromkeys(owner[own].tolist()):
+            teeth = [t for t, i in zip(made, own, strict=True) if owner[i] == v]
+            search.vessels[v] = _with_comb(search.vessels[v], teeth)
+
+
+def _over_puddles(search: _Search, drops: Drops) -> Drops:
+    return drops
+
+
+def _tooth(
+    sill: comb.Sill, least: float, most: float, spout: comb.Spout | None, index: int, goals: list[int], drops: Drops
+) -> Tooth:
+    own = range(index * DROPS_PER_TOOTH, (index + 1) * DROPS_PER_TOOTH)
+    worst = min(own, key=lambda k: drops.slope[k])
+    return Tooth(
+        width=float(least) if np.isfinite(least) else 0.0,
+        widest=float(most),
+        level=sill.level,
+        at=_place(sill.middle),
+        outward=(float(sill.outward[0]), float(sill.outward[1])),
+        goals=tuple(goals[k] for k in own),
+        ends=tuple(ENDS[int(drops.state[k])] for k in own),
+        end_at=tuple(_place(drops.at[k]) for k in own),
+        section_width=spout.width if spout else 0.0,
+        section_depth=spout.depth if spout else 0.0,
+        section_area=spout.area if spout else 0.0,
+        section_left=spout.left if spout else (0.0, 0.0),
+        section_right=spout.right if spout else (0.0, 0.0),
+        section_z=(spout.bottom_z, spout.top_z) if spout else (0.0, 0.0),
+        slope=float(drops.slope[worst]),
+        slope_at=_place(drops.slope_at[worst]),
+    )
+
+
+def _with_comb(vessel: Vessel, teeth: list[Tooth]) -> Vessel:
+    """Order the teeth along the sill, side by side of the vessel, and join those that share a spout."""
+
+    def along(tooth: Tooth) -> tuple[float, float, float]:
+        x, y = tooth.outward
+        return (round(x, 2), round(y, 2), -y * tooth.at[0] + x * tooth.at[1])
+
+    teeth = sorted(teeth, key=along)
+    mouths: list[Mouth] = []
+    for i, tooth in enumerate(teeth):
+        previous = teeth[i - 1] if i else None
+        if previous is not None and mouths and _same_spout(previous, tooth):
+            last = mouths[-1]
+            area = min(last.section_area, tooth.section_area)
+            goal = last.goal if last.goal == tooth.goal else NOWHERE
+            mouths[-1] = replace(last, goal=goal, teeth=(*last.teeth, i), section_area=area)
+        else:
+            mouths.append(Mouth(tooth.goal, (i,), tooth.section_width, tooth.section_area))
+    return replace(vessel, teeth=tuple(teeth), mouths=tuple(mouths))
+
+
+def _same_spout(one: Tooth, other: Tooth) -> bool:
+    near = np.abs(np.array([*one.section_left, *one.section_right]) - [*other.section_left, *other.section_right])
+    return one.section_width > 0 and bool(near.max() < 0.05)
+
+
+def _place(point: Array) -> Place:
+    return (round(float(point[0]), 3), round(float(point[1]), 3), round(float(point[2]), 3))

@@ -1,0 +1,92 @@
+"""What extraction finds: buckets, teeth and mouths as measured on the triangles. Plain data, mm, mm2, mm3."""
+
+from dataclasses import dataclass, field
+
+from pelu_fab.signoff.stl import Array
+
+Place = tuple[float, float, float]
+NOWHERE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Tooth:
+    """One opening of a comb. `goals` are the vessels (index into `Extraction.vessels`) that its drops reach.
+
+    NOWHERE stands for a drop that ended on the table, on a flat or in the frame; `ends` tells in words.
+    `slope` is the least sine on the way, met at `slope_at`.
+    """
+
+    width: float
+    widest: float
+    level: float
+    at: Place
+    outward: tuple[float, float]
+    goals: tuple[int, ...]
+    ends: tuple[str, ...]
+    end_at: tuple[Place, ...]
+    section_width: float
+    section_depth: float
+    section_area: float
+    section_left: tuple[float, float]
+    section_right: tuple[float, float]
+    section_z: tuple[float, float]
+    slope: float
+    slope_at: Place
+
+    @property
+    def goal(self) -> int:
+        """Where its water goes, if all its drops agree; else NOWHERE."""
+        return self.goals[0] if len(set(self.goals)) == 1 else NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class Mouth:
+    """Adjacent teeth that share one spout. `teeth` index into the vessel's teeth."""
+
+    goal: int
+    teeth: tuple[int, ...]
+    section_width: float
+    section_area: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vessel:
+    """A pool: bucket (it has teeth) or cup. `volume` is what lies below the level it spills at.
+
+    `inputs` are the pour points that lead into it; a vessel with two is two inputs in one water.
+    """
+
+    part: str
+    level: float
+    floor_z: float
+    volume: float
+    area: float
+    perimeter: float
+    at: Place
+    exit_at: Place
+    rim_z: float
+    bed: tuple[float, float, float]  # width, depth and slope of a bed that keeps nothing; zeros elsewhere
+    teeth: tuple[Tooth, ...] = ()
+    mouths: tuple[Mouth, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Puddle:
+    """A hollow on the wet way that is no vessel."""
+
+    part: str
+    volume: float
+    depth: float
+    at: Place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extraction:
+    """The network as built: vessels, which input pours into which, which vessel is which cup, in layers downstream."""
+
+    vessels: tuple[Vessel, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    layers: tuple[tuple[int, ...], ...]
+    puddles: tuple[Puddle, ...]
+    trails: tuple[tuple[str, Array], ...] = field(default=())

@@ -1,0 +1,106 @@
+"""Rules on each file as a solid: mesh.file, closed, oriented, degenerate, duplicate, bodies, genus, volume, bed."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.process import Printer
+from pelu_fab.signoff.dossier import PartEntry, digest
+from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
+from pelu_fab.signoff.stl import Index, Mesh, read_stl, weld
+from pelu_fab.signoff.topology import Topology, place, topology
+
+VOLUME_TOLERANCE = 1e-3  # of the volume: float32 corners and any re-triangulation stay far below
+BED_MARGIN = 0.01  # mm
+SURFACE_RULES = (
+    "mesh.closed",
+    "mesh.degenerate",
+    "mesh.duplicate",
+    "mesh.oriented",
+    "mesh.bodies",
+    "mesh.genus",
+    "mesh.volume",
+    "mesh.bed",
+)
+
+
+def load_part(folder: Path, entry: PartEntry) -> tuple[Mesh | None, Topology | None, list[Check]]:
+    """Read one part's file; without a readable file the other rules of it are skipped."""
+    where = entry.name
+    try:
+        blob = (folder / entry.file).read_bytes()
+        mesh = weld(read_stl(blob, entry.file))
+    except (FabError, OSError) as error:
+        reason = f"{entry.file} can't be read"
+        return None, None, [failed("mesh.file", where, str(error)), *(skipped(r, where, reason) for r in SURFACE_RULES)]
+    shape = topology(mesh)
+    same = "as written" if entry.sha256 == digest(blob) else "changed since it was compiled; judged as it is now"
+    return mesh, shape, [passed("mesh.file", where, same, len(mesh.faces)), *surface_checks(where, mesh, shape)]
+
+
+def surface_checks(where: str, mesh: Mesh, shape: Topology) -> list[Check]:
+    """What every printable surface must be, whatever it is for."""
+    checks = [
+        _none(
+            "mesh.closed",
+            where,
+            mesh,
+            np.concatenate([shape.open_edges, shape.crowded_edges]),
+            "edges without exactly one partner",
+        ),
+        _none("mesh.degenerate", where, mesh, shape.degenerate, "triangles without area"),
+        _none("mesh.duplicate", where, mesh, shape.duplicate, "triangles twice in the same place"),
+        _none("mesh.oriented", where, mesh, shape.turned_edges, "edges whose triangles disagree on the outside"),
+    ]
+    inside_out = [s for s in shape.shells if s.volume <= 0]
+    if inside_out and len(inside_out) == len(shape.shells):
+        checks[-1] = failed("mesh.oriented", where, "every face looks inwards", inside_out[0].at)
+    return checks
+
+
+def expected_checks(entry: PartEntry, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
+    """What this part should be: its bodies, handles, volume, and whether the printer can hold it."""
+    where = entry.name
+    smallest = min(shape.shells, key=lambda s: abs(s.volume))
+    checks = [
+        equal(
+            "mesh.bodies",
+            where,
+            shape.bodies,
+            entry.bodies,
+            "closed outer shells",
+            smallest.at if shape.bodies != entry.bodies else None,
+        )
+    ]
+    if entry.genus is None:
+        checks.append(skipped("mesh.genus", where, "the manifest expects none"))
+    elif not shape.is_closed:
+        checks.append(skipped("mesh.genus", where, "not defined for an open surface"))
+    else:
+        checks.append(equal("mesh.genus", where, float(shape.genus), float(entry.genus), "through-holes"))
+    if entry.volume is None:
+        checks.append(skipped("mesh.volume", where, "the manifest expects none"))
+    else:
+        off = abs(mesh.volume - entry.volume) / max(entry.volume, 1e-9)
+        checks.append(
+            most("mesh.volume", where, off, VOLUME_TOLERANCE, "", "difference to the declared volume, as a fraction")
+        )
+    size = np.ptp(mesh.points, axis=0)
+    over = max(float((np.sort(size[:2]) - np.sort(printer.bed[:2])).max()), float(size[2] - printer.bed[2]))
+    checks.append(
+        most(
+            "mesh.bed",
+            where,
+            over,
+            BED_MARGIN,
+            "mm",
+            f"size {size[0]:.1f} x {size[1]:.1f} x {size[2]:.1f}, beyond the bed by",
+        )
+    )
+    return checks
+
+
+def _none(rule: str, where: str, mesh: Mesh, faces: Index, what: str) -> Check:
+    at = place(mesh, int(faces[0])) if len(faces) else None
+    return Check(rule, where, "fail" if len(faces) else "pass", float(len(faces)), 0.0, "", at, what)

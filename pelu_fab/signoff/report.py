@@ -1,0 +1,177 @@
+"""The verdict: every check that ran, every check that could not, worst first. Findings in, table and JSON out."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["pass", "fail", "skipped"]
+Place = tuple[float, float, float]
+SCHEMA = 1
+_ORDER = {"fail": 0, "skipped": 1, "pass": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule at one place. `found` and `limit` in `unit`; `at` in assembly coordinates, mm."""
+
+    id: str
+    where: str
+    status: Status
+    found: float | str | None = None
+    limit: float | str | None = None
+    unit: str = ""
+    at: Place | None = None
+    why: str = ""
+
+    @property
+    def badness(self) -> float:
+        """How far beyond its limit, as a ratio; for sorting only."""
+        if isinstance(self.found, str) or isinstance(self.limit, str) or self.found is None or self.limit is None:
+            return 0.0
+        return abs(self.found) / abs(self.limit) if self.limit else abs(self.found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `verify.json` holds it."""
+        return {
+            "id": self.id,
+            "where": self.where,
+            "status": self.status,
+            "found": self.found,
+            "limit": self.limit,
+            "unit": self.unit,
+            "at": list(self.at) if self.at else None,
+            "why": self.why,
+        }
+
+    def __str__(self) -> str:
+        parts = [f"{self.status.upper():7} {self.id} {self.where}"]
+        if self.found is not None:
+            parts.append(f"found {_show(self.found)}{' ' + self.unit if self.unit else ''}")
+        if self.limit is not None:
+            parts.append(f"limit {_show(self.limit)}{' ' + self.unit if self.unit else ''}")
+        if self.at and self.status != "pass":
+            parts.append("at (" + ", ".join(f"{v:.1f}" for v in self.at) + ")")
+        if self.why:
+            parts.append(self.why)
+        return "; ".join(parts)
+
+
+def _show(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.5g}"
+
+
+def most(rule: str, where: str, found: float, limit: float, unit: str, why: str = "", at: Place | None = None) -> Check:
+    """Passes if `found` is at most `limit` (a NaN never passes)."""
+    return Check(rule, where, "pass" if found <= limit else "fail", float(found), float(limit), unit, at, why)
+
+
+def least(
+    rule: str, where: str, found: float, limit: float, unit: str, why: str = "", at: Place | None = None
+) -> Check:
+    """Passes if `found` is at least `limit`, to a millionth."""
+    return Check(rule, where, "pass" if found >= limit - 1e-6 else "fail", float(found), float(limit), unit, at, why)
+
+
+def equal(
+    rule: str, where: str, found: float | str, wanted: float | str, why: str = "", at: Place | None = None
+) -> Check:
+    """Passes if `found` is exactly what is wanted."""
+    return Check(rule, where, "pass" if found == wanted else "fail", found, wanted, "", at, why)
+
+
+def failed(rule: str, where: str, why: str, at: Place | None = None, found: float | str | None = None) -> Check:
+    """A finding that needs no measure."""
+    return Check(rule, where, "fail", found, None, "", at, why)
+
+
+def passed(rule: str, where: str, why: str = "", found: float | str | None = None) -> Check:
+    """A rule that looked everywhere and found nothing."""
+    return Check(rule, where, "pass", found, None, "", None, why)
+
+
+def skipped(rule: str, where: str, why: str) -> Check:
+    """A rule that could not run: never counts as passed."""
+    return Check(rule, where, "skipped", None, None, "", None, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks, worst first, what was recovered and how it computes. `extra` holds further parts of verify.json."""
+
+    checks: tuple[Check, ...]
+    recovered: Mapping[str, Any] = field(default_factory=dict)
+    as_built: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    netlist_text: str = ""
+
+    @property
+    def verdict(self) -> Literal["pass", "fail"]:
+        """`pass` only if something ran and nothing failed and no mandatory rule was skipped."""
+        ran = [c for c in self.checks if c.status != "skipped"]
+        return "pass" if ran and all(c.status == "pass" for c in ran) and not self.unproven else "fail"
+
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """Rules without which there is no proof, and that did not run."""
+        ran = {c.id for c in self.checks if c.status != "skipped"}
+        return tuple(rule for rule in MANDATORY if rule not in ran)
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """How many checks ran with which end, in all and by rule."""
+        by_status = Counter(c.status for c in self.checks)
+        rules = {
+            rule: dict(sorted(Counter(c.status for c in self.checks if c.id == rule).items()))
+            for rule in sorted({c.id for c in self.checks})
+        }
+        return {
+            "run": by_status["pass"] + by_status["fail"],
+            "passed": by_status["pass"],
+            "failed": by_status["fail"],
+            "skipped": by_status["skipped"],
+            "rules": rules,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """`verify.json`, schema 1."""
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "checks": [c.to_dict() for c in self.checks],
+            "recovered": dict(self.recovered),
+            "counts": self.counts,
+            "as_built": dict(self.as_built),
+            **self.extra,
+        }
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """Checks that failed."""
+        return tuple(c for c in self.checks if c.status == "fail")
+
+
+MANDATORY = (
+    "mesh.file",
+    "mesh.closed",
+    "mesh.bodies",
+    "lvs.open",
+    "lvs.retained",
+    "lvs.share",
+    "lvs.section",
+    "mass.checkpoint",
+    "mass.recovered",
+)
+
+
+def report(
+    checks: Iterable[Check],
+    *,
+    recovered: Mapping[str, Any] | None = None,
+    as_built: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    netlist_text: str = "",
+) -> Report:
+    """Sort the checks: failed, then skipped, then passed; the farthest beyond its limit first."""
+    ordered = sorted(checks, key=lambda c: (_ORDER[c.status], -c.badness if c.status == "fail" else 0.0, c.id, c.where))
+    return Report(tuple(ordered), recovered or {}, as_built or {}, extra or {}, netlist_text)

@@ -1,0 +1,64 @@
+"""Horizontal cuts through triangles, and distances measured in them. mm."""
+
+import numpy as np
+
+from pelu_fab.signoff.stl import Array, Index
+
+
+def cut(corners: Array, z: float) -> tuple[Array, Index]:
+    """Segments (k, 2, 2) where triangles cross the plane at `z`, material on the left, and the triangle of each."""
+    above = corners[:, :, 2] >= z
+    count = above.sum(axis=1)
+    chosen = np.flatnonzero((count == 1) | (count == 2))
+    ring, side = corners[chosen], above[chosen]
+    lone = np.where(count[chosen] == 1, np.argmax(side, axis=1), np.argmin(side, axis=1))
+    rows = np.arange(len(chosen))
+    tip, one, two = ring[rows, lone], ring[rows, (lone + 1) % 3], ring[rows, (lone + 2) % 3]
+    first = tip[:, :2] + (one - tip)[:, :2] * ((z - tip[:, 2]) / (one[:, 2] - tip[:, 2]))[:, None]
+    second = tip[:, :2] + (two - tip)[:, :2] * ((z - tip[:, 2]) / (two[:, 2] - tip[:, 2]))[:, None]
+    upward = (count[chosen] == 1)[:, None]
+    return np.stack([np.where(upward, first, second), np.where(upward, second, first)], axis=1), chosen
+
+
+class Segments:
+    """Plan index of line segments, for many short rays at once."""
+
+    def __init__(self, segments: Array, pitch: float = 4.0) -> None:
+        self._segments = segments
+        low, high = segments.min(axis=1), segments.max(axis=1)
+        self._origin = low.min(axis=0) - 1.0 if len(low) else np.zeros(2)
+        span = high.max(axis=0) + 1.0 - self._origin if len(low) else np.ones(2)
+        self._pitch = max(pitch, float(np.sqrt(span[0] * span[1] / 1e6)))
+        self._cells = np.ceil(span / self._pitch).astype(int) + 1
+        owner, cell = self._spread(low, high)
+        order = np.argsort(cell, kind="stable")
+        self._members = owner[order]
+        self._starts = np.searchsorted(cell[order], np.arange(self._cells[0] * self._cells[1] + 1))
+
+    def _spread(self, low: Array, high: Array) -> tuple[Index, Index]:
+        first = np.clip(((low - self._origin) / self._pitch).astype(int), 0, self._cells - 1)
+        last = np.clip(((high - self._origin) / self._pitch).astype(int), 0, self._cells - 1)
+        wide = last - first + 1
+        counts = wide[:, 0] * wide[:, 1]
+        owner = np.repeat(np.arange(len(counts)), counts)
+        local = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        column = first[owner, 0] + local % wide[owner, 0]
+        return owner, (first[owner, 1] + local // wide[owner, 0]) * self._cells[0] + column
+
+    def reach(self, origins: Array, directions: Array, limit: float) -> Array:
+        """Distance from each plan point along its unit direction to the nearest segment; inf beyond `limit`."""
+        ends = origins + directions * limit
+        query, cell = self._spread(np.minimum(origins, ends), np.maximum(origins, ends))
+        counts = self._starts[cell + 1] - self._starts[cell]
+        query = np.repeat(query, counts)
+        local = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        found = self._segments[self._members[np.repeat(self._starts[cell], counts) + local]]
+        d, a, e = directions[query], found[:, 0] - origins[query], found[:, 1] - found[:, 0]
+        cross = d[:, 0] * e[:, 1] - d[:, 1] * e[:, 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            along = (a[:, 0] * e[:, 1] - a[:, 1] * e[:, 0]) / cross
+            place = (a[:, 0] * d[:, 1] - a[:, 1] * d[:, 0]) / cross
+        hit = (np.abs(cross) > 1e-12) & (along > 1e-9) & (along <= limit) & (place >= -1e-9) & (place <= 1 + 1e-9)
+        distance = np.full(len(origins), np.inf)
+        np.minimum.at(distance, query[hit], along[hit])
+        return distance

@@ -1,0 +1,78 @@
+"""All parts of the assembled device as one indexed surface. Placed meshes in, arrays for tracing water out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pelu_fab.signoff.columns import Columns
+from pelu_fab.signoff.flood import Basin, Flood
+from pelu_fab.signoff.stl import Array, Index, Mesh
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Triangles of every assembled part: corners, normals, neighbours across edges, and whose they are.
+
+    `basin_of_face` names the basin (index into `basins`) that a triangle lies under, -1 where it drains.
+    """
+
+    names: tuple[str, ...]
+    mesh: Mesh
+    neighbours: Index
+    part_of_face: Index
+    basin_of_face: Index
+    basins: tuple[Basin, ...]
+    part_of_basin: Index
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Plan index of all triangles."""
+        return Columns(self.mesh.corners)
+
+    @cached_property
+    def corners(self) -> Array:
+        """(m, 3, 3) corners."""
+        return self.mesh.corners
+
+    @cached_property
+    def basin_levels(self) -> Array:
+        """Spill level of each basin."""
+        return np.array([basin.level for basin in self.basins])
+
+    @cached_property
+    def fans(self) -> tuple[Index, Index]:
+        """Triangles around each vertex: starts and members."""
+        flat = self.mesh.faces.reshape(-1)
+        order = np.argsort(flat, kind="stable")
+        return np.searchsorted(flat[order], np.arange(len(self.mesh.points) + 1)), order // 3
+
+
+def join(names: Sequence[str], meshes: Sequence[Mesh], neighbours: Sequence[Index], floods: Sequence[Flood]) -> Surface:
+    """Put placed parts side by side in one index space; their surfaces stay apart."""
+    points_before = np.cumsum([0, *(len(m.points) for m in meshes)])
+    faces_before = np.cumsum([0, *(len(m.faces) for m in meshes)])
+    basins_before = np.cumsum([0, *(len(f.basins) for f in floods)])
+    mesh = Mesh(
+        np.concatenate([m.points for m in meshes]),
+        np.concatenate([m.faces + shift for m, shift in zip(meshes, points_before, strict=False)]),
+        np.concatenate([m.normals for m in meshes]),
+    )
+    owner = []
+    for one, filled, shift in zip(meshes, floods, basins_before, strict=False):
+        heights = one.points[one.faces, 2]
+        lowest = one.faces[np.arange(len(one.faces)), np.argmin(heights, axis=1)]
+        local = filled.of_vertex[lowest]
+        owner.append(np.where(local >= 0, local + shift, -1))
+    return Surface(
+        names=tuple(names),
+        mesh=mesh,
+        neighbours=np.concatenate(
+            [np.where(n >= 0, n + s, -1) for n, s in zip(neighbours, faces_before, strict=False)]
+        ),
+        part_of_face=np.repeat(np.arange(len(meshes)), [len(m.faces) for m in meshes]),
+        basin_of_face=np.concatenate(owner),
+        basins=tuple(basin for filled in floods for basin in filled.basins),
+        part_of_basin=np.repeat(np.arange(len(meshes)), [len(f.basins) for f in floods]),
+    )
