@@ -1,7 +1,7 @@
 """The real tooth: inertia, capillary pull, viscous film, residual head and end excess in one law. mm, mm3/s.
 
-Constants: PULL and STOP_LENGTH were chosen looking at one CFD case (three slots, water at 70 degrees), END_GROWTH at
-another (detergent, 8 mL/s); `docs/water.md` sets all other cases beside them.
+Constants: PULL, STOP_LENGTH and WIDTH_EFFECT were chosen looking at one CFD case (three slots, water at 70 degrees),
+END_GROWTH at another (detergent, 8 mL/s); `docs/water.md` sets all other cases beside them.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pelu_fab.ir.units import GRAVITY
 Array = NDArray[np.float64]
 
 PULL = 0.67  # share of the walls' pull a = 2 l_c² cos θ / w that adds to the head
+WIDTH_EFFECT = 0.5  # of eq. (6)'s dependence of the residual head on the width
 STOP_LENGTH = 0.3  # mm of head over which a tooth comes to rest
 REFERENCE_HEAD = 6.5  # mm: a profile's kappa is stated for the middle of 3 to 10 mm
 END_KNEE = 3.0  # mm: the end excess is constant above this head
@@ -43,16 +44,19 @@ class ToothLaw:
     sill_length: float
 
     def residual_heads(self, widths: Array) -> Array:
-        """Head at which teeth of these widths stop: the profile's value, with eq. (6)'s dependence on width."""
-        return np.maximum(self.residual + self._tongue(widths) - self._tongue(self.reference_tooth), 0.0)
+        """Head at which teeth of these widths stop: the profile's value, and half of eq. (6)'s dependence on width."""
+        return np.maximum(
+            self.residual + WIDTH_EFFECT * (self._tongue(widths) - self._tongue(self.reference_tooth)), 0.0
+        )
 
     def _tongue(self, widths: float | Array) -> Array:
         pull = self.receding_pull / widths
         return np.asarray(np.sqrt(pull**2 + self.puddle**2) - pull)
 
-    def end_factor(self, heads: Array) -> Array:
-        """How much more an end tooth takes: 1 + e, growing below END_KNEE."""
-        return np.asarray(1.0 + self.end_excess * (1.0 + END_GROWTH * np.clip(END_KNEE - heads, 0.0, 1.0)))
+    def end_factor(self, widths: Array, heads: Array) -> Array:
+        """How much more an end tooth takes: 1 + e at the usual width, less for wider; grows below END_KNEE."""
+        growth = 1.0 + END_GROWTH * np.clip(END_KNEE - heads, 0.0, 1.0)
+        return np.asarray(1.0 + self.end_excess * growth * np.minimum(1.0, self.reference_tooth / widths))
 
     def flows(self, widths: Array, heads: Array, ends: Array) -> Array:
         """Flow (mm3/s) of teeth `widths` at `heads`; `ends` is 1 for the two end teeth, else 0. Broadcasts."""
@@ -64,7 +68,7 @@ class ToothLaw:
         quick = self.coefficient * np.maximum(widths + self.kappa0, 0.0) * free
         film = GRAVITY * widths * np.maximum(heads, 1e-9) ** 4 / (12.0 * self.viscosity * self.sill_length)
         flow = quick * film / (quick + film + 1e-300)
-        return np.asarray(flow * (1.0 + ends * (self.end_factor(heads) - 1.0)))
+        return np.asarray(flow * (1.0 + ends * (self.end_factor(widths, heads) - 1.0)))
 
 
 def _flow_cosine(fluid: Fluid) -> float:
