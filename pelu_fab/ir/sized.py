@@ -30,7 +30,12 @@ class SizedBucket:
     width: float
     depth: float
     sill_height: float
-    floor_slope: float  # rise over run of a floor that falls to the sill; 0 where the bucket retains water
+    pool_depth: float  # of the floor that lies `sill_height` below the sill, along the flow, from the comb
+    floor_slope: float  # rise over run of the apron behind the pool, which falls to the sill
+    slats: int  # of the baffle: posts that calm the inflow, `slat` wide and `slat_depth` along the flow
+    slat: float
+    slat_depth: float
+    inlet_depth: float  # behind the baffle, where the water falls in
     mouths: tuple[Mouth, ...]
     design_flow: float  # mm3/s
     design_head: float  # above the sill at the design pour
@@ -52,11 +57,16 @@ class SizedRow:
 
     buckets: tuple[SizedBucket, ...]
     rim_height: float  # above the sill, the same for the whole row
+    ramp: float  # run and drop of the 45 degree ramp behind the sill
     spout_depth: float  # of the walled spouts, the wall height of every branch's section
+    spout_height: float  # of the vertical spout, below the ramp
     chute_wall: float  # inner height
     gutter_width: float
     gutter_wall: float
+    hole: float  # length of the opening in a channel's floor, before its end wall, where the water falls
     slope_deg: float  # of chutes and gutters
+    lane_margin: float  # between a spout's water and its chute's walls, each side
+    min_lane: float  # least inner width of a chute
 
 
 @dataclass(frozen=True, slots=True)

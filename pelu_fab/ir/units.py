@@ -2,7 +2,7 @@
 
 GRAVITY = 9810.0  # mm/s2
 MM3_PER_ML = 1000.0
-GRID = 0.001  # mm: every drawn dimension lies on it
+GRID_DIGITS = 3  # every drawn dimension lies on the 1 µm grid
 TOLERANCE = 1e-6  # mm: far below any printer, far above float dust
 
 
@@ -13,7 +13,7 @@ def below(found: float, limit: float) -> bool:
 
 def on_grid(length: float) -> float:
     """Round a length to the 1 µm grid."""
-    return round(length / GRID) * GRID
+    return round(length, GRID_DIGITS)
 
 
 def format_volume(volume: float) -> str:

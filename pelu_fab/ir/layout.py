@@ -1,0 +1,109 @@
+"""Every bucket, chute, gutter and cup at its place. mm, assembly coordinates: x, y in plan, z up, the table at 0.
+
+A row lies along its `u` and its combs face its `v`. Rows whose `swapped` is false have u = x and v = y, the others
+u = y and v = x: each crossbar turns the row by a quarter. Coordinates in u and v are absolute.
+"""
+
+from dataclasses import dataclass
+
+from pelu_fab.ir.sized import SizedBucket, SizedCup, SizedRow
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBucket:
+    """A bucket centred on `u` along its row; `u0` to `u1` is its cell, walls included."""
+
+    bucket: SizedBucket
+    u: float
+    u0: float
+    u1: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRow:
+    """One row. `v` is the line where all its sills begin (inner face of the front wall)."""
+
+    layer: int
+    swapped: bool
+    v: float
+    buckets: tuple[PlacedBucket, ...]
+    sized: SizedRow
+    front: float  # thickness of the front wall: the sill's length
+    sill_z: float
+    rim_z: float
+    bottom_z: float  # lip of the spouts, and the bed face of the part
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCup:
+    """A cup whose cavity spans `u0..u1` and `v0..v1` inside, floor at `floor_z`."""
+
+    cup: SizedCup
+    swapped: bool
+    u0: float
+    u1: float
+    v0: float
+    v1: float
+    floor_z: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where one mouth's water runs down: spout `u0..u1` of the row part, chute `c0..c1` (inside) of the tray."""
+
+    source: str
+    target: str
+    mouth: int  # number in its comb
+    u0: float
+    u1: float
+    c0: float
+    c1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chute:
+    """A lane of the chute tray: from the head to a hole above its target's gutter; lengths along the slope."""
+
+    lane: Lane
+    end: float  # inner face of the end wall, along the slope from the head's inner face
+
+
+@dataclass(frozen=True, slots=True)
+class Gutter:
+    """A channel along the row, centred on `v`, that gathers for `target`; lengths along the slope."""
+
+    target: str
+    v: float
+    start: float  # inner face of the upper end wall, from the tray's head
+    end: float  # inner face of the lower end wall
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A tray's underside: `head` (v of chutes, u of gutters) and `head_z` where it is highest, falling at `slope_deg`."""
+
+    head: float
+    head_z: float
+    slope_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crossbar:
+    """What leads one row's spills to the next: a tray of chutes above a tray of gutters. Empty for a matching."""
+
+    layer: int
+    swapped: bool
+    lanes: tuple[Lane, ...]
+    chutes: tuple[Chute, ...] = ()
+    gutters: tuple[Gutter, ...] = ()
+    chute_plane: Plane | None = None
+    gutter_plane: Plane | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The whole device, one row a layer, cups last."""
+
+    rows: tuple[PlacedRow, ...]
+    crossbars: tuple[Crossbar, ...]
+    cups: tuple[PlacedCup, ...]

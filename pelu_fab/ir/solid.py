@@ -1,0 +1,80 @@
+"""Parts as kernel-neutral solids: prisms along an axis, added and cut in order. Two kernels build the same thing from it."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Point = tuple[float, float]
+Outline = tuple[Point, ...]
+Axis = Literal["x", "y", "z"]
+Transform = tuple[tuple[float, float, float, float], ...]  # 3 rows: rotation and translation, part -> assembly
+IDENTITY: Transform = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Prism:
+    """The region (union of `outlines`, less `voids`) swept along `axis` from `start` to `end`.
+
+    Outlines are in (x, y) for axis z, (y, z) for x, and (x, z) for y; either winding.
+    """
+
+    axis: Axis
+    start: float
+    end: float
+    outlines: tuple[Outline, ...]
+    voids: tuple[Outline, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Prisms to add to what there is, or to cut from it."""
+
+    op: Literal["add", "cut"]
+    prisms: tuple[Prism, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One printed piece in its print pose: on z = 0, near the origin.
+
+    `modules` overlap and are joined. `genus` is the number of handles it must have, None where nobody counted.
+    """
+
+    name: str
+    role: str  # row | chutes | gutters | cup | jug | frame | foot
+    modules: tuple[tuple[Step, ...], ...]
+    transform: Transform | None  # None: a loose part, not in the assembly
+    genus: int | None = None
+    count: int = 1  # how many to print
+
+
+def rectangle(a0: float, a1: float, b0: float, b1: float) -> Outline:
+    """Corners of a box in a plane."""
+    return ((a0, b0), (a1, b0), (a1, b1), (a0, b1))
+
+
+def box(x: Point, y: Point, z: Point) -> Prism:
+    """An upright box."""
+    return Prism("z", z[0], z[1], (rectangle(*x, *y),))
+
+
+def swapped(prism: Prism) -> Prism:
+    """The prism with x and y exchanged: a mirror image, for rows that run along y."""
+    flip = lambda outlines: tuple(tuple((b, a) for a, b in outline) for outline in outlines)  # noqa: E731
+    if prism.axis == "z":
+        return replace(prism, outlines=flip(prism.outlines), voids=flip(prism.voids))
+    return replace(prism, axis="y" if prism.axis == "x" else "x")
+
+
+def moved(prism: Prism, x: float, y: float, z: float) -> Prism:
+    """The prism shifted by (x, y, z)."""
+    along, (da, db) = {"x": (x, (y, z)), "y": (y, (x, z)), "z": (z, (x, y))}[prism.axis]
+    shift = lambda outlines: tuple(  # noqa: E731
+        tuple((round(a + da, 6), round(b + db, 6)) for a, b in outline) for outline in outlines
+    )
+    return replace(
+        prism,
+        start=round(prism.start + along, 6),
+        end=round(prism.end + along, 6),
+        outlines=shift(prism.outlines),
+        voids=shift(prism.voids),
+    )

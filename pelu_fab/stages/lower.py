@@ -1,0 +1,184 @@
+"""Network in, netlist out: shares that no comb can carry are dropped or floored, and the change is accounted for."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.lowered import Change, Lowered
+from pelu_fab.ir.netlist import Bucket, Duct, Netlist, check_netlist
+from pelu_fab.ir.network import Layer, Network, bucket_name, input_name, output_name
+
+Array = NDArray[np.float64]
+
+
+def lower(design: Design) -> Lowered:
+    """Turn the trained network into one that the process can print, moving it as little as possible.
+
+    A share below the least that a comb carries (`least_share`) is dropped, the others scaled up, or floored at that
+    least, whichever moves its row less in L1: 2 a for dropping, 2 (least - a) for flooring.
+    """
+    network = design.network
+    floors = [_row_floors(layer, design) for layer in network.layers]
+    small = [
+        (index, int(i), int(j))
+        for index, layer in enumerate(network.layers)
+        for i, j in np.argwhere((layer.shares > 0) & (layer.shares < floors[index][:, None]))
+    ]
+    kept = {p for p in small if network.layers[p[0]].shares[p[1:]] >= floors[p[0]][p[1]] / 2}
+    printable = _with_choice(network, floors, small, kept)
+    netlist = _netlist(design, printable)
+    lowered = Lowered(
+        netlist=netlist,
+        network=printable,
+        changes=tuple(_changes(network, printable, netlist)),
+        l1_bound=_l1_bound(network, printable, design),
+    )
+    return _with_predictions(lowered, design)
+
+
+def least_share(branches: int, design: Design) -> float:
+    """The smallest share that a comb of `branches` carries: one narrow tooth against all others wide.
+
+    (w_min + κ) / (w_min + κ + (N - 1)(w_max + κ)), N the most teeth that a comb may have.
+    """
+    comb = design.process.comb
+    kappa = comb.kappa if design.compensation == "process" else 0.0
+    narrow, wide = comb.min_tooth + kappa, comb.max_tooth + kappa
+    return narrow / (narrow + (most_teeth(branches, design) - 1) * wide) if branches > 1 else 0.0
+
+
+def most_teeth(branches: int, design: Design) -> int:
+    """Teeth that one comb may have: the design's limit, or two a branch where there are many."""
+    return max(design.max_teeth, 2 * branches)
+
+
+def forward(network: Network, volumes: Array) -> Array:
+    """What the cups hold, (rows, out), after pouring `volumes` (rows, in), in units: ReLU(v - h²)·softmax(A) by layer."""
+    for layer in network.layers:
+        volumes = np.maximum(volumes - layer.retained, 0.0) @ layer.shares
+    return volumes
+
+
+def _row_floors(layer: Layer, design: Design) -> Array:
+    return np.array([least_share(int(np.count_nonzero(row)), design) for row in layer.shares])
+
+
+def _with_choice(
+    network: Network, floors: list[Array], small: list[tuple[int, int, int]], kept: set[tuple[int, int, int]]
+) -> Network:
+    layers = []
+    for index, layer in enumerate(network.layers):
+        shares = layer.shares.copy()
+        for place in (p for p in small if p[0] == index and p not in kept):
+            shares[place[1:]] = 0.0
+        shares /= shares.sum(axis=1, keepdims=True)
+        layers.append(replace(layer, shares=_floored(shares, floors[index])))
+    return replace(network, layers=tuple(layers))
+
+
+def _floored(shares: Array, floors: Array) -> Array:
+    """Raise the small shares of each row to its floor and scale the others down, until none is below."""
+    shares = shares.copy()
+    for row, floor in zip(shares, floors, strict=True):
+        pinned = np.zeros(len(row), dtype=bool)
+        while ((low := (row > 0) & (row < floor - 1e-12) & ~pinned)).any():
+            pinned |= low
+            row[pinned] = floor
+            free = ~pinned
+            row[free] *= (1.0 - floor * pinned.sum()) / row[free].sum()
+    return shares
+
+
+def _netlist(design: Design, network: Network) -> Netlist:
+    """Buckets that some input reaches, by row; a bucket that none reaches is not built."""
+    unit = design.unit_volume
+    reached = np.ones(network.widths[0], dtype=bool)
+    rows: list[tuple[Bucket, ...]] = []
+    ducts: list[Duct] = []
+    for index, layer in enumerate(network.layers):
+        last = index + 1 == len(network.layers)
+        name = output_name if last else (lambda unit, row=index + 1: bucket_name(row, unit))
+        live = np.flatnonzero(reached)
+        rows.append(tuple(Bucket(bucket_name(index, int(i)), float(layer.retained[i]) * unit) for i in live))
+        for i in live:
+            row = layer.shares[i]
+            carried = np.flatnonzero(row)
+            exact = row[carried] / row[carried].sum()
+            ducts += [
+                Duct(bucket_name(index, int(i)), name(int(j)), float(a)) for j, a in zip(carried, exact, strict=True)
+            ]
+        reached = (layer.shares[live] > 0).any(axis=0)
+    netlist = Netlist(
+        name=design.name,
+        rows=tuple(rows),
+        ducts=tuple(ducts),
+        inputs=tuple((input_name(i), label) for i, label in enumerate(network.inputs)),
+        outputs=tuple((output_name(i), label) for i, label in enumerate(network.outputs)),
+    )
+    check_netlist(netlist)
+    return netlist
+
+
+def _changes(trained: Network, lowered: Network, netlist: Netlist) -> list[Change]:
+    built = {bucket.name for bucket in netlist.buckets}
+    changes = []
+    for index, (before, after) in enumerate(zip(trained.layers, lowered.layers, strict=True)):
+        last = index + 1 == len(trained.layers)
+        for i in range(len(before.retained)):
+            source = bucket_name(index, i)
+            if source not in built:
+                changes.append(Change(source, "removed", float(before.retained[i]), 0.0))
+                continue
+            for j in np.flatnonzero(before.shares[i]):
+                was, now = float(before.shares[i, j]), float(after.shares[i, j])
+                target = output_name(int(j)) if last else bucket_name(index + 1, int(j))
+                if now == 0.0:
+                    changes.append(Change(f"{source}->{target}", "dropped", was, now))
+                elif now > was and _is_floor(before.shares[i], after.shares[i], int(j)):
+                    changes.append(Change(f"{source}->{target}", "floored", was, now))
+    return changes
+
+
+def _is_floor(before: Array, after: Array, j: int) -> bool:
+    """Whether share j was lifted to the row's floor, rather than scaled up with the rest."""
+    scale = after[j] / before[j]
+    others = [after[k] / before[k] for k in np.flatnonzero(after) if k != j]
+    return any(scale > other * (1.0 + 1e-9) for other in others)
+
+
+def _l1_bound(trained: Network, lowered: Network, design: Design) -> float:
+    """Most units by which the outputs can move, in sum: each layer's worst row change times the water that reaches it.
+
+    A PeLU layer does not expand L1 distances, so a bucket's own change reaches the cups at most whole.
+    """
+    most = np.asarray(design.input_max, dtype=np.float64)
+    bound = 0.0
+    for before, after in zip(trained.layers, lowered.layers, strict=True):
+        spill = np.maximum(most - before.retained, 0.0)
+        bound += float(spill @ np.abs(after.shares - before.shares).sum(axis=1))
+        most = np.maximum(spill @ before.shares, spill @ after.shares)
+    return bound
+
+
+def _with_predictions(lowered: Lowered, design: Design) -> Lowered:
+    if design.samples is None:
+        return lowered
+    if design.samples.inputs.shape[1] != design.network.widths[0]:
+        raise FabError(
+            design.name,
+            f"data has {design.samples.inputs.shape[1]} features, the network takes {design.network.widths[0]}",
+            "give the data file the network's inputs, in order",
+        )
+    before = forward(design.network, design.samples.inputs).argmax(axis=1)
+    after = forward(lowered.network, design.samples.inputs).argmax(axis=1)
+    labels = design.samples.labels
+    return replace(
+        lowered,
+        rows=len(before),
+        changed=int((before != after).sum()),
+        errors_trained=None if labels is None else int((before != labels).sum()),
+        errors_lowered=None if labels is None else int((after != labels).sum()),
+    )

@@ -1,0 +1,278 @@
+"""Netlist in, dimensions out: combs, areas, heads, rims, channels and cups. No places yet."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import ceil, inf, radians, tan
+
+import numpy as np
+
+from pelu_fab.errors import FabError
+from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
+from pelu_fab.hydraulics.channel import normal_depth
+from pelu_fab.hydraulics.comb import comb_teeth, predicted_shares, share_slack, tooth_widths
+from pelu_fab.hydraulics.weir import rim_height_needed, weir_flow, weir_head
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.lowered import Lowered
+from pelu_fab.ir.netlist import Bucket, Duct
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.sized import Mouth, Sized, SizedBucket, SizedCup, SizedRow
+from pelu_fab.ir.units import on_grid
+from pelu_fab.stages.lower import forward, most_teeth
+
+MIN_DEPTH, MIN_SILL = 15.0, 4.0  # mm: room for the falling water; a pool deep enough to calm it
+MAX_DEPTH, MAX_SILL = 44.0, 30.0  # mm: a big threshold grows along the flow rather than in height
+MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
+GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
+LEAST_TEETH = 8
+RAMP, SPOUT_DEPTH, SPOUT_HEIGHT = 9.0, 8.0, 6.0  # mm
+MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
+SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 4.4, 9.0  # mm: baffle posts, and the room behind them
+HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
+NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
+CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 54.0, 9.0, 1.05
+
+
+def size(lowered: Lowered, design: Design) -> Sized:
+    """Give every bucket, channel and cup its dimensions, for the flows of pouring all inputs at once at the design pour."""
+    netlist, process = lowered.netlist, design.process
+    inflow = {bucket.name: design.pour_flow_ml * 1000.0 for bucket in netlist.rows[0]}
+    for duct in netlist.ducts:
+        inflow[duct.target] = inflow.get(duct.target, 0.0) + duct.share * inflow[duct.source]
+    rows = tuple(
+        _row(tuple(_bucket(b, netlist.leaving[b.name], inflow[b.name], design) for b in row), inflow, process)
+        for row in netlist.rows
+    )
+    return Sized(rows=rows, cups=_cups(lowered, design), jugs=_jugs(design))
+
+
+def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, design: Design) -> SizedBucket:
+    process = design.process
+    kappa = process.comb.kappa if design.compensation == "process" else 0.0
+    excess = process.comb.end_excess if design.compensation == "process" else 0.0
+    shares = [duct.share for duct in ducts]
+    counts, order = _comb(bucket.name, shares, flow, kappa, excess, design)
+    teeth = _teeth(shares, counts, order, kappa, excess, process)
+    width = on_grid(sum(teeth) + (len(teeth) - 1) * process.printer.blade)
+    sections = _sections(shares, counts, order, width, process)
+    mouths = []
+    for number, (branch, run) in enumerate(groupby(range(len(order)), key=lambda k: order[k])):
+        owned = tuple(teeth[k] for k in run)
+        mouths.append(Mouth(target=ducts[branch].target, teeth=owned, section_width=sections[number]))
+    head = weir_head(flow, sum(teeth), discharge=process.comb.discharge)
+    by_mouth = predicted_shares([m.teeth for m in mouths], max(head, process.comb.residual_head + 0.5), process)
+    predicted = {duct.target: 0.0 for duct in ducts}
+    for mouth, share in zip(mouths, by_mouth, strict=True):
+        predicted[mouth.target] += share
+    pool = _pool(bucket, width, design)
+    return SizedBucket(
+        name=bucket.name,
+        retained_volume=bucket.retained_volume,
+        width=width,
+        mouths=tuple(mouths),
+        design_flow=flow,
+        design_head=head,
+        predicted_shares=tuple(predicted.items()),
+        share_slack=share_slack(shares, counts, sum(teeth), kappa),
+        slat=SLAT,
+        **pool,
+    )
+
+
+def _comb(
+    name: str, shares: Sequence[float], flow: float, kappa: float, excess: float, design: Design
+) -> tuple[list[int], list[int]]:
+    """Teeth of each branch, and the branch of each tooth along the sill.
+
+    The fewest teeth whose shares hardly depend on kappa, eq. (5); else the number for which they depend least.
+    """
+    process = design.process
+    comb = process.comb
+    need = ceil(flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
+    fewest = max(LEAST_TEETH, len(shares), need)
+    best: tuple[float, list[int], list[int]] = (inf, [], [])
+    usual = max(most_teeth(len(shares), design), fewest)
+    for number in range(fewest, 2 * usual + 1):
+        counts = _largest_remainder(shares, number)
+        order = _tooth_order(counts, shares, design.comb)
+        teeth = _teeth(shares, counts, order, kappa, excess, process)
+        if max(teeth) > comb.max_tooth + 1e-3:
+            continue
+        slack = share_slack(shares, counts, sum(teeth), kappa)
+        if slack < best[0] - 1e-12:
+            best = (slack, counts, order)
+        if slack <= GOOD_SLACK or number >= usual:
+            break
+    if not best[1]:
+        raise FabError(
+            name,
+            f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
+            f"carries the shares {', '.join(f'{s:.3f}' for s in shares)}",
+            "raise max_teeth in design.toml, or train shares that are multiples of 1/N",
+        )
+    return best[1], best[2]
+
+
+def _largest_remainder(shares: Sequence[float], number: int) -> list[int]:
+    """Round number × shares to whole teeth, at least one each, adding up to `number` (Hamilton's method)."""
+    ideal = [number * share for share in shares]
+    counts = [max(1, int(x)) for x in ideal]
+    while sum(counts) < number:
+        counts[max(range(len(counts)), key=lambda i: ideal[i] - counts[i])] += 1
+    while sum(counts) > number:
+        able = [i for i in range(len(counts)) if counts[i] > 1]
+        counts[min(able, key=lambda i: ideal[i] - counts[i])] -= 1
+    return counts
+
+
+def _tooth_order(counts: Sequence[int], shares: Sequence[float], layout: str) -> list[int]:
+    """Branch of each tooth. `common-centroid`: mirrored halves, largest share outside, odd teeth at the centre."""
+    if layout == "grouped":
+        return [branch for branch, count in enumerate(counts) for _ in range(count)]
+    ranked = sorted(range(len(counts)), key=lambda i: (-shares[i], i))
+    half = [branch for branch in ranked for _ in range(counts[branch] // 2)]
+    centre = [branch for branch in ranked if counts[branch] % 2]
+    return half + centre + half[::-1]
+
+
+def _teeth(
+    shares: Sequence[float],
+    counts: Sequence[int],
+    order: Sequence[int],
+    kappa: float,
+    excess: float,
+    process: Process,
+) -> list[float]:
+    """Widths along the sill: on average the process's tooth, or wider where the narrowest would be too narrow."""
+    total = len(order) * process.comb.tooth
+    for _ in range(2):
+        widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
+        teeth = comb_teeth(widths, order)
+        narrow = (process.comb.min_tooth + kappa) / (min(teeth) + kappa)
+        if narrow <= 1.0:
+            break
+        total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
+    return [on_grid(w) for w in teeth]
+
+
+def _sections(
+    shares: Sequence[float], counts: Sequence[int], order: Sequence[int], width: float, process: Process
+) -> list[float]:
+    """Inner width of each mouth's spout: exactly proportional to its part of the share, from what the comb leaves."""
+    runs = [(branch, len(list(run))) for branch, run in groupby(order)]
+    parts = [shares[branch] * number / counts[branch] for branch, number in runs]
+    total = max(width - len(runs) * process.channels.spout_gap, NARROW_SPOUT / min(parts))
+    return [on_grid(part * total) for part in parts]
+
+
+def _pool(bucket: Bucket, width: float, design: Design) -> dict[str, float]:
+    """Depth along the flow and height of the sill that retain the wanted volume of real water.
+
+    Drawn volume + what surface tension holds = retained volume. The sill lies on a layer line; the depth of the pool takes
+    up the difference. A bucket that retains less than its walls hold anyway has no pool, only a floor that falls to the sill.
+    """
+    process = design.process
+    layer, comb, fluid = process.printer.layer_height, process.comb, process.fluid
+    slats = max(0, int((width - SLAT_PITCH) // SLAT_PITCH))
+    real = design.compensation == "process"
+    residual, meniscus = (comb.residual_head, fluid.meniscus) if real else (0.0, 0.0)
+    slope = tan(radians(process.channels.min_slope_deg))
+
+    def pool_depth(sill: float) -> float:
+        posts = slats * SLAT * SLAT_DEPTH * (sill + residual)
+        fixed = (2.0 * width + 2.0 * (SLAT + SLAT_DEPTH) * slats) * meniscus - posts
+        return (bucket.retained_volume - fixed) / (width * (sill + residual) + 2.0 * meniscus)
+
+    aimed = min(max(design.depth, bucket.retained_volume / (width * MAX_SILL)), MAX_DEPTH)
+    highest = ceil(bucket.retained_volume / (width * MIN_DEPTH) / layer)
+    fits = [n * layer for n in range(1, highest + 1) if pool_depth(n * layer) >= MIN_DEPTH]
+    if not fits:
+        return _apron(bucket, width, slats, slope, design)
+    sill = on_grid(min(fits, key=lambda z: (max(MIN_SILL - z, 0.0), abs(pool_depth(z) - aimed))))
+    depth = on_grid(pool_depth(sill))
+    area = width * depth - slats * SLAT * SLAT_DEPTH
+    drawn = sill * area
+    held = held_volume(area, 2 * (width + depth + (SLAT + SLAT_DEPTH) * slats), fluid, residual)
+    return {
+        "drawn_volume": drawn,
+        "held_volume": held if real else 0.0,
+        "depth": depth,
+        "pool_depth": depth,
+        "sill_height": on_grid(sill),
+        "floor_slope": 0.0,
+        "slats": slats,
+        "slat_depth": SLAT_DEPTH,
+        "inlet_depth": INLET_DEPTH,
+    }
+
+
+def _apron(bucket: Bucket, width: float, slats: int, slope: float, design: Design) -> dict[str, float]:
+    """A floor that falls to the sill, with a trench one layer or more deep before the comb for what is left to retain."""
+    process = design.process
+    real = design.compensation == "process"
+    held = held_on_slope(width, MIN_DEPTH, slope, process.fluid, process.comb.residual_head) if real else 0.0
+    wanted = bucket.retained_volume - held
+    layer = process.printer.layer_height
+    trench, sill = 0.0, 0.0
+    if wanted > 0.5 * width * 2.0 * layer:
+        room = MIN_DEPTH - INLET_DEPTH - SLAT_DEPTH - 0.4  # the baffle stands behind the trench
+        sill = max(1, ceil(wanted / (width * room) / layer)) * layer
+        trench = on_grid(wanted / (width * sill))
+    return {
+        "drawn_volume": width * trench * sill,
+        "held_volume": held,
+        "depth": MIN_DEPTH,
+        "pool_depth": trench,
+        "sill_height": on_grid(sill),
+        "floor_slope": slope,
+        "slats": slats,
+        "slat_depth": SLAT_DEPTH,
+        "inlet_depth": INLET_DEPTH,
+    }
+
+
+def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Process) -> SizedRow:
+    channels, layer = process.channels, process.printer.layer_height
+    peak = max(bucket.design_head for bucket in buckets)
+    rim = max(MIN_RIM, rim_height_needed(peak, process))
+    gutter = HOLE + 2 * process.printer.wall + GUTTER_MARGIN
+    targets = {mouth.target for bucket in buckets for mouth in bucket.mouths}
+    deepest = max(normal_depth(inflow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
+    chute = max(
+        normal_depth(b.design_flow, channels.min_width, channels.min_slope_deg, channels.friction) for b in buckets
+    )
+    return SizedRow(
+        buckets=buckets,
+        rim_height=on_grid(ceil(rim / layer - 1e-9) * layer),
+        ramp=RAMP,
+        spout_depth=SPOUT_DEPTH,
+        spout_height=SPOUT_HEIGHT,
+        chute_wall=on_grid(max(channels.min_wall_height, 2 * chute)),
+        gutter_width=on_grid(gutter),
+        gutter_wall=on_grid(max(channels.min_wall_height, 2 * deepest)),
+        hole=HOLE,
+        slope_deg=channels.min_slope_deg,
+        lane_margin=on_grid((channels.spout_gap - process.printer.wall) / 2),
+        min_lane=channels.min_width,
+    )
+
+
+def _cups(lowered: Lowered, design: Design) -> tuple[SizedCup, ...]:
+    """Cups that hold all that the fullest jugs can send them (outputs are monotone in every input)."""
+    most = forward(lowered.network, np.asarray([design.input_max], dtype=np.float64))[0]
+    return tuple(
+        _vessel(port, label, float(units) * design.unit_volume * CUP_RESERVE)
+        for (port, label), units in zip(lowered.netlist.outputs, most, strict=True)
+    )
+
+
+def _jugs(design: Design) -> tuple[SizedCup, ...]:
+    ports = zip(design.network.inputs, design.input_max, strict=True)
+    return tuple(_vessel(f"in.x{i}", label, most * design.unit_volume) for i, (label, most) in enumerate(ports))
+
+
+def _vessel(port: str, label: str, capacity: float) -> SizedCup:
+    """An open box: as low as it can be at the usual width, to the nearest whole mL."""
+    capacity = max(ceil(capacity / 5000.0 - 1e-9) * 5000.0, 10000.0)
+    depth = max(CUP_WIDTH, on_grid(capacity / (CUP_WIDTH * CUP_HEIGHT)))
+    height = capacity / (CUP_WIDTH * depth)
+    return SizedCup(port, label, capacity, CUP_WIDTH, depth, on_grid(height + CUP_FREEBOARD))
