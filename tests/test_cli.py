@@ -252,10 +252,17 @@ def test_nested_results_print_one_value_a_line() -> None:
 # ---- the rule of conftest.py ----
 
 
-@pytest.mark.parametrize(("flag", "outcome"), [("1", "failed"), ("", "skipped")])
-def test_a_skipped_test_fails_in_ci_and_only_there(tmp_path: Path, flag: str, outcome: str) -> None:
+@pytest.mark.parametrize(("flag", "closing"), [("1", "1 failed, 1 error"), ("", "2 skipped")])
+def test_a_skipped_test_or_file_fails_in_ci_and_only_there(tmp_path: Path, flag: str, closing: str) -> None:
     (tmp_path / "conftest.py").write_text((Path(__file__).parent / "conftest.py").read_text())
     (tmp_path / "test_it.py").write_text("import pytest\ndef test_it():\n    pytest.skip('no slicer')\n")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PELU_FAB_CI": flag}, check=False)
-    assert f"1 {outcome}" in done.stdout and (done.returncode != 0) == (outcome == "failed")
+    (tmp_path / "test_file.py").write_text("import pytest\npytest.importorskip('no_such_package')\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
+    done = subprocess.run(
+        [*command, "--rootdir", str(tmp_path), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PELU_FAB_CI": flag},
+        check=False,
+    )
+    assert closing in done.stdout and (done.returncode != 0) == bool(flag)

@@ -1,6 +1,7 @@
 """Checkpoints of every kind are read to the same network, and everything else is refused by name."""
 
 import csv
+import io
 import json
 import os
 import pickle
@@ -319,7 +320,15 @@ def test_no_single_damaged_byte_escapes_as_another_error(data: st.DataObject) ->
     from safetensors.numpy import save
 
     tensors = {name: np.ones_like(values) for name, values in small().items()}
-    for blob, name in ((save(tensors), "a.safetensors"), ((IRIS / "widget_iris.json").read_bytes(), "a.json")):
+    archive, legacy = io.BytesIO(), io.BytesIO()
+    torch.save(as_torch(tensors), archive)
+    torch.save(as_torch(tensors), legacy, _use_new_zipfile_serialization=False)
+    for blob, name in (
+        (save(tensors), "a.safetensors"),
+        ((IRIS / "widget_iris.json").read_bytes(), "a.json"),
+        (archive.getvalue(), "a.pt"),
+        (legacy.getvalue(), "a.pth"),
+    ):
         damaged = bytearray(blob)
         damaged[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
         try:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from pelu_fab.errors import FabError
@@ -122,7 +124,7 @@ FAULTS = {
     "later schema": ("", r"is of schema 2, this version reads up to 1; update pelu_fab"),
     "other checkpoint": (f'sha256 = "{"0" * 64}"\n', r"widget_iris\.json: has sha256 ff5b.*, the design pins 0000"),
     "bad pin": ('sha256 = "abc"\n', r"sha256 is 'abc'; allowed"),
-    "no such data": ('data = "irsi.csv"\n', r"names 'irsi\.csv', and .*irsi\.csv does not exist; correct the path"),
+    "no such data": ('data = "irsi.csv"\n', r"irsi\.csv: does not exist; did you mean iris\.csv\?"),
     "no such process": ('process = "fdm"\n', r"process 'fdm': is neither built in nor a file"),
     "too few names": ('outputs = ["a"]\n', r"names 1 outputs, but the network has 3; give 3 names"),
     "input_max": ("input_max = [1]\n", r"input_max has 1 values, the network has 4 inputs; give 4"),
@@ -154,6 +156,30 @@ def test_a_fault_in_a_design_file_is_told_with_its_place(folder: Path, case: str
     refused(extended(folder, lines, text=text), match)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_damage_to_a_design_file_escapes_as_another_error(folder: Path, data: st.DataObject) -> None:
+    blob = bytearray((IRIS / "design.toml").read_bytes())
+    start = data.draw(st.integers(0, len(blob) - 1))
+    blob[start : start + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
+    (folder / "design.toml").write_bytes(blob)
+    try:
+        design = load(folder)
+    except FabError:
+        return
+    assert design.network.widths == (4, 3, 3)
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "a\0b", "/dev/zero", "/", ""])
+def test_paths_that_no_file_can_have_are_told(folder: Path, path: str) -> None:
+    refused(Path(path), "File name too long|NUL character|is a device|holds no design.toml")
+    text = MINIMAL.replace("widget_iris.json", path.replace("\0", "\\u0000"))
+    refused(
+        extended(folder, "", text=text),
+        "too long|NUL char|is a device|is a folder|no kind of checkpoint|checkpoint is ''",
+    )
+
+
 def test_text_that_is_not_utf8_is_refused(folder: Path) -> None:
     for blob, match in (
         (MINIMAL.encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
@@ -176,7 +202,7 @@ def test_a_source_that_is_no_design_is_told(folder: Path) -> None:
 
 def test_a_checkpoint_that_was_moved_is_told_with_the_path_that_was_tried(folder: Path) -> None:
     (folder / "widget_iris.json").rename(folder / "moved.json")
-    refused(folder, r"names 'widget_iris\.json', and .*widget_iris\.json does not exist; correct the path or move")
+    refused(folder, rf"^{folder / 'widget_iris.json'}: does not exist; ")
     (folder / "below").mkdir()
     extended(folder / "below", "", text=MINIMAL.replace("widget_iris.json", "../moved.json"))
     assert load(folder / "below").network.widths == read_checkpoint(folder / "moved.json").widths

@@ -80,18 +80,18 @@ def load(path: str | Path, *, process: str | Path | None = None, settings: Seque
     """
     path = Path(path).expanduser()
     source, file, read = _design_file(path, settings)
-    checkpoint = _beside(path, source, file.checkpoint)
+    checkpoint = _beside(path, file.checkpoint)
     blob = read_checkpoint_file(checkpoint)
     if file.sha256 not in (None, sha256(blob)):
         what = f"has sha256 {sha256(blob)}, the design pins {file.sha256}"
         raise FabError(str(checkpoint), what, "restore that checkpoint, or pin this one")
     network = _renamed(parse_checkpoint(blob, str(checkpoint)), file, source)
-    chosen = process or _process_of(path, source, file)
+    chosen = process or (_beside(path, file.process) if file.process.endswith(".toml") else file.process)
     profile, profile_name, profile_blob = process_and_bytes(chosen, overrides=file.process_overrides)
     read += [(checkpoint.name, sha256(blob)), (profile_name, sha256(profile_blob))]
     samples = None
     if file.data is not None:
-        data = _beside(path, source, file.data)
+        data = _beside(path, file.data)
         rows = read_input(data)
         samples = parse_samples(rows, str(data), network)
         read.append((data.name, sha256(rows)))
@@ -107,7 +107,7 @@ def read_design_file(path: str | Path, *, settings: Sequence[str] = ()) -> Desig
 
 def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, list[tuple[str, str]]]:
     """Name for errors, the checked table, and the files read with their hashes."""
-    if path.is_dir():
+    if _is_folder(path):
         toml = path / DESIGN_FILE
         if not toml.exists():
             bare = sorted(child.name for child in path.iterdir() if child.suffix in SUFFIXES)
@@ -151,17 +151,16 @@ def setting_table(text: str) -> dict[str, Any]:
     return dict(result)
 
 
-def _beside(given: Path, source: str, named: str) -> Path:
+def _beside(given: Path, named: str) -> Path:
     """A path that the design file names, relative to that file."""
-    folder = given if given.is_dir() else given.parent
-    path = folder / Path(named).expanduser()
-    if not path.exists() and not named.startswith("~"):
-        raise FabError(source, f"names {named!r}, and {path} does not exist", "correct the path or move the file there")
-    return path
+    return (given if _is_folder(given) else given.parent) / Path(named).expanduser()
 
 
-def _process_of(given: Path, source: str, file: DesignFile) -> str | Path:
-    return _beside(given, source, file.process) if file.process.endswith(".toml") else file.process
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, say: reading it will tell
+        return False
 
 
 def _renamed(network: Network, file: DesignFile, where: str) -> Network:
