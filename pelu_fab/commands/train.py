@@ -22,7 +22,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A .safetensors file; the design's checkpoint if not given.")
     ] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", help="key=value of the [training] table.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="key=value, over the training table.")] = None,
     plot: Annotated[bool, typer.Option(help="Draw the curve beside the checkpoint.")] = True,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
