@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 MOST_STEPS = 400_000
 STEP = 0.2  # of the shortest time in which a store empties
 LONGEST_STEP = 0.1  # s
+FILM_TIME = 0.3  # s in which a wet chute takes up its film
 CALM = {"ideal": 0.1, "real": 0.01}  # mm of head above the stop, below which the rest is delivered at once
 
 
@@ -166,7 +167,7 @@ def _step(p: Plumbing, state: _State, flows: Array, heads: Array) -> float:
 
 def _fluxes(p: Plumbing, state: _State, flows: Array, heads: Array) -> tuple[Array, Array, Array, Array]:
     """(through mouths, onto walls, out of chutes, over rims), mm3/s."""
-    wetting = flows * np.where(p.film > 0.0, np.maximum(1.0 - state.film / np.maximum(p.film, 1e-12), 0.0), 0.0)
+    wetting = np.minimum(flows / 2.0, np.maximum(p.film - state.film, 0.0) / FILM_TIME)
     arriving = state.chutes / p.transit
     return flows, wetting, arriving, _over(p, heads)
 

@@ -43,6 +43,7 @@ class Blank:
     width: Array  # B, inside
     depth: Array  # B, inside
     slope: Array  # B
+    stop: Array  # B: head at which the last tooth stops
     pool: Array  # B: floor area below the sill
     off_layer: Array  # B: how far the nearest layer line lies above the drawn sill
     meniscus: float  # mm2
@@ -70,6 +71,7 @@ def blank(water: WaterNetwork, process: Process) -> Blank:
         width=np.array([b.width for b in buckets]),
         depth=np.array([b.depth for b in buckets]),
         slope=np.array([b.floor_slope for b in buckets]),
+        stop=np.array([p.law.residual_heads(np.array(b.teeth)).min() for b in buckets]),
         pool=np.where(sills > 0, drawn / np.maximum(sills, 1e-9), 0.0),
         off_layer=np.round(sills / layer) * layer - sills,
         meniscus=process.fluid.meniscus,
@@ -109,10 +111,10 @@ def _shares(device: Blank, widths: Array, kappa: Array, residual: Array, slopes:
 
 def _retained(device: Blank, shift: Array, lift: Array, residual: Array, slopes: Array) -> Array:
     """Water kept by bucket, (prints, B): cavity + layer errors + residual head + meniscus - what a tilt lets out."""
-    p, law = device.plumbing, device.plumbing.law
+    p = device.plumbing
     grown = 1.0 + shift * device.perimeter / 2.0 / p.area
     cavity = device.drawn * grown + device.pool * grown * lift
-    stop = np.maximum(law.residual + residual, 0.0)
+    stop = np.maximum(device.stop + residual, 0.0)
     level = p.area * grown * stop + device.perimeter * device.meniscus
     wedge_run = np.minimum(device.depth, stop / np.maximum(device.slope, 1e-9))
     wedge = device.width * (stop * wedge_run - device.slope * wedge_run**2 / 2.0)
