@@ -1,1 +1,68 @@
-"""Compile a trained PeLU network into a printable device that runs on water, and prove it from the STL."""
+"""Compile a trained PeLU network into a printable device that runs on water, and prove it from the STL.
+
+    design = pelu_fab.load("designs/iris")
+    part = pelu_fab.compile(design)
+    pelu_fab.write(part, "exports/iris")
+    report = pelu_fab.verify("exports/iris")
+
+Nothing heavy is imported until one of these is called.
+"""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pelu_fab.ir.design import Design
+    from pelu_fab.ir.device import Device
+    from pelu_fab.signoff import Report
+
+__version__ = "0.1.0"
+__all__ = ["compile", "inspect", "load", "verify", "write"]
+
+
+def load(path: str | PathLike[str], *, process: str | None = None, settings: Sequence[str] = ()) -> "Design":
+    """Read a design folder, a design.toml or a bare checkpoint; `settings` are `key=value`, over the file's."""
+    from pelu_fab.sources.design import load
+
+    return load(Path(path), process=process, settings=settings)
+
+
+def compile(design: "Design", progress: Callable[[str], None] | None = None) -> "Device":
+    """Turn a design into a device: every stage's result and the triangles of every part."""
+    from pelu_fab.pipeline import compile_design
+
+    return compile_design(design, progress)
+
+
+def write(
+    part: "Device", directory: str | PathLike[str], *, force: bool = False, formats: Sequence[str] | None = None
+) -> None:
+    """Write a device's files into a folder, all or none."""
+    from pelu_fab.pipeline import write
+
+    write(part, Path(directory), force=force, formats=formats)
+
+
+def verify(
+    directory: str | PathLike[str],
+    *,
+    trace: Sequence[float] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> "Report":
+    """Sign off the files in a folder by themselves; writes `verify.json` beside them."""
+    from pelu_fab.files import write_file
+    from pelu_fab.formats.manifest import to_json
+    from pelu_fab.signoff import verify
+
+    report = verify(Path(directory), trace=trace, progress=progress)
+    write_file(Path(directory) / "verify.json", to_json(report.to_dict()))
+    return report
+
+
+def inspect(path: str | PathLike[str]) -> Any:
+    """Tell what a mesh, or a folder of them, is; see `signoff.inspect`."""
+    from pelu_fab.signoff import inspect  # type: ignore[attr-defined]
+
+    return inspect(Path(path))

@@ -78,7 +78,9 @@ class Comb(_Table):
     @model_validator(mode="after")
     def _ordered(self) -> "Comb":
         if not self.min_tooth <= self.tooth <= self.max_tooth:
-            raise ValueError(f"need min_tooth <= tooth <= max_tooth, found {self.min_tooth}, {self.tooth}, {self.max_tooth}")
+            raise ValueError(
+                f"need min_tooth <= tooth <= max_tooth, found {self.min_tooth}, {self.tooth}, {self.max_tooth}"
+            )
         return self
 
 

@@ -64,7 +64,9 @@ class SizedRow:
     gutter_width: float
     gutter_wall: float
     hole: float  # length of the opening in a channel's floor, before its end wall, where the water falls
-    slope_deg: float  # of chutes and gutters
+    chute_slope_deg: float
+    gutter_slope_deg: float
+    narrowing: float  # run per mm that each wall of a chute moves in, where it narrows
     lane_margin: float  # between a spout's water and its chute's walls, each side
     min_lane: float  # least inner width of a chute
 

@@ -1,22 +1,12 @@
 """Solids in, triangles out, by manifold3d: module by module, never one global boolean."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pelu_fab.errors import FabBug
+from pelu_fab.ir.device import Mesh
 from pelu_fab.ir.solid import Outline, Part, Prism, Step
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mesh:
-    """Triangles of one part in its print pose. `corners` (triangles, 3, 3) float32, mm."""
-
-    corners: NDArray[np.float32]
-    volume: float
-    genus: int
 
 
 def build_mesh(part: Part) -> Mesh:

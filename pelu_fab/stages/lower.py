@@ -10,6 +10,7 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Change, Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, check_netlist
 from pelu_fab.ir.network import Layer, Network, bucket_name, input_name, output_name
+from pelu_fab.sim.reference import predict
 
 Array = NDArray[np.float64]
 
@@ -55,13 +56,6 @@ def most_teeth(branches: int, design: Design) -> int:
     return max(design.max_teeth, 2 * branches)
 
 
-def forward(network: Network, volumes: Array) -> Array:
-    """What the cups hold, (rows, out), after pouring `volumes` (rows, in), in units: ReLU(v - h²)·softmax(A) by layer."""
-    for layer in network.layers:
-        volumes = np.maximum(volumes - layer.retained, 0.0) @ layer.shares
-    return volumes
-
-
 def _row_floors(layer: Layer, design: Design) -> Array:
     return np.array([least_share(int(np.count_nonzero(row)), design) for row in layer.shares])
 
@@ -84,7 +78,7 @@ def _floored(shares: Array, floors: Array) -> Array:
     shares = shares.copy()
     for row, floor in zip(shares, floors, strict=True):
         pinned = np.zeros(len(row), dtype=bool)
-        while ((low := (row > 0) & (row < floor - 1e-12) & ~pinned)).any():
+        while (low := (row > 0) & (row < floor - 1e-12) & ~pinned).any():
             pinned |= low
             row[pinned] = floor
             free = ~pinned
@@ -172,8 +166,8 @@ def _with_predictions(lowered: Lowered, design: Design) -> Lowered:
             f"data has {design.samples.inputs.shape[1]} features, the network takes {design.network.widths[0]}",
             "give the data file the network's inputs, in order",
         )
-    before = forward(design.network, design.samples.inputs).argmax(axis=1)
-    after = forward(lowered.network, design.samples.inputs).argmax(axis=1)
+    before = predict(design.network, design.samples.inputs)
+    after = predict(lowered.network, design.samples.inputs)
     labels = design.samples.labels
     return replace(
         lowered,

@@ -49,7 +49,9 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
     names = [[b.name for b in row] for row in netlist.rows] + [[port for port, _ in netlist.outputs]]
     plans = [RowPlan(False, 0.0, _in_line(names[0], widths[0], 0.0), False)]
     for layer, row in enumerate(sized.rows):
-        plans.append(_next(plans[-1], row, _depths(sized, layer + 1), names[layer + 1], widths[layer + 1], netlist, process))
+        plans.append(
+            _next(plans[-1], row, _depths(sized, layer + 1), names[layer + 1], widths[layer + 1], netlist, process)
+        )
     return tuple(plans)
 
 
@@ -108,9 +110,7 @@ def _depths(sized: Sized, layer: int) -> dict[str, float]:
     return {cup.port: cup.depth for cup in sized.cups}
 
 
-def _cell_widths(
-    sized: Sized, netlist: Netlist, matched: Sequence[bool], process: Process
-) -> list[dict[str, float]]:
+def _cell_widths(sized: Sized, netlist: Netlist, matched: Sequence[bool], process: Process) -> list[dict[str, float]]:
     """Width of every cell; matched cells stand one behind the other, so they share the larger."""
     widths = [{b.name: _bucket_cell(b, row, process) for b in row.buckets} for row in sized.rows]
     widths.append({cup.port: _cup_cell(cup, process) for cup in sized.cups})
@@ -123,7 +123,9 @@ def _cell_widths(
         if matched[layer]:
             for source in widths[layer]:
                 target = netlist.leaving[source][0].target
-                widths[layer][source] = widths[layer + 1][target] = max(widths[layer][source], widths[layer + 1][target])
+                widths[layer][source] = widths[layer + 1][target] = max(
+                    widths[layer][source], widths[layer + 1][target]
+                )
     return [{name: on_grid(width) for name, width in row.items()} for row in widths]
 
 

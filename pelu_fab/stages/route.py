@@ -64,13 +64,14 @@ def _crossbar(row: PlacedRow, below: RowPlan, depths: dict[str, float], process:
     if below.is_matched:
         return Crossbar(row.layer, row.swapped, lanes), on_grid(row.bottom_z - RIM_GAP)
     sized, wall, floor = row.sized, process.printer.wall, process.printer.floor
-    sine, cosine = sin(radians(sized.slope_deg)), cos(radians(sized.slope_deg))
+    sine, cosine = sin(radians(sized.chute_slope_deg)), cos(radians(sized.chute_slope_deg))
     at = {cell.name: cell.u for cell in below.cells}
     head = row.v + spout_face(sized, process) - BEHIND - (floor + sized.chute_wall) * sine
     head_z = row.bottom_z - GAP - wall * sine - (floor + sized.chute_wall) * cosine
     chutes = tuple(Chute(lane, on_grid((at[lane.target] - head) / cosine + sized.hole / 2)) for lane in lanes)
     lowest = head_z - (max(chute.end for chute in chutes) + wall) * sine
     gutter_head = min(lane.c0 for lane in lanes) - UPSTREAM
+    sine, cosine = sin(radians(sized.gutter_slope_deg)), cos(radians(sized.gutter_slope_deg))
     gutter_z = lowest - GAP - wall * sine - (floor + sized.gutter_wall) * cosine
     gutters = tuple(
         Gutter(
@@ -89,8 +90,8 @@ def _crossbar(row: PlacedRow, below: RowPlan, depths: dict[str, float], process:
         lanes=lanes,
         chutes=chutes,
         gutters=gutters,
-        chute_plane=Plane(on_grid(head), on_grid(head_z), sized.slope_deg),
-        gutter_plane=Plane(on_grid(gutter_head), on_grid(gutter_z), sized.slope_deg),
+        chute_plane=Plane(on_grid(head), on_grid(head_z), sized.chute_slope_deg),
+        gutter_plane=Plane(on_grid(gutter_head), on_grid(gutter_z), sized.gutter_slope_deg),
     )
     return crossbar, on_grid(end_z - RIM_GAP)
 
@@ -142,9 +143,7 @@ def _cups(plan: RowPlan, sized: Sized, rim_z: float, process: Process) -> tuple[
 
 def _raised(layout: Layout, lift: float) -> Layout:
     rows = tuple(
-        replace(
-            r, sill_z=on_grid(r.sill_z + lift), rim_z=on_grid(r.rim_z + lift), bottom_z=on_grid(r.bottom_z + lift)
-        )
+        replace(r, sill_z=on_grid(r.sill_z + lift), rim_z=on_grid(r.rim_z + lift), bottom_z=on_grid(r.bottom_z + lift))
         for r in layout.rows
     )
     crossbars = tuple(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from math import ceil, inf, radians, tan
+from math import asin, ceil, degrees, hypot, inf, radians, sin, tan
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from pelu_fab.ir.netlist import Bucket, Duct
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Mouth, Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.lower import forward, most_teeth
+from pelu_fab.sim.reference import outputs
+from pelu_fab.stages.lower import most_teeth
 
 MIN_DEPTH, MIN_SILL = 15.0, 4.0  # mm: room for the falling water; a pool deep enough to calm it
 MAX_DEPTH, MAX_SILL = 44.0, 30.0  # mm: a big threshold grows along the flow rather than in height
@@ -28,6 +29,7 @@ RAMP, SPOUT_DEPTH, SPOUT_HEIGHT = 9.0, 8.0, 6.0  # mm
 MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
 SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 4.4, 9.0  # mm: baffle posts, and the room behind them
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
+NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
 CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 54.0, 9.0, 1.05
 
@@ -250,15 +252,23 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Pr
         gutter_width=on_grid(gutter),
         gutter_wall=on_grid(max(channels.min_wall_height, 2 * deepest)),
         hole=HOLE,
-        slope_deg=channels.min_slope_deg,
+        chute_slope_deg=_chute_slope(channels.min_slope_deg),
+        gutter_slope_deg=channels.min_slope_deg,
+        narrowing=NARROWING,
         lane_margin=on_grid((channels.spout_gap - process.printer.wall) / 2),
         min_lane=channels.min_width,
     )
 
 
+def _chute_slope(least_deg: float) -> float:
+    """Slope of a tray on which even water that runs along a narrowing wall falls at `least_deg`."""
+    steepest = sin(radians(least_deg)) * hypot(1.0, NARROWING) / NARROWING
+    return ceil(degrees(asin(steepest)) * 10.0) / 10.0
+
+
 def _cups(lowered: Lowered, design: Design) -> tuple[SizedCup, ...]:
     """Cups that hold all that the fullest jugs can send them (outputs are monotone in every input)."""
-    most = forward(lowered.network, np.asarray([design.input_max], dtype=np.float64))[0]
+    most = outputs(lowered.network, np.asarray([design.input_max], dtype=np.float64))[0]
     return tuple(
         _vessel(port, label, float(units) * design.unit_volume * CUP_RESERVE)
         for (port, label), units in zip(lowered.netlist.outputs, most, strict=True)

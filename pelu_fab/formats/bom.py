@@ -1,0 +1,67 @@
+"""The bill of materials and the settings to print it with: for people and for the slicer."""
+
+from pelu_fab.ir.device import Device
+from pelu_fab.ir.process import Process
+
+
+def to_bom(device: Device) -> str:
+    """Parts in print order, with volume, solid mass, bounding box and a time estimate (by volume, no slicer)."""
+    density = device.design.process.material.density
+    per_cm3 = device.design.process.printer.hours_per_cm3
+    lines = [
+        f"{device.design.name}: {sum(p.count for p in device.parts)} pieces",
+        "",
+        f"{'part':<16}{'count':>6}{'cm3':>9}{'g solid':>9}{'x mm':>8}{'y mm':>8}{'z mm':>8}{'hours*':>8}",
+    ]
+    total = 0.0
+    for part, mesh in zip(device.parts, device.meshes, strict=True):
+        volume = mesh.volume / 1000.0
+        total += volume * part.count
+        x, y, z = mesh.extents
+        size = f"{x:>8.1f}{y:>8.1f}{z:>8.1f}"
+        lines.append(
+            f"{part.name:<16}{part.count:>6}{volume:>9.2f}{volume * density:>9.1f}{size}{volume * per_cm3:>8.1f}"
+        )
+    lines += [
+        f"{'all':<22}{total:>9.2f}{total * density:>9.1f}{'':>24}{total * per_cm3:>8.1f}",
+        "",
+        "Print in this order: the frame first, it shows whether your parts fit. No supports anywhere; parts lie as exported.",
+        "* estimated from the volume alone; your slicer knows better. Settings: print.ini (PrusaSlicer: --load print.ini).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def to_print_settings(process: Process) -> str:
+    """A PrusaSlicer configuration for the process: what the sizes in this export assume."""
+    printer = process.printer
+    x, y, z = printer.bed
+    width = f"{printer.nozzle:g}"
+    settings = {
+        "layer_height": f"{printer.layer_height:g}",
+        "first_layer_height": f"{printer.layer_height:g}",
+        "nozzle_diameter": width,
+        "filament_diameter": "1.75",
+        "filament_density": f"{process.material.density:g}",
+        "perimeters": f"{printer.perimeters}",
+        "top_solid_layers": "4",
+        "bottom_solid_layers": "5",
+        "fill_density": "15%",
+        "fill_pattern": "grid",
+        "support_material": "0",
+        "bed_shape": f"0x0,{x:g}x0,{x:g}x{y:g},0x{y:g}",
+        "max_print_height": f"{z:g}",
+        "temperature": "210",
+        "first_layer_temperature": "215",
+        "bed_temperature": "60",
+        **{f"{kind}extrusion_width": width for kind in ("", "perimeter_", "external_perimeter_", "infill_")},
+        **{f"{kind}extrusion_width": width for kind in ("solid_infill_", "top_infill_")},
+        "perimeter_speed": "60",
+        "external_perimeter_speed": "45",
+        "small_perimeter_speed": "30",
+        "infill_speed": "80",
+        "solid_infill_speed": "80",
+        "top_solid_infill_speed": "60",
+        "gap_fill_speed": "40",
+        "travel_speed": "150",
+    }
+    return "".join(f"{key} = {value}\n" for key, value in sorted(settings.items()))

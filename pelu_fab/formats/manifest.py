@@ -1,0 +1,116 @@
+"""The manifest: what is in the folder, how parts stack, where to pour and which cup is which."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pelu_fab.files import sha256
+from pelu_fab.ir.device import Device
+from pelu_fab.ir.network import Network, input_name
+from pelu_fab.ir.units import on_grid
+
+SCHEMA = 1
+
+
+def to_manifest(device: Device, files: Mapping[str, bytes], key: str) -> bytes:
+    """manifest.json over all other `files`; `key` identifies what went in."""
+    design = device.design
+    table = {
+        "schema": SCHEMA,
+        "generator": "pelu_fab",
+        "name": design.name,
+        "key": key,
+        "unit_ml": design.unit_ml,
+        "design_flow": design.pour_flow_ml * 1000.0,
+        "compensation": design.compensation,
+        "process": design.process.model_dump(mode="json"),
+        "input_max": list(design.input_max),
+        "parts": [_part(device, index, files) for index in range(len(device.parts))],
+        "inputs": _inputs(device),
+        "outputs": _outputs(device),
+        "changes": [str(change) for change in device.lowered.changes],
+        "files": {name: sha256(blob) for name, blob in sorted(files.items())},
+    }
+    return to_json(table)
+
+
+def to_json(table: Any) -> bytes:
+    """Stable, readable JSON."""
+    return (json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def to_network_json(network: Network) -> bytes:
+    """A network in the widget's form: h already squared, shares already softmaxed."""
+    return to_json(
+        {
+            "format": "pelu-widget",
+            "inputs": list(network.inputs),
+            "outputs": list(network.outputs),
+            "input_scale": network.input_scale,
+            "layers": [{"h": layer.retained.tolist(), "w": layer.shares.tolist()} for layer in network.layers],
+        }
+    )
+
+
+def to_samples_csv(device: Device) -> bytes | None:
+    """The design's data as poured (units), the label's index last; None without data."""
+    samples = device.design.samples
+    if samples is None:
+        return None
+    names = [input_name(i) for i in range(samples.inputs.shape[1])]
+    rows = [",".join(names if samples.labels is None else [*names, "label"])]
+    for index, row in enumerate(samples.inputs.tolist()):
+        cells = [repr(value) for value in row]
+        rows.append(",".join(cells if samples.labels is None else [*cells, str(int(samples.labels[index]))]))
+    return ("\n".join(rows) + "\n").encode()
+
+
+def _part(device: Device, index: int, files: Mapping[str, bytes]) -> dict[str, Any]:
+    part, mesh = device.parts[index], device.meshes[index]
+    file = f"parts/{part.name}.stl"
+    return {
+        "name": part.name,
+        "role": part.role,
+        "file": file,
+        "sha256": sha256(files[file]),
+        "count": part.count,
+        "transform": None if part.transform is None else [*map(list, part.transform), [0.0, 0.0, 0.0, 1.0]],
+        "volume": round(mesh.volume, 3),
+        "bodies": 1,
+        "genus": mesh.genus if part.genus is None else part.genus,
+        "clearance": device.design.process.printer.clearance,
+    }
+
+
+def _inputs(device: Device) -> list[dict[str, Any]]:
+    row = device.layout.rows[0]
+    labels = dict(device.lowered.netlist.inputs)
+    places = {
+        input_name(int(b.bucket.name.split(".b")[1])): _place(
+            row.swapped, b.u, row.v - b.bucket.depth + b.bucket.inlet_depth / 2, row.rim_z - 1.0
+        )
+        for b in row.buckets
+    }
+    return [{"port": port, "label": labels[port], "at": places[port]} for port in labels]
+
+
+def _outputs(device: Device) -> list[dict[str, Any]]:
+    cups = {cup.cup.port: cup for cup in device.layout.cups}
+    return [
+        {
+            "port": port,
+            "label": label,
+            "at": _place(
+                cups[port].swapped,
+                (cups[port].u0 + cups[port].u1) / 2,
+                (cups[port].v0 + cups[port].v1) / 2,
+                cups[port].floor_z + cups[port].cup.height / 2,
+            ),
+        }
+        for port, label in device.lowered.netlist.outputs
+    ]
+
+
+def _place(swapped: bool, u: float, v: float, z: float) -> list[float]:
+    x, y = (v, u) if swapped else (u, v)
+    return [on_grid(x), on_grid(y), on_grid(z)]

@@ -1,0 +1,121 @@
+"""The order of the stages, written once: design in, device out, and a device's files on disk."""
+
+import json
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from pelu_fab.errors import FabError
+from pelu_fab.files import read_input, write_all
+from pelu_fab.formats.bom import to_bom, to_print_settings
+from pelu_fab.formats.manifest import to_manifest, to_network_json, to_samples_csv
+from pelu_fab.formats.pour import to_pour
+from pelu_fab.formats.stl import to_stl
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.device import Device
+from pelu_fab.ir.netlist import to_text
+from pelu_fab.kernels.mesh import build_mesh
+from pelu_fab.stages.build import build
+from pelu_fab.stages.lower import lower
+from pelu_fab.stages.place import place
+from pelu_fab.stages.route import route
+from pelu_fab.stages.size import size
+
+Progress = Callable[[str], None]
+FORMAT_VERSION = 1  # part of every cache key: raise it when the same design gives other files
+
+
+def compile_design(design: Design, progress: Progress | None = None) -> Device:
+    """Run every stage. Raises `FabError` where the design or the process must change, by name."""
+    say = progress or (lambda _: None)
+    say("lower")
+    lowered = lower(design)
+    say("size")
+    sized = size(lowered, design)
+    say("place")
+    plans = place(sized, lowered.netlist, design.process)
+    say("route")
+    layout = route(plans, sized, design.process)
+    say("build")
+    parts = build(layout, sized, design)
+    meshes = []
+    for part in parts:
+        say(f"mesh {part.name}")
+        meshes.append(build_mesh(part))
+    device = Device(design, lowered, sized, layout, parts, tuple(meshes))
+    _check_bed(device)
+    return device
+
+
+def write(device: Device, directory: Path, *, force: bool = False, formats: Sequence[str] | None = None) -> None:
+    """Write the device's files into `directory`, all or none; a folder with other people's files only with `force`."""
+    files = to_files(device, formats)
+    files["manifest.json"] = to_manifest(device, files, cache_key(device.design, formats))
+    write_all(Path(directory), files, force=force)
+
+
+def to_files(device: Device, formats: Sequence[str] | None = None) -> dict[str, bytes]:
+    """Every file of an export by name, but for the manifest."""
+    files = {
+        f"parts/{part.name}.stl": to_stl(mesh.corners, part.name)
+        for part, mesh in zip(device.parts, device.meshes, strict=True)
+    }
+    assembled = np.concatenate([device.assembled(index) for index in range(len(device.parts))])
+    files["assembly.stl"] = to_stl(assembled, f"{device.design.name} assembled")
+    files["netlist.txt"] = to_text(device.lowered.netlist).encode()
+    files["bom.txt"] = to_bom(device).encode()
+    files["pour.md"] = to_pour(device).encode()
+    files["print.ini"] = to_print_settings(device.design.process).encode()
+    files["network.json"] = to_network_json(device.design.network)
+    files["lowered.json"] = to_network_json(device.lowered.network)
+    samples = to_samples_csv(device)
+    if samples is not None:
+        files["samples.csv"] = samples
+    return files
+
+
+def cache_key(design: Design, formats: Sequence[str] | None) -> str:
+    """Hash of everything that decides the bytes of an export."""
+    told = {
+        "version": FORMAT_VERSION,
+        "formats": None if formats is None else sorted(formats),
+        "process": design.process.model_dump(mode="json"),
+        "names": [design.name, design.network.inputs, design.network.outputs],
+        "numbers": [design.network.input_scale, design.unit_ml, design.pour_flow_ml, design.input_max, design.depth],
+        "choices": [design.compensation, design.comb, design.max_teeth, design.protocol],
+    }
+    digest = sha256(json.dumps(told, sort_keys=True).encode())
+    for layer in design.network.layers:
+        digest.update(layer.retained.tobytes() + layer.shares.tobytes() + repr(layer.shares.shape).encode())
+    if design.samples is not None:
+        digest.update(design.samples.inputs.tobytes())
+        digest.update(b"" if design.samples.labels is None else design.samples.labels.tobytes())
+    return digest.hexdigest()
+
+
+def is_current(design: Design, directory: Path, formats: Sequence[str] | None = None) -> bool:
+    """Whether `directory` already holds this design's export, every file as it was written."""
+    try:
+        manifest = json.loads(read_input(Path(directory) / "manifest.json"))
+        if manifest["key"] != cache_key(design, formats):
+            return False
+        return all(
+            sha256((Path(directory) / name).read_bytes()).hexdigest() == wanted
+            for name, wanted in manifest["files"].items()
+        )
+    except (FabError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _check_bed(device: Device) -> None:
+    x, y, z = device.design.process.printer.bed
+    for part, mesh in zip(device.parts, device.meshes, strict=True):
+        a, b, c = mesh.extents
+        if c > z + 1e-6 or not ((a <= x + 1e-6 and b <= y + 1e-6) or (a <= y + 1e-6 and b <= x + 1e-6)):
+            raise FabError(
+                part.name,
+                f"measures {a:.0f} x {b:.0f} x {c:.0f} mm, the bed takes {x:g} x {y:g} x {z:g} mm",
+                "use a printer with a larger bed ([process_overrides.printer] bed), fewer units in a layer or fewer teeth",
+            )
