@@ -16,6 +16,7 @@ BAND = (-0.05, 1.0)  # mm about the spill level in which a flat counts as this p
 CHORD_HEIGHTS = (0.21, 1.03, 3.07, 6.11)  # mm above the sill at which a tooth's open width is measured
 STATIONS = (0.1, 0.5, 0.9)  # of the sill's last `THROAT` mm along the flow, where all water is between blades
 THROAT = 1.2
+CLOSED_AT = 0.6  # mm before the outer edge: where a line across the tooth parts inside from outside
 REACH = 80.0  # mm: no tooth and no spout is wider
 SPOUT_LEVELS = (0.08, 0.3, 0.5, 0.7, 0.92)
 
@@ -66,10 +67,10 @@ def bed_at(surface: Surface, face: int, level: float) -> Index:
     if normals[face, 2] < 0.99999:
         seeds = np.array([face])
     else:
-        shelf = _spread(surface, np.array([face]), _flats(surface, int(part), level))
+        shelf = spread(surface, np.array([face]), _flats(surface, int(part), level))
         around = np.unique(surface.neighbours[shelf])
         seeds = around[np.isin(around, allowed)]
-    return _spread(surface, seeds, allowed) if len(seeds) else np.zeros(0, np.int64)
+    return spread(surface, seeds, allowed) if len(seeds) else np.zeros(0, np.int64)
 
 
 def _flats(surface: Surface, part: int, level: float) -> Index:
@@ -78,7 +79,7 @@ def _flats(surface: Surface, part: int, level: float) -> Index:
     return np.flatnonzero(flat & (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1]))
 
 
-def _spread(surface: Surface, seeds: Index, allowed: Index) -> Index:
+def spread(surface: Surface, seeds: Index, allowed: Index) -> Index:
     """All triangles among `allowed` that hang together with the seeds."""
     if not len(seeds) or not len(allowed):
         return np.asarray(seeds, np.int64)
@@ -134,7 +135,8 @@ def _chains(surface: Surface, flats: Index, outer: Mask, label: Index, inner: Ma
     for g in range(number):
         own = np.flatnonzero(group == g)
         straight = own[np.argmax(length[own])]
-        own = own[np.abs(np.cross(way[own], way[straight])) < 0.02 * length[own] * length[straight]]
+        skew = way[own, 0] * way[straight, 1] - way[own, 1] * way[straight, 0]
+        own = own[np.abs(skew) < 0.02 * length[own] * length[straight]]
         teeth.append(_sill(surface, flats, own, row, corner, label, inner))
     return teeth
 

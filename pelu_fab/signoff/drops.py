@@ -59,6 +59,7 @@ def trace(surface: Surface, at: Array, face: Index, *, pools: frozenset[int] | N
         run_end=np.full((count, 3), np.nan),
         run_side=np.zeros((count, 2)),
     )
+    drops.trail.append((np.arange(count), drops.at.copy(), drops.face.copy()))
     stops = np.ones(len(surface.basins), bool)
     if pools is not None:
         stops[:] = False

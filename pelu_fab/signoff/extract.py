@@ -7,7 +7,7 @@ import numpy as np
 
 from pelu_fab.signoff import comb
 from pelu_fab.signoff.drops import BASIN, ENDS, STUCK, Drops, trace
-from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Place, Puddle, Tooth, Vessel
+from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Place, Puddle, Tooth, Trails, Vessel
 from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.surface import Surface
 
@@ -28,6 +28,7 @@ class _Search:
     sills: list[list[comb.Sill]] = field(default_factory=list)
     puddles: dict[int, Puddle] = field(default_factory=dict)
     bed_of_face: dict[int, int] = field(default_factory=dict)
+    trails: list[Trails] = field(default_factory=list)
 
 
 def extract(surface: Surface, inputs: Array, outputs: Array, progress: Progress) -> Extraction:
@@ -45,7 +46,14 @@ def extract(surface: Surface, inputs: Array, outputs: Array, progress: Progress)
         _follow(search, ahead)
         goals = {g for v in ahead for tooth in search.vessels[v].teeth for g in tooth.goals}
         ahead = sorted(goals - known - {NOWHERE})
-    return Extraction(tuple(search.vessels), tuple(sources), tuple(cups), tuple(layers), tuple(search.puddles.values()))
+    return Extraction(
+        tuple(search.vessels),
+        tuple(sources),
+        tuple(cups),
+        tuple(layers),
+        tuple(search.puddles.values()),
+        _joined(search.trails),
+    )
 
 
 def _pour(search: _Search, points: Array, *, is_cup: bool) -> list[int]:
@@ -87,14 +95,16 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
         return NOWHERE
     vessel = Vessel(
         part=surface.names[part],
+        basin=number,
         level=basin.level,
         floor_z=basin.floor_z,
         volume=basin.volume,
         area=basin.area,
         perimeter=basin.perimeter,
         at=at,
+        inside=_inside(surface, under, sills),
+        bounds=_bounds(surface, under),
         exit_at=basin.exit_at,
-        rim_z=basin.level,
         bed=(0.0, 0.0, 0.0),
     )
     return _register(search, key, vessel, sills)
@@ -117,19 +127,51 @@ def _bed(search: _Search, face: int, at: Array) -> int:
         middle = np.append((corners.min(axis=0) + corners.max(axis=0))[:2] / 2, level)
         vessel = Vessel(
             part=surface.names[part],
+            basin=-1,
             level=level,
             floor_z=level,
             volume=0.0,
             area=0.0,
             perimeter=0.0,
             at=_place(middle),
+            inside=_inside(surface, bed, sills),
+            bounds=_bounds(surface, bed),
             exit_at=_place(at),
-            rim_z=level,
             bed=_bed_size(surface, bed, sills),
         )
         _register(search, key, vessel, sills)
     search.bed_of_face[face] = search.index[key]
     return search.index[key]
+
+
+def _inside(surface: Surface, faces: Index, sills: Sequence[comb.Sill]) -> tuple[float, float]:
+    """On the sill of the middle tooth, before the blades' throat; or under open sky where there is no comb."""
+    if not sills:
+        return _open_point(surface, faces)
+    sill = sills[len(sills) // 2]
+    point = sill.middle[:2] - sill.outward * (comb.CLOSED_AT + min(sill.length, 2.0)) / 2
+    return (float(point[0]), float(point[1]))
+
+
+def _open_point(surface: Surface, faces: Index) -> tuple[float, float]:
+    """Middle of the largest floor triangle that has nothing of its own part above it."""
+    floors = faces[surface.mesh.normals[faces, 2] > 0.3]
+    floors = floors if len(floors) else faces
+    a, b, c = surface.corners[floors].transpose(1, 0, 2)
+    largest = floors[np.argsort(-np.linalg.norm(np.cross(b - a, c - a), axis=1), kind="stable")][:40]
+    middles = surface.corners[largest].mean(axis=1)
+    query, other, z, _ = surface.columns.crossings(middles)
+    part = surface.part_of_face[largest[0]]
+    covered = np.unique(query[(z > middles[query, 2] + 1e-3) & (surface.part_of_face[other] == part)])
+    free = np.setdiff1d(np.arange(len(largest)), covered)
+    best = middles[free[0] if len(free) else 0]
+    return (float(best[0]), float(best[1]))
+
+
+def _bounds(surface: Surface, faces: Index) -> tuple[tuple[float, float], tuple[float, float]]:
+    plan = surface.corners[faces].reshape(-1, 3)[:, :2]
+    low, high = plan.min(axis=0), plan.max(axis=0)
+    return ((float(low[0]), float(low[1])), (float(high[0]), float(high[1])))
 
 
 def _bed_size(surface: Surface, bed: Index, sills: Sequence[comb.Sill]) -> tuple[float, float, float]:
@@ -164,6 +206,7 @@ def _follow(search: _Search, row: Sequence[int]) -> None:
     drops = trace(search.surface, starts, faces)
     drops = _over_puddles(search, drops)
     goals = [_vessel(search, drops, k) for k in range(len(starts))]
+    search.trails.append(_trails(drops, np.repeat(owner, DROPS_PER_TOOTH), np.array(goals, np.int64)))
     parts = {name: i for i, name in enumerate(search.surface.names)}
     for part in dict.fromkeys(search.vessels[v].part for v in row):
         own = [i for i, v in enumerate(owner) if search.vessels[v].part == part]
@@ -177,6 +220,29 @@ def _follow(search: _Search, row: Sequence[int]) -> None:
         for v in dict.fromkeys(owner[own].tolist()):
             teeth = [t for t, i in zip(made, own, strict=True) if owner[i] == v]
             search.vessels[v] = _with_comb(search.vessels[v], teeth)
+
+
+def _trails(drops: Drops, source: Index, goal: Index) -> Trails:
+    who = np.concatenate([w for w, _, _ in drops.trail])
+    at = np.concatenate([a for _, a, _ in drops.trail])
+    face = np.concatenate([f for _, _, f in drops.trail])
+    order = np.argsort(who, kind="stable")
+    return Trails(at[order], face[order], who[order], source, goal)
+
+
+def _joined(trails: Sequence[Trails]) -> Trails:
+    """Trails of all rows, drops numbered through."""
+    before = np.cumsum([0, *(len(t.source) for t in trails)])
+    if not trails:
+        none = np.zeros(0, np.int64)
+        return Trails(np.zeros((0, 3)), none, none, none, none)
+    return Trails(
+        np.concatenate([t.at for t in trails]),
+        np.concatenate([t.face for t in trails]),
+        np.concatenate([t.drop + shift for t, shift in zip(trails, before, strict=False)]),
+        np.concatenate([t.source for t in trails]),
+        np.concatenate([t.goal for t in trails]),
+    )
 
 
 def _over_puddles(search: _Search, drops: Drops) -> Drops:
@@ -203,6 +269,7 @@ def _tooth(
         section_left=spout.left if spout else (0.0, 0.0),
         section_right=spout.right if spout else (0.0, 0.0),
         section_z=(spout.bottom_z, spout.top_z) if spout else (0.0, 0.0),
+        lip_z=float(drops.run_end[own[1], 2]) if spout else sill.level,
         slope=float(drops.slope[worst]),
         slope_at=_place(drops.slope_at[worst]),
     )

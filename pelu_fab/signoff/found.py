@@ -1,8 +1,8 @@
 """What extraction finds: buckets, teeth and mouths as measured on the triangles. Plain data, mm, mm2, mm3."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.stl import Array, Index
 
 Place = tuple[float, float, float]
 NOWHERE = -1
@@ -30,6 +30,7 @@ class Tooth:
     section_left: tuple[float, float]
     section_right: tuple[float, float]
     section_z: tuple[float, float]
+    lip_z: float
     slope: float
     slope_at: Place
 
@@ -53,18 +54,20 @@ class Mouth:
 class Vessel:
     """A pool: bucket (it has teeth) or cup. `volume` is what lies below the level it spills at.
 
-    `inputs` are the pour points that lead into it; a vessel with two is two inputs in one water.
+    `basin` is its number on the surface, -1 for a bed that keeps nothing; `inside` a point of its plan in air.
     """
 
     part: str
+    basin: int
     level: float
     floor_z: float
     volume: float
     area: float
     perimeter: float
     at: Place
+    inside: tuple[float, float]
+    bounds: tuple[tuple[float, float], tuple[float, float]]
     exit_at: Place
-    rim_z: float
     bed: tuple[float, float, float]  # width, depth and slope of a bed that keeps nothing; zeros elsewhere
     teeth: tuple[Tooth, ...] = ()
     mouths: tuple[Mouth, ...] = ()
@@ -81,6 +84,20 @@ class Puddle:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Trails:
+    """Where the drops ran, in order of time: place, triangle (-1: leaving a lip), drop, and each drop's way as a whole.
+
+    `source` and `goal` give, for each drop, the vessel it came from and the one it ended in.
+    """
+
+    at: Array
+    face: Index
+    drop: Index
+    source: Index
+    goal: Index
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Extraction:
     """The network as built: vessels, which input pours into which, which vessel is which cup, in layers downstream."""
 
@@ -89,4 +106,4 @@ class Extraction:
     outputs: tuple[int, ...]
     layers: tuple[tuple[int, ...], ...]
     puddles: tuple[Puddle, ...]
-    trails: tuple[tuple[str, Array], ...] = field(default=())
+    trails: Trails

@@ -18,12 +18,12 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Tooth, Vessel
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array
 
-RETAINED_FRACTION = 0.002  # of h²
+RETAINED_FRACTION = 0.001  # of h²
 RETAINED_FLOOR = 10.0  # mm3
-SHARE = 0.1  # percentage points of flow share
+SHARE = 0.05  # percentage points of flow share
 SECTION = 0.2  # percentage points of section share
-TOOTH = 0.02  # mm: from what shares, count and process call for
-LEVEL = 0.02  # mm: teeth of one comb, and combs of one row
+TOOTH = 0.006  # mm: from what shares, count and process call for
+LEVEL = 0.01  # mm: teeth of one comb, and combs of one row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +171,19 @@ def _delivered(vessel: Vessel, targets: Sequence[int], carried: Array) -> tuple[
             section[i] += mouth.section_area
     whole = sum(m.section_area for m in vessel.mouths)
     return flow, section / whole if whole > 0 else section
+
+
+def vessel_names(found: Extraction, recovered: Recovered) -> dict[int, str]:
+    """Name of each vessel that was found; a vessel with two names is a short, and keeps its first."""
+    names: dict[int, str] = {}
+    for depth, layer in enumerate(recovered.layers):
+        for i, v in enumerate(layer.vessels):
+            if v != NOWHERE:
+                names.setdefault(v, bucket_name(depth, i))
+    for i, v in enumerate(found.outputs):
+        if v != NOWHERE:
+            names.setdefault(v, output_name(i))
+    return names
 
 
 def unit_name(layer: int, unit: int) -> str:

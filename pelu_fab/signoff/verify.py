@@ -9,12 +9,13 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, to_text
 from pelu_fab.ir.network import bucket_name, input_name, output_name
-from pelu_fab.signoff import equivalence, lvs, mass, mesh
+from pelu_fab.signoff import channels, equivalence, gravity, lvs, mass, mesh
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.dossier import Dossier, PartEntry, read_dossier
 from pelu_fab.signoff.extract import extract
 from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import NOWHERE, Extraction
+from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
 from pelu_fab.signoff.stl import Array, Mesh
 from pelu_fab.signoff.surface import Surface, join
@@ -77,6 +78,8 @@ def _water(
     checks += lvs.compare(
         found, recovered, network, manifest.process, manifest.compensation, dossier.unit_volume, manifest.design_flow
     )
+    say("drc")
+    checks += gravity_checks(dossier, surface, found, recovered)
     say("mass and equivalence")
     trained, lowered = (mass.book_of(n, dossier.unit_volume) for n in (dossier.trained, network))
     built = mass.book_of_recovered(recovered)
@@ -102,6 +105,19 @@ def _water(
     )
 
 
+def gravity_checks(dossier: Dossier, surface: Surface, found: Extraction, recovered: lvs.Recovered) -> list[Check]:
+    """Every gravity rule on the assembled device."""
+    wet = Wet(surface, found, lvs.vessel_names(found, recovered), dossier.manifest.process)
+    return [
+        *gravity.slopes(wet),
+        *gravity.puddles(wet),
+        *gravity.spout_gaps(wet),
+        *gravity.strays(wet),
+        *channels.breaches(wet),
+        *channels.freeboards(wet, dossier.manifest.design_flow),
+    ]
+
+
 def _ports(dossier: Dossier, found: Extraction) -> list[Check]:
     """Every pour point and every cup must lie in a vessel."""
     ports = [
@@ -114,7 +130,7 @@ def _ports(dossier: Dossier, found: Extraction) -> list[Check]:
 
 
 def _input_max(dossier: Dossier) -> Array:
-    """Fullest jug of each input, mm3; from the data, or a guess of ten times what row 0 keeps, where nothing is said."""
+    """Fullest jug of each input, mm3; from the data, or a guess of ten times what row 0 keeps."""
     if dossier.manifest.input_max:
         return np.array(dossier.manifest.input_max) * dossier.unit_volume
     if dossier.samples is not None:

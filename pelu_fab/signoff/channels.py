@@ -1,0 +1,209 @@
+"""Trays and pools in cross-section: walls between two waters whole, nothing leaks, and every pool is walled in up high.
+
+Each tray is looked at in its own frame, flat as it is printed: its floor's plate just below and its walls above.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
+from shapely import LineString, MultiPoint, Point, box, polygonize, unary_union
+from shapely.geometry.base import BaseGeometry
+
+from pelu_fab.hydraulics import weir_head
+from pelu_fab.signoff.comb import CLOSED_AT
+from pelu_fab.signoff.found import NOWHERE, Place, Vessel
+from pelu_fab.signoff.gravity import Wet, inflows, reached_floor
+from pelu_fab.signoff.planar import solid_at, upright
+from pelu_fab.signoff.report import Check, failed, least, passed
+from pelu_fab.signoff.sections import cut
+from pelu_fab.signoff.stl import Array, Index
+
+BELOW = 0.11  # mm under a floor, where its plate is cut
+ABOVE = (0.23, 1.1, 2.1, 3.9)  # mm over a floor, where its walls are cut: as deep as water stands at the design flow
+SLIT = 0.05  # mm: an opening narrower than this lets nothing through
+NEAR = 1.5  # mm: a drop leaves within this of the edge that it is meant to leave over
+
+
+def breaches(wet: Wet) -> list[Check]:
+    """Channels of two goals that are one, and channels open where no drop is meant to leave."""
+    checks: list[Check] = []
+    combs = {v.part for v in wet.found.vessels}
+    for part, name in enumerate(wet.surface.names):
+        if name not in combs and reached_floor(wet, part).any():
+            checks += _tray(wet, part)
+    return checks or [passed("drc.breach", "all channels", "no tray carries water")]
+
+
+def _tray(wet: Wet, part: int) -> list[Check]:
+    """One tray, each of its floors at its own height."""
+    floor = np.flatnonzero(reached_floor(wet, part))
+    normals = wet.surface.mesh.normals[floor]
+    turn = upright(np.median(normals, axis=0))
+    own = wet.surface.corners[wet.surface.part_of_face == part] @ turn.T
+    heights = (wet.surface.corners[floor] @ turn.T)[:, :, 2]
+    flat = np.ptp(heights, axis=1) < 0.01
+    checks: list[Check] = []
+    for height in _distinct(heights[flat].mean(axis=1)):
+        for above in ABOVE:
+            checks += _channels(wet, part, own, turn, height, above)
+    unique = {(c.id, c.where): c for c in reversed(checks)}
+    return list(unique.values()) or [passed("drc.breach", wet.surface.names[part], "walls whole up to 3.9 mm")]
+
+
+def _distinct(values: Array) -> list[float]:
+    """Values further apart than 0.05 mm, one for each cluster."""
+    ordered = np.sort(values)
+    return [float(v) for i, v in enumerate(ordered) if i == 0 or v - ordered[i - 1] > 0.05]
+
+
+def _channels(wet: Wet, part: int, own: Array, turn: Array, height: float, above: float) -> list[Check]:
+    plate = solid_at(own, height - BELOW)
+    walls = solid_at(own, height + above)
+    rooms = [g for g in getattr(plate.difference(walls), "geoms", [plate.difference(walls)]) if g.area > 1.0]
+    places, goals, leaving = _waters(wet, part, turn, height)
+    if not len(places):
+        return []
+    checks: list[Check] = []
+    edge, fence = plate.boundary, walls.buffer(SLIT, join_style="mitre")
+    for room in rooms:
+        near = room.buffer(0.01)
+        low = np.array(near.bounds)
+        inside = np.flatnonzero(((places >= low[:2]) & (places <= low[2:])).all(axis=1))
+        inside = inside[[near.covers(Point(places[i])) for i in inside.tolist()]]
+        if not len(inside):
+            continue
+        waters = sorted({int(g) for g in goals[inside] if g != NOWHERE})
+        if len(waters) > 1:
+            names = " and ".join(wet.names.get(g, "?") for g in waters)
+            at = _back(turn, room.representative_point(), height)
+            where = "+".join(wet.names.get(g, "?") for g in waters)
+            checks.append(
+                failed("lvs.short", where, f"the waters for {names} share a channel of {wet.surface.names[part]}", at)
+            )
+        exits = MultiPoint(places[inside[leaving[inside]]]) if leaving[inside].any() else None
+        checks += _leaks(wet, part, room.boundary.intersection(edge).difference(fence), exits, waters, turn, height)
+    return checks
+
+
+def _leaks(
+    wet: Wet,
+    part: int,
+    openings: BaseGeometry,
+    exits: BaseGeometry | None,
+    waters: list[int],
+    turn: Array,
+    height: float,
+) -> list[Check]:
+    """Open edges of a channel over which no drop leaves."""
+    merged = unary_union(openings.buffer(0.02, cap_style="flat")) if not openings.is_empty else openings
+    checks = []
+    for opening in getattr(merged, "geoms", [merged] if not merged.is_empty else []):
+        wide = max(opening.bounds[2] - opening.bounds[0], opening.bounds[3] - opening.bounds[1])
+        if wide <= SLIT + 0.1 or (exits is not None and opening.distance(exits) < NEAR):
+            continue
+        names = "+".join(wet.names.get(g, "?") for g in waters) or "?"
+        why = f"{wide:.2f} mm of its edge on {wet.surface.names[part]} is open, and no drop is meant to leave there"
+        checks.append(failed("drc.breach", f"->{names}", why, _back(turn, opening.centroid, height), wide))
+    return checks
+
+
+def _waters(wet: Wet, part: int, turn: Array, height: float) -> tuple[Array, Index, Array]:
+    """Places of drops on this floor in the tray's frame, the vessel each will reach, and whether it leaves there."""
+    trails = wet.found.trails
+    at = trails.at @ turn.T
+    after = np.append(trails.face[1:], 0)
+    leaving = (after == -1) & np.append(trails.drop[1:] == trails.drop[:-1], False)
+    on = (trails.face >= 0) & (wet.surface.part_of_face[trails.face] == part) & (np.abs(at[:, 2] - height) < 0.02)
+    return at[on, :2], trails.goal[trails.drop[on]], leaving[on]
+
+
+def _back(turn: Array, point: Point, height: float) -> Place:
+    x, y, z = turn.T @ np.array([point.x, point.y, height])
+    return (round(float(x), 3), round(float(y), 3), round(float(z), 3))
+
+
+def freeboards(wet: Wet, design_flow: float) -> list[Check]:
+    """How high above the design head each bucket is walled in, its own teeth apart; holes and low rims both show."""
+    flows = inflows(wet.found, wet.found.layers, design_flow)
+    need = wet.process.channels.meniscus_freeboard + wet.process.channels.slosh_freeboard
+    checks = []
+    for index, name in sorted(wet.names.items(), key=lambda item: item[1]):
+        vessel = wet.found.vessels[index]
+        if vessel.teeth:
+            width = sum(t.width for t in vessel.teeth)
+            head = weir_head(flows.get(index, 0.0), width, discharge=wet.process.comb.discharge)
+            checks.append(_walled(wet, index, name, vessel, head, need))
+    return checks
+
+
+def _walled(wet: Wet, index: int, name: str, vessel: Vessel, head: float, need: float) -> Check:
+    """Cut the bucket at every height at which it can change, teeth closed, until its water finds a way out."""
+    corners = _around(wet, vessel)
+    level = vessel.level
+    top = level + head + need
+    heights = np.unique(np.round(corners[:, :, 2].reshape(-1), 3))
+    heights = np.r_[level, heights[(heights > level + 1e-3) & (heights < top)], top]
+    for low, high in pairwise(heights.tolist()):
+        if high - low < 0.02:
+            continue
+        other = _escape(wet, index, vessel, corners, (low + high) / 2)
+        if other is None:
+            continue
+        if other:
+            return failed(
+                "lvs.short", f"{name}+{other}", f"their wall is open {low - level:.2f} mm above the sill", vessel.at
+            )
+        why = f"head {head:.2f} mm at the design pour; water leaves elsewhere {low - level:.2f} mm above the sill"
+        return least("drc.freeboard", name, float(low - level - head), need, "mm", why, vessel.exit_at)
+    return least(
+        "drc.freeboard",
+        name,
+        need,
+        need,
+        "mm",
+        f"head {head:.2f} mm at the design pour; walled in at least so far",
+        vessel.at,
+    )
+
+
+def _around(wet: Wet, vessel: Vessel) -> Array:
+    """Triangles of the vessel's part near it."""
+    part = wet.surface.names.index(vessel.part)
+    own = wet.surface.corners[wet.surface.part_of_face == part]
+    low, high = _window(vessel)
+    near = (own[:, :, :2].max(axis=1) > low).all(axis=1) & (own[:, :, :2].min(axis=1) < high).all(axis=1)
+    return np.asarray(own[near & (own[:, :, 2].max(axis=1) > vessel.level)])
+
+
+def _window(vessel: Vessel) -> tuple[Array, Array]:
+    reach = np.array([*(t.at[:2] for t in vessel.teeth), *(p[:2] for p in vessel.bounds)])
+    return reach.min(axis=0) - 6.0, reach.max(axis=0) + 6.0
+
+
+def _escape(wet: Wet, index: int, vessel: Vessel, corners: Array, z: float) -> str | None:
+    """None if the water round the bucket's middle is walled in at `z`; else the bucket it joins, or '' for outside."""
+    low, high = _window(vessel)
+    segments, _ = cut(corners, z)
+    frame = box(*(low - 1.0), *(high + 1.0))
+    lines = [LineString(s) for s in np.round(segments, 6) if not np.array_equal(s[0], s[1])]
+    lines += [*_closed_teeth(vessel), frame.exterior]
+    seed = Point(vessel.inside)
+    for face in polygonize([unary_union(lines)]).geoms:
+        if face.contains(seed):
+            if face.boundary.distance(frame.exterior) < 1e-6:
+                return ""
+            for other, joined in enumerate(wet.found.vessels):
+                if other != index and joined.part == vessel.part and face.contains(Point(joined.inside)):
+                    return wet.names.get(other, joined.part)
+            return None
+    return ""
+
+
+def _closed_teeth(vessel: Vessel) -> Iterable[LineString]:
+    """A line across each tooth, from blade to blade, a hair longer than the opening."""
+    for tooth in vessel.teeth:
+        x, y = tooth.outward
+        along = np.array([-y, x]) * (tooth.width / 2 + 0.05)
+        middle = np.array(tooth.at[:2]) - CLOSED_AT * np.array([x, y])
+        yield LineString([middle - along, middle + along])

@@ -1,0 +1,171 @@
+"""Gravity rules: water finds a steep enough way down, leaves none behind, and keeps clear of other water."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import asin, degrees
+
+import numpy as np
+
+from pelu_fab.ir.process import Process
+from pelu_fab.signoff.comb import spread
+from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Tooth, Vessel
+from pelu_fab.signoff.report import Check, failed, least, most, passed
+from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.surface import Surface
+
+PUDDLE = 10.0  # mm3: a third of a drop
+FLOOR_UP = 0.3  # a face whose normal rises more than this is a floor
+SLOPE_SLACK = 0.01  # degrees: float32 corners of a short edge
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wet:
+    """What the water rules look at: the surface, what was extracted, and each vessel's name."""
+
+    surface: Surface
+    found: Extraction
+    names: Mapping[int, str]
+    process: Process
+
+    def duct(self, source: int, goal: int) -> str:
+        """`L0.b1->L1.b0`, or with a question mark where the water went astray."""
+        return f"{self.names.get(source, '?')}->{self.names.get(goal, '?')}"
+
+
+def slopes(wet: Wet) -> list[Check]:
+    """Least slope that any drop of a branch met on its way."""
+    limit = wet.process.channels.min_slope_deg - SLOPE_SLACK
+    worst: dict[str, Tooth] = {}
+    for index, vessel in enumerate(wet.found.vessels):
+        for tooth in vessel.teeth:
+            name = wet.duct(index, tooth.goal)
+            if name not in worst or tooth.slope < worst[name].slope:
+                worst[name] = tooth
+    why = "least slope on the way down"
+    return [
+        least("drc.slope", name, degrees(asin(min(1.0, t.slope))), limit, "deg", why, t.slope_at)
+        for name, t in sorted(worst.items())
+    ]
+
+
+def puddles(wet: Wet) -> list[Check]:
+    """Hollows on the wet floors that are no vessel."""
+    surface, trails = wet.surface, wet.found.trails
+    visited = np.unique(trails.face[trails.face >= 0])
+    floors = np.flatnonzero(surface.mesh.normals[:, 2] > FLOOR_UP)
+    reached = np.zeros(len(surface.mesh.faces), bool)
+    reached[spread(surface, visited[surface.mesh.normals[visited, 2] > FLOOR_UP], floors)] = True
+    reached[visited] = True
+    vessels = {v.basin for v in wet.found.vessels}
+    checks = []
+    for number, basin in enumerate(surface.basins):
+        if number in vessels or basin.volume <= PUDDLE:
+            continue
+        own = np.flatnonzero(surface.basin_of_face == number)
+        around = np.unique(np.append(own, surface.neighbours[own]))
+        if reached[around[around >= 0]].any():
+            at = _middle(surface, own, basin.level)
+            why = f"{basin.depth:.2f} mm deep, on {surface.names[int(surface.part_of_basin[number])]}"
+            checks.append(most("drc.puddle", _nearest_duct(wet, at), basin.volume / 1e3, PUDDLE / 1e3, "mL", why, at))
+    return checks or [passed("drc.puddle", "all wet floors", f"{int(reached.sum())} triangles carry water")]
+
+
+def _middle(surface: Surface, faces: Index, level: float) -> Place:
+    x, y = surface.corners[faces].reshape(-1, 3)[:, :2].mean(axis=0)
+    return (round(float(x), 3), round(float(y), 3), round(level, 3))
+
+
+def _nearest_duct(wet: Wet, at: Place) -> str:
+    """Name of the branch whose trail passes nearest."""
+    trails = wet.found.trails
+    if not len(trails.at):
+        return "?"
+    nearest = int(np.argmin(np.linalg.norm(_segments_distance(trails.at, trails.drop, np.array(at)), axis=1)))
+    drop = int(trails.drop[nearest])
+    return wet.duct(int(trails.source[drop]), int(trails.goal[drop]))
+
+
+def _segments_distance(at: Array, drop: Index, point: Array) -> Array:
+    """Vector from each stretch of a trail to a point."""
+    start, end = at[:-1], at[1:]
+    way = end - start
+    length = np.maximum((way**2).sum(axis=1), 1e-12)
+    along = np.clip(((point - start) * way).sum(axis=1) / length, 0.0, 1.0)
+    gap = point - (start + along[:, None] * way)
+    gap[drop[1:] != drop[:-1]] = np.inf
+    return np.asarray(np.append(gap, (at[-1] - point)[None], axis=0))
+
+
+def spout_gaps(wet: Wet) -> list[Check]:
+    """Distance between neighbouring waters where they leave their lips."""
+    checks = []
+    limit = wet.process.channels.spout_gap
+    by_part: dict[str, list[tuple[int, Vessel]]] = {}
+    for index, vessel in enumerate(wet.found.vessels):
+        if vessel.teeth:
+            by_part.setdefault(vessel.part, []).append((index, vessel))
+    for part, members in by_part.items():
+        lips = [lip for index, vessel in members for lip in _lips(wet, index, vessel)]
+        if len(lips) < 2:
+            checks.append(passed("drc.spout_gap", part, "one spout"))
+            continue
+        ordered = sorted(lips, key=lambda lip: (lip[0], lip[1]))
+        gaps = [(b[1] - a[2], f"{a[3]} | {b[3]}", b[4]) for a, b in pairwise(ordered) if a[0] == b[0] and a[3] != b[3]]
+        if not gaps:
+            checks.append(passed("drc.spout_gap", part, "one branch"))
+            continue
+        gap, where, at = min(gaps)
+        checks.append(least("drc.spout_gap", where, gap, limit - 2e-3, "mm", "between two waters at their lips", at))
+    return checks
+
+
+def _lips(wet: Wet, index: int, vessel: Vessel) -> list[tuple[tuple[float, ...], float, float, str, Place]]:
+    """(side, from, to, branch, place) of each spout along its row."""
+    lips: list[tuple[tuple[float, ...], float, float, str, Place]] = []
+    for mouth in vessel.mouths:
+        tooth = vessel.teeth[mouth.teeth[0]]
+        if tooth.section_width <= 0:
+            continue
+        x, y = tooth.outward
+        ends = sorted(-y * p[0] + x * p[1] for p in (tooth.section_left, tooth.section_right))
+        offset = round(x * tooth.section_left[0] + y * tooth.section_left[1], 0)
+        side = (round(x, 2), round(y, 2), offset)
+        lips.append((side, ends[0], ends[1], wet.duct(index, mouth.goal), tooth.at))
+    return lips
+
+
+def inflows(found: Extraction, layers: Sequence[tuple[int, ...]], design_flow: float) -> dict[int, float]:
+    """Flow (mm3/s) into each vessel while all inputs are poured at the design flow and nothing is retained any more."""
+    flow = dict.fromkeys(layers[0], design_flow) if layers else {}
+    for row in layers:
+        for v in row:
+            teeth = found.vessels[v].teeth
+            total = sum(t.width for t in teeth)
+            for tooth in teeth:
+                for goal in tooth.goals:
+                    if goal != NOWHERE and total > 0:
+                        flow[goal] = flow.get(goal, 0.0) + flow.get(v, 0.0) * tooth.width / total / len(tooth.goals)
+    return flow
+
+
+def reached_floor(wet: Wet, part: int) -> Mask:
+    """Floors of a part that drops touched."""
+    trails = wet.found.trails
+    mask = np.zeros(len(wet.surface.mesh.faces), bool)
+    mask[trails.face[trails.face >= 0]] = True
+    return np.asarray(mask & (wet.surface.part_of_face == part) & (wet.surface.mesh.normals[:, 2] > FLOOR_UP))
+
+
+def strays(wet: Wet) -> list[Check]:
+    """Drops that end in no vessel, by bucket."""
+    checks = []
+    for index, vessel in enumerate(wet.found.vessels):
+        lost = [(t, k) for t in vessel.teeth for k, g in enumerate(t.goals) if g == NOWHERE]
+        if lost:
+            tooth, k = lost[0]
+            why = f"{len(lost)} of {3 * len(vessel.teeth)} drops end {tooth.ends[k]}"
+            checks.append(
+                failed("drc.stray", wet.names.get(index, vessel.part), why, tooth.end_at[k], float(len(lost)))
+            )
+    return checks or [passed("drc.stray", "all spouts", f"{len(wet.found.trails.goal)} drops end in a vessel")]

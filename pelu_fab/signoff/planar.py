@@ -1,0 +1,44 @@
+"""Cuts as polygons. Triangles in, shapely areas of material out; shapely is at home here."""
+
+import numpy as np
+from shapely import LineString, Point, Polygon, STRtree, polygonize, unary_union
+from shapely.geometry.base import BaseGeometry
+
+from pelu_fab.signoff.sections import cut
+from pelu_fab.signoff.stl import Array
+
+SNAP = 6  # decimals of a mm: corners nearer than this are one
+
+
+def solid_at(corners: Array, z: float) -> BaseGeometry:
+    """Material in the plane at `z`, holes and all; an open mesh gives what closes."""
+    segments, _ = cut(corners, z)
+    return solid_of(segments)
+
+
+def solid_of(segments: Array) -> BaseGeometry:
+    """Area that lies left of its directed boundary segments (k, 2, 2)."""
+    segments = np.round(segments, SNAP)
+    way = segments[:, 1] - segments[:, 0]
+    length = np.linalg.norm(way, axis=1)
+    segments, way, length = segments[length > 0], way[length > 0], length[length > 0]
+    if not len(segments):
+        return Polygon()
+    faces = list(polygonize([unary_union([LineString(s) for s in segments])]).geoms)
+    if not faces:
+        return Polygon()
+    # A face is material if it lies just left of some piece of the boundary.
+    long = length > 1e-3
+    side = np.stack([-way[long, 1], way[long, 0]], axis=1) / length[long][:, None]
+    left = segments[long].mean(axis=1) + 1e-4 * side
+    hits = STRtree(faces).query([Point(p) for p in left], predicate="within")[1]
+    return unary_union([faces[i] for i in np.unique(hits)])
+
+
+def upright(normal: Array) -> Array:
+    """3x3 rotation that turns a unit normal to point up."""
+    up = normal / np.linalg.norm(normal)
+    helper = np.array([1.0, 0.0, 0.0]) if abs(up[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
+    first = np.cross(helper, up)
+    first /= np.linalg.norm(first)
+    return np.stack([first, np.cross(up, first), up])
