@@ -21,7 +21,7 @@ from pelu_fab.sim.reference import outputs
 from pelu_fab.stages.lower import most_teeth
 
 MIN_DEPTH, MIN_SILL = 15.0, 4.0  # mm: room for the falling water; a pool deep enough to calm it
-MAX_DEPTH, MAX_SILL = 44.0, 30.0  # mm: a big threshold grows along the flow rather than in height
+MAX_DEPTH, MAX_SILL = 48.0, 26.0  # mm: a big threshold grows along the flow rather than in height
 MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
 GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
 LEAST_TEETH = 8
@@ -31,7 +31,7 @@ SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 4.4, 9.0  # mm: baffle pos
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
-CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 54.0, 9.0, 1.05
+CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 48.0, 9.0, 1.05
 
 
 def size(lowered: Lowered, design: Design) -> Sized:
