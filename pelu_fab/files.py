@@ -200,7 +200,7 @@ def _written_before(directory: Path, manifest: str) -> list[str] | None:
     """Files of the export that is there, by its manifest; None where there is no manifest of ours."""
     try:
         table = json.loads((directory / manifest).read_bytes())
-        names = [*table["outputs"], manifest, *DERIVED]
+        names = [*table["files"], manifest, *DERIVED]
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return sorted({n for n in names if isinstance(n, str) and _is_plain(n) and (directory / n).is_file()})

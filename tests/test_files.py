@@ -21,7 +21,7 @@ def export(tag: str, *, parts: int = 2) -> dict[str, bytes]:
     files = {f"parts/L0.b{n}.stl": f"{tag} part {n}".encode() * 50 for n in range(parts)}
     files |= {"netlist.txt": tag.encode(), f"{tag}.only": tag.encode()}
     return files | {
-        "manifest.json": json.dumps({"schema": 1, "outputs": {n: sha256(b) for n, b in files.items()}}).encode()
+        "manifest.json": json.dumps({"schema": 1, "files": {n: sha256(b) for n, b in files.items()}}).encode()
     }
 
 
@@ -268,7 +268,7 @@ def test_a_hostile_manifest_deletes_nothing_outside(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("x")
     (tmp_path / "iris").mkdir()
     outputs = {"../precious": "0", str(tmp_path / "precious"): "0", "gone.stl": "0"}
-    (tmp_path / "iris" / "manifest.json").write_text(json.dumps({"outputs": outputs}))
+    (tmp_path / "iris" / "manifest.json").write_text(json.dumps({"files": outputs}))
     write_all(tmp_path / "iris", NEW)
     assert (tmp_path / "precious").exists() and content(tmp_path / "iris") == NEW
 
