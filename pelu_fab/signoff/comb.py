@@ -208,7 +208,7 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
             z = float(span[0] + (span[1] - span[0]) * fraction) + 0.0137
             lines = Segments(cut(own, z)[0])
             side = drops.run_side[drop_of_sill[who]]
-            origin = drops.run_top[drop_of_sill[who], :2] + 0.2 * side
+            origin = drops.run_top[drop_of_sill[who], :2] + 0.2 * side + 0.2 * outward[who]
             for i, section in zip(who, _groove(lines, origin, outward[who], along[who]), strict=True):
                 found[i].append(section)
     return [_narrowest(sections, top[i], end[i]) for i, sections in enumerate(found)]
@@ -228,7 +228,10 @@ def _groove(
     wall = centre - outward * np.where(np.isfinite(back), back, 0.0)[:, None]
     half = (width / 2)[:, None]
     half = np.where(np.isfinite(half), half, 0.0)
-    tips = [lines.reach(wall + outward * 0.05 + s * along * (half + 0.1), outward, REACH) + 0.05 for s in (-1.0, 1.0)]
+    tips = [
+        lines.reach(wall + outward * 0.05 + s * along * (half + 0.1), outward, REACH, leaving=True) + 0.05
+        for s in (-1.0, 1.0)
+    ]
     depth = np.minimum(tips[0], tips[1])
     ok = closed & np.isfinite(back) & np.isfinite(depth)
     area = np.where(ok, width * depth, 0.0)

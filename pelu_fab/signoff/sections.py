@@ -45,8 +45,11 @@ class Segments:
         column = first[owner, 0] + local % wide[owner, 0]
         return owner, (first[owner, 1] + local // wide[owner, 0]) * self._cells[0] + column
 
-    def reach(self, origins: Array, directions: Array, limit: float) -> Array:
-        """Distance from each plan point along its unit direction to the nearest segment; inf beyond `limit`."""
+    def reach(self, origins: Array, directions: Array, limit: float, *, leaving: bool = False) -> Array:
+        """Distance from each plan point along its unit direction to where it enters material; inf beyond `limit`.
+
+        `leaving` looks for where it leaves material instead. A point on a wall is at distance 0 from it.
+        """
         ends = origins + directions * limit
         query, cell = self._spread(np.minimum(origins, ends), np.maximum(origins, ends))
         counts = self._starts[cell + 1] - self._starts[cell]
@@ -58,7 +61,8 @@ class Segments:
         with np.errstate(divide="ignore", invalid="ignore"):
             along = (a[:, 0] * e[:, 1] - a[:, 1] * e[:, 0]) / cross
             place = (a[:, 0] * d[:, 1] - a[:, 1] * d[:, 0]) / cross
-        hit = (np.abs(cross) > 1e-12) & (along > 1e-9) & (along <= limit) & (place >= -1e-9) & (place <= 1 + 1e-9)
+        facing = cross > 1e-12 if leaving else cross < -1e-12  # material lies left of each segment
+        hit = facing & (along > -1e-5) & (along <= limit) & (place >= -1e-9) & (place <= 1 + 1e-9)
         distance = np.full(len(origins), np.inf)
         np.minimum.at(distance, query[hit], along[hit])
         return distance
