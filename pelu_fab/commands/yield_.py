@@ -42,11 +42,13 @@ def forecast_yield(
     names: list[str | None] = [*process] if process else [None]
     with step("printing on paper"):
         found = _sweep(source, data, names, scale or [1.0], setting or [], prints, seed, unprimed, workers, scheduler)
-    tables = [{"process": name, "scale": size, **to_json(one, thresholds)} for name, size, one in found]
+    tables = [
+        {"process": name, "scale": size, "tilt": tilt, **to_json(one, thresholds)} for name, size, tilt, one in found
+    ]
     if plot is not None:
         from pelu_fab.sim.plots import forecast_png
 
-        write_file(plot, forecast_png(found[0][2], title=f"{source.name}, {found[0][0]}: {prints} prints"))
+        write_file(plot, forecast_png(found[0][3], title=f"{source.name}, {found[0][0]}: {prints} prints"))
     if json:
         print_json(tables[0] if len(tables) == 1 else {"schema": 1, "sweep": tables})
     elif len(tables) == 1:
@@ -66,13 +68,14 @@ def _sweep(
     unprimed: bool,
     workers: int,
     scheduler: str | None,
-) -> list[tuple[str, float, "Forecast"]]:
+) -> list[tuple[str, float, dict[str, Any], "Forecast"]]:
     """One forecast for each process and scale; all their chunks in one queue."""
     from pelu_fab.commands.device import device_of
     from pelu_fab.sim import reference
     from pelu_fab.sim.forecast import assemble, jobs_of, run_job
     from pelu_fab.sim.noise import Noise
     from pelu_fab.sim.sweep import runner
+    from pelu_fab.sim.tilt import tilt_sensitivity
 
     cases = []
     for name in processes:
@@ -80,6 +83,8 @@ def _sweep(
         samples = _samples(device, data)
         pours = samples.inputs * device.design.unit_volume
         layers = reference.layers_of(device.lowered.netlist)
+        tilt = tilt_sensitivity(device.water, device.design.process)
+        lean = {"share_per_degree": dict(tilt.per_degree), "level_deg": tilt.level_deg if tilt.worst > 1e-9 else None}
         for size in scales:
             noise = Noise.of(device.design.process, primed=not unprimed).scaled(size)
             jobs = jobs_of(
@@ -92,13 +97,13 @@ def _sweep(
                 noise=noise,
                 seed=seed,
             )
-            cases.append((device.design.process.name, size, jobs, layers, pours, samples.labels))
+            cases.append((device.design.process.name, size, lean, jobs, layers, pours, samples.labels))
     with runner(workers=workers, scheduler=scheduler) as run:
-        parts: list[Any] = list(run(run_job, [job for case in cases for _, job in case[2]]))
+        parts: list[Any] = list(run(run_job, [job for case in cases for _, job in case[3]]))
     found = []
-    for process, size, jobs, layers, pours, labels in cases:
+    for process, size, lean, jobs, layers, pours, labels in cases:
         own, parts = parts[: len(jobs)], parts[len(jobs) :]
-        found.append((process, size, assemble([n for n, _ in jobs], own, layers, pours, labels)))
+        found.append((process, size, lean, assemble([n for n, _ in jobs], own, layers, pours, labels)))
     return found
 
 
@@ -135,6 +140,16 @@ def _show(table: dict[str, Any]) -> None:
         f"certified budget: {gap['min']:.2f} mL smallest, {gap['p05']:.2f} mL at 5 %, {gap['median']:.2f} mL median; "
         f"{certified['pairs']:.1%} of answers certain whatever the errors of the print, within their budget"
     )
+
+    tilt = table["tilt"]
+    worst = max(tilt["share_per_degree"], key=tilt["share_per_degree"].__getitem__)
+    if tilt["level_deg"] is not None:
+        print(
+            f"tilt: the worst comb, {worst}, moves {100 * tilt['share_per_degree'][worst]:.1f} points per degree; "
+            f"level to {tilt['level_deg']:.2f} degrees for one point"
+        )
+    else:
+        print("tilt: no comb's shares depend on it, to first order")
 
 
 def _show_sweep(tables: list[dict[str, Any]]) -> None:

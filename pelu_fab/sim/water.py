@@ -114,7 +114,8 @@ def water_from_sized(
     for index in reversed(range(len(sized.rows))):
         row, wanted = sized.rows[index], netlist.rows[index]
         run = 20.0 + row.gutter_width * len(netlist.targets(index))
-        base += row.ramp + row.spout_height + 2.0 * run * sin(radians(row.slope_deg)) + row.chute_wall + row.gutter_wall
+        fall = run * (sin(radians(row.chute_slope_deg)) + sin(radians(row.gutter_slope_deg)))
+        base += row.ramp + row.spout_height + fall + row.chute_wall + row.gutter_wall
         buckets = []
         for bucket, kept in zip(row.buckets, wanted, strict=True):
             lengths = {m.target: run for m in bucket.mouths}
@@ -135,14 +136,13 @@ def _bucket(
     lengths: Mapping[str, float],
     sill_z: float,
 ) -> WaterBucket:
-    slats = bucket.slats * bucket.slat
     return WaterBucket(
         name=bucket.name,
         retained_volume=bucket.retained_volume,
         shares=shares,
         drawn_volume=bucket.drawn_volume,
-        area=bucket.width * bucket.depth - slats * bucket.slat,
-        perimeter=2.0 * (bucket.width + bucket.depth) + 4.0 * slats,
+        area=bucket.width * bucket.depth - bucket.slats * bucket.slat * bucket.slat_depth,
+        perimeter=2.0 * (bucket.width + bucket.depth + (bucket.slat + bucket.slat_depth) * bucket.slats),
         width=bucket.width,
         depth=bucket.depth,
         sill_z=sill_z,
@@ -152,7 +152,7 @@ def _bucket(
         blade=process.printer.blade,
         design_head=bucket.design_head,
         mouths=tuple(
-            WaterMouth(m.target, m.teeth, lengths[m.target], row.min_lane, row.chute_wall, row.slope_deg)
+            WaterMouth(m.target, m.teeth, lengths[m.target], row.min_lane, row.chute_wall, row.chute_slope_deg)
             for m in bucket.mouths
         ),
     )
