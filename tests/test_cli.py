@@ -130,7 +130,7 @@ def test_compile_ends_with_verify_and_says_where_the_files_are(
 def test_a_failed_check_is_exit_1_and_names_it_and_what_was_skipped(
     api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pelu_fab, "verify", lambda _: FAIL)
+    monkeypatch.setattr(pelu_fab, "verify", lambda *_, **__: FAIL)
     assert run("verify", "exports/iris") == 1
     assert capsys.readouterr().out.splitlines() == [
         "FAILED lvs.share at L0.b2->L1.b1: found 0.5312, limit 0.002 at (1, 2.5, 3) mm",
@@ -139,6 +139,15 @@ def test_a_failed_check_is_exit_1_and_names_it_and_what_was_skipped(
         "verdict: fail",
     ]
     assert run("compile", "design", "-o", "out") == 1
+
+
+def test_an_unchanged_design_is_built_once_and_verified_twice(
+    api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pelu_fab.pipeline.is_current", lambda *_: "write" in api)
+    assert run("compile", "design", "-o", "out") == run("compile", "design", "-o", "out") == 0
+    assert [len(api[name]) for name in ("load", "compile", "write", "verify")] == [2, 1, 1, 2]
+    assert capsys.readouterr().out.splitlines()[-1] == "files: out (unchanged, not built again)"
 
 
 @pytest.mark.parametrize("arguments", [["verify", "d"], ["inspect", "d"], ["compile", "d", "-o", "out"]])
@@ -163,7 +172,7 @@ def test_the_users_mistakes_are_exit_2_in_one_line(tmp_path: Path) -> None:
 def test_our_own_bug_is_exit_70_with_its_cause_and_a_traceback_on_request(
     api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise ZeroDivisionError("a tooth of\nno width")
 
     monkeypatch.setattr(pelu_fab, "compile", broken)
@@ -189,7 +198,7 @@ def test_ctrl_c_is_exit_130(
 
 def test_a_terminate_signal_unwinds_like_ctrl_c(api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(pelu_fab, "compile", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(pelu_fab, "compile", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     try:
         assert run("compile", "design") == 130
     finally:
@@ -201,7 +210,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     code = "import sys; from pelu_fab import cli; sys.argv = ['pelu-fab', 'verify', 'x']; cli.main()"
     fake = (
         "import pelu_fab, types; r = types.SimpleNamespace(verdict='pass', to_dict=lambda: {'verdict': 'x' * 10**6,"
-        "'checks': []}); pelu_fab.verify = lambda _: r; "
+        "'checks': []}); pelu_fab.verify = lambda *_, **__: r; "
     )
     reader, writer = os.pipe()
     os.close(reader)
@@ -242,8 +251,8 @@ def test_nested_results_print_one_value_a_line() -> None:
         "closed: yes",
         "size: 1, 2.5",
         "parts:",
-        "  name: a",
-        "  genus: 0",
+        "  - name: a",
+        "    genus: 0",
         "box:",
         "  x: none",
     ]

@@ -74,7 +74,7 @@ def test_a_fault_is_exit_2_in_one_line_and_leaves_the_old_export(
 ) -> None:
     fault, expected = FAULTS[case]
     shutil.copytree(IRIS, tmp_path / "design")
-    export = {"parts/a.stl": b"old", "manifest.json": json.dumps({"outputs": {"parts/a.stl": ""}}).encode()}
+    export = {"parts/a.stl": b"old", "manifest.json": json.dumps({"files": {"parts/a.stl": ""}}).encode()}
     write_all(tmp_path / "out", export)
     monkeypatch.setattr(pelu_fab, "load", load, raising=False)
     monkeypatch.setattr(sys, "argv", ["pelu-fab", "compile", str(tmp_path / "design"), "-o", str(tmp_path / "out")])

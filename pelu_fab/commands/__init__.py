@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 DONE, CHECK_FAILED, USER_ERROR, OUR_BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -20,16 +20,16 @@ def print_json(table: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def step(what: str) -> Iterator[None]:
-    """Show what is going on while it goes on; on a terminal only, and on stderr."""
+def step(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is going on while it goes on; on a terminal only, and on stderr. Yields what tells the next detail."""
     if not sys.stderr.isatty():
-        yield
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.markup import escape
 
-    with Console(stderr=True).status(escape(printable(what))):
-        yield
+    with Console(stderr=True).status(escape(printable(what))) as status:
+        yield lambda detail: status.update(escape(printable(f"{what}: {detail}")))
 
 
 def report_lines(report: Mapping[str, Any]) -> list[str]:
@@ -71,7 +71,8 @@ def tree_lines(value: object, indent: int = 0) -> list[str]:
                 lines.append(f"{pad}{printable(str(key))}: {_value(below)}")
         return lines
     if isinstance(value, list):
-        return [line for below in value for line in tree_lines(below, indent)]
+        items = [tree_lines(below, indent + 1) for below in value]
+        return [pad + "- " + line[len(pad) + 2 :] if n == 0 else line for item in items for n, line in enumerate(item)]
     return [pad + _value(value)]
 
 

@@ -22,21 +22,25 @@ def compile_design(
     """Compile a trained network into parts to print, and sign them off."""
     import pelu_fab
     from pelu_fab.files import safe_name
+    from pelu_fab.pipeline import is_current
 
+    wanted = formats.split(",") if formats else None
     with step(f"reading {source}"):
         design = pelu_fab.load(source, process=process, settings=setting or [])
     directory = out or Path("exports") / safe_name(design.name)
-    with step(f"compiling {design.name}"):
-        part = pelu_fab.compile(design)
-    with step(f"writing {directory}"):
-        pelu_fab.write(part, directory, force=force, formats=formats.split(",") if formats else None)
-    with step(f"verifying {directory}"):
-        report = pelu_fab.verify(directory)
+    unchanged = is_current(design, directory, wanted)
+    if not unchanged:
+        with step(f"compiling {design.name}") as say:
+            part = pelu_fab.compile(design, say)
+        with step(f"writing {directory}"):
+            pelu_fab.write(part, directory, force=force, formats=wanted)
+    with step(f"verifying {directory}") as say:
+        report = pelu_fab.verify(directory, progress=say)
     table = report.to_dict()
     if json:
-        print_json({"design": design.name, "directory": str(directory), "report": table})
+        print_json({"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": table})
     else:
         print("\n".join(report_lines(table)))
-        print(printable(f"files: {directory}"))
+        print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
     if report.verdict != "pass":
         raise typer.Exit(CHECK_FAILED)

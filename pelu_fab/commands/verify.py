@@ -14,9 +14,11 @@ def verify(
 ) -> None:
     """Recover the network from the STL files and compare it with the checkpoint; writes DIR/verify.json."""
     import pelu_fab
+    from pelu_fab.files import recover
 
-    with step(f"verifying {directory}"):
-        report = pelu_fab.verify(directory)
+    recover(directory)
+    with step(f"verifying {directory}") as say:
+        report = pelu_fab.verify(directory, progress=say)
     table = report.to_dict()
     if json:
         print_json(table)
