@@ -1,0 +1,94 @@
+"""`pelu-fab fit`: a function of one variable, or a CSV of points, to a PeLU net that compiles."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pelu_fab.commands import print_json, printable
+from pelu_fab.errors import FabError
+
+
+def fit(
+    function: Annotated[str, typer.Argument(help="exp, exp(-x), log, 1/x, 2x+8, sin, step, or a CSV of x,y.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the design; fits/NAME if not given.")
+    ] = None,
+    span: Annotated[str | None, typer.Option("--range", help="A,B: where to learn it.")] = None,
+    buckets: Annotated[int, typer.Option(min=1, max=200, help="Buckets to learn with.")] = 10,
+    readout: Annotated[str, typer.Option(help="differential (plus and minus cups) or single.")] = "differential",
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Training steps.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first of four starts.")] = 0,
+    volume: Annotated[float, typer.Option(min=1.0, max=10_000.0, help="Units in a full jug.")] = 100.0,
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
+) -> None:
+    """Teach a PeLU net a function of one variable, and write a design that compiles."""
+    if readout not in ("differential", "single"):
+        raise FabError("--readout", f"is {readout!r}", "use differential or single")
+    try:
+        from pelu_fab.training.functions import read_points
+        from pelu_fab.training.functions_design import design_files, figures
+        from pelu_fab.training.functions_fit import fit as run
+    except ModuleNotFoundError as error:
+        raise FabError("fit", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
+    from pelu_fab.files import safe_name, write_file
+
+    points = read_points(function, None if span is None else _span(span))
+    with _progress(steps) as watch:
+        kind: Any = readout
+        found = run(points, buckets=buckets, readout=kind, steps=steps, seed=seed, volume=volume, watch=watch)
+    folder = out or Path("fits") / safe_name(points.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, blob in design_files(found).items():
+        write_file(folder / name, blob)
+    result = {**figures(found), "written": str(folder)}
+    if json:
+        print_json(result)
+    else:
+        print("\n".join(printable(line) for line in _lines(result)))
+
+
+def _span(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise FabError(f"--range {text}", "is not two numbers", "write it as in --range 0,6.28") from error
+    return low, high
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[int, float], None] | None]:
+    """The loss, live on stderr, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("training", total=steps)
+
+        def watch(step: int, loss: float) -> None:
+            bar.update(task, completed=step, description=f"loss {loss:.5f} of the variance")
+
+        yield watch
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    live, asked = result["buckets"]["live"], result["buckets"]["asked"]
+    low, high = result["range"]
+    lines = [
+        f"{result['function']} on [{low:g}, {high:g}]: {result['segments']} linear segments, "
+        f"{live} of {asked} buckets live, {result['branches']} branches",
+        "bends at x = " + (", ".join(f"{place:.4g}" for place in result["bends"]) or "none"),
+    ]
+    width = max(len(name) for name in result["loss"])
+    lines += [f"{name:<{width}}  sum of squares {loss:.3g}" for name, loss in result["loss"].items()]
+    lines.append(f"y = (plus - minus) * {result['scale']:.6g} + {result['offset']:.6g}")
+    if live < asked:
+        lines.append(f"{asked - live} buckets bought nothing: --buckets {live} should do as well")
+    return [*lines, f"wrote {result['written']}"]

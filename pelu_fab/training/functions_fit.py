@@ -1,0 +1,156 @@
+"""In: points of a curve. Out: a PeLU net that draws it and compiles: trained, tidied, and put into printable shares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pelu_fab.capacity import bends_along
+from pelu_fab.errors import FabBug, FabError
+from pelu_fab.training.functions import Points
+from pelu_fab.training.functions_nets import Kind, Readout, WaterNet, gather, make_net, water_scale
+from pelu_fab.training.functions_train import Watch, train
+from pelu_fab.training.to_pelu_water import Curve, WaterSum, add_in_water
+
+Array = NDArray[np.float64]
+NEAREST = 0.004  # two sills closer than this part of the axis become one
+WORTH = 1.02  # a bucket without which the loss is at most this many times as large is dropped
+LEAST_BEND = 0.012  # so is one whose bend is below this part of all bends: no printer would make its share
+LEAST_SHARE = 0.05  # of the jug that a bucket gets: half a tooth of ten is what a comb can still make
+SEEDS = 4  # nets trained side by side; the best is kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What was learnt: `curve` of x, `water` that computes it, losses as sums of squares over the points."""
+
+    points: Points
+    readout: Readout
+    curve: Curve
+    water: WaterSum
+    losses: dict[str, float]  # sum over the points of (y − ŷ)²: trained, compiled, and the nets beside it
+    learning: dict[str, float]  # sum of the losses on the way, mean squared errors over the looks at it
+    history: Array  # (looks,) mean squared error of the best net, in y's unit²
+    buckets: int  # asked for
+
+    @property
+    def segments(self) -> int:
+        """Linear pieces over the range: bends solved for, exactly, plus one."""
+        return 1 + len(bends_along(self.water.network, np.zeros(1), np.array([self.water.volume])))
+
+    @property
+    def live(self) -> int:
+        """Buckets that bend the curve, out of those asked for."""
+        return int(self.water.network.widths[1])
+
+
+def fit(
+    points: Points,
+    *,
+    buckets: int = 10,
+    readout: Readout = "differential",
+    steps: int = 3000,
+    seed: int = 0,
+    volume: float = 100.0,
+    beside: Sequence[Kind] = ("relu", "leaky relu"),
+    watch: Watch | None = None,
+) -> Fit:
+    """Train `SEEDS` water nets on `points`, keep the best, and compile it; train the `beside` nets for comparison.
+
+    Dead buckets are restarted on the way. Then sills that coincide or hardly bend the curve are dropped, the heights of
+    what is left are solved by least squares, and shares are made printable where the curve allows. `volume` units fill
+    the jug. Deterministic by `seed`.
+    """
+    if buckets < 1 or steps < 1:
+        raise FabError("fit", f"has {buckets} buckets and {steps} steps", "use at least 1 of each")
+    run = _Run(points, buckets, readout, steps, seed)
+    net, history = run.best("pelu", watch)
+    if not isinstance(net, WaterNet):
+        raise FabBug("no water net was trained")
+    histories: dict[str, Array] = {"trained": history}
+    for kind in beside:
+        histories[kind] = run.best(kind)[1]
+    losses = {name: float(path[-1]) * len(points.x) for name, path in histories.items()}
+    curve = tidied(points, sills(net), rising=_single_sign(readout, points), budget=buckets)
+    count = max(int(np.count_nonzero(curve.bends)), 1)
+    water = add_in_water([curve], volume=volume, least_share=min(LEAST_SHARE, 0.8 / count), inputs=["x"])
+    losses["compiled"] = float(((water(points.x[:, None])[:, 0] - points.y) ** 2).sum())
+    learning = {name: float(path.sum()) for name, path in histories.items()}
+    return Fit(points, readout, curve, water, losses, learning, history, buckets)
+
+
+class _Run:
+    """One curve, scaled to mean 0 and variance 1, and how nets learn it."""
+
+    def __init__(self, points: Points, buckets: int, readout: Readout, steps: int, seed: int) -> None:
+        self.buckets, self.readout, self.steps, self.seed = buckets, readout, steps, seed
+        self.spread = float(points.y.std()) or 1.0
+        self.u = torch.tensor(points.places, dtype=torch.float32)
+        self.y = torch.tensor((points.y - points.y.mean()) / self.spread, dtype=torch.float32)
+        # A single cup only rises, so the sign of its scale is the data's to say.
+        self.scale = water_scale(self.u, self.y, buckets) * (_single_sign(readout, points) or 1)
+
+    def best(self, kind: Kind, watch: Watch | None = None) -> tuple[nn.Module, Array]:
+        """The best of `SEEDS` nets of a kind, and its mean squared errors on the way, in the unit of y squared."""
+        seeds = range(self.seed, self.seed + SEEDS)
+        nets = [make_net(kind, self.buckets, each, readout=self.readout, scale=self.scale) for each in seeds]
+        ensemble = gather(nets)
+        path = train(ensemble, self.u, self.y, steps=self.steps, revive=self.seed, watch=watch)
+        chosen = int(path[-1].nan_to_num(torch.inf).argmin())
+        return ensemble.net(chosen), path[:, chosen].double().numpy() * self.spread**2
+
+
+def sills(net: WaterNet) -> Array:
+    """Where along the axis, in [0, 1), each live bucket starts to spill: solved for, not searched. Sorted."""
+    with torch.no_grad():
+        reach = net.split.shares()[0].double() * net.buckets * (1.0 - net.leak)
+        places = (net.spread.heights.double() ** 2 / reach).numpy()
+    found: Array = np.sort(places[places < 1.0])
+    return found
+
+
+def tidied(points: Points, places: Array, *, rising: int = 0, budget: int) -> Curve:
+    """The piecewise-linear curve with bends at `places` (in [0, 1)) that fits best, without bends that buy nothing.
+
+    `rising` ±1 asks for bends of that one sign only: what a single cup can read. At most `budget` bends are kept; the
+    one at 0 is the first slope's.
+    """
+    knots = [0.0]
+    for place in places:
+        if NEAREST < place < 1.0 - NEAREST and place - knots[-1] > NEAREST:
+            knots.append(float(place))
+    start, bends, loss = _solved(points, np.array(knots), rising)
+    while len(knots) > 1:
+        without = [knots[:index] + knots[index + 1 :] for index in range(1, len(knots))]
+        found = [_solved(points, np.array(fewer), rising) for fewer in without]
+        least = min(range(len(found)), key=lambda index: found[index][2])
+        smallest = float(np.abs(bends[1:]).min() / np.abs(bends).sum()) if bends.any() else 0.0
+        if found[least][2] > WORTH * loss + 1e-12 and smallest >= LEAST_BEND and len(knots) <= budget:
+            break
+        knots, (start, bends, loss) = without[least], found[least]
+    edges = np.append(knots, 1.0)
+    heights = start + np.maximum(edges[:, None] - np.array(knots), 0.0) @ bends
+    return Curve(points.low + edges * (points.high - points.low), heights)
+
+
+def _single_sign(readout: Readout, points: Points) -> int:
+    if readout == "differential":
+        return 0
+    return 1 if points.y[-1] >= points.y[0] else -1
+
+
+def _solved(points: Points, knots: Array, rising: int) -> tuple[float, Array, float]:
+    """Value at the low end, bends at the knots that fit best, and the loss; bends of one sign if `rising` is ±1."""
+    ramps = np.hstack([np.ones((len(points.x), 1)), np.maximum(points.places[:, None] - knots, 0.0)])
+    if rising == 0:
+        found = np.linalg.lstsq(ramps, points.y, rcond=None)[0]
+    else:
+        from scipy.optimize import lsq_linear
+
+        sign = np.append(1.0, np.full(len(knots), float(rising)))
+        found = lsq_linear(ramps * sign, points.y, bounds=(np.append(-np.inf, np.zeros(len(knots))), np.inf)).x
+        found = np.where(np.append(True, found[1:] > 1e-9 * np.abs(found).max()), found, 0.0) * sign
+    return float(found[0]), found[1:], float(((ramps @ found - points.y) ** 2).sum())

@@ -1,0 +1,52 @@
+"""In: nets and a curve's points. Out: the nets trained, and how the loss went. Draws nothing, prints nothing."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pelu_fab.training.functions_nets import Ensemble, restart_dead
+
+Watch = Callable[[int, float], None]
+CHECKS = 100  # losses kept of a run
+RESTARTS = 6  # times that dead buckets are looked for
+
+
+def train(
+    ensemble: Ensemble,
+    u: Tensor,
+    y: Tensor,
+    *,
+    steps: int = 3000,
+    learning_rate: float = 0.03,
+    revive: int | None = None,
+    anneal: bool = True,
+    watch: Watch | None = None,
+) -> Tensor:
+    """Train all nets in place on y (rows,) at u (rows,) by Adam; returns mean squared errors (checks, nets).
+
+    `anneal` lets the learning rate fall to 0 along a cosine. With a seed in `revive` dead buckets are restarted in the
+    first half of the run.
+    """
+    parameters = list(ensemble.state.values())
+    optimiser = torch.optim.Adam(parameters, learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if anneal else None
+    generator = torch.Generator().manual_seed(revive or 0)
+    every, look = max(1, steps // CHECKS), max(1, steps // (2 * RESTARTS))
+    history = []
+    for step in range(steps):
+        losses = ((ensemble(u) - y) ** 2).mean(1)
+        if step % every == 0:
+            history.append(losses.detach())
+            if watch is not None:
+                watch(step, float(losses.detach().min()))
+        optimiser.zero_grad(set_to_none=True)
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        if schedule is not None:
+            schedule.step()
+        if revive is not None and step < steps // 2 and step % look == look - 1:
+            restart_dead(ensemble, u, generator)
+    with torch.no_grad():
+        history.append(((ensemble(u) - y) ** 2).mean(1))
+    return torch.stack(history)
