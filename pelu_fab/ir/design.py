@@ -21,6 +21,17 @@ class Samples:
     labels: NDArray[np.int64] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """A number that two cups say: (plus - minus) * scale + offset, cups in units; no `minus` counts as 0."""
+
+    name: str
+    plus: str
+    minus: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Design:
     """A network to be made by a process. Volumes in units (see `unit_ml`), the pour flow in mL/s per jug."""
@@ -37,6 +48,7 @@ class Design:
     max_teeth: int = 14
     depth: float = 18.0  # mm: inside of a bucket along the flow, aimed at
     protocol: tuple[tuple[str, tuple[float, ...]], ...] = ()  # what pour.md tells to pour: title, units per jug
+    readouts: tuple[Readout, ...] = ()  # what the cups mean, where it is a number
     sources: tuple[tuple[str, str], ...] = ()  # name and sha256 of each file that the design was read from
 
     @property

@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input, safe_name, sha256
-from pelu_fab.ir.design import CombLayout, Compensation, Design, Samples
+from pelu_fab.ir.design import CombLayout, Compensation, Design, Readout, Samples
 from pelu_fab.ir.network import Network, bucket_name, check_network
 from pelu_fab.ir.process import Process
 from pelu_fab.sources.checkpoint import SUFFIXES, parse_checkpoint, read_checkpoint_file
 from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.process import DEFAULT, process_and_bytes
-from pelu_fab.sources.tables import MAX_TOML, Names, merged, toml_table, validate
+from pelu_fab.sources.tables import MAX_TOML, Names, merged, nearest, toml_table, validate
 
 DESIGN_FILE = "design.toml"
 SCHEMA = 1
@@ -48,6 +48,16 @@ class Pour(_Table):
         return self
 
 
+class ReadoutEntry(_Table):
+    """One `[[readout]]` entry: a number that two cups say, (plus - minus) * scale + offset, in units of the cups."""
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
+    plus: str = Field(min_length=1)
+    minus: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+
+
 class DesignFile(_Table):
     """The schema of design.toml. Paths are relative to it; volumes in units, of `unit_ml` each."""
 
@@ -68,6 +78,7 @@ class DesignFile(_Table):
     max_teeth: int = Field(14, ge=1, le=1000)
     depth: float = Field(18.0, ge=5, le=500, description="mm")
     protocol: list[Pour] = Field(default_factory=list)
+    readout: list[ReadoutEntry] = Field(default_factory=list)
     training: dict[str, Any] = Field(default_factory=dict, description="the trainer's, who checks it")
     process_overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
@@ -190,6 +201,7 @@ def _assembled(file: DesignFile, network: Network, process: Process, samples: Sa
         max_teeth=file.max_teeth,
         depth=file.depth,
         protocol=_protocol(file, network, samples, input_max, where),
+        readouts=_readouts(file, network, where),
     )
     _check_volumes(design, where)
     return design
@@ -240,6 +252,16 @@ def _protocol(
         _check_fits(pour, input_max, network, place)
         entries.append((entry.title, pour))
     return tuple(entries)
+
+
+def _readouts(file: DesignFile, network: Network, where: str) -> tuple[Readout, ...]:
+    """The numbers that cups say, each cup one of the network's."""
+    for entry in file.readout:
+        for cup in (entry.plus, entry.minus):
+            if cup is not None and cup not in network.outputs:
+                what = f"readout {entry.name!r} names the cup {cup!r}"
+                raise FabError(where, what, nearest(cup, network.outputs))
+    return tuple(Readout(e.name, e.plus, e.minus, e.scale, e.offset) for e in file.readout)
 
 
 def _default_protocol(
