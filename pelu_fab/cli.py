@@ -18,6 +18,7 @@ VERBS = {  # verb: module and function below pelu_fab.commands, which loads what
     "compile": "compile:compile_design",
     "verify": "verify:verify",
     "inspect": "inspect:inspect",
+    "fit": "fit:fit",
     "simulate": "simulate:simulate",
     "yield": "yield_:forecast_yield",
     "train": "train:train",
