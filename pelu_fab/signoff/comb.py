@@ -58,18 +58,29 @@ def sills_of_pool(surface: Surface, part: int, level: float, under: Index) -> li
 
 def bed_at(surface: Surface, face: int, level: float) -> Index:
     """Sloping bed that falls to `level` where a drop stopped on `face`: the floor of a bucket that keeps nothing."""
-    normals, corners = surface.mesh.normals, surface.corners
-    part = surface.part_of_face[face]
-    z, up = corners[:, :, 2], normals[:, 2]
+    part = int(surface.part_of_face[face])
+    allowed = _sloping(surface, part, level)
+    if surface.mesh.normals[face, 2] < 0.99999:
+        return spread(surface, np.array([face]), allowed)
+    return _beside(surface, spread(surface, np.array([face]), _flats(surface, part, level)), allowed)
+
+
+def bed_beside(surface: Surface, part: int, level: float, pool: Index) -> Index:
+    """Sloping bed that falls to a pool (triangles under water) which spills at `level`."""
+    bed = _beside(surface, pool, _sloping(surface, part, level))
+    return bed if (surface.mesh.normals[bed, 2] > 0.02).any() else np.zeros(0, np.int64)
+
+
+def _sloping(surface: Surface, part: int, level: float) -> Index:
+    z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
     step = (np.abs(up) < 0.02) & (z.max(axis=1) < level + BAND[1])  # a low step between bed and sill is no wall
     sloping = (((up > 0.02) & (up < 0.99999)) | step) & (surface.part_of_face == part)
-    allowed = np.flatnonzero(sloping & (z.min(axis=1) > level - 1e-3))
-    if normals[face, 2] < 0.99999:
-        seeds = np.array([face])
-    else:
-        shelf = spread(surface, np.array([face]), _flats(surface, int(part), level))
-        around = np.unique(surface.neighbours[shelf])
-        seeds = around[np.isin(around, allowed)]
+    return np.flatnonzero(sloping & (z.min(axis=1) > level - 1e-3))
+
+
+def _beside(surface: Surface, faces: Index, allowed: Index) -> Index:
+    around = np.unique(surface.neighbours[faces])
+    seeds = around[np.isin(around, allowed)]
     return spread(surface, seeds, allowed) if len(seeds) else np.zeros(0, np.int64)
 
 

@@ -105,7 +105,7 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
         inside=_inside(surface, under, sills),
         bounds=_bounds(surface, under),
         exit_at=basin.exit_at,
-        bed=(0.0, 0.0, 0.0),
+        bed=_bed_size(surface, comb.bed_beside(surface, part, basin.level, under), sills),
     )
     return _register(search, key, vessel, sills)
 
@@ -176,7 +176,7 @@ def _bounds(surface: Surface, faces: Index) -> tuple[tuple[float, float], tuple[
 
 def _bed_size(surface: Surface, bed: Index, sills: Sequence[comb.Sill]) -> tuple[float, float, float]:
     """Width along the sill, depth along the flow, rise over run."""
-    if not sills:
+    if not sills or not len(bed):
         return (0.0, 0.0, 0.0)
     outward = sills[0].outward
     along = np.array([-outward[1], outward[0]])

@@ -1,6 +1,6 @@
 """Sign-off of a folder: every check in order. A folder in, a report out; nothing is written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,16 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, to_text
 from pelu_fab.ir.network import bucket_name, input_name, output_name
-from pelu_fab.signoff import channels, equivalence, gravity, lvs, mass, mesh
-from pelu_fab.signoff.columns import Columns
-from pelu_fab.signoff.dossier import Dossier, PartEntry, read_dossier
-from pelu_fab.signoff.extract import extract
-from pelu_fab.signoff.flood import flood
-from pelu_fab.signoff.found import NOWHERE, Extraction
+from pelu_fab.signoff import channels, equivalence, gravity, lvs, mass
+from pelu_fab.signoff.dossier import Dossier, read_dossier
+from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
+from pelu_fab.signoff.recovered import Recovered
+from pelu_fab.signoff.recovery import Progress, Recovery, assemble, load, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
-from pelu_fab.signoff.stl import Array, Mesh
-from pelu_fab.signoff.surface import Surface, join
-from pelu_fab.signoff.topology import Topology
+from pelu_fab.signoff.stl import Array
 
-Progress = Callable[[str], None]
+WATER_RULES = ("lvs.open", "lvs.retained", "lvs.share", "lvs.section", "mass.recovered", "equivalence.data")
 
 
 def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: Progress | None = None) -> Report:
@@ -32,97 +29,82 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     """
     say = progress or (lambda _: None)
     dossier = read_dossier(Path(directory))
-    if trace is not None and len(trace) != len(dossier.trained.inputs):
-        raise FabError(
-            "--trace", f"has {len(trace)} volumes", f"give {len(dossier.trained.inputs)}, one for each input"
-        )
-    checks: list[Check] = []
-    loaded: list[tuple[PartEntry, Mesh, Topology]] = []
-    for entry in dossier.manifest.parts:
-        say(f"mesh: {entry.name}")
-        solid, shape, found = mesh.load_part(dossier.folder, entry)
-        checks += found
-        if solid is not None and shape is not None:
-            checks += mesh.expected_checks(entry, solid, shape, dossier.manifest.process.printer)
-            loaded.append((entry, solid, shape))
-    surface = assemble(loaded, say)
+    inputs = len(dossier.trained.inputs)
+    if trace is not None and len(trace) != inputs:
+        raise FabError("--trace", f"has {len(trace)} volumes", f"give {inputs}, one for each input")
+    parts, checks = load(dossier, say)
+    surface = assemble(parts, say)
     if surface is None:
         return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
-    return _water(dossier, surface, checks, trace, say)
-
-
-WATER_RULES = ("lvs.open", "lvs.retained", "lvs.share", "lvs.section", "mass.recovered", "equivalence.data")
-
-
-def assemble(loaded: Sequence[tuple[PartEntry, Mesh, Topology]], say: Progress) -> Surface | None:
-    """Place every part that has a place, and flood each."""
-    placed = [(e.name, m.placed(e.matrix), t.neighbours) for e, m, t in loaded if e.matrix is not None]
-    if not placed:
-        return None
-    floods = []
-    for name, solid, _ in placed:
-        say(f"flood: {name}")
-        floods.append(flood(solid, Columns(solid.corners)))
-    return join([p[0] for p in placed], [p[1] for p in placed], [p[2] for p in placed], floods)
-
-
-def _water(
-    dossier: Dossier, surface: Surface, checks: list[Check], trace: Sequence[float] | None, say: Progress
-) -> Report:
-    manifest, network = dossier.manifest, dossier.lowered
-    found = extract(surface, np.array([p.at for p in manifest.inputs]), np.array([p.at for p in manifest.outputs]), say)
-    checks = [*checks, *_ports(dossier, found)]
-    say("lvs")
-    names = lvs.name_units(found, network, dossier.unit_volume)
-    recovered = lvs.recover(found, names, network, manifest.process, manifest.compensation, manifest.design_flow)
-    checks += lvs.compare(
-        found, recovered, network, manifest.process, manifest.compensation, dossier.unit_volume, manifest.design_flow
-    )
-    say("drc")
-    checks += gravity_checks(dossier, surface, found, recovered)
+    recovery = recover_from(dossier, parts, surface, say)
+    say("lvs and drc")
+    checks += [*_ports(recovery), *_lvs(recovery), *gravity_checks(recovery)]
     say("mass and equivalence")
-    trained, lowered = (mass.book_of(n, dossier.unit_volume) for n in (dossier.trained, network))
-    built = mass.book_of_recovered(recovered)
+    return _books(recovery, checks, trace)
+
+
+def _lvs(recovery: Recovery) -> list[Check]:
+    dossier = recovery.dossier
+    manifest = dossier.manifest
+    case = lvs.Comparison(
+        recovery.found,
+        recovery.recovered,
+        dossier.lowered,
+        manifest.process,
+        manifest.compensation,
+        dossier.unit_volume,
+    )
+    return lvs.compare(case)
+
+
+def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | None) -> Report:
+    """Mass and equivalence, and the report of all."""
+    dossier, unit = recovery.dossier, recovery.dossier.unit_volume
+    trained, lowered = (mass.book_of(n, unit) for n in (dossier.trained, dossier.lowered))
+    built = mass.book_of_recovered(recovery.recovered)
     input_max = _input_max(dossier)
     portions = mass.pours(input_max)
-    checks += mass.balance(trained, portions, "mass.checkpoint")
-    checks += mass.balance(built, portions, "mass.recovered")
-    checks += mass.leaks(recovered)
-    data, as_built = equivalence.data_checks(trained, lowered, built, dossier.samples, dossier.unit_volume)
-    bound, facts = equivalence.bound_checks(trained, lowered, built, input_max, dossier.unit_volume)
+    data, as_built = equivalence.data_checks(trained, lowered, built, dossier.samples, unit)
+    bound, facts = equivalence.bound_checks(trained, lowered, built, input_max, unit)
     if dossier.samples is not None:
-        rows = dossier.samples[0]
-        as_built["certified_rows"] = equivalence.certified(trained, rows, facts["bound_units"], dossier.unit_volume)
-    extra: dict[str, Any] = {}
-    if trace is not None:
-        extra["trace"] = trace_table(dossier, (trained, lowered, built), trace)
+        as_built["certified_rows"] = equivalence.certified(trained, dossier.samples[0], facts["bound_units"], unit)
+    checks = [
+        *checks,
+        *mass.balance(trained, portions, "mass.checkpoint"),
+        *mass.balance(built, portions, "mass.recovered"),
+        *mass.leaks(recovery.recovered),
+        *data,
+        *bound,
+    ]
     return report(
-        [*checks, *data, *bound],
-        recovered=_recovered_dict(recovered, dossier.unit_volume),
+        checks,
+        recovered=_recovered_dict(recovery.recovered, unit),
         as_built=as_built | facts,
-        extra=extra,
-        netlist_text=to_text(_netlist(dossier, recovered)),
+        extra={} if trace is None else {"trace": trace_table(dossier, (trained, lowered, built), trace)},
+        netlist_text=to_text(_netlist(dossier, recovery.recovered)),
     )
 
 
-def gravity_checks(dossier: Dossier, surface: Surface, found: Extraction, recovered: lvs.Recovered) -> list[Check]:
+def gravity_checks(recovery: Recovery) -> list[Check]:
     """Every gravity rule on the assembled device."""
-    wet = Wet(surface, found, lvs.vessel_names(found, recovered), dossier.manifest.process)
+    manifest = recovery.dossier.manifest
+    wet = Wet(recovery.surface, recovery.found, recovery.names, manifest.process)
     return [
         *gravity.slopes(wet),
         *gravity.puddles(wet),
         *gravity.spout_gaps(wet),
         *gravity.strays(wet),
         *channels.breaches(wet),
-        *channels.freeboards(wet, dossier.manifest.design_flow),
+        *channels.freeboards(wet, manifest.design_flow),
     ]
 
 
-def _ports(dossier: Dossier, found: Extraction) -> list[Check]:
+def _ports(recovery: Recovery) -> list[Check]:
     """Every pour point and every cup must lie in a vessel."""
+    manifest, found = recovery.dossier.manifest, recovery.found
     ports = [
-        *zip(dossier.manifest.inputs, found.inputs, strict=True),
-        *zip(dossier.manifest.outputs, found.outputs, strict=True),
+        *zip(manifest.inputs, found.inputs, strict=True),
+        *zip(manifest.outputs, found.outputs, strict=True),
     ]
     return [
         failed("lvs.missing", p.port, "water poured here collects in no vessel", p.at) for p, v in ports if v == NOWHERE
@@ -138,7 +120,7 @@ def _input_max(dossier: Dossier) -> Array:
     return np.asarray((10.0 * dossier.trained.layers[0].retained + 50.0) * dossier.unit_volume)
 
 
-def _recovered_dict(recovered: lvs.Recovered, unit_volume: float) -> dict[str, Any]:
+def _recovered_dict(recovered: Recovered, unit_volume: float) -> dict[str, Any]:
     return {
         "layers": [
             {
@@ -153,7 +135,7 @@ def _recovered_dict(recovered: lvs.Recovered, unit_volume: float) -> dict[str, A
     }
 
 
-def _netlist(dossier: Dossier, recovered: lvs.Recovered) -> Netlist:
+def _netlist(dossier: Dossier, recovered: Recovered) -> Netlist:
     """The recovered network in the netlist's own form."""
     manifest, layers = dossier.manifest, recovered.layers
     rows = tuple(

@@ -1,0 +1,179 @@
+"""The network as built, in the checkpoint's order: which vessel is which unit, and what real water does in it.
+
+The corrections for real water are undone through the process: held volume is added to what the cavity keeps, and a
+tooth carries what eq. (8) says, not what it measures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from pelu_fab.hydraulics import held_on_slope, held_volume
+from pelu_fab.ir.network import Network, bucket_name, output_name
+from pelu_fab.ir.process import Process
+from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
+from pelu_fab.signoff.stl import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recovered:
+    """The recovered network in the checkpoint's order. `lost` (in,) is the share of each bucket that reaches no vessel.
+
+    `retained` in mm3 of real water, `drawn` the cavity alone; `vessels` index the extraction, NOWHERE where none is.
+    """
+
+    layers: tuple["RecoveredLayer", ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecoveredLayer:
+    """One row. Arrays (in,) and (in, out); `reachable` is False for a unit that no share leads to."""
+
+    vessels: tuple[int, ...]
+    reachable: tuple[bool, ...]
+    drawn: Array
+    retained: Array
+    shares: Array
+    sections: Array
+    lost: Array
+
+
+def name_units(found: Extraction, network: Network, unit_volume: float) -> list[tuple[int, ...]]:
+    """Which vessel is which unit, row by row: inputs and cups are known, hidden ones by the best match of all.
+
+    Hidden units of a row may stand in any order, for a permutation computes the same; so each row is assigned to the
+    checkpoint's by least difference of incoming shares, outgoing shares to the cups, and retained volume.
+    """
+    named = [found.inputs]
+    for depth in range(1, len(network.layers)):
+        above = named[-1]
+        below = [v for v in (found.layers[depth] if depth < len(found.layers) else ()) if v not in found.outputs]
+        cost = _differences(found, network, unit_volume, depth, above, below)
+        rows, columns = linear_sum_assignment(cost)
+        row = [NOWHERE] * len(network.layers[depth].retained)
+        for r, c in zip(rows.tolist(), columns.tolist(), strict=True):
+            row[r] = below[c]
+        named.append(tuple(row))
+    return named
+
+
+def _differences(
+    found: Extraction, network: Network, unit_volume: float, depth: int, above: Sequence[int], below: Sequence[int]
+) -> Array:
+    wanted = network.layers[depth]
+    arriving = np.array([_shares(found.vessels[v], below) if v != NOWHERE else np.zeros(len(below)) for v in above])
+    cost = np.abs(network.layers[depth - 1].shares[:, :, None] - arriving.reshape(len(above), 1, len(below))).sum(
+        axis=0
+    )
+    volumes = np.array([found.vessels[v].volume for v in below])
+    largest = max(1.0, float((wanted.retained * unit_volume).max()))
+    cost += np.abs(wanted.retained[:, None] * unit_volume - volumes[None, :]) / largest
+    if depth == len(network.layers) - 1:
+        leaving = np.array([_shares(found.vessels[v], found.outputs) for v in below]).reshape(len(below), -1)
+        cost += np.abs(wanted.shares[:, None, :] - leaving[None, :, :]).sum(axis=2)
+    return np.asarray(cost)
+
+
+def _shares(vessel: Vessel, targets: Sequence[int]) -> Array:
+    """Open width that leads to each target, as a share of all."""
+    flow = np.zeros(len(targets))
+    place = {v: i for i, v in enumerate(targets)}
+    for tooth in vessel.teeth:
+        for goal in tooth.goals:
+            if goal in place:
+                flow[place[goal]] += tooth.width / len(tooth.goals)
+    total = sum(t.width for t in vessel.teeth)
+    return flow / total if total > 0 else flow
+
+
+def hydraulic_widths(vessel: Vessel, process: Process, compensation: str) -> Array:
+    """What each tooth carries, up to a factor: (w + κ)(1 + e at the ends); the open width with the corrections off."""
+    widths = np.array([t.width for t in vessel.teeth])
+    if compensation == "none" or not len(widths):
+        return widths
+    carried = np.where(widths > 0, widths + process.comb.kappa, 0.0)
+    if len(carried) > 1:
+        carried[[0, -1]] *= 1.0 + process.comb.end_excess
+    return np.asarray(carried)
+
+
+def held(vessel: Vessel, process: Process, compensation: str) -> float:
+    """Water (mm3) that surface tension keeps beyond the cavity; areas and edges as measured.
+
+    Where a bed falls to the sill, only the wedge at its foot is held, whatever trench lies before it.
+    """
+    if compensation == "none":
+        return 0.0
+    width, depth, slope = vessel.bed
+    if width > 0.0:
+        return held_on_slope(width, depth, slope, process.fluid, process.comb.residual_head)
+    return held_volume(vessel.area, vessel.perimeter, process.fluid, process.comb.residual_head)
+
+
+def recover(
+    found: Extraction,
+    names: Sequence[tuple[int, ...]],
+    network: Network,
+    process: Process,
+    compensation: str,
+) -> Recovered:
+    """The as-built network: real retained volumes and delivered shares, in the checkpoint's order."""
+    layers = []
+    reached = np.ones(len(names[0]), bool)
+    for depth, row in enumerate(names):
+        last = depth + 1 == len(names)
+        targets = found.outputs if last else names[depth + 1]
+        drawn, retained, lost = (np.zeros(len(row)) for _ in range(3))
+        shares, sections = (np.zeros((len(row), len(targets))) for _ in range(2))
+        for i, v in enumerate(row):
+            if v == NOWHERE:
+                lost[i] = 1.0
+                continue
+            vessel = found.vessels[v]
+            drawn[i] = vessel.volume
+            retained[i] = vessel.volume + held(vessel, process, compensation)
+            shares[i], sections[i] = _delivered(vessel, targets, hydraulic_widths(vessel, process, compensation))
+            lost[i] = 1.0 - shares[i].sum()
+        layers.append(
+            RecoveredLayer(tuple(row), tuple(bool(r) for r in reached), drawn, retained, shares, sections, lost)
+        )
+        reached = np.asarray((network.layers[depth].shares[reached] > 0).any(axis=0))
+    return Recovered(tuple(layers))
+
+
+def _delivered(vessel: Vessel, targets: Sequence[int], carried: Array) -> tuple[Array, Array]:
+    place: dict[int, list[int]] = {}
+    for i, v in enumerate(targets):
+        place.setdefault(v, []).append(i)
+    flow, section = np.zeros(len(targets)), np.zeros(len(targets))
+    total = carried.sum()
+    for tooth, part in zip(vessel.teeth, carried, strict=True):
+        for goal in tooth.goals:
+            for i in place.get(goal, ()) if goal != NOWHERE else ():
+                flow[i] += part / len(tooth.goals) / total if total > 0 else 0.0
+    for mouth in vessel.mouths:
+        for i in place.get(mouth.goal, ()) if mouth.goal != NOWHERE else ():
+            section[i] += mouth.section_area
+    whole = sum(m.section_area for m in vessel.mouths)
+    return flow, section / whole if whole > 0 else section
+
+
+def vessel_names(found: Extraction, recovered: Recovered) -> dict[int, str]:
+    """Name of each vessel that was found; a vessel with two names is a short, and keeps its first."""
+    names: dict[int, str] = {}
+    for depth, layer in enumerate(recovered.layers):
+        for i, v in enumerate(layer.vessels):
+            if v != NOWHERE:
+                names.setdefault(v, bucket_name(depth, i))
+    for i, v in enumerate(found.outputs):
+        if v != NOWHERE:
+            names.setdefault(v, output_name(i))
+    return names
+
+
+def duct_name(network: Network, layer: int, source: int, target: int) -> str:
+    """`L0.b2->L1.b1`, cups as `out.y0`."""
+    last = layer + 1 == len(network.layers)
+    return f"{bucket_name(layer, source)}->{output_name(target) if last else bucket_name(layer + 1, target)}"
