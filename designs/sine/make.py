@@ -12,18 +12,21 @@ from pelu_fab.training.high_order import SumLayer, make_basis
 from pelu_fab.training.to_pelu import to_pelu
 from pelu_fab.training.to_pelu_water import WaterSum
 
-SEGMENTS = 8
+SEGMENTS, CORNER = 40, 63.0  # degrees: a multiple of 9, next to where a trapezoid fits a sine best
 JUG = 180.0  # units for a full turn: half a millilitre a degree
+BED = "\n# The side frames are 287 mm high.\n[process_overrides.printer]\nbed = [300.0, 300.0, 300.0]\n"
 
 
 def layer() -> SumLayer:
-    """A continuous layer with straight synapses: x in [-1, 1] for 0 to 360 degrees."""
-    nodes = np.linspace(0.0, 2.0 * np.pi, SEGMENTS + 1)
-    steepest = np.linspace(np.pi / 4, np.pi / 2, 1001)
-    chord = np.interp(steepest, nodes, np.sin(nodes))
-    # Nodes are lifted off the sine by half of what the chords miss, so that the error is the same above and below.
-    lift = 0.5 * float((np.sin(steepest) - chord).max())
-    values = np.where(np.abs(np.sin(nodes)) < 1e-9, 0.0, np.sin(nodes) + lift * np.sign(np.sin(nodes)))
+    """A continuous layer with straight synapses, x in [-1, 1] for 0 to 360 degrees: the trapezoid nearest to a sine.
+
+    It rises to CORNER, stays level over the crest, falls to the trough and rises again: five bends of equal size, hence
+    five buckets with equal shares, which a comb splits by symmetry. Its level lies half-way between sin(CORNER) and 1.
+    """
+    level = 0.5 * (1.0 + np.sin(np.radians(CORNER)))
+    corners = [0.0, CORNER, 180.0 - CORNER, 180.0 + CORNER, 360.0 - CORNER, 360.0]
+    degrees = np.linspace(0.0, 360.0, SEGMENTS + 1)
+    values = np.interp(degrees, corners, level * np.array([0.0, 1.0, 1.0, -1.0, -1.0, 0.0]))
     made = SumLayer(make_basis("continuous", 2, SEGMENTS), 1, 1).double()
     with torch.no_grad():
         made.w.copy_(torch.tensor(values)[None, :, None])
@@ -42,7 +45,8 @@ def main() -> None:
     found, folder = water(), Path(__file__).parent
     folder.joinpath("network.json").write_text(to_widget(found.network))
     note = "sin(x) over a full turn, x in degrees: pour half a millilitre a degree, read plus - minus on the scale."
-    folder.joinpath("design.toml").write_text(design_toml("sine", found, note=note, quantity="sin x"))
+    toml = design_toml("sine", found, note=note, quantity="sin x")
+    folder.joinpath("design.toml").write_text(toml + BED)
 
 
 if __name__ == "__main__":
