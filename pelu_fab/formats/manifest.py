@@ -83,12 +83,13 @@ def _part(device: Device, index: int, files: Mapping[str, bytes]) -> dict[str, A
 
 
 def _inputs(device: Device) -> list[dict[str, Any]]:
-    row = device.layout.rows[0]
     labels = dict(device.lowered.netlist.inputs)
     places = {
         input_name(int(b.bucket.name.split(".b")[1])): _place(
             row.swapped, b.u, row.v - b.bucket.depth + b.bucket.inlet_depth / 2, row.rim_z - 1.0
         )
+        for row in device.layout.rows
+        if row.layer == 0
         for b in row.buckets
     }
     return [{"port": port, "label": labels[port], "at": places[port]} for port in labels]

@@ -21,9 +21,11 @@ class PlacedBucket:
 
 @dataclass(frozen=True, slots=True)
 class PlacedRow:
-    """One row. `v` is the line where all its sills begin (inner face of the front wall)."""
+    """One row, or one bay of a row that is longer than the bed. `v` is the line where all its sills begin."""
 
     layer: int
+    bay: int
+    tag: str  # L0, or L0a, L0b where the row has several bays
     swapped: bool
     v: float
     buckets: tuple[PlacedBucket, ...]
@@ -89,20 +91,24 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class Crossbar:
-    """What leads one row's spills to the next: a tray of chutes above a tray of gutters. Empty for a matching."""
+    """What leads one bay's spills on: a tray of chutes above a tray of gutters. Empty for a matching.
 
-    layer: int
+    Gutters end over the next row, or, where another bay follows, over the head of its gutters.
+    """
+
+    tag: str
     swapped: bool
     lanes: tuple[Lane, ...]
     chutes: tuple[Chute, ...] = ()
     gutters: tuple[Gutter, ...] = ()
     chute_plane: Plane | None = None
     gutter_plane: Plane | None = None
+    is_last_bay: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The whole device, one row a layer, cups last."""
+    """The whole device: bays of rows from upstream down, a crossbar for each, cups last."""
 
     rows: tuple[PlacedRow, ...]
     crossbars: tuple[Crossbar, ...]

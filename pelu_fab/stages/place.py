@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import cos, inf, radians
 
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
@@ -10,6 +11,8 @@ from pelu_fab.ir.units import on_grid
 
 CUP_GAP = 1.0  # mm between two cups that stand side by side
 TURN = 12.0  # mm between a row's end and the row turned by a quarter: room for a side frame
+BAY_GAP = 38.0  # mm between two bays of one row: two side frames, and the step from gutter to gutter
+REACH = 11.0  # mm that a row's tabs stand out at either end
 FIRST_GUTTER = 20.0  # mm from a spout's face to the middle of the first gutter: room to land and turn
 CATCH = 3.0  # mm that a vessel's back wall stands behind the lip that drops into it
 
@@ -25,17 +28,22 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """Cells along u; `v` the line of the sills (the inner front of the cups); `swapped`: u runs along y."""
+    """Cells along u, in bays that fit the bed; `v` the line of the sills (the inner front of the cups)."""
 
-    swapped: bool
+    swapped: bool  # u runs along y
     v: float
-    cells: tuple[Cell, ...]
+    bays: tuple[tuple[Cell, ...], ...]
     is_matched: bool  # fed by lips directly, not by gutters
 
     @property
-    def ends(self) -> tuple[float, float]:
-        """Outer ends of the row along u."""
-        return self.cells[0].u - self.cells[0].width / 2, self.cells[-1].u + self.cells[-1].width / 2
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells along u."""
+        return tuple(cell for bay in self.bays for cell in bay)
+
+    @property
+    def end(self) -> float:
+        """Outer end of the row along u."""
+        return self.cells[-1].u + self.cells[-1].width / 2
 
 
 def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ...]:
@@ -47,11 +55,19 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
     matched = [is_matching(netlist, layer) for layer in range(len(netlist.rows))]
     widths = _cell_widths(sized, netlist, matched, process)
     names = [[b.name for b in row] for row in netlist.rows] + [[port for port, _ in netlist.outputs]]
-    plans = [RowPlan(False, 0.0, _in_line(names[0], widths[0], 0.0), False)]
-    for layer, row in enumerate(sized.rows):
-        plans.append(
-            _next(plans[-1], row, _depths(sized, layer + 1), names[layer + 1], widths[layer + 1], netlist, process)
-        )
+    limits = [_bay_limit(_depths(sized, layer + 1), process) for layer in range(len(sized.rows))] + [inf]
+    plans = [RowPlan(False, 0.0, _in_bays(names[0], widths[0], 0.0, limits[0]), False)]
+    for layer, row in enumerate(sized.rows, start=1):
+        before, target = plans[-1], names[layer]
+        face = before.v + spout_face(row, process)
+        depths = _depths(sized, layer)
+        if matched[layer - 1]:
+            plans.append(_in_front(before, face, depths, target, widths[layer], netlist))
+            continue
+        first = face + FIRST_GUTTER - widths[layer][target[0]] / 2
+        v = on_grid(before.end + TURN + process.printer.wall + max(depths.values()))
+        bays = _in_bays(target, widths[layer], first, limits[layer])
+        plans.append(RowPlan(not before.swapped, v, bays, False))
     return tuple(plans)
 
 
@@ -71,36 +87,46 @@ def lane_widths(bucket: SizedBucket, row: SizedRow) -> list[float]:
     return [max(row.min_lane, mouth.section_width + 2 * row.lane_margin) for mouth in bucket.mouths]
 
 
-def _next(
-    plan: RowPlan,
-    row: SizedRow,
+def _in_front(
+    before: RowPlan,
+    face: float,
     depths: Mapping[str, float],
     names: Sequence[str],
     widths: Mapping[str, float],
     netlist: Netlist,
-    process: Process,
 ) -> RowPlan:
-    wall = process.printer.wall
-    face = plan.v + spout_face(row, process)
-    fed = {duct.target: duct.source for cell in plan.cells for duct in netlist.leaving[cell.name]}
-    if len(fed) == len(plan.cells) == sum(len(netlist.leaving[cell.name]) for cell in plan.cells):
-        at = {cell.name: cell.u for cell in plan.cells}
-        cells = sorted((Cell(t, at[s], widths[t]) for t, s in fed.items()), key=lambda cell: cell.u)
-        spare = _in_line([n for n in names if n not in fed], widths, cells[-1].u + cells[-1].width / 2 + TURN)
-        back = face - CATCH
-        return RowPlan(plan.swapped, on_grid(back + min(depths[t] for t in fed)), (*cells, *spare), True)
-    first = face + FIRST_GUTTER - widths[names[0]] / 2
-    cells = _in_line(names, widths, first)
-    v = plan.ends[1] + TURN + wall + max(depths.values())
-    return RowPlan(not plan.swapped, on_grid(v), cells, False)
+    """Targets of a matching, each before its source; cups that nothing feeds stand aside."""
+    feeds = {cell.name: netlist.leaving[cell.name][0].target for cell in before.cells}
+    bays = [tuple(Cell(feeds[cell.name], cell.u, widths[feeds[cell.name]]) for cell in bay) for bay in before.bays]
+    spare = [name for name in names if name not in feeds.values()]
+    if spare:
+        bays[-1] += _in_bays(spare, widths, before.end + TURN, inf)[0]
+    return RowPlan(before.swapped, on_grid(face - CATCH + min(depths[t] for t in feeds.values())), tuple(bays), True)
 
 
-def _in_line(names: Sequence[str], widths: Mapping[str, float], start: float) -> tuple[Cell, ...]:
-    cells = []
+def _in_bays(
+    names: Sequence[str], widths: Mapping[str, float], start: float, limit: float
+) -> tuple[tuple[Cell, ...], ...]:
+    """Cells side by side; a new bay begins, after a gap, where the next cell would make one longer than `limit`."""
+    bays: list[list[Cell]] = [[]]
+    begin = start
     for name in names:
-        cells.append(Cell(name, on_grid(start + widths[name] / 2), widths[name]))
+        if bays[-1] and start + widths[name] - begin > limit:
+            bays.append([])
+            start = begin = start + BAY_GAP
+        bays[-1].append(Cell(name, on_grid(start + widths[name] / 2), widths[name]))
         start += widths[name]
-    return tuple(cells)
+    return tuple(tuple(bay) for bay in bays)
+
+
+def _bay_limit(depths: Mapping[str, float], process: Process) -> float:
+    """Longest bay whose row, trays and gutters fit the bed.
+
+    A gutter runs along its bay, through a side frame, and over the next row up to the inlet of its shallowest bucket.
+    """
+    bed = max(process.printer.bed[:2])
+    past = TURN + process.printer.wall + max(depths.values()) - min(depths.values()) + REACH
+    return min(bed - 2 * REACH, bed * cos(radians(process.channels.min_slope_deg)) - past - REACH)
 
 
 def _depths(sized: Sized, layer: int) -> dict[str, float]:

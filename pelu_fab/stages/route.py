@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import cos, radians, sin
 
 from pelu_fab.errors import FabBug
+from pelu_fab.ir.frames import SIDE, SIDE_GAP
 from pelu_fab.ir.layout import Chute, Crossbar, Gutter, Lane, Layout, Plane, PlacedBucket, PlacedCup, PlacedRow
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedRow
@@ -15,6 +16,7 @@ BEHIND = 1.5  # mm that a chute's head wall stands behind the spout's face, at i
 UPSTREAM = 4.4  # mm of gutter before its first inflow
 RIM_GAP = 1.0  # mm between a gutter's underside and the rim below
 INLET = 0.8  # mm between a vessel's back wall and the water that falls in
+STEP_IN, STEP_OUT = 2.1, 6.0  # mm behind a side frame: head of the next bay's gutters; the hole that feeds it
 
 
 def route(plans: tuple[RowPlan, ...], sized: Sized, process: Process) -> Layout:
@@ -23,34 +25,41 @@ def route(plans: tuple[RowPlan, ...], sized: Sized, process: Process) -> Layout:
     crossbars: list[Crossbar] = []
     rim_z = sized.rows[0].rim_height
     for layer, (plan, row) in enumerate(zip(plans, sized.rows, strict=False)):
-        placed = _placed_row(layer, plan, row, rim_z, process)
-        crossbar, rim_z = _crossbar(placed, plans[layer + 1], _depth_of(sized, layer + 1), process)
-        rows.append(placed)
-        crossbars.append(crossbar)
+        bays = _placed_rows(layer, plan, row, rim_z, process)
+        below = plans[layer + 1]
+        if below.is_matched:
+            crossbars += [Crossbar(bay.tag, bay.swapped, _row_lanes(bay, process)) for bay in bays]
+            rim_z = on_grid(bays[0].bottom_z - RIM_GAP)
+        else:
+            trays, rim_z = _crossbars(bays, below, _depth_of(sized, layer + 1), process)
+            crossbars += trays
+        rows += bays
     cups = _cups(plans[-1], sized, rim_z, process)
     table = min(cup.floor_z for cup in cups) - process.printer.floor
     return _raised(Layout(tuple(rows), tuple(crossbars), cups), -table)
 
 
-def _placed_row(layer: int, plan: RowPlan, row: SizedRow, rim_z: float, process: Process) -> PlacedRow:
-    at = {cell.name: cell for cell in plan.cells}
+def _placed_rows(layer: int, plan: RowPlan, row: SizedRow, rim_z: float, process: Process) -> list[PlacedRow]:
+    sized = {bucket.name: bucket for bucket in row.buckets}
     deepest = max(bucket.sill_height for bucket in row.buckets) + process.printer.floor
     sill_z = on_grid(rim_z - row.rim_height)
-    ordered = sorted(row.buckets, key=lambda bucket: at[bucket.name].u)
-    return PlacedRow(
-        layer=layer,
-        swapped=plan.swapped,
-        v=plan.v,
-        buckets=tuple(
-            PlacedBucket(b, at[b.name].u, at[b.name].u - at[b.name].width / 2, at[b.name].u + at[b.name].width / 2)
-            for b in ordered
-        ),
-        sized=row,
-        front=process.comb.sill_length,
-        sill_z=sill_z,
-        rim_z=rim_z,
-        bottom_z=on_grid(sill_z - _layers_up(max(deepest, row.ramp + row.spout_height), process)),
-    )
+    bottom_z = on_grid(sill_z - _layers_up(max(deepest, row.ramp + row.spout_height), process))
+    return [
+        PlacedRow(
+            layer=layer,
+            bay=number,
+            tag=f"L{layer}" + (chr(ord("a") + number) if len(plan.bays) > 1 else ""),
+            swapped=plan.swapped,
+            v=plan.v,
+            buckets=tuple(PlacedBucket(sized[c.name], c.u, c.u - c.width / 2, c.u + c.width / 2) for c in bay),
+            sized=row,
+            front=process.comb.sill_length,
+            sill_z=sill_z,
+            rim_z=rim_z,
+            bottom_z=bottom_z,
+        )
+        for number, bay in enumerate(plan.bays)
+    ]
 
 
 def _layers_up(height: float, process: Process) -> float:
@@ -58,42 +67,69 @@ def _layers_up(height: float, process: Process) -> float:
     return -(-(height - 1e-6) // layer) * layer
 
 
-def _crossbar(row: PlacedRow, below: RowPlan, depths: dict[str, float], process: Process) -> tuple[Crossbar, float]:
-    """The lanes of a row and the trays below it, and the rim of what they lead to."""
-    lanes = tuple(lane for bucket in row.buckets for lane in _lanes(bucket, row, process))
-    if below.is_matched:
-        return Crossbar(row.layer, row.swapped, lanes), on_grid(row.bottom_z - RIM_GAP)
-    sized, wall, floor = row.sized, process.printer.wall, process.printer.floor
-    sine, cosine = sin(radians(sized.chute_slope_deg)), cos(radians(sized.chute_slope_deg))
-    at = {cell.name: cell.u for cell in below.cells}
-    head = row.v + spout_face(sized, process) - BEHIND - (floor + sized.chute_wall) * sine
-    head_z = row.bottom_z - GAP - wall * sine - (floor + sized.chute_wall) * cosine
-    chutes = tuple(Chute(lane, on_grid((at[lane.target] - head) / cosine + sized.hole / 2)) for lane in lanes)
-    lowest = head_z - (max(chute.end for chute in chutes) + wall) * sine
-    gutter_head = min(lane.c0 for lane in lanes) - UPSTREAM
-    sine, cosine = sin(radians(sized.gutter_slope_deg)), cos(radians(sized.gutter_slope_deg))
-    gutter_z = lowest - GAP - wall * sine - (floor + sized.gutter_wall) * cosine
-    gutters = tuple(
-        Gutter(
-            target=cell.name,
-            v=cell.u,
-            start=0.0,
-            end=on_grid((below.v - depths[cell.name] + INLET - gutter_head) / cosine + sized.hole),
+def _row_lanes(row: PlacedRow, process: Process) -> tuple[Lane, ...]:
+    return tuple(lane for bucket in row.buckets for lane in _lanes(bucket, row, process))
+
+
+def _crossbars(
+    bays: list[PlacedRow], below: RowPlan, depths: dict[str, float], process: Process
+) -> tuple[list[Crossbar], float]:
+    """Lanes and trays of a row's bays, first to last, each bay's gutters falling into the next's; and the rim below."""
+    wall, floor = process.printer.wall, process.printer.floor
+    crossbars: list[Crossbar] = []
+    fed: set[str] = set()
+    ceiling = float("inf")  # underside of the gutters of the bay before
+    lowest = min(_chute_underside(bay, below, process) for bay in bays)
+    for number, bay in enumerate(bays):
+        sized, lanes = bay.sized, _row_lanes(bay, process)
+        sine, cosine = sin(radians(sized.gutter_slope_deg)), cos(radians(sized.gutter_slope_deg))
+        height = floor + sized.gutter_wall
+        fed |= {lane.target for lane in lanes}
+        head = min(lane.c0 for lane in lanes) - UPSTREAM
+        if number:
+            head = bays[number - 1].buckets[-1].u1 + wall / 2 + SIDE_GAP + SIDE + STEP_IN
+        head_z = min(lowest, ceiling) - GAP - wall * sine - height * cosine
+        last = number + 1 == len(bays)
+        step = bay.buckets[-1].u1 + wall / 2 + SIDE_GAP + SIDE + STEP_OUT
+        gutters = tuple(
+            Gutter(
+                target=cell.name,
+                v=cell.u,
+                start=0.0,
+                end=on_grid(((below.v - depths[cell.name] + INLET if last else step) - head) / cosine + sized.hole),
+            )
+            for cell in below.cells
+            if cell.name in fed
         )
-        for cell in below.cells
-        if any(lane.target == cell.name for lane in lanes)
-    )
-    end_z = gutter_z - (max(gutter.end for gutter in gutters) + wall) * sine
-    crossbar = Crossbar(
-        layer=row.layer,
-        swapped=row.swapped,
-        lanes=lanes,
-        chutes=chutes,
-        gutters=gutters,
-        chute_plane=Plane(on_grid(head), on_grid(head_z), sized.chute_slope_deg),
-        gutter_plane=Plane(on_grid(gutter_head), on_grid(gutter_z), sized.gutter_slope_deg),
-    )
-    return crossbar, on_grid(end_z - RIM_GAP)
+        ceiling = head_z - (max(gutter.end for gutter in gutters) + wall) * sine
+        plane = Plane(on_grid(head), on_grid(head_z), sized.gutter_slope_deg)
+        chutes = _chutes(bay, lanes, below, process)
+        chute_plane = _chute_plane(bay, process)
+        crossbars.append(Crossbar(bay.tag, bay.swapped, lanes, chutes, gutters, chute_plane, plane, last))
+    return crossbars, on_grid(ceiling - RIM_GAP)
+
+
+def _chute_plane(row: PlacedRow, process: Process) -> Plane:
+    """The tray hangs just below the row, its head walls behind the spouts' faces."""
+    height, slope = process.printer.floor + row.sized.chute_wall, radians(row.sized.chute_slope_deg)
+    head = row.v + spout_face(row.sized, process) - BEHIND - height * sin(slope)
+    head_z = row.bottom_z - GAP - process.printer.wall * sin(slope) - height * cos(slope)
+    return Plane(on_grid(head), on_grid(head_z), row.sized.chute_slope_deg)
+
+
+def _chutes(row: PlacedRow, lanes: tuple[Lane, ...], below: RowPlan, process: Process) -> tuple[Chute, ...]:
+    """One chute a lane, its hole's middle over the gutter of its target."""
+    at = {cell.name: cell.u for cell in below.cells}
+    plane = _chute_plane(row, process)
+    cosine = cos(radians(plane.slope_deg))
+    return tuple(Chute(lane, on_grid((at[lane.target] - plane.head) / cosine + row.sized.hole / 2)) for lane in lanes)
+
+
+def _chute_underside(row: PlacedRow, below: RowPlan, process: Process) -> float:
+    """Lowest point of a bay's tray of chutes."""
+    plane = _chute_plane(row, process)
+    longest = max(chute.end for chute in _chutes(row, _row_lanes(row, process), below, process))
+    return plane.head_z - (longest + process.printer.wall) * sin(radians(plane.slope_deg))
 
 
 def _lanes(placed: PlacedBucket, row: PlacedRow, process: Process) -> list[Lane]:

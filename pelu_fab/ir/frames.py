@@ -1,0 +1,4 @@
+"""Measures that layout and parts share: where side frames stand beside a row. mm."""
+
+SIDE_GAP, SIDE = 6.0, 3.6  # air between a row's end and its side frame; thickness of a side frame
+TAB_OUT = 1.0  # that a tab shows outside
