@@ -11,6 +11,7 @@ from scipy.integrate import quad, solve_ivp
 
 from pelu_fab import hydraulics as h
 from pelu_fab.errors import FabError
+from pelu_fab.hydraulics.tooth import REFERENCE_HEAD
 from pelu_fab.sources.process import read_process
 
 DETERGENT = read_process("fdm-pla-detergent")
@@ -126,8 +127,22 @@ def test_a_tooth_stops_at_its_residual_head():
 
 
 def test_lumped_kappa_is_the_profiles_at_its_reference_head_and_grows_below():
-    assert h.kappa_at(6.5, DETERGENT) == pytest.approx(DETERGENT.comb.kappa)
+    for process in (DETERGENT, WATER):
+        assert h.kappa_at(REFERENCE_HEAD, process) == pytest.approx(process.comb.kappa)
+        assert h.excess_at(REFERENCE_HEAD, process) == pytest.approx(process.comb.end_excess)
     assert h.kappa_at(3.0, WATER) > h.kappa_at(6.5, WATER) > h.kappa_at(15.0, WATER)
+    assert h.excess_at(1.5, WATER) > h.excess_at(3.0, WATER) == h.excess_at(8.0, WATER)
+
+
+@given(st.floats(2.2, 10.0))
+def test_lumped_kappa_and_excess_follow_the_tooth_law(head):
+    widths = np.linspace(2.4, 4.2, 7)
+    for process in (DETERGENT, WATER):
+        flows = np.array([h.tooth_flow(w, head, process) for w in widths])
+        lumped = (widths + h.kappa_at(head, process)) / (3.0 + h.kappa_at(head, process))
+        assert flows / h.tooth_flow(3.0, head, process) == pytest.approx(lumped, rel=0.01)
+        ends = h.tooth_flow(3.0, head, process, end=True) / h.tooth_flow(3.0, head, process) - 1
+        assert ends == pytest.approx(h.excess_at(head, process))
 
 
 shares_and_counts = st.lists(st.integers(1, 7), min_size=2, max_size=6).flatmap(

@@ -4,13 +4,14 @@ Fitted on A with surface tension: PULL, STOP_LENGTH, WIDTH_EFFECT, kappa0 = -0.1
 2.08 mm. On L: END_GROWTH. End excess 0.06 from the combs' bulk. All the rest are tests.
 """
 
-from math import cos, radians
+from math import radians
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from pelu_fab import hydraulics as h
-from pelu_fab.hydraulics.tooth import REFERENCE_HEAD
+from pelu_fab.hydraulics.tooth import END_GROWTH, END_KNEE, REFERENCE_HEAD
 from pelu_fab.sources.process import read_process
 
 SLOTS, SLOT_OF = [3.0, 9.0, 18.0], [0, 1, 2]
@@ -23,15 +24,14 @@ def process(surface_tension, angle, *, excess=0.06, residual=None):
     base = read_process("fdm-pla-water")
     update = {"surface_tension": surface_tension, "advancing_deg": angle, "receding_deg": angle}
     fluid = base.fluid.model_copy(update=update)
-    suction = 2 * fluid.capillary_length**2 * cos(radians(angle))
-    comb = base.comb.model_copy(
-        update={
-            "kappa": -0.1 + suction / REFERENCE_HEAD,
-            "end_excess": excess,
-            "residual_head": h.residual_head(3.0, fluid) if residual is None else residual,
-        }
-    )
-    return base.model_copy(update={"fluid": fluid, "comb": comb})
+    stop = h.residual_head(3.0, fluid) if residual is None else residual
+    bulk = excess * (1 + END_GROWTH * (END_KNEE - REFERENCE_HEAD))
+
+    def with_kappa(kappa):
+        comb = base.comb.model_copy(update={"kappa": kappa, "end_excess": bulk, "residual_head": stop})
+        return base.model_copy(update={"fluid": fluid, "comb": comb})
+
+    return with_kappa(brentq(lambda kappa: h.tooth_law(with_kappa(kappa)).kappa0 + 0.1, -1.0, 20.0))
 
 
 DRY = process(1e-6, 89.9, excess=0.0)  # no surface tension

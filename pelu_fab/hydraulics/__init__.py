@@ -24,7 +24,7 @@ from pelu_fab.hydraulics.comb import (
     tooth_widths,
 )
 from pelu_fab.hydraulics.ranges import range_notes
-from pelu_fab.hydraulics.tooth import ToothLaw, kappa_at, tooth_flow, tooth_law
+from pelu_fab.hydraulics.tooth import ToothLaw, excess_at, kappa_at, tooth_flow, tooth_law
 from pelu_fab.hydraulics.weir import (
     drain_time,
     rim_height_needed,
@@ -44,6 +44,7 @@ __all__ = [
     "critical_depth",
     "drain_time",
     "end_flags",
+    "excess_at",
     "gutter_depth",
     "held_on_slope",
     "held_volume",

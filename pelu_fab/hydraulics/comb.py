@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
-from pelu_fab.hydraulics.tooth import ToothLaw, kappa_at, tooth_law
+from pelu_fab.hydraulics.tooth import ToothLaw, excess_at, kappa_at, tooth_law
 from pelu_fab.ir.process import Process
 
 Array = NDArray[np.float64]
@@ -135,7 +135,7 @@ def compensated_widths(
     mean = head if isinstance(head, (int, float)) else sum(h * w for h, w in head) / sum(w for _, w in head)
     wanted = np.array(shares, dtype=np.float64)
     asked = wanted
-    excess = process.comb.end_excess
+    excess = excess_at(mean, process)
     widths: list[tuple[float, float]] = []
     for _ in range(60):
         widths = tooth_widths(

@@ -19,9 +19,9 @@ Array = NDArray[np.float64]
 PULL = 0.67  # share of the walls' pull a = 2 l_c² cos θ / w that adds to the head
 WIDTH_EFFECT = 0.5  # of eq. (6)'s dependence of the residual head on the width
 STOP_LENGTH = 0.3  # mm of head over which a tooth comes to rest
-REFERENCE_HEAD = 6.5  # mm: a profile's kappa is stated for the middle of 3 to 10 mm
+REFERENCE_HEAD = 2.6  # mm: a profile states kappa and end excess where a design pour runs, 12 mL/s over a usual comb
 END_KNEE = 3.0  # mm: the end excess is constant above this head
-END_GROWTH = 2.0  # per mm below the knee, for one mm: 6 % becomes 18 % (CFD: 15 to 20 % below 2 mm)
+END_GROWTH = 1.0  # per mm below the knee, for two mm: 6 % becomes 12 % at 2 mm (CFD: 6 to 16 %), 18 % at 1 mm (24 %)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class ToothLaw:
     """
 
     coefficient: float  # c = (2/3) C_d sqrt(2 g)
-    kappa0: float | Array  # κ less its capillary part at REFERENCE_HEAD
+    kappa0: float | Array  # κ without its capillary part
     suction: float  # 2 l_c² cos θ, mm2
     residual: float | Array  # of a tooth of `reference_tooth`
     reference_tooth: float
     puddle: float  # 2 l_c sin(θ_R/2)
     receding_pull: float  # 2 l_c² cos θ_R, mm2
-    end_excess: float | Array
+    end_excess: float | Array  # above END_KNEE
     viscosity: float
     sill_length: float
 
@@ -55,8 +55,7 @@ class ToothLaw:
 
     def end_factor(self, widths: Array, heads: Array) -> Array:
         """How much more an end tooth takes: 1 + e at the usual width, less for wider; grows below END_KNEE."""
-        growth = 1.0 + END_GROWTH * np.clip(END_KNEE - heads, 0.0, 1.0)
-        return np.asarray(1.0 + self.end_excess * growth * np.minimum(1.0, self.reference_tooth / widths))
+        return np.asarray(1.0 + self.end_excess * _growth(heads) * np.minimum(1.0, self.reference_tooth / widths))
 
     def flows(self, widths: Array, heads: Array, ends: Array) -> Array:
         """Flow (mm3/s) of teeth `widths` at `heads`; `ends` is 1 for the two end teeth, else 0. Broadcasts."""
@@ -71,6 +70,17 @@ class ToothLaw:
         return np.asarray(flow * (1.0 + ends * (self.end_factor(widths, heads) - 1.0)))
 
 
+def _growth(heads: float | Array) -> float | Array:
+    """End excess at a head against that above END_KNEE."""
+    return 1.0 + END_GROWTH * np.clip(END_KNEE - heads, 0.0, 2.0)
+
+
+def _pull_slope(suction: float, width: float, head: float) -> float:
+    """-d ln[(H + 0.67 a)^1.5] / d w: how much less the walls of a wider tooth pull, 1/mm."""
+    pull = PULL * suction / width
+    return 1.5 * pull / (width * (head + pull))
+
+
 def _flow_cosine(fluid: Fluid) -> float:
     """cos θ of a wall that water both wets and leaves: the mean of advancing and receding."""
     return (cos(radians(fluid.advancing_deg)) + cos(radians(fluid.receding_deg))) / 2.0
@@ -83,25 +93,32 @@ def tooth_law(process: Process) -> ToothLaw:
     suction = 2.0 * square * _flow_cosine(fluid)
     return ToothLaw(
         coefficient=weir_coefficient(comb.discharge),
-        kappa0=comb.kappa - suction / REFERENCE_HEAD,
+        kappa0=1.0 / (1.0 / (comb.tooth + comb.kappa) + _pull_slope(suction, comb.tooth, REFERENCE_HEAD)) - comb.tooth,
         suction=suction,
         residual=comb.residual_head,
         reference_tooth=comb.tooth,
         puddle=2.0 * fluid.capillary_length * float(np.sin(radians(fluid.receding_deg) / 2.0)),
         receding_pull=2.0 * square * cos(radians(fluid.receding_deg)),
-        end_excess=comb.end_excess,
+        end_excess=comb.end_excess / float(_growth(REFERENCE_HEAD)),
         viscosity=fluid.viscosity,
         sill_length=comb.sill_length,
     )
 
 
 def kappa_at(head: float, process: Process) -> float:
-    """Extra hydraulic width (mm) of a tooth at `head`: κ(H) = κ + 2 l_c² cos θ (1/H - 1/H_ref), H_ref = 6.5 mm.
+    """Extra hydraulic width (mm) of a tooth at `head`: the κ for which w + κ has the slope of the tooth law in w.
 
-    Range: 2 to 15 mm, teeth of 2 to 6 mm; CFD gives +0.5 (10 to 25 mm) and +1.5 (3 to 5 mm) for water at 70 degrees.
+    1/(w + κ) = 1/(w + κ0) - 1.5 p/(w (H + p)), p = 0.67 a. Range: 2 to 15 mm, teeth of 2 to 4.5 mm, where w + κ follows
+    the law within 1 %. At REFERENCE_HEAD it is the profile's. CFD gives +0.5 (10 to 25 mm) and +1.5 (3 to 5 mm) for
+    water at 70 degrees.
     """
-    law = tooth_law(process)
-    return float(law.kappa0 + law.suction / head)
+    law, tooth = tooth_law(process), process.comb.tooth
+    return float(1.0 / (1.0 / (tooth + law.kappa0) - _pull_slope(law.suction, tooth, head)) - tooth)
+
+
+def excess_at(head: float, process: Process) -> float:
+    """How much more an end tooth takes at `head`, as a fraction; at REFERENCE_HEAD it is the profile's."""
+    return float(tooth_law(process).end_excess * _growth(head))
 
 
 def tooth_flow(width: float, head: float, process: Process, *, end: bool = False) -> float:
