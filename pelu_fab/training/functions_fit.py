@@ -95,7 +95,7 @@ class _Run:
 
     def best(self, kind: Kind, watch: Watch | None = None) -> tuple[nn.Module, Array]:
         """The best of `SEEDS` nets of a kind, and its mean squared errors on the way, in the unit of y squared."""
-        seeds = range(self.seed, self.seed + SEEDS)
+        seeds = range(SEEDS * self.seed, SEEDS * (self.seed + 1))
         nets = [make_net(kind, self.buckets, each, readout=self.readout, scale=self.scale) for each in seeds]
         ensemble = gather(nets)
         path = train(ensemble, self.u, self.y, steps=self.steps, revive=self.seed, watch=watch)

@@ -1,0 +1,207 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import pelu_fab
+from pelu_fab.cli import application
+from pelu_fab.errors import FabError
+from pelu_fab.sim import reference
+from pelu_fab.training.functions import FUNCTIONS, checked_points, read_points
+from pelu_fab.training.functions_design import design_files
+from pelu_fab.training.functions_fit import Fit, fit, sills, tidied
+from pelu_fab.training.functions_nets import KINDS, WaterNet, gather, make_net, restart_dead, water_weights
+from pelu_fab.training.functions_train import train
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def sine() -> Fit:
+    return fit(read_points("sin"), buckets=8, steps=800, volume=150.0)
+
+
+def test_every_function_is_finite_on_its_usual_range() -> None:
+    for name in FUNCTIONS:
+        points = read_points(name)
+        assert np.isfinite(points.y).all()
+        assert (points.places[0], points.places[-1]) == (0.0, 1.0)
+
+
+def test_the_fitted_water_draws_the_function(sine: Fit) -> None:
+    drawn = sine.water(sine.points.x[:, None])[:, 0]
+    assert np.abs(drawn - sine.points.y).max() < 0.08
+    assert sine.losses["compiled"] == pytest.approx(float(((drawn - sine.points.y) ** 2).sum()))
+    assert sine.losses["compiled"] < 1.05 * sine.losses["trained"]
+    assert set(sine.losses) == {"trained", "compiled", "relu", "leaky relu"}
+
+
+def test_segments_are_as_many_as_bends_found_by_bisection(sine: Fit) -> None:
+    def slope(x: float, step: float = 1e-6) -> float:
+        ends = sine.water(np.array([[x - step], [x + step]]))[:, 0]
+        return float(ends[1] - ends[0]) / (2 * step)
+
+    places = np.linspace(sine.points.low + 1e-4, sine.points.high - 1e-4, 997)
+    slopes = np.array([slope(x) for x in places])
+    bends = []
+    for low, high in zip(
+        places[:-1][np.abs(np.diff(slopes)) > 1e-4], places[1:][np.abs(np.diff(slopes)) > 1e-4], strict=True
+    ):
+        below = slope(low)
+        for _ in range(40):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if abs(slope(middle) - below) < 1e-5 else (low, middle)
+        bends.append(low)
+    found = sine.curve.breakpoints[1:-1]
+    distinct = [x for i, x in enumerate(bends) if i == 0 or x - bends[i - 1] > 1e-3]
+    np.testing.assert_allclose(distinct, found, atol=1e-4)
+    assert sine.segments == len(found) + 1
+
+
+def test_a_fit_can_be_printed(sine: Fit) -> None:
+    split, spread = sine.water.network.layers
+    assert split.shares.min() > 0.049
+    assert sine.live == len(spread.retained) <= 8
+
+
+def test_the_same_seed_gives_the_same_files() -> None:
+    points = read_points("exp")
+    first, second = (design_files(fit(points, buckets=3, steps=60, seed=5, beside=())) for _ in range(2))
+    assert first == second
+    assert first["network.json"] != design_files(fit(points, buckets=3, steps=60, seed=6, beside=()))["network.json"]
+
+
+def test_a_fitted_design_loads_and_its_readout_gives_the_function(sine: Fit, tmp_path: Path) -> None:
+    for name, blob in design_files(sine).items():
+        (tmp_path / name).write_bytes(blob)
+    design = pelu_fab.load(tmp_path)
+    (readout,) = design.readouts
+    low, per_unit = sine.points.low, (sine.points.high - sine.points.low) / sine.water.volume
+    for _, pour in design.protocol:
+        cups = dict(zip(design.network.outputs, reference.outputs(design.network, np.array([pour]))[0], strict=True))
+        read = (cups[readout.plus] - cups[readout.minus or ""]) * readout.scale + readout.offset
+        assert read == pytest.approx(np.sin(low + pour[0] * per_unit), abs=0.08)
+
+
+def test_a_straight_line_needs_one_bucket() -> None:
+    found = fit(read_points("2x+8"), buckets=6, steps=100, beside=())
+    assert (found.segments, found.live) == (1, 1)
+    assert found.losses["compiled"] < 1e-20
+
+
+@pytest.mark.parametrize(("name", "can"), [("exp", True), ("exp(-x)", False)])
+def test_a_single_cup_draws_what_is_convex_and_rises_and_no_more(name: str, can: bool) -> None:
+    points = read_points(name)
+    found = fit(points, readout="single", buckets=6, steps=300, beside=())
+    straight = tidied(points, np.empty(0), budget=1)
+    floor = float(((straight(points.x)[:, 0] - points.y) ** 2).sum())
+    assert (found.losses["compiled"] < 0.05 * floor) == can
+    assert (found.curve.bends * np.sign(found.curve.bends[0]) >= 0).all()
+
+
+def test_bends_that_buy_nothing_are_dropped() -> None:
+    points = checked_points("tent", np.linspace(0, 1, 101), np.abs(np.linspace(0, 1, 101) - 0.5))
+    curve = tidied(points, np.array([0.2, 0.4999999, 0.5, 0.8]), budget=10)
+    np.testing.assert_allclose(curve.breakpoints, [0, 0.5, 1], atol=1e-3)
+    np.testing.assert_allclose(curve(points.x)[:, 0], points.y, atol=1e-3)
+
+
+def test_sills_are_where_the_buckets_start_to_spill() -> None:
+    net = make_net("pelu", 5, 3)
+    assert isinstance(net, WaterNet)
+    for place in sills(net):
+        around = torch.tensor([[place - 1e-4], [place + 1e-4]], dtype=torch.float32)
+        before, after = (net.spilled(around) > 0).sum(1).tolist()
+        assert after > before
+
+
+def test_dead_buckets_are_restarted_without_a_jump() -> None:
+    nets = gather([make_net("pelu", 6, seed) for seed in range(3)])
+    u = torch.linspace(0, 1, 50)
+    with torch.no_grad():
+        nets.state["spread.heights"][1, 2:4] = 9.0
+        before = nets(u)
+    assert restart_dead(nets, u, torch.Generator().manual_seed(0)) == 2
+    torch.testing.assert_close(nets(u), before)
+    net = nets.net(1)
+    assert isinstance(net, WaterNet)
+    assert len(sills(net)) == 6
+    assert restart_dead(nets, u, torch.Generator().manual_seed(0)) == 0
+
+
+def test_a_dead_bucket_has_no_gradient_and_a_leaky_one_has() -> None:
+    for leak, alive in ((0.0, False), (0.05, True)):
+        net = WaterNet(3, leak=leak, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            net.spread.heights[1] = 5.0
+        net(torch.linspace(0, 1, 20)[:, None]).square().sum().backward()
+        assert net.spread.weights.grad is not None
+        assert bool(net.spread.weights.grad[1].abs().sum() > 0) == alive
+
+
+def test_nets_side_by_side_train_as_they_would_alone() -> None:
+    u, y = torch.linspace(0, 1, 30), torch.linspace(0, 1, 30) ** 2
+    together = gather([make_net("relu", 4, seed) for seed in range(3)])
+    alone = gather([make_net("relu", 4, 1)])
+    assert train(together, u, y, steps=40)[-1, 1] == pytest.approx(float(train(alone, u, y, steps=40)[-1, 0]), rel=1e-4)
+
+
+def test_kinds_have_about_as_many_weights() -> None:
+    for kind in KINDS:
+        count = sum(p.numel() for p in make_net(kind, 10, 0).parameters())
+        assert abs(count - water_weights(10)) <= 2
+
+
+def test_points_from_a_csv_are_sorted_averaged_and_cut_to_the_range(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("x,y\n2,4\n0,0\n1,1\n1,3\n9,81\n")
+    points = read_points(str(file), (0.0, 2.0))
+    assert (points.name, points.x.tolist(), points.y.tolist()) == ("mine", [0, 1, 2], [0, 2, 4])
+
+
+def test_points_that_teach_nothing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FabError, match=r"^log: is not finite at x = -1"):
+        read_points("log", (-1.0, 1.0))
+    with pytest.raises(FabError, match=r"^sine: is neither .*; did you mean 'sin'\?"):
+        read_points("sine")
+    with pytest.raises(FabError, match=r"^--range: is 2,1; give two numbers, the smaller first"):
+        read_points("sin", (2.0, 1.0))
+    file = tmp_path / "bad.csv"
+    for text, message in (
+        ("x,y\n1,2\n", r"has points at 1 place"),
+        ("x,y\n1,2\n2,nan\n", r"bad\.csv, line 3: holds '2,nan'; give finite numbers"),
+        ("x,y\n1,2\n2,b\n", r"bad\.csv, line 3: holds '2,b'; give two numbers"),
+        ("x,y,z\n1,2,3\n", r"has 3 columns; give two: x and y"),
+    ):
+        file.write_text(text)
+        with pytest.raises(FabError, match=message):
+            read_points(str(file))
+    with pytest.raises(FabError, match=r"^fit: has 0 buckets"):
+        fit(read_points("sin"), buckets=0)
+
+
+def test_the_command_line_writes_a_design_and_says_what_it_found(tmp_path: Path) -> None:
+    run = CliRunner().invoke(
+        application(), ["fit", "exp", "--range", "0,1", "--steps", "60", "-o", str(tmp_path / "d"), "--json"]
+    )
+    assert run.exit_code == 0, run.output
+    result = json.loads(run.stdout)
+    assert result["range"] == [0.0, 1.0]
+    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [
+        "design.toml",
+        "fit.json",
+        "fit.png",
+        "network.json",
+    ]
+    assert (tmp_path / "d" / "fit.png").read_bytes().startswith(b"\x89PNG")
+    for arguments, message in (
+        (["cos"], "neither a function"),
+        (["sin", "--range", "1"], "two numbers"),
+        (["sin", "--readout", "x"], "use differential"),
+    ):
+        run = CliRunner().invoke(application(), ["fit", *arguments])
+        assert run.exit_code == 2
+        assert message in run.stderr
