@@ -12,7 +12,9 @@ from pelu_fab.commands import print_json, printable
 from pelu_fab.errors import FabError
 
 if TYPE_CHECKING:
+    from pelu_fab.training.data import Table
     from pelu_fab.training.fit import Point
+    from pelu_fab.training.prints import Workshop
     from pelu_fab.training.recipe import Recipe
     from pelu_fab.training.train import Trained
 
@@ -35,8 +37,9 @@ def train(
     except ModuleNotFoundError as error:
         raise FabError("train", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
     table = read_table(data, scale=recipe.scale)
+    workshop = _workshop(source, table, recipe.device.scale) if recipe.device.steps else None
     with _progress() as watch:
-        trained = run(table, recipe, watch=watch)
+        trained = run(table, recipe, workshop=workshop, watch=watch)
     held_out = cross_validate(table, recipe) if recipe.folds > 1 else ()
     result = _figures(trained, recipe)
     if held_out:
@@ -76,6 +79,21 @@ def _task(source: Path, out: Path | None, settings: list[str]) -> tuple["Recipe"
     return recipe_of(table, f"{source}: training"), data, checkpoint
 
 
+def _workshop(source: Path, table: "Table", scale: float) -> "Workshop":
+    """Where the design's prints come from: its process, jugs and flows, but no network yet."""
+    from pelu_fab.sources.design import read_design_file
+    from pelu_fab.sources.process import process_and_bytes
+    from pelu_fab.training.prints import Workshop, design_of
+
+    if source.suffix.lower() == ".csv":
+        raise FabError(str(source), "is a CSV, and training.device needs a process", "train from a design folder")
+    file = read_design_file(source)
+    folder = source if source.is_dir() else source.parent
+    named = folder / file.process if file.process.endswith(".toml") else file.process
+    process, _, _ = process_and_bytes(named, overrides=file.process_overrides)
+    return Workshop(design_of(file, process, table), scale)
+
+
 @contextmanager
 def _progress() -> Iterator["Callable[[Point], None] | None"]:
     """A live bar on stderr, on a terminal only."""
@@ -104,8 +122,8 @@ def _figures(trained: "Trained", recipe: "Recipe") -> dict[str, Any]:
         "seed": trained.start,
         "steps": trained.history[-1].step,
         "errors": {name: {"wrong": e.wrong, "rows": e.rows} for name, e in trained.errors.items() if e.rows},
-        "good_prints": trained.good_prints,
-        "accept": recipe.accept,
+        "good_prints": dict(trained.good_prints),
+        "accept": {"noise": recipe.accept, "device": recipe.device.accept},
     }
 
 
@@ -141,7 +159,7 @@ def _lines(result: dict[str, Any]) -> list[str]:
     if "folds" in result:
         wrong, rows = result["folds"]["wrong"], result["folds"]["rows"]
         lines.append(f"folds: {sum(wrong)} of {rows} held-out rows wrong ({', '.join(map(str, wrong))})")
-    if result["good_prints"] is not None:
-        share = f"{result['good_prints']:.1%}"
-        lines.append(f"prints with at least {result['accept']:.0%} right: {share}, of those that chose the start")
+    for kind, share in result["good_prints"].items():
+        of = {"noise": "of the noise that chose", "device": "of this device in its process"}[kind]
+        lines.append(f"prints {of} with at least {result['accept'][kind]:.0%} right: {share:.1%}")
     return [*lines, *(f"wrote {path}" for path in result["written"])]

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from pelu_fab.training.loss import Task, loss
+from pelu_fab.training.prints import Workshop
 from pelu_fab.training.prune import prune
 from pelu_fab.training.readout import scores
 from pelu_fab.training.recipe import Recipe
 from pelu_fab.training.replicas import Replicas
-from pelu_fab.training.step import stepper
+from pelu_fab.training.step import Autograd, stepper
 
 CHECKS = 100  # times a phase looks at losses and at the validation rows
 PHASE_SEED = 7919  # apart from the starts' seeds, so that noise never repeats a start's draw
@@ -82,6 +83,31 @@ def fit(replicas: Replicas, task: Task, recipe: Recipe, *, watch: Watch | None =
             if watch is not None:
                 watch(history[-1])
         done = history[-1].step
+    return tuple(history)
+
+
+def polish(
+    replicas: Replicas, task: Task, recipe: Recipe, workshop: Workshop, *, done: int = 0, watch: Watch | None = None
+) -> tuple[Point, ...]:
+    """Train on through prints of the devices that the replicas become, printed anew every round; in place.
+
+    At a third of the recipe's rate, falling to 0. Ends with what the last step gives: the rows choose nothing here.
+    """
+    table, generator = recipe.device, torch.Generator().manual_seed(PHASE_SEED + 1 + recipe.seed)
+    mover = Autograd(replicas, task, recipe, generator)
+    each = max(1, table.steps // table.rounds)
+    history = []
+    for turn in range(table.rounds):
+        pool = workshop.pool(replicas.unnamed(), table.pool, seed=PHASE_SEED * (turn + 1))
+        mover.task = replace(task, pool=pool)
+        for step in range(1, each + 1):
+            fraction = (turn * each + step) / (each * table.rounds)
+            mover.step(recipe.learning_rate / 6 * (1 + cos(pi * fraction)))
+        point, _ = _look(replicas, mover.task, recipe, None)
+        step = done + (turn + 1) * each
+        history.append(point._replace(step=step, total=done + each * table.rounds, phase="device"))
+        if watch is not None:
+            watch(history[-1])
     return tuple(history)
 
 

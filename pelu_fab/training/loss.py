@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pelu_fab.training.readout import answer_loss, scores
 from pelu_fab.training.recipe import Readout, Recipe
-from pelu_fab.training.replicas import Replicas, flow
+from pelu_fab.training.replicas import Pool, Replicas, flow
 from pelu_fab.training.sparse import PENALTIES
 
 
@@ -20,6 +20,7 @@ class Task:
     train: Tensor
     validation: Tensor
     readout: Readout = "argmax"
+    pool: Pool | None = None  # prints to pour through, besides what the recipe draws
 
 
 def loss(replicas: Replicas, task: Task, recipe: Recipe, generator: torch.Generator | None = None) -> Tensor:
@@ -27,9 +28,9 @@ def loss(replicas: Replicas, task: Task, recipe: Recipe, generator: torch.Genera
 
     Without a generator nothing is drawn: the ideal device.
     """
-    deviations = None if generator is None else recipe.noise
+    deviations, pool = (None, None) if generator is None else (recipe.noise, task.pool)
     shares = replicas.shares()
-    poured = flow(task.pours, replicas.retained(), shares, deviations, generator)
+    poured = flow(task.pours, replicas.retained(), shares, deviations, generator, pool)
     scored = scores(poured, task.readout)
     each = answer_loss(scored, task.labels, temperature=recipe.temperature, margin=recipe.margin)
     found = mean_over(each.mean(dim=1), task.train)

@@ -31,6 +31,19 @@ class Deviations(_Table):
         return self.height == self.share == self.pour == 0
 
 
+class DeviceTable(_Table):
+    """A last stretch in which every step pours through prints that the yield forecast's model draws for the design's
+    process: correlated as it says, with what compensation leaves over, and `noise` on top.
+    """
+
+    steps: int = Field(0, ge=0, description="0: none")
+    starts: int = Field(8, ge=1, description="how many of the best starts go on")
+    rounds: int = Field(10, ge=1, description="times the devices are sized and printed anew")
+    pool: int = Field(256, ge=1, le=65536, description="prints of each device in a round")
+    scale: float = Field(1.0, ge=0, description="of the process's scatter")
+    accept: float = Field(0.98, gt=0, le=1, description="accuracy from which such a print counts as good")
+
+
 class Recipe(_Table):
     """How to train one network. The defaults are the blog's: Adam at 0.01 for 10,000 steps on all rows."""
 
@@ -59,6 +72,7 @@ class Recipe(_Table):
     least_share: float = Field(0.0, ge=0, lt=0.5, description="prune what is below it; teeth round what is above")
     teeth: int = Field(0, ge=0, le=1000, description="most teeth of a comb to round shares to; 0: leave them")
     noise: Deviations = Field(default_factory=lambda: Deviations.model_validate({}))
+    device: DeviceTable = Field(default_factory=lambda: DeviceTable.model_validate({}))
     choice: Deviations | None = Field(None, description="noise by which the best start is chosen; `noise` if not given")
     accept: float = Field(0.96, gt=0, le=1, description="accuracy from which a print counts as good")
 

@@ -5,7 +5,9 @@ none knows of the others: replica r is what its seed alone would have given.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from math import hypot
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,31 @@ from pelu_fab.training.recipe import Deviations
 from pelu_fab.training.sparse import sparsemax
 from pelu_fab.training.teeth import round_to_teeth, straight_through
 
+SILENT = Deviations.model_validate({})
 NEVER = -1e30  # logit of a branch that is cut: its share is exactly 0 in float32 and float64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """P prints of each of R devices, to draw from.
+
+    `shift[l]` (R, P, in): units that a bucket keeps beyond what was asked of it. `factor[l]` (R, P, in, out): share
+    delivered over share asked. `pour`: standard deviation of a jug, units.
+    """
+
+    shift: tuple[Tensor, ...]
+    factor: tuple[Tensor, ...]
+    pour: float
+
+    @property
+    def prints(self) -> int:
+        """P."""
+        return self.shift[0].shape[1]
+
+    def of(self, layer: int, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Shifts (R, K, in) and factors (R, K, in, out) of the `chosen` prints (R, K)."""
+        replica = torch.arange(len(chosen)).unsqueeze(-1)
+        return self.shift[layer][replica, chosen], self.factor[layer][replica, chosen]
 
 
 class Replicas(nn.Module):
@@ -112,6 +138,11 @@ class Replicas(nn.Module):
             for r in range(self.count)
         ]
 
+    def unnamed(self) -> list[Network]:
+        """All replicas as networks whose inputs and outputs have numbers for names, and whose scale is 1."""
+        ins, outs = self.weights[0].shape[1], self.weights[-1].shape[2]
+        return self.networks([f"x{i}" for i in range(ins)], [f"y{i}" for i in range(outs)], input_scale=1.0)
+
     def taken(self, replicas: Sequence[int] | Tensor) -> "Replicas":
         """A copy of these replicas alone, in this order."""
         chosen = torch.as_tensor(replicas)
@@ -131,27 +162,37 @@ def flow(
     shares: Sequence[Tensor],
     deviations: Deviations | None = None,
     generator: torch.Generator | None = None,
+    pool: Pool | None = None,
 ) -> Tensor:
-    """Cups (R, K, rows, out) of R networks, K prints of each; see `Deviations` for what is drawn."""
-    if deviations is None or deviations.is_silent:
+    """Cups (R, K, rows, out) of R networks, K prints of each.
+
+    What is drawn: prints out of the `pool`, and what `deviations` add to them. With neither, the ideal device, K = 1.
+    """
+    is_silent = deviations is None or deviations.is_silent
+    if is_silent and pool is None:
         volumes = pours[None]
         for h2, a in zip(retained, shares, strict=True):
             volumes = spill(volumes, h2, a)
         return volumes[:, None]
+    deviations = deviations or SILENT
+    size = (len(retained[0]), deviations.prints)
 
     def drawn(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=pours.dtype, device=pours.device)
+        return torch.randn((*size, *shape), generator=generator, dtype=pours.dtype, device=pours.device)
 
-    size = (len(retained[0]), deviations.prints)
     volumes = pours[None, None]
-    if deviations.pour:
-        volumes = torch.relu(volumes + deviations.pour * drawn(*size, *pours.shape))
-    for h2, a in zip(retained, shares, strict=True):
+    if pour := hypot(deviations.pour, pool.pour if pool else 0.0):
+        volumes = torch.relu(volumes + pour * drawn(*pours.shape))
+    chosen = torch.randint(pool.prints, size, generator=generator) if pool else None
+    for index, (h2, a) in enumerate(zip(retained, shares, strict=True)):
         sills, areas = h2[:, None, None], a[:, None]
+        if pool is not None and chosen is not None:
+            shift, factor = pool.of(index, chosen)
+            sills, areas = sills + shift.unsqueeze(-2), areas * factor
         if deviations.height:
-            sills = torch.relu(sills + deviations.height * drawn(*size, 1, h2.shape[-1]))
+            sills = sills + deviations.height * drawn(1, h2.shape[-1])
         if deviations.share:
-            areas = areas * torch.relu(1 + deviations.share * drawn(*size, *a.shape[1:]))
-            areas = areas / areas.sum(dim=-1, keepdim=True).clamp_min(1e-12)
-        volumes = torch.relu(volumes - sills) @ areas
+            areas = areas * torch.relu(1 + deviations.share * drawn(*a.shape[1:]))
+        areas = areas / areas.sum(dim=-1, keepdim=True).clamp_min(1e-12)
+        volumes = torch.relu(volumes - torch.relu(sills)) @ areas
     return volumes

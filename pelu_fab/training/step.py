@@ -27,6 +27,7 @@ def stepper(replicas: Replicas, task: Task, recipe: Recipe, generator: torch.Gen
     """The fastest that computes this recipe's gradient. Its Adam starts without memory."""
     is_plain = (
         recipe.noise.is_silent
+        and task.pool is None
         and recipe.readout == "argmax"
         and recipe.share_function == "softmax"
         and not (recipe.margin or recipe.entropy or recipe.half or replicas.teeth)
@@ -38,7 +39,8 @@ class Autograd:
     """Torch's own gradient and Adam; draws noise from `generator`."""
 
     def __init__(self, replicas: Replicas, task: Task, recipe: Recipe, generator: torch.Generator) -> None:
-        self._loss = lambda: loss(replicas, task, recipe, generator)
+        self.task = task  # another pool of prints may be put in its place between steps
+        self._loss = lambda: loss(replicas, self.task, recipe, generator)
         self._adam = torch.optim.Adam(replicas.parameters(), lr=recipe.learning_rate, fused=True)
 
     def step(self, rate: float) -> None:

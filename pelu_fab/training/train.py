@@ -7,17 +7,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.network import Layer, Network
 from pelu_fab.sim.reference import outputs
 from pelu_fab.training.data import Split, Table, check_pourable, folds, minmax, split
-from pelu_fab.training.fit import Point, Watch, fit
+from pelu_fab.training.fit import Point, Watch, fit, polish
 from pelu_fab.training.loss import Task, loss
+from pelu_fab.training.prints import Workshop
 from pelu_fab.training.readout import cups, scores
 from pelu_fab.training.recipe import Recipe
-from pelu_fab.training.replicas import Replicas
-from pelu_fab.training.tolerance import accuracies
+from pelu_fab.training.replicas import SILENT, Replicas
+from pelu_fab.training.tolerance import accuracies, good_prints
 
 CHOICE_SEED = 104_729  # prints that choose a start are drawn apart from those it was trained on
 CHOICE_PRINTS = 1000
@@ -45,17 +47,18 @@ class Trained:
     history: tuple[Point, ...]
     errors: Mapping[str, Errors]  # train, validation, test
     start: int  # seed of the chosen start
-    good_prints: float | None  # share of noisy prints with accuracy >= recipe.accept on the rows that chose; or None
+    good_prints: Mapping[str, float]  # by "noise" and "device": share of prints good enough, on the rows that chose
 
 
-def train(table: Table, recipe: Recipe, *, watch: Watch | None = None) -> Trained:
+def train(table: Table, recipe: Recipe, *, workshop: Workshop | None = None, watch: Watch | None = None) -> Trained:
     """Train `recipe.restarts` starts side by side and keep the best; the test rows choose nothing.
 
     Best is the lowest validation loss, or without validation rows the lowest training loss; with noise in the
-    recipe, most prints at `recipe.accept` accuracy. One thread: bytes must not depend on how sums are cut up.
+    recipe, most good prints. With a `workshop`, the best few go on through prints of their own devices, and those
+    count as much. One thread: bytes must not depend on how sums are cut up.
     """
     parts = split(table.labels, validation=recipe.validation, test=recipe.test, seed=recipe.seed)
-    return _train(table, recipe, parts, watch)
+    return _train(table, recipe, parts, workshop, watch)
 
 
 def cross_validate(table: Table, recipe: Recipe) -> tuple[Errors, ...]:
@@ -63,31 +66,45 @@ def cross_validate(table: Table, recipe: Recipe) -> tuple[Errors, ...]:
     if recipe.folds < 2:
         raise FabError("folds", f"is {recipe.folds}", "use at least 2")
     parts = folds(table.labels, recipe.folds, seed=recipe.seed)
-    return tuple(_train(table, recipe, part, None).errors["test"] for part in parts)
+    return tuple(_train(table, recipe, part, None, None).errors["test"] for part in parts)
 
 
-def _train(table: Table, recipe: Recipe, parts: Split, watch: Watch | None) -> Trained:
+def _train(table: Table, recipe: Recipe, parts: Split, workshop: Workshop | None, watch: Watch | None) -> Trained:
     if recipe.scaling == "minmax":
         table = minmax(table, full=recipe.full, rows=parts.train)
     check_pourable(table, "data")
-    seeds = [recipe.seed + start for start in range(recipe.restarts)]
-    names = cups(table.classes, recipe.readout)
-    widths = (len(table.inputs), *recipe.hidden, len(names))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        replicas = Replicas.started(widths, seeds, init=recipe.init, share_function=recipe.share_function)
-        task = task_of(table, [parts] * len(seeds), recipe)
-        history = fit(replicas, task, recipe, watch=watch)
-        chosen, good = _choose(replicas, task, recipe)
-        winner = replicas.taken([chosen])
+        replicas, history, seed, good = _fitted(table, recipe, parts, workshop, watch)
     finally:
         torch.set_num_threads(threads)
     scale = table.factor[0] if len(set(table.factor)) == 1 and not any(table.offset) else 1.0
-    network = without_dry(winner.networks(table.inputs, names, input_scale=scale)[0])
+    network = replicas.networks(table.inputs, cups(table.classes, recipe.readout), input_scale=scale)[0]
+    network = without_dry(network)
     wrong = answers(network, table, recipe) != table.labels
     errors = {name: Errors(int(wrong[rows].sum()), int(rows.sum())) for name, rows in parts._asdict().items()}
-    return Trained(network, table, parts, history, errors, seeds[chosen], good)
+    return Trained(network, table, parts, history, errors, seed, good)
+
+
+def _fitted(
+    table: Table, recipe: Recipe, parts: Split, workshop: Workshop | None, watch: Watch | None
+) -> tuple[Replicas, tuple[Point, ...], int, dict[str, float]]:
+    """The best start alone, the history of all, its seed, and its shares of good prints."""
+    seeds = [recipe.seed + start for start in range(recipe.restarts)]
+    widths = (len(table.inputs), *recipe.hidden, len(cups(table.classes, recipe.readout)))
+    replicas = Replicas.started(widths, seeds, init=recipe.init, share_function=recipe.share_function)
+    task = task_of(table, [parts] * len(seeds), recipe)
+    history = fit(replicas, task, recipe, watch=watch)
+    order, good = _ranked(replicas, task, recipe, None)
+    if workshop is not None and recipe.device.steps:
+        best = order[: recipe.device.starts]
+        replicas, task = replicas.taken(best), task_of(table, [parts] * len(best), recipe)
+        seeds = [seeds[start] for start in best]
+        history += polish(replicas, task, recipe, workshop, done=history[-1].step, watch=watch)
+        order, good = _ranked(replicas, task, recipe, workshop)
+    shares = {kind: float(share[order[0]]) for kind, share in good.items()}
+    return replicas.taken(order[:1]), history, seeds[order[0]], shares
 
 
 def task_of(table: Table, parts: Sequence[Split], recipe: Recipe, *, dtype: torch.dtype = torch.float32) -> Task:
@@ -101,20 +118,25 @@ def task_of(table: Table, parts: Sequence[Split], recipe: Recipe, *, dtype: torc
     )
 
 
-def _choose(replicas: Replicas, task: Task, recipe: Recipe) -> tuple[int, float | None]:
-    """The best replica, and where the recipe has noise the share of its prints that are good."""
+def _ranked(
+    replicas: Replicas, task: Task, recipe: Recipe, workshop: Workshop | None
+) -> tuple[list[int], dict[str, Tensor]]:
+    """Replicas best first, and by the kind of prints drawn each replica's share of good ones (R,)."""
     rows = task.validation if task.validation.any() else task.train
     with torch.no_grad():
-        found = loss(replicas, replace(task, train=rows), recipe)
-    if recipe.noise.is_silent:
-        return int(found.argmin()), None
+        found = loss(replicas, replace(task, train=rows), recipe).double()
+    # Of starts with as many good prints the lower loss wins: it weighs less than one print.
+    score = -1e-6 * found.nan_to_num(nan=1e3).clamp(0, 1e3)
     generator = torch.Generator().manual_seed(CHOICE_SEED + recipe.seed)
-    noise = recipe.choice or recipe.noise
-    right = accuracies(replicas, task, noise, rows=rows, prints=CHOICE_PRINTS, generator=generator)
-    good = (right >= recipe.accept - 1e-9).double().mean(dim=1)
-    # Of starts with as many good prints the lower loss wins; it is far below one print in a thousand.
-    best = int((good - 1e-6 * found.double().clamp(0, 100)).argmax())
-    return best, float(good[best])
+    noise, good = recipe.choice or recipe.noise, {}
+    if not noise.is_silent:
+        right = accuracies(replicas, task, noise, rows=rows, prints=CHOICE_PRINTS, generator=generator)
+        good["noise"] = good_prints(right, recipe.accept)
+    if workshop is not None:
+        printed = replace(task, pool=workshop.pool(replicas.unnamed(), CHOICE_PRINTS, seed=CHOICE_SEED))
+        right = accuracies(replicas, printed, SILENT, rows=rows, prints=CHOICE_PRINTS, generator=generator)
+        good["device"] = good_prints(right, recipe.device.accept)
+    return sum(good.values(), start=score).argsort(descending=True, stable=True).tolist(), good
 
 
 def answers(network: Network, table: Table, recipe: Recipe) -> NDArray[np.int64]:

@@ -1,0 +1,88 @@
+"""Prints of the device that a network becomes, drawn by the yield forecast's own model: networks in, errors out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.network import Array, Layer, Network
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.sim.noise import Noise
+from pelu_fab.sim.tolerance import Prints, blank, draw
+from pelu_fab.sim.water import water_from_sized
+from pelu_fab.sources.design import JUG_RESERVE, DesignFile
+from pelu_fab.stages.lower import lower
+from pelu_fab.stages.size import size
+from pelu_fab.training.data import Table
+from pelu_fab.training.replicas import Pool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workshop:
+    """Where prints come from: a design (its network is replaced by the one in training), and how much they scatter."""
+
+    design: Design
+    scale: float = 1.0  # of the process's scatter
+
+    @property
+    def noise(self) -> Noise:
+        """The process's scatter, of a primed device."""
+        return Noise.of(self.design.process).scaled(self.scale)
+
+    def pool(self, networks: Sequence[Network], prints: int, *, seed: int, dtype: torch.dtype = torch.float32) -> Pool:
+        """Lower, size and print each network `prints` times; the mean error is what compensation leaves over."""
+        drawn = [self._errors(network, prints, [seed, r]) for r, network in enumerate(networks)]
+        layers = range(len(networks[0].layers))
+        return Pool(
+            shift=tuple(torch.tensor(np.stack([one[0][i] for one in drawn]), dtype=dtype) for i in layers),
+            factor=tuple(torch.tensor(np.stack([one[1][i] for one in drawn]), dtype=dtype) for i in layers),
+            pour=self.noise.pour_ml * MM3_PER_ML / self.design.unit_volume,
+        )
+
+    def _errors(self, network: Network, prints: int, seed: list[int]) -> tuple[list[Array], list[Array]]:
+        design = replace(self.design, network=network)
+        lowered = lower(design)
+        water = water_from_sized(lowered.netlist, size(lowered, design), design.process)
+        found = draw(blank(water, design.process), self.noise, prints, np.random.default_rng(seed))
+        built = [[int(bucket.name.rpartition(".b")[2]) for bucket in row] for row in lowered.netlist.rows]
+        return _against(network, built, found, design.unit_volume)
+
+
+def design_of(file: DesignFile, process: Process, table: Table) -> Design:
+    """The design that a network trained on `table` will be compiled in; its own network is only a stand-in."""
+    inputs = len(table.inputs)
+    stand_in = Network((Layer(np.zeros(inputs), np.eye(inputs)),), table.inputs, table.inputs)
+    return Design(
+        name=file.name,
+        network=stand_in,
+        process=process,
+        unit_ml=file.unit_ml,
+        pour_flow_ml=file.pour_flow_ml,
+        input_max=tuple(file.input_max or (table.pours.max(axis=0) * JUG_RESERVE).tolist()),
+        compensation=file.compensation,
+        comb=file.comb,
+        max_teeth=file.max_teeth,
+        depth=file.depth,
+    )
+
+
+def _against(
+    network: Network, built: Sequence[Sequence[int]], prints: Prints, unit: float
+) -> tuple[list[Array], list[Array]]:
+    """What the prints do beyond what was asked, by layer; what is not built has no error."""
+    count = len(prints.retained[0])
+    shifts, factors = [], []
+    for index, layer in enumerate(network.layers):
+        units = np.array(built[index])
+        below = np.array(built[index + 1]) if index + 1 < len(built) else np.arange(layer.shares.shape[1])
+        shift, factor = np.zeros((count, len(layer.retained))), np.ones((count, *layer.shares.shape))
+        shift[:, units] = prints.retained[index] / unit - layer.retained[units]
+        asked = layer.shares[np.ix_(units, below)]
+        ratio = np.where(asked > 0, prints.shares[index] / np.where(asked > 0, asked, 1.0), 1.0)
+        factor[:, units[:, None], below[None, :]] = ratio
+        shifts.append(shift)
+        factors.append(factor)
+    return shifts, factors
