@@ -1,6 +1,6 @@
 """Learn one function, then another: does a net recover, or is it exhausted? In: a seed. Out: results, by case and kind.
 
-`python -m pelu_fab.training.exhaustion docs` writes docs/exhaustion.md and its figures. Each net is trained on one
+`python -m pelu_fab.training.exhaustion_report docs` writes docs/exhaustion.md and its figures. Each net is trained on one
 function, then, from where that left it, on the next; a fresh net of the same kind and size on the next alone says what
 could have been reached.
 """
@@ -193,9 +193,3 @@ def run_all(
                 say(f"{case.name}: {contestant}")
             outcomes += study(case, contestant, steps=steps, seeds=seeds)
     return tuple(outcomes)
-
-
-if __name__ == "__main__":
-    from pelu_fab.training.exhaustion_report import main
-
-    main()

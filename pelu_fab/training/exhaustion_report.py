@@ -12,19 +12,19 @@ from pelu_fab.training.functions_plot import EARTH, INK, WATER, blank, png
 
 HEAD = f"""# When a network is exhausted
 
-A net learns one function, then, from where that left it, another. Can it? Each line is the median of {SEEDS} seeds, {STEPS}
-Adam steps a phase. *Loss* is the mean squared error as a part of the target's variance, *fresh* that of a new net trained
-on this phase alone; *recovered* counts nets whose loss is within {RECOVERED:g} times the fresh one, or below {FLOOR:g}.
-*Live* units bend within the range, *dead* ones are inactive all over it, the others are always active.
+A net learns one function, then, from where that left it, another. Can it? Each line is the median of {SEEDS} seeds,
+{STEPS} Adam steps a phase. *Loss* is the mean squared error as a part of the target's variance, *fresh* that of a new
+net trained on this phase alone; *recovered* counts nets whose loss is within {RECOVERED:g} times the fresh one, or
+below {FLOOR:g}. *Live* units bend within the range, *dead* ones are inactive all over it, the others always active.
 
-Written by `python -m pelu_fab.training.exhaustion docs`; not edited by hand.
+Written by `python -m pelu_fab.training.exhaustion_report docs`; not edited by hand. [What it says](theory.md).
 """
 
 
 def main() -> None:
     """Run the study and write its report into the folder named on the command line."""
     if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m pelu_fab.training.exhaustion FOLDER")
+        raise SystemExit("usage: python -m pelu_fab.training.exhaustion_report FOLDER")
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
     if not folder.is_dir():
@@ -99,3 +99,7 @@ def figure(case: Case, outcomes: Sequence[Outcome]) -> bytes:
         if outcome.contestant == CONTESTANTS[0]:
             axes.set_title(outcome.label, fontsize=8)
     return png(canvas)
+
+
+if __name__ == "__main__":
+    main()
