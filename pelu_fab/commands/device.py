@@ -6,19 +6,26 @@ from math import isfinite
 from pathlib import Path
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.design import Design
-from pelu_fab.ir.lowered import Lowered
+from pelu_fab.ir.design import Design, Samples
+from pelu_fab.ir.layout import Layout
+from pelu_fab.ir.netlist import Netlist
+from pelu_fab.ir.network import Network
+from pelu_fab.ir.process import Process
 from pelu_fab.sim.schedule import Pour
 from pelu_fab.sim.water import WaterNetwork
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Device:
-    """A design and the water network that it becomes; `origin` says whether that is the drawing or the STL."""
+    """A trained network, the netlist that was built of it, and the water network; `origin`: the drawing or the STL."""
 
-    design: Design
-    lowered: Lowered
+    network: Network
+    netlist: Netlist
+    process: Process
     water: WaterNetwork
+    unit_volume: float
+    pour_flow: float  # mm3/s from each jug
+    samples: Samples | None
     origin: str
 
     @property
@@ -28,16 +35,65 @@ class Device:
 
 
 def device_of(source: Path, *, process: str | None = None, settings: Sequence[str] = ()) -> Device:
-    """Load, lower and size a design; or read a compiled folder back from its STL."""
-    from pelu_fab.sim.water import water_from_sized
+    """A compiled folder, read back from its STL; or a design or checkpoint, sized and placed."""
+    if (source / "manifest.json").is_file():
+        if settings:
+            raise FabError("--set", "can't change a folder that is compiled", "give it to the design instead")
+        from pelu_fab.commands.recovered import device_of_folder
+
+        return device_of_folder(source, process=process)
     from pelu_fab.sources.design import load
+
+    return device_of_design(load(source, process=process, settings=settings))
+
+
+def device_of_design(design: Design) -> Device:
+    """Lower, size and place a design; no solids are built."""
+    from pelu_fab.sim.water import water_from_sized
     from pelu_fab.stages.lower import lower
+    from pelu_fab.stages.place import place
+    from pelu_fab.stages.route import route
     from pelu_fab.stages.size import size
 
-    design = load(source, process=process, settings=settings)
     lowered = lower(design)
     sized = size(lowered, design)
-    return Device(design, lowered, water_from_sized(lowered.netlist, sized, design.process), "drawing")
+    layout = route(place(sized, lowered.netlist, design.process), sized, design.process)
+    water = water_from_sized(lowered.netlist, sized, design.process, chutes=_chutes(layout), sill_z=_sills(layout))
+    return Device(
+        network=design.network,
+        netlist=lowered.netlist,
+        process=design.process,
+        water=water,
+        unit_volume=design.unit_volume,
+        pour_flow=design.pour_flow_ml * 1000.0,
+        samples=design.samples,
+        origin="drawing",
+    )
+
+
+def _sills(layout: Layout) -> dict[str, float]:
+    """Elevation of each bucket's sill above the cups' floor."""
+    floor = min(cup.floor_z for cup in layout.cups)
+    return {placed.bucket.name: row.sill_z - floor for row in layout.rows for placed in row.buckets}
+
+
+def _chutes(layout: Layout) -> dict[str, tuple[float, float]]:
+    """(length, inner width) of each duct: its chute and half of its gutter, or in a matching its spout alone."""
+    runs: dict[str, tuple[float, float]] = {}
+    ramps = {placed.bucket.name: row.sized for row in layout.rows for placed in row.buckets}
+    for bar in layout.crossbars:
+        gutters = {gutter.target: abs(gutter.end - gutter.start) for gutter in bar.gutters}
+        ends = {(chute.lane.source, chute.lane.mouth): abs(chute.end) for chute in bar.chutes}
+        for lane in bar.lanes:
+            name = f"{lane.source}->{lane.target}"
+            row = ramps[lane.source]
+            if (lane.source, lane.mouth) in ends:
+                length, width = ends[lane.source, lane.mouth] + gutters.get(lane.target, 0.0) / 2.0, lane.c1 - lane.c0
+            else:
+                length, width = row.ramp * 2.0**0.5 + row.spout_height, lane.u1 - lane.u0
+            before = runs.get(name, (0.0, width))
+            runs[name] = (max(before[0], length), min(before[1], width))
+    return runs
 
 
 def numbers(text: str, count: int, what: str) -> list[float]:
@@ -52,18 +108,17 @@ def numbers(text: str, count: int, what: str) -> list[float]:
 
 
 def pour_of(device: Device, pour: str | None, row: int | None) -> list[float]:
-    """Units for each jug: as told, or a row of the design's data, or its first row."""
-    samples = device.design.samples
+    """Units for each jug: as told, or a row of the device's data, or its first row."""
     if pour is not None and row is not None:
         raise FabError("--pour", "and --row both say what to pour", "give one of them")
     if pour is not None:
         return numbers(pour, device.inputs, "--pour")
-    if samples is None:
+    if device.samples is None:
         raise FabError("simulate", "there is nothing to pour", "add --pour, one number for each jug")
     chosen = 0 if row is None else row
-    if not 0 <= chosen < len(samples.inputs):
-        raise FabError(f"--row {chosen}", f"the data has {len(samples.inputs)} rows", "count rows from 0")
-    return [float(x) for x in samples.inputs[chosen]]
+    if not 0 <= chosen < len(device.samples.inputs):
+        raise FabError(f"--row {chosen}", f"the data has {len(device.samples.inputs)} rows", "count rows from 0")
+    return [float(x) for x in device.samples.inputs[chosen]]
 
 
 def leaning(text: str) -> tuple[float, float]:
@@ -82,7 +137,7 @@ def top_up(text: str, device: Device, flow: float) -> Pour:
     try:
         unit, rest = text.split(":")
         units, start = rest.split("@")
-        volume = float(units) * device.design.unit_volume
+        volume = float(units) * device.unit_volume
         return Pour(int(unit), volume, float(start), volume / flow)
     except ValueError as error:
         raise FabError(f"--later {text!r}", "is not INPUT:UNITS@SECOND", "write for example 2:10@30") from error

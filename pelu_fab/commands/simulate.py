@@ -50,8 +50,8 @@ def simulate(
         raise FabError(f"--mode {mode}", "is unknown", "use ideal or real")
     conditions = Conditions(mode="real" if mode == "real" else "ideal", tilt_deg=leaning(tilt), primed=not unprimed)
     with step("pouring"):
-        found = flow(device.water, device.design.process, schedule, conditions)
-    books = energy(found, device.water, schedule, density=device.design.process.fluid.density)
+        found = flow(device.water, device.process, schedule, conditions)
+    books = energy(found, device.water, schedule, density=device.process.fluid.density)
     result = _result(device, schedule, found, books, mode)
     if plot is not None:
         from pelu_fab.sim.plots import flow_png
@@ -85,18 +85,18 @@ def _schedule(
         raise FabError("--over", "contradicts --rate and --order", "pour all at once, or one by one")
     if (over is not None and not 0 < over < 1e5) or (rate is not None and not 0 < rate < 1e6):
         raise FabError("--over or --rate", "is not a number above 0", "give seconds or mL/s above 0")
-    volumes = np.array(pour_of(device, pour, row)) * device.design.unit_volume
-    flow_ml = device.design.pour_flow_ml if rate is None else rate
+    volumes = np.array(pour_of(device, pour, row)) * device.unit_volume
+    pour_flow = device.pour_flow if rate is None else rate * MM3_PER_ML
     if over is not None:
         schedule = all_at_once(volumes, over)
     elif rate is not None or order is not None:
         sequence = None if order is None else [int(n) for n in numbers(order, device.inputs, "--order")]
-        schedule = one_by_one(volumes, flow_ml * MM3_PER_ML, pause=pause, order=sequence)
+        schedule = one_by_one(volumes, pour_flow, pause=pause, order=sequence)
     else:
-        schedule = design_pour(volumes, flow_ml * MM3_PER_ML)
+        schedule = design_pour(volumes, pour_flow)
     if not later:
         return schedule
-    extra = [top_up(text, device, flow_ml * MM3_PER_ML) for text in later]
+    extra = [top_up(text, device, pour_flow) for text in later]
     return with_pours(schedule, from_pours(extra, device.inputs))
 
 
@@ -110,9 +110,9 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
     from pelu_fab.sim.limits import flow_violations
 
     p = found.plumbing
-    asked = reference.outputs(device.lowered.netlist, schedule.poured)[0]
-    trained = device.design.network
-    algebra = reference.outputs(trained, schedule.poured / device.design.unit_volume)[0] * device.design.unit_volume
+    asked = reference.outputs(device.netlist, schedule.poured)[0]
+    trained = device.network
+    algebra = reference.outputs(trained, schedule.poured / device.unit_volume)[0] * device.unit_volume
     wanted = {(b.name, t): s for b in device.water.buckets for t, s in b.shares}
     seconds, watts = forward_cost(trained)
     ducts = {
@@ -151,7 +151,7 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
         "settled_s": float(found.settled[0]),
         "film_ml": float(found.film[0] / MM3_PER_ML),
         "mass_error_ml": float(found.mass_error()[0] / MM3_PER_ML),
-        "violations": [str(v) for v in flow_violations(found, device.design.process, pour="this pour")],
+        "violations": [str(v) for v in flow_violations(found, device.process, pour="this pour")],
         "energy_j": {
             "jugs": books.jugs,
             "retained": books.retained,

@@ -81,15 +81,15 @@ def _sweep(
     for name in processes:
         device = device_of(source, process=name, settings=settings)
         samples = _samples(device, data)
-        pours = samples.inputs * device.design.unit_volume
-        layers = reference.layers_of(device.lowered.netlist)
-        tilt = tilt_sensitivity(device.water, device.design.process)
+        pours = samples.inputs * device.unit_volume
+        layers = reference.layers_of(device.netlist)
+        tilt = tilt_sensitivity(device.water, device.process)
         lean = {"share_per_degree": dict(tilt.per_degree), "level_deg": tilt.level_deg if tilt.worst > 1e-9 else None}
         for size in scales:
-            noise = Noise.of(device.design.process, primed=not unprimed).scaled(size)
+            noise = Noise.of(device.process, primed=not unprimed).scaled(size)
             jobs = jobs_of(
                 device.water,
-                device.design.process,
+                device.process,
                 layers,
                 pours,
                 samples.labels,
@@ -97,7 +97,7 @@ def _sweep(
                 noise=noise,
                 seed=seed,
             )
-            cases.append((device.design.process.name, size, lean, jobs, layers, pours, samples.labels))
+            cases.append((device.process.name, size, lean, jobs, layers, pours, samples.labels))
     with runner(workers=workers, scheduler=scheduler) as run:
         parts: list[Any] = list(run(run_job, [job for case in cases for _, job in case[3]]))
     found = []
@@ -112,10 +112,10 @@ def _samples(device: "Device", data: Path | None) -> "Samples":
     from pelu_fab.sources.data import parse_samples
 
     if data is not None:
-        return parse_samples(read_input(data), str(data), device.design.network)
-    if device.design.samples is None:
+        return parse_samples(read_input(data), str(data), device.network)
+    if device.samples is None:
         raise FabError("yield", "there are no samples to try the prints with", "add --data CSV")
-    return device.design.samples
+    return device.samples
 
 
 def _show(table: dict[str, Any]) -> None:

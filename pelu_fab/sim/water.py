@@ -102,10 +102,10 @@ def water_from_sized(
     sized: Sized,
     process: Process,
     *,
-    chute_lengths: Mapping[str, float] | None = None,
+    chutes: Mapping[str, tuple[float, float]] | None = None,
     sill_z: Mapping[str, float] | None = None,
 ) -> WaterNetwork:
-    """The sized device. `chute_lengths` by duct name and `sill_z` by bucket name, both mm, once placed.
+    """The sized device. `chutes` (length, inner width) by duct name and `sill_z` by bucket name, mm, once placed.
 
     Unplaced, a chute is as long as a crossbar's mean run, and each row stands as far above the next as its chutes fall.
     """
@@ -118,10 +118,11 @@ def water_from_sized(
         base += row.ramp + row.spout_height + fall + row.chute_wall + row.gutter_wall
         buckets = []
         for bucket, kept in zip(row.buckets, wanted, strict=True):
-            lengths = {m.target: run for m in bucket.mouths}
-            lengths |= {t: length for t in lengths if (length := (chute_lengths or {}).get(f"{bucket.name}->{t}"))}
+            runs = {
+                m.target: (chutes or {}).get(f"{bucket.name}->{m.target}", (run, row.min_lane)) for m in bucket.mouths
+            }
             shares = tuple((d.target, d.share) for d in netlist.leaving[kept.name])
-            buckets.append(_bucket(bucket, row, process, shares, lengths, (sill_z or {}).get(bucket.name, base)))
+            buckets.append(_bucket(bucket, row, process, shares, runs, (sill_z or {}).get(bucket.name, base)))
         rows.append(tuple(buckets))
         base += row.rim_height
     cup = sized.cups[0]
@@ -133,7 +134,7 @@ def _bucket(
     row: SizedRow,
     process: Process,
     shares: tuple[tuple[str, float], ...],
-    lengths: Mapping[str, float],
+    runs: Mapping[str, tuple[float, float]],
     sill_z: float,
 ) -> WaterBucket:
     return WaterBucket(
@@ -152,7 +153,6 @@ def _bucket(
         blade=process.printer.blade,
         design_head=bucket.design_head,
         mouths=tuple(
-            WaterMouth(m.target, m.teeth, lengths[m.target], row.min_lane, row.chute_wall, row.chute_slope_deg)
-            for m in bucket.mouths
+            WaterMouth(m.target, m.teeth, *runs[m.target], row.chute_wall, row.chute_slope_deg) for m in bucket.mouths
         ),
     )

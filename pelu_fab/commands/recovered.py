@@ -1,0 +1,162 @@
+"""A compiled folder as water sees it: everything measured on the STL, nothing taken from the drawing."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pelu_fab.commands.device import Device
+from pelu_fab.errors import FabError
+from pelu_fab.hydraulics import weir_head
+from pelu_fab.ir.design import Samples
+from pelu_fab.ir.netlist import Bucket, Duct, Netlist
+from pelu_fab.ir.network import bucket_name, input_name, output_name
+from pelu_fab.ir.process import Process
+from pelu_fab.signoff.channels import freeboards
+from pelu_fab.signoff.found import Tooth, Vessel
+from pelu_fab.signoff.gravity import Wet
+from pelu_fab.signoff.recovery import Recovery, recover_folder
+from pelu_fab.sim.water import WaterBucket, WaterMouth, WaterNetwork
+from pelu_fab.sources.process import read_process
+
+MATCHED = 40.0  # mm in plan: a target nearer than this lies right below the spout, without a chute
+HIGHEST_RIM = 60.0  # mm above a sill: as far as a rim is looked for
+
+
+def device_of_folder(folder: Path, *, process: str | None = None) -> Device:
+    """Recover the network from the parts. `process` replaces the manifest's: another fluid in the same print."""
+    recovery = recover_folder(folder)
+    manifest, dossier = recovery.dossier.manifest, recovery.dossier
+    chosen = manifest.process if process is None else read_process(process)
+    samples = None
+    if dossier.samples is not None:
+        samples = Samples(*dossier.samples)
+    netlist = _netlist(recovery)
+    return Device(
+        network=dossier.trained,
+        netlist=netlist,
+        process=chosen,
+        water=_water(recovery, netlist, chosen),
+        unit_volume=dossier.unit_volume,
+        pour_flow=manifest.design_flow,
+        samples=samples,
+        origin="STL",
+    )
+
+
+def _netlist(recovery: Recovery) -> Netlist:
+    """What was asked for: the lowered network's buckets that some share reaches."""
+    dossier, layers = recovery.dossier, recovery.recovered.layers
+    rows, ducts = [], []
+    for depth, (asked, built) in enumerate(zip(dossier.lowered.layers, layers, strict=True)):
+        live = [i for i, reached in enumerate(built.reachable) if reached]
+        unit = dossier.unit_volume
+        rows.append(tuple(Bucket(bucket_name(depth, i), float(asked.retained[i]) * unit) for i in live))
+        for i in live:
+            for j in np.flatnonzero(asked.shares[i]):
+                target = output_name(int(j)) if depth + 1 == len(layers) else bucket_name(depth + 1, int(j))
+                ducts.append(Duct(bucket_name(depth, i), target, float(asked.shares[i, j])))
+    manifest = dossier.manifest
+    return Netlist(
+        manifest.name,
+        tuple(rows),
+        tuple(ducts),
+        tuple((input_name(i), p.label) for i, p in enumerate(manifest.inputs)),
+        tuple((output_name(j), p.label) for j, p in enumerate(manifest.outputs)),
+    )
+
+
+def _water(recovery: Recovery, netlist: Netlist, process: Process) -> WaterNetwork:
+    names = recovery.names
+    vessel_of = {name: vessel for vessel, name in names.items()}
+    missing = [b.name for b in netlist.buckets if b.name not in vessel_of]
+    if missing:
+        raise FabError(missing[0], "was not found in the STL", "run pelu-fab verify on the folder")
+    rims = _rims(recovery)
+    flows = {b.name: recovery.dossier.manifest.design_flow for b in netlist.rows[0]}
+    for duct in netlist.ducts:
+        flows[duct.target] = flows.get(duct.target, 0.0) + duct.share * flows[duct.source]
+    cups = [recovery.found.vessels[v] for v in recovery.found.outputs]
+    ground = min(cup.floor_z for cup in cups)
+    rows = tuple(
+        tuple(_bucket(recovery, vessel_of[b.name], b, netlist, process, rims, flows[b.name], ground) for b in row)
+        for row in netlist.rows
+    )
+    return WaterNetwork(netlist.name, rows, netlist.inputs, netlist.outputs, min(cup.area for cup in cups))
+
+
+def _bucket(
+    recovery: Recovery,
+    index: int,
+    asked: Bucket,
+    netlist: Netlist,
+    process: Process,
+    rims: dict[str, float],
+    flow: float,
+    ground: float,
+) -> WaterBucket:
+    vessel = recovery.found.vessels[index]
+    mouths = tuple(
+        _mouth(recovery, vessel, [vessel.teeth[t] for t in mouth.teeth], mouth.goal, process) for mouth in vessel.mouths
+    )
+    width, depth = _plan(vessel)
+    bed_width, bed_depth, slope = vessel.bed
+    return WaterBucket(
+        name=asked.name,
+        retained_volume=asked.retained_volume,
+        shares=tuple((d.target, d.share) for d in netlist.leaving[asked.name]),
+        drawn_volume=vessel.volume,
+        area=vessel.area if slope <= 0.0 else bed_width * bed_depth,
+        perimeter=vessel.perimeter,
+        width=bed_width or width,
+        depth=bed_depth or depth,
+        sill_z=vessel.level - ground,
+        sill_height=vessel.level - vessel.floor_z,
+        rim_height=rims[asked.name],
+        floor_slope=slope,
+        blade=_blade(vessel),
+        design_head=weir_head(flow, sum(t.width for t in vessel.teeth), discharge=process.comb.discharge),
+        mouths=mouths,
+    )
+
+
+def _mouth(recovery: Recovery, vessel: Vessel, teeth: list[Tooth], goal: int, process: Process) -> WaterMouth:
+    """Teeth as measured; the chute's run as plan distance to its target, its section as the process's least."""
+    names = recovery.names
+    if goal not in names:
+        raise FabError(f"{names.get(recovery.found.vessels.index(vessel), '?')}", "loses water", "run pelu-fab verify")
+    target = recovery.found.vessels[goal]
+    run = sum(abs(a - b) for a, b in zip(teeth[0].at[:2], target.at[:2], strict=True))
+    fall = max(vessel.level - target.level, 1.0)
+    return WaterMouth(
+        target=names[goal],
+        teeth=tuple(t.width for t in teeth),
+        chute_length=run,
+        chute_width=process.channels.min_width if run > MATCHED else max(sum(t.width for t in teeth), 1.0),
+        chute_wall=process.channels.min_wall_height,
+        slope_deg=float(np.degrees(np.arctan2(fall, max(run, 1.0)).clip(0.01, 1.2))),
+    )
+
+
+def _plan(vessel: Vessel) -> tuple[float, float]:
+    """Inside (along the comb, along the flow), mm."""
+    x, y = (high - low for low, high in vessel.bounds)
+    out = vessel.teeth[0].outward
+    return (y, x) if abs(out[0]) > abs(out[1]) else (x, y)
+
+
+def _blade(vessel: Vessel) -> float:
+    """Mean wall between two teeth, from their places and widths."""
+    teeth = vessel.teeth
+    if len(teeth) < 2:
+        return 0.0
+    first, last = np.array(teeth[0].at[:2]), np.array(teeth[-1].at[:2])
+    between = float(np.linalg.norm(last - first)) + (teeth[0].width + teeth[-1].width) / 2.0
+    return max((between - sum(t.width for t in teeth)) / (len(teeth) - 1), 0.0)
+
+
+def _rims(recovery: Recovery) -> dict[str, float]:
+    """How high above its sill each bucket is walled in: sign-off's freeboard with no head and no limit."""
+    process = recovery.dossier.manifest.process
+    channels = process.channels.model_copy(update={"meniscus_freeboard": HIGHEST_RIM, "slosh_freeboard": 0.0})
+    wet = Wet(recovery.surface, recovery.found, recovery.names, process.model_copy(update={"channels": channels}))
+    return {check.where: float(check.found) for check in freeboards(wet, 0.0) if isinstance(check.found, float)}
