@@ -66,7 +66,7 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
 FAULTS = {
     "unknown key": ("nozzle = ", "nozle = ", r"printer\.nozzle is missing; printer\.nozle is no key"),
     "unknown table": ("[scatter]", "[scater]", r"scatter is missing; scater is no key that is known"),
-    "suggestion": ("kappa = 2.2", "kappa = 2.2\nend_exces = 0.1", r"comb\.end_exces is no key .* mean 'end_excess'\?"),
+    "suggestion": ("[comb]", "[comb]\nend_exces = 0.1", r"comb\.end_exces is no key .* mean 'end_excess'\?"),
     "boolean": ("perimeters = 3", "perimeters = true", r"printer\.perimeters is true; allowed: integer"),
     "text": ("nozzle = 0.4", 'nozzle = "2,5 µm"', r"printer\.nozzle is '2,5 µm'; allowed: number"),
     "nan": ("nozzle = 0.4", "nozzle = nan", r"printer\.nozzle is nan; allowed: a finite number"),
