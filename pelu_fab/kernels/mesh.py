@@ -3,10 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.device import Mesh
 from pelu_fab.ir.solid import Outline, Part, Prism, Step
+
+Points = NDArray[np.float32]
+Triangles = NDArray[np.int64]
+LEAST_AREA, MOST_FLIPS = 1e-9, 1000  # mm2
+SNAP = 2e-4  # mm: edges shorter than this are float32 dust
 
 
 def build_mesh(part: Part) -> Mesh:
@@ -32,10 +38,39 @@ def build_mesh(part: Part) -> Mesh:
         raise FabBug(f"{part.name}: genus {solid.genus()} instead of {part.genus}")
     mesh = solid.to_mesh64()
     points = np.asarray(mesh.vert_properties)[:, :3].astype(np.float32)
-    return Mesh(corners=points[np.asarray(mesh.tri_verts)], volume=float(solid.volume()), genus=int(solid.genus()))
+    triangles = without_needles(points, np.array(mesh.tri_verts, dtype=np.int64), part.name)
+    return Mesh(corners=points[triangles], volume=float(solid.volume()), genus=int(solid.genus()))
 
 
-SNAP = 2e-4  # mm: edges shorter than this are float32 dust
+def without_needles(points: Points, triangles: Triangles, name: str) -> Triangles:
+    """Turn triangles that have no area in float32 into none, the surface unchanged.
+
+    A needle's middle vertex lies on its long edge: that edge is flipped with the neighbour's, which splits the neighbour
+    there. Points, edges' closedness and volume stay.
+    """
+    triangles = triangles.copy()
+    for _ in range(MOST_FLIPS):
+        flat = np.flatnonzero(_areas(points[triangles]) < LEAST_AREA)
+        if not len(flat):
+            return triangles
+        needle = int(flat[0])
+        corners = points[triangles[needle]].astype(np.float64)
+        lengths = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+        at = int(lengths.argmax())
+        p, q, k = (int(triangles[needle][(at + step) % 3]) for step in range(3))
+        across = np.flatnonzero((triangles == q).any(axis=1) & (triangles == p).any(axis=1))
+        across = across[across != needle]
+        if len(across) != 1:
+            break
+        d = int(next(v for v in triangles[across[0]] if v not in (p, q)))
+        triangles[needle], triangles[across[0]] = (k, p, d), (d, q, k)
+    raise FabBug(f"{name}: a triangle without area could not be removed")
+
+
+def _areas(corners: NDArray[np.float32]) -> NDArray[np.float64]:
+    wide = corners.astype(np.float64)
+    cross = np.cross(wide[:, 1] - wide[:, 0], wide[:, 2] - wide[:, 0])
+    return np.asarray(np.linalg.norm(cross, axis=1) / 2.0)
 
 
 def _module(steps: Sequence[Step]):  # type: ignore[no-untyped-def]

@@ -51,7 +51,9 @@ def _placed_rows(layer: int, plan: RowPlan, row: SizedRow, rim_z: float, process
             tag=f"L{layer}" + (chr(ord("a") + number) if len(plan.bays) > 1 else ""),
             swapped=plan.swapped,
             v=plan.v,
-            buckets=tuple(PlacedBucket(sized[c.name], c.u, c.u - c.width / 2, c.u + c.width / 2) for c in bay),
+            buckets=tuple(
+                PlacedBucket(sized[c.name], c.u, on_grid(c.u - c.width / 2), on_grid(c.u + c.width / 2)) for c in bay
+            ),
             sized=row,
             front=process.comb.sill_length,
             sill_z=sill_z,

@@ -1,0 +1,25 @@
+"""Layout in, parts out: every printed piece as a kernel-neutral solid with its place in the assembly."""
+
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.layout import Layout
+from pelu_fab.ir.network import bucket_name
+from pelu_fab.ir.sized import Sized
+from pelu_fab.ir.solid import Part
+from pelu_fab.stages.build.frame import frame_parts
+from pelu_fab.stages.build.row import row_part
+from pelu_fab.stages.build.trays import chute_part, gutter_part
+from pelu_fab.stages.build.vessels import cup_part, jug_part, name_of
+
+
+def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
+    """Every part, in assembly order from the table up: frame, cups, rows with their trays, jugs."""
+    process = design.process
+    labels = {bucket_name(0, i): name_of(label) for i, label in enumerate(design.network.inputs)}
+    parts = frame_parts(layout, process)
+    parts += [cup_part(cup, process) for cup in layout.cups]
+    for row, crossbar in zip(layout.rows, layout.crossbars, strict=True):
+        if crossbar.gutters:
+            parts += [gutter_part(row, crossbar, process), chute_part(row, crossbar, process)]
+        parts.append(row_part(row, crossbar.lanes, labels, process))
+    parts += [jug_part(jug, process) for jug in sized.jugs]
+    return tuple(parts)

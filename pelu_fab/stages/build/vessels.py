@@ -1,0 +1,79 @@
+"""Read-out cups and input jugs: open boxes with marks in mL and a name."""
+
+from math import floor
+
+from pelu_fab.ir.layout import PlacedCup
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.sized import SizedCup
+from pelu_fab.ir.solid import Outline, Part, Prism, Step, box
+from pelu_fab.stages.build.lettering import EMBED, RELIEF, fitted, raised_text
+from pelu_fab.stages.build.poses import upright
+
+TICK, TICK_LONG, TICK_SHORT = 0.8, 9.0, 5.0  # mm: height and lengths of a mark
+SPOUT = 9.0  # mm that a jug's lip reaches beyond its wall
+NUMERAL, NAME = 3.6, 5.0  # mm: heights of capitals
+
+
+def cup_part(placed: PlacedCup, process: Process) -> Part:
+    """A read-out cup in its place; marks and name on the side away from the device."""
+    wall, bottom = process.printer.wall, process.printer.floor
+    u, v, z = (placed.u0, placed.u1), (placed.v0, placed.v1), placed.floor_z
+    top = z + placed.cup.height
+    body = box((u[0] - wall, u[1] + wall), (v[0] - wall, v[1] + wall), (z - bottom, top))
+    room = box(u, v, (z, top + 1.0))
+    right = 1 if placed.swapped else -1
+    marks = _marks(placed.cup, (u[0] + u[1]) / 2, u[1] - u[0], z, v[1] + wall, 1, right)
+    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", tuple(marks)),)]
+    return upright(f"cup-{placed.cup.port.split('.')[1]}", "cup", modules, placed.swapped, 0)
+
+
+def jug_part(jug: SizedCup, process: Process) -> Part:
+    """A loose measuring jug with a lip in front and marks on its side; the same inside as its marks say."""
+    wall, bottom = process.printer.wall, process.printer.floor
+    width, depth, top = jug.width, jug.depth, bottom + jug.height
+    outer = _pointed(-wall, width + wall, -wall, depth + wall, SPOUT)
+    inner = _pointed(0.0, width, 0.0, depth, SPOUT)
+    area = width * depth + width * SPOUT / 2
+    body = Prism("z", 0.0, top, (outer,))
+    room = Prism("z", bottom, top + 1.0, (inner,))
+    tall = SizedCup(jug.port, jug.label, jug.capacity, width, area / width, jug.height)
+    marks = _marks(tall, width / 2, width, bottom, -wall, -1, 1)
+    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", tuple(marks)),)]
+    part = upright(f"jug-{jug.port.split('.')[1]}", "jug", modules, False, 0)
+    return Part(part.name, part.role, part.modules, None, 0)
+
+
+def _pointed(u0: float, u1: float, v0: float, v1: float, lip: float) -> Outline:
+    """A box in plan whose far side runs out to a point: what pours without dribbling."""
+    return ((u0, v0), (u1, v0), (u1, v1), ((u0 + u1) / 2, v1 + lip), (u0, v1))
+
+
+def _marks(
+    cup: SizedCup, centre: float, width: float, floor_z: float, face: float, outward: int, right: int
+) -> list[Prism]:
+    """Ticks every 5 mL, long and numbered every 10 (20 where they crowd), and the name below or above."""
+    area = cup.width * cup.depth
+    lo, hi = sorted((face - outward * EMBED, face + outward * RELIEF))
+    ten = 10000.0 / area
+    every = 10 if ten >= NUMERAL + 1.4 else 20
+    prisms: list[Prism] = []
+    left = centre - right * (width / 2 - 1.5)
+    for step in range(1, floor(cup.capacity / 5000.0 + 1e-9) + 1):
+        ml = 5 * step
+        z = floor_z + ml * 1000.0 / area
+        length = TICK_LONG if ml % every == 0 else TICK_SHORT
+        a, b = sorted((left, left + right * length))
+        prisms.append(box((a, b), (lo, hi), (round(z - TICK, 3), round(z, 3))))  # the upper edge is the mark
+        if ml % every == 0:
+            at = left + right * (TICK_LONG + 6.5)
+            prisms.append(
+                raised_text(str(ml), NUMERAL, at, round(z - NUMERAL / 2 - TICK / 2, 3), face, outward, right, "y")
+            )
+    text, size = fitted(name_of(cup.label), NAME, width - 2.0)
+    base = floor_z + cup.height - size - 1.2
+    return [*prisms, raised_text(text, size, centre, round(base, 3), face, outward, right, "y")]
+
+
+def name_of(label: str) -> str:
+    """What goes on a part: the label without its unit."""
+    return label.split(" (")[0].strip() or label
