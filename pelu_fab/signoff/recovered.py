@@ -17,6 +17,9 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.stl import Array
 
 
+MERGED = 0.03  # of a bucket's spill: two units' shares that arrive together, to this, are one water
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Recovered:
     """The recovered network in the checkpoint's order. `lost` (in,) is the share of each bucket that reaches no vessel.
@@ -55,8 +58,26 @@ def name_units(found: Extraction, network: Network, unit_volume: float) -> list[
         row = [NOWHERE] * len(network.layers[depth].retained)
         for r, c in zip(rows.tolist(), columns.tolist(), strict=True):
             row[r] = below[c]
-        named.append(tuple(row))
+        named.append(tuple(_with_merged(row, found, network.layers[depth - 1].shares, above, below)))
     return named
+
+
+def _with_merged(
+    row: list[int], found: Extraction, wanted: Array, above: Sequence[int], below: Sequence[int]
+) -> list[int]:
+    """Give a unit that has no vessel of its own the vessel that takes its water too, if there is one: a short."""
+    arriving = np.array([_shares(found.vessels[v], below) if v != NOWHERE else np.zeros(len(below)) for v in above])
+    for unit, vessel in enumerate(row):
+        if vessel != NOWHERE or not wanted[:, unit].any():
+            continue
+        for other, shared in enumerate(row):
+            if shared == NOWHERE or other == unit:
+                continue
+            both = wanted[:, unit] + wanted[:, other]
+            if np.abs(arriving[:, below.index(shared)] - both).max() < MERGED:
+                row[unit] = shared
+                break
+    return row
 
 
 def _differences(
@@ -71,7 +92,7 @@ def _differences(
     largest = max(1.0, float((wanted.retained * unit_volume).max()))
     cost += np.abs(wanted.retained[:, None] * unit_volume - volumes[None, :]) / largest
     if depth == len(network.layers) - 1:
-        leaving = np.array([_shares(found.vessels[v], found.outputs) for v in below]).reshape(len(below), -1)
+        leaving = np.array([_shares(found.vessels[v], found.outputs) for v in below]).reshape(-1, len(found.outputs))
         cost += np.abs(wanted.shares[:, None, :] - leaving[None, :, :]).sum(axis=2)
     return np.asarray(cost)
 
@@ -146,15 +167,15 @@ def recover(
 def _delivered(vessel: Vessel, targets: Sequence[int], carried: Array) -> tuple[Array, Array]:
     place: dict[int, list[int]] = {}
     for i, v in enumerate(targets):
-        place.setdefault(v, []).append(i)
+        place.setdefault(v, []).append(i)  # a short gives one vessel two names; its first counts
     flow, section = np.zeros(len(targets)), np.zeros(len(targets))
     total = carried.sum()
     for tooth, part in zip(vessel.teeth, carried, strict=True):
         for goal in tooth.goals:
-            for i in place.get(goal, ()) if goal != NOWHERE else ():
+            for i in place.get(goal, [])[:1] if goal != NOWHERE else ():
                 flow[i] += part / len(tooth.goals) / total if total > 0 else 0.0
     for mouth in vessel.mouths:
-        for i in place.get(mouth.goal, ()) if mouth.goal != NOWHERE else ():
+        for i in place.get(mouth.goal, [])[:1] if mouth.goal != NOWHERE else ():
             section[i] += mouth.section_area
     whole = sum(m.section_area for m in vessel.mouths)
     return flow, section / whole if whole > 0 else section
