@@ -167,7 +167,7 @@ def test_dry_teeth_start_late_and_primed_ones_at_once():
     wet, dry = (
         flow(water_of(ONE), DETERGENT, slow, Conditions(mode="real", primed=p)).peak_heads[0, 0] for p in (True, False)
     )
-    assert dry == pytest.approx(h.start_head(DETERGENT.fluid, 3.0, brim_deg=45.0), abs=0.1)
+    assert dry == pytest.approx(h.start_head(DETERGENT.fluid, 3.0, brim_deg=45.0), abs=0.2)
     assert wet < 0.8 * dry
 
 
