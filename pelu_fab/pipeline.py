@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input, write_all
 from pelu_fab.formats.bom import to_bom, to_print_settings
+from pelu_fab.formats.choice import chosen, to_chosen_files
 from pelu_fab.formats.manifest import to_manifest, to_network_json, to_samples_csv
 from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.stl import to_stl
@@ -24,7 +26,6 @@ from pelu_fab.stages.route import route
 from pelu_fab.stages.size import size
 
 Progress = Callable[[str], None]
-FORMAT_VERSION = 1  # part of every cache key: raise it when the same design gives other files
 
 
 def compile_design(design: Design, progress: Progress | None = None) -> Device:
@@ -73,14 +74,14 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> dict[str, 
     samples = to_samples_csv(device)
     if samples is not None:
         files["samples.csv"] = samples
-    return files
+    return files | to_chosen_files(device, formats)
 
 
 def cache_key(design: Design, formats: Sequence[str] | None) -> str:
     """Hash of everything that decides the bytes of an export."""
     told = {
-        "version": FORMAT_VERSION,
-        "formats": None if formats is None else sorted(formats),
+        "program": _program(),
+        "formats": chosen(formats),
         "process": design.process.model_dump(mode="json"),
         "names": [design.name, design.network.inputs, design.network.outputs],
         "numbers": [design.network.input_scale, design.unit_ml, design.pour_flow_ml, design.input_max, design.depth],
@@ -92,6 +93,16 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
     if design.samples is not None:
         digest.update(design.samples.inputs.tobytes())
         digest.update(b"" if design.samples.labels is None else design.samples.labels.tobytes())
+    return digest.hexdigest()
+
+
+@cache
+def _program() -> str:
+    """Hash of the program itself: another version may draw the same design in another way."""
+    home = Path(__file__).parent
+    digest = sha256()
+    for file in sorted(home.rglob("*.py")):
+        digest.update(file.relative_to(home).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()
 
 

@@ -1,0 +1,48 @@
+"""Which files an export holds: names of formats in, the files that each adds out."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.device import Device
+
+ALWAYS = "stl"  # with netlist, networks and manifest: without them nothing can be signed off
+DEFAULT = ("stl", "svg", "report")
+
+
+def _svg(device: Device) -> dict[str, bytes]:
+    from pelu_fab.formats.svg import to_svg
+
+    return {"layout.svg": to_svg(device)}
+
+
+def _report(device: Device) -> dict[str, bytes]:
+    """What the report needs and no mesh says; the report itself follows the sign-off."""
+    from pelu_fab.formats.manifest import to_json
+    from pelu_fab.formats.scene import scene_of, to_scene_table
+
+    return {"scene.json": to_json(to_scene_table(scene_of(device)))}
+
+
+WRITERS: Mapping[str, Callable[[Device], dict[str, bytes]]] = {"svg": _svg, "report": _report}
+
+
+def chosen(formats: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of formats in a fixed order: the default ones if None, every one for `all`; an unknown one is refused."""
+    known = (ALWAYS, *WRITERS)
+    wanted = list(DEFAULT if formats is None else (name.strip() for name in formats))
+    for name in wanted:
+        if name != "all" and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)} or all"
+            raise FabError("--formats", f"knows no {name!r}", remedy)
+    return tuple(name for name in known if name in wanted or "all" in wanted)
+
+
+def to_chosen_files(device: Device, formats: Sequence[str] | None) -> dict[str, bytes]:
+    """Files of the chosen formats by name, without those that every export holds."""
+    files: dict[str, bytes] = {}
+    for name in chosen(formats):
+        if name in WRITERS:
+            files |= WRITERS[name](device)
+    return files
