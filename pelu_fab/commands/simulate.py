@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BARS = " ▁▂▃▄▅▆▇█"
 CHART = 48  # characters
 
+CURVE_POINTS = 100  # of a curve in the JSON, about
+
 
 def simulate(
     source: Annotated[Path, typer.Argument(help="Design, checkpoint or compiled folder.", show_default=False)],
@@ -107,9 +109,11 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
     from pelu_fab.ir.units import MM3_PER_ML
     from pelu_fab.sim import reference
     from pelu_fab.sim.energy import forward_cost
+    from pelu_fab.sim.lagrangian import bucket_energy
     from pelu_fab.sim.limits import flow_violations
 
     p = found.plumbing
+    stride = max(1, len(found.trace.times) // CURVE_POINTS)
     asked = reference.outputs(device.netlist, schedule.poured)[0]
     trained = device.network
     algebra = reference.outputs(trained, schedule.poured / device.unit_volume)[0] * device.unit_volume
@@ -152,6 +156,10 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
         "film_ml": float(found.film[0] / MM3_PER_ML),
         "mass_error_ml": float(found.mass_error()[0] / MM3_PER_ML),
         "violations": [str(v) for v in flow_violations(found, device.process, pour="this pour")],
+        "bucket_energy": {
+            "times_s": found.trace.times[::stride].tolist(),
+            "ml2": bucket_energy(found)[::stride].tolist(),
+        },
         "energy_j": {
             "jugs": books.jugs,
             "retained": books.retained,

@@ -8,6 +8,7 @@ import numpy as np
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim.flow import Flow
 from pelu_fab.sim.forecast import Forecast
+from pelu_fab.sim.lagrangian import bucket_energy
 from pelu_fab.sim.water import WaterNetwork
 
 
@@ -27,8 +28,8 @@ def _png(figure: Any) -> bytes:
 
 
 def flow_png(found: Flow, water: WaterNetwork, *, title: str = "") -> bytes:
-    """Heads, mouth flows and cups over time, of the first run."""
-    figure, (heads, flows, cups) = _figure(3, 1, (8.0, 9.0))
+    """Heads, mouth flows, what is still to spill, and cups over time, of the first run."""
+    figure, (heads, flows, energies, cups) = _figure(4, 1, (8.0, 11.0))
     p, trace = found.plumbing, found.trace
     names = [*p.buckets, *p.cups]
     for b, name in enumerate(p.buckets):
@@ -36,10 +37,16 @@ def flow_png(found: Flow, water: WaterNetwork, *, title: str = "") -> bytes:
     for m in range(len(p.mouth_bucket)):
         label = f"{names[p.mouth_bucket[m]]}→{names[p.mouth_target[m]]}"
         flows.plot(trace.times, trace.mouth_flows[:, m] / MM3_PER_ML, label=label, linewidth=1)
+    energies.plot(trace.times, bucket_energy(found), label="½ Σ (x² − θ²) of the buckets above their sills")
     for c, (_, label) in enumerate(water.outputs):
         cups.plot(trace.times, trace.cups[:, 0, c] / MM3_PER_ML, label=label)
     cups.axvline(float(found.readout_times()[0]), color="grey", linestyle=":", label="read out")
-    for axis, unit in ((heads, "head above the sill, mm"), (flows, "flow, mL/s"), (cups, "cup, mL")):
+    for axis, unit in (
+        (heads, "head above the sill, mm"),
+        (flows, "flow, mL/s"),
+        (energies, "energy, mL²"),
+        (cups, "cup, mL"),
+    ):
         axis.set_ylabel(unit)
         axis.legend(fontsize="x-small", ncols=3)
         axis.set_xlim(0, float(found.readout_times()[0]) * 1.3)

@@ -1,7 +1,7 @@
 """Learn one function, then another: does a net recover, or is it exhausted? In: a seed. Out: results, by case and kind.
 
-`python -m pelu_fab.training.exhaustion_report docs` writes docs/exhaustion.md and its figures. Each net is trained on one
-function, then, from where that left it, on the next; a fresh net of the same kind and size on the next alone says what
+`python -m pelu_fab.training.exhaustion_report docs` writes docs/exhaustion.md and its figures. Each net learns one
+function, then, from where that left it, the next; a fresh net of the same kind and size on the next alone says what
 could have been reached.
 """
 

@@ -1,0 +1,89 @@
+"""The theory's buckets and the simulated ones are the same buckets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pelu_fab.commands.device import Device, device_of
+from pelu_fab.ir.network import Network
+from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.sim import reference
+from pelu_fab.sim.flow import Flow, flow
+from pelu_fab.sim.lagrangian import bucket_energy
+from pelu_fab.sim.schedule import Schedule, all_at_once
+from pelu_fab.training.energy import descend
+from pelu_fab.training.energy_network import NetworkEnergy, bucket_layer
+
+torch.set_num_threads(1)
+FLOWERS = ([51.0, 35.0, 14.0, 2.0], [70.0, 32.0, 47.0, 14.0], [63.0, 33.0, 60.0, 25.0])
+POUR_TIME = 5.0  # s
+
+
+@pytest.fixture(scope="module")
+def device() -> Device:
+    return device_of(Path("designs/iris"), process=None, settings=[])
+
+
+@pytest.fixture(scope="module", params=range(len(FLOWERS)), ids=["setosa", "versicolor", "virginica"])
+def run(request: pytest.FixtureRequest, device: Device) -> tuple[np.ndarray, Flow, Schedule]:
+    pour = np.array(FLOWERS[request.param])
+    schedule = all_at_once(pour * device.unit_volume, POUR_TIME)
+    return pour, flow(device.water, device.process, schedule), schedule
+
+
+def as_network(device: Device) -> Network:
+    """What the device was asked to be, in units: shares too small to print are gone from it."""
+    layers = reference.layers_of(device.netlist)
+    scaled = tuple(type(layer)(layer.retained / device.unit_volume, layer.shares) for layer in layers)
+    return Network(scaled, device.network.inputs, device.network.outputs)
+
+
+def test_the_network_energy_descends_to_what_every_simulated_bucket_keeps(
+    device: Device, run: tuple[np.ndarray, Flow, Schedule]
+) -> None:
+    pour, found, _ = run
+    theory = NetworkEnergy(as_network(device))
+    rest = theory.descend(torch.tensor(pour)[None], steps=3000).rest
+    kept = theory.retained(rest)
+    assert set(kept) == set(found.plumbing.buckets)
+    for column, name in enumerate(found.plumbing.buckets):
+        simulated = found.kept[0, column] / device.unit_volume
+        assert simulated == pytest.approx(float(kept[name][0]), abs=1e-6), name
+    np.testing.assert_allclose(theory.cups(rest)[0].numpy() * device.unit_volume, found.cups[0], atol=0.01)
+
+
+def test_each_bucket_alone_descends_from_its_inflow_to_what_the_simulated_one_keeps(
+    device: Device, run: tuple[np.ndarray, Flow, Schedule]
+) -> None:
+    _, found, _ = run
+    p = found.plumbing
+    inflow = found.kept[0] + np.array([found.delivered[0, p.mouth_bucket == b].sum() for b in range(len(p.buckets))])
+    layer = bucket_layer((p.keeps / device.unit_volume).tolist())
+    rest = descend(layer, torch.tensor(inflow / device.unit_volume), dt=9.0, steps=20, scheme="implicit").rest
+    np.testing.assert_allclose(rest.numpy(), found.kept[0] / device.unit_volume, atol=1e-6)
+
+
+def test_the_reported_curve_is_the_layers_energy_and_ends_at_rest(
+    device: Device, run: tuple[np.ndarray, Flow, Schedule]
+) -> None:
+    _, found, _ = run
+    layer = bucket_layer((found.plumbing.keeps / MM3_PER_ML).tolist())
+    by_theory = layer.energy(torch.tensor(found.trace.volumes / MM3_PER_ML)).detach().numpy()
+    reported = bucket_energy(found)
+    np.testing.assert_allclose(reported, by_theory, atol=1e-9)
+    assert reported[0] == 0.0
+    assert reported.max() > 10.0
+    assert reported[-1] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_what_is_still_to_spill_only_falls_once_the_jugs_are_empty(run: tuple[np.ndarray, Flow, Schedule]) -> None:
+    _, found, schedule = run
+    p, trace = found.plumbing, found.trace
+    # relu(x − θ) summed with weights that fall from row to row: each spill moves water to a smaller weight.
+    weights = p.row.max() + 1.0 - p.row
+    to_fall = np.maximum(trace.volumes - p.keeps, 0.0) @ weights
+    transit = trace.chutes @ weights[p.mouth_bucket]
+    after = trace.times > float(schedule.end.max())
+    assert (np.diff((to_fall + transit)[after]) <= 1e-6).all()
