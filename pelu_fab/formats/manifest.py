@@ -6,6 +6,7 @@ from typing import Any
 
 from pelu_fab.files import sha256
 from pelu_fab.ir.device import Device
+from pelu_fab.ir.layout import PlacedBucket
 from pelu_fab.ir.network import Network, input_name
 from pelu_fab.ir.units import on_grid
 
@@ -86,13 +87,19 @@ def _inputs(device: Device) -> list[dict[str, Any]]:
     labels = dict(device.lowered.netlist.inputs)
     places = {
         input_name(int(b.bucket.name.split(".b")[1])): _place(
-            row.swapped, b.u, row.v - b.bucket.depth + b.bucket.inlet_depth / 2, row.rim_z - 1.0
+            row.swapped, _between_posts(b), row.v - b.bucket.depth + b.bucket.inlet_depth / 2, row.rim_z - 1.0
         )
         for row in device.layout.rows
         if row.layer == 0
         for b in row.buckets
     }
     return [{"port": port, "label": labels[port], "at": places[port]} for port in labels]
+
+
+def _between_posts(placed: PlacedBucket) -> float:
+    """Across the flow, the place nearest the middle from where no post of the baffle stands in the way."""
+    pitch = placed.bucket.width / (placed.bucket.slats + 1)
+    return placed.u + (pitch / 2 if placed.bucket.slats % 2 else 0.0)
 
 
 def _outputs(device: Device) -> list[dict[str, Any]]:
