@@ -64,7 +64,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Chute:
-    """A lane of the chute tray: from the head to a hole above its target's gutter; lengths along the slope."""
+    """A lane of a chute tray, from its head to a hole above its target's gutter or the next tray; along the slope."""
 
     lane: Lane
     end: float  # inner face of the end wall, along the slope from the head's inner face
@@ -90,8 +90,16 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True)
+class ChuteTray:
+    """Chutes on one plane. Where the last gutters lie beyond the bed, some chutes only hand on to the next tray."""
+
+    plane: Plane
+    chutes: tuple[Chute, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Crossbar:
-    """What leads one bay's spills on: a tray of chutes above a tray of gutters. Empty for a matching.
+    """What leads one bay's spills on: trays of chutes above gutters on one plane. Empty for a matching.
 
     Gutters end over the next row, or, where another bay follows, over the head of its gutters.
     """
@@ -99,11 +107,20 @@ class Crossbar:
     tag: str
     swapped: bool
     lanes: tuple[Lane, ...]
-    chutes: tuple[Chute, ...] = ()
+    chute_trays: tuple[ChuteTray, ...] = ()
     gutters: tuple[Gutter, ...] = ()
-    chute_plane: Plane | None = None
     gutter_plane: Plane | None = None
     is_last_bay: bool = True
+
+    @property
+    def chutes(self) -> tuple[Chute, ...]:
+        """Chutes of the uppermost tray, one a lane."""
+        return self.chute_trays[0].chutes if self.chute_trays else ()
+
+    @property
+    def chute_plane(self) -> Plane | None:
+        """Where the uppermost tray of chutes lies."""
+        return self.chute_trays[0].plane if self.chute_trays else None
 
 
 @dataclass(frozen=True, slots=True)

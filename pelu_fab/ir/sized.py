@@ -69,6 +69,7 @@ class SizedRow:
     narrowing: float  # run per mm that each wall of a chute moves in, where it narrows
     lane_margin: float  # between a spout's water and its chute's walls, each side
     min_lane: float  # least inner width of a chute
+    lane_gap: float  # between two chutes, walls included
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ def _cell_widths(sized: Sized, netlist: Netlist, matched: Sequence[bool], proces
 
 def _bucket_cell(bucket: SizedBucket, row: SizedRow, process: Process) -> float:
     lanes = lane_widths(bucket, row)
-    return max(bucket.width, sum(lanes) + (len(lanes) - 1) * process.printer.wall) + process.printer.wall
+    return max(bucket.width + process.printer.wall, sum(lanes) + len(lanes) * row.lane_gap)
 
 
 def _cup_cell(cup: SizedCup, process: Process) -> float:

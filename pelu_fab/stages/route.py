@@ -5,7 +5,18 @@ from math import cos, radians, sin
 
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.frames import SIDE, SIDE_GAP
-from pelu_fab.ir.layout import Chute, Crossbar, Gutter, Lane, Layout, Plane, PlacedBucket, PlacedCup, PlacedRow
+from pelu_fab.ir.layout import (
+    Chute,
+    ChuteTray,
+    Crossbar,
+    Gutter,
+    Lane,
+    Layout,
+    PlacedBucket,
+    PlacedCup,
+    PlacedRow,
+    Plane,
+)
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedRow
 from pelu_fab.ir.units import on_grid
@@ -16,6 +27,8 @@ BEHIND = 1.5  # mm that a chute's head wall stands behind the spout's face, at i
 UPSTREAM = 4.4  # mm of gutter before its first inflow
 RIM_GAP = 1.0  # mm between a gutter's underside and the rim below
 INLET = 0.8  # mm between a vessel's back wall and the water that falls in
+RELAY = 16.0  # mm, along the slope, from the last gutter a tray reaches to the end of its holes over the next tray
+LIP = 0.8  # mm of wall that a tray's chute has more room than the hole above it
 STEP_IN, STEP_OUT = 2.1, 6.0  # mm behind a side frame: head of the next bay's gutters; the hole that feeds it
 
 
@@ -28,7 +41,7 @@ def route(plans: tuple[RowPlan, ...], sized: Sized, process: Process) -> Layout:
         bays = _placed_rows(layer, plan, row, rim_z, process)
         below = plans[layer + 1]
         if below.is_matched:
-            crossbars += [Crossbar(bay.tag, bay.swapped, _row_lanes(bay, process)) for bay in bays]
+            crossbars += [Crossbar(bay.tag, bay.swapped, _row_lanes(bay)) for bay in bays]
             rim_z = on_grid(bays[0].bottom_z - RIM_GAP)
         else:
             trays, rim_z = _crossbars(bays, below, _depth_of(sized, layer + 1), process)
@@ -69,8 +82,8 @@ def _layers_up(height: float, process: Process) -> float:
     return -(-(height - 1e-6) // layer) * layer
 
 
-def _row_lanes(row: PlacedRow, process: Process) -> tuple[Lane, ...]:
-    return tuple(lane for bucket in row.buckets for lane in _lanes(bucket, row, process))
+def _row_lanes(row: PlacedRow) -> tuple[Lane, ...]:
+    return tuple(lane for bucket in row.buckets for lane in _lanes(bucket, row))
 
 
 def _crossbars(
@@ -81,9 +94,10 @@ def _crossbars(
     crossbars: list[Crossbar] = []
     fed: set[str] = set()
     ceiling = float("inf")  # underside of the gutters of the bay before
-    lowest = min(_chute_underside(bay, below, process) for bay in bays)
+    trays = [_chute_trays(bay, below, process) for bay in bays]
+    lowest = min(_underside(tray, process) for bay in trays for tray in bay)
     for number, bay in enumerate(bays):
-        sized, lanes = bay.sized, _row_lanes(bay, process)
+        sized, lanes = bay.sized, _row_lanes(bay)
         sine, cosine = sin(radians(sized.gutter_slope_deg)), cos(radians(sized.gutter_slope_deg))
         height = floor + sized.gutter_wall
         fed |= {lane.target for lane in lanes}
@@ -105,9 +119,7 @@ def _crossbars(
         )
         ceiling = head_z - (max(gutter.end for gutter in gutters) + wall) * sine
         plane = Plane(on_grid(head), on_grid(head_z), sized.gutter_slope_deg)
-        chutes = _chutes(bay, lanes, below, process)
-        chute_plane = _chute_plane(bay, process)
-        crossbars.append(Crossbar(bay.tag, bay.swapped, lanes, chutes, gutters, chute_plane, plane, last))
+        crossbars.append(Crossbar(bay.tag, bay.swapped, lanes, trays[number], gutters, plane, last))
     return crossbars, on_grid(ceiling - RIM_GAP)
 
 
@@ -119,26 +131,52 @@ def _chute_plane(row: PlacedRow, process: Process) -> Plane:
     return Plane(on_grid(head), on_grid(head_z), row.sized.chute_slope_deg)
 
 
-def _chutes(row: PlacedRow, lanes: tuple[Lane, ...], below: RowPlan, process: Process) -> tuple[Chute, ...]:
-    """One chute a lane, its hole's middle over the gutter of its target."""
+def _chute_trays(row: PlacedRow, below: RowPlan, process: Process) -> tuple[ChuteTray, ...]:
+    """A tray of chutes, the middle of each hole over its target's gutter; where that is beyond the bed, tray below tray."""
     at = {cell.name: cell.u for cell in below.cells}
-    plane = _chute_plane(row, process)
-    cosine = cos(radians(plane.slope_deg))
-    return tuple(Chute(lane, on_grid((at[lane.target] - plane.head) / cosine + row.sized.hole / 2)) for lane in lanes)
+    wall, hole = process.printer.wall, row.sized.hole
+    height, slope = process.printer.floor + row.sized.chute_wall, radians(row.sized.chute_slope_deg)
+    longest = min(process.printer.bed[:2]) - 2 * wall
+    plane, lanes = _chute_plane(row, process), _row_lanes(row)
+    trays: list[ChuteTray] = []
+    while lanes:
+        ends = {t: on_grid((at[t] - plane.head) / cos(slope) + hole / 2) for t in {lane.target for lane in lanes}}
+        relay = float("inf")
+        if max(ends.values()) > longest:
+            reached = [end for end in ends.values() if end + RELAY <= longest]
+            relay = on_grid(max(reached) + RELAY) if reached else longest
+        trays.append(ChuteTray(plane, tuple(Chute(lane, min(ends[lane.target], relay)) for lane in lanes)))
+        lanes = _handed_on(tuple(lane for lane in lanes if ends[lane.target] > relay), row)
+        low = plane.head_z - (relay + wall) * sin(slope)
+        head = plane.head + (relay - hole) * cos(slope) - BEHIND - height * sin(slope)
+        plane = (
+            Plane(on_grid(head), on_grid(low - GAP - wall * sin(slope) - height * cos(slope)), plane.slope_deg)
+            if lanes
+            else plane
+        )
+    return tuple(trays)
 
 
-def _chute_underside(row: PlacedRow, below: RowPlan, process: Process) -> float:
-    """Lowest point of a bay's tray of chutes."""
-    plane = _chute_plane(row, process)
-    longest = max(chute.end for chute in _chutes(row, _row_lanes(row, process), below, process))
-    return plane.head_z - (longest + process.printer.wall) * sin(radians(plane.slope_deg))
+def _handed_on(lanes: tuple[Lane, ...], row: PlacedRow) -> tuple[Lane, ...]:
+    """Lanes as they begin on the next tray: a little wider than the holes above, which are as narrow as chutes get."""
+    half = row.sized.min_lane / 2 + (row.sized.lane_gap - 2 * LIP) / 4
+    middles = [(lane.c0 + lane.c1) / 2 for lane in lanes]
+    return tuple(
+        replace(lane, c0=on_grid(m - half), c1=on_grid(m + half)) for lane, m in zip(lanes, middles, strict=True)
+    )
 
 
-def _lanes(placed: PlacedBucket, row: PlacedRow, process: Process) -> list[Lane]:
+def _underside(tray: ChuteTray, process: Process) -> float:
+    """Lowest point of a tray of chutes."""
+    longest = max(chute.end for chute in tray.chutes)
+    return tray.plane.head_z - (longest + process.printer.wall) * sin(radians(tray.plane.slope_deg))
+
+
+def _lanes(placed: PlacedBucket, row: PlacedRow) -> list[Lane]:
     """Lanes side by side below the comb, a wall between two, centred on the bucket."""
     widths = lane_widths(placed.bucket, row.sized)
-    wall = process.printer.wall
-    left = placed.u - (sum(widths) + (len(widths) - 1) * wall) / 2
+    gap = row.sized.lane_gap
+    left = placed.u - (sum(widths) + (len(widths) - 1) * gap) / 2
     lanes = []
     for number, (mouth, width) in enumerate(zip(placed.bucket.mouths, widths, strict=True)):
         spout = on_grid(left + (width - mouth.section_width) / 2)
@@ -153,7 +191,7 @@ def _lanes(placed: PlacedBucket, row: PlacedRow, process: Process) -> list[Lane]
                 c1=on_grid(left + width),
             )
         )
-        left += width + wall
+        left += width + gap
     if lanes[0].c0 < placed.u0 - 1e-6 or lanes[-1].c1 > placed.u1 + 1e-6:
         raise FabBug(f"{placed.bucket.name}: its lanes leave its cell")
     return lanes
@@ -185,12 +223,16 @@ def _raised(layout: Layout, lift: float) -> Layout:
         for r in layout.rows
     )
     crossbars = tuple(
-        replace(c, chute_plane=_lifted(c.chute_plane, lift), gutter_plane=_lifted(c.gutter_plane, lift))
+        replace(
+            c,
+            chute_trays=tuple(ChuteTray(_lifted(tray.plane, lift), tray.chutes) for tray in c.chute_trays),
+            gutter_plane=None if c.gutter_plane is None else _lifted(c.gutter_plane, lift),
+        )
         for c in layout.crossbars
     )
     cups = tuple(replace(c, floor_z=on_grid(c.floor_z + lift)) for c in layout.cups)
     return Layout(rows, crossbars, cups)
 
 
-def _lifted(plane: Plane | None, lift: float) -> Plane | None:
-    return None if plane is None else replace(plane, head_z=on_grid(plane.head_z + lift))
+def _lifted(plane: Plane, lift: float) -> Plane:
+    return replace(plane, head_z=on_grid(plane.head_z + lift))

@@ -30,8 +30,10 @@ MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
 SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 4.4, 9.0  # mm: baffle posts, and the room behind them
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
+NARROWEST_CELL, LANE_SLOT = 30.0, 1.5  # mm: pitch of gutters at least; air between chutes that meet a second tray
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
 CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 48.0, 9.0, 1.05
+USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
 
 
 def size(lowered: Lowered, design: Design) -> Sized:
@@ -239,6 +241,7 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Pr
     gutter = HOLE + 2 * process.printer.wall + GUTTER_MARGIN
     targets = {mouth.target for bucket in buckets for mouth in bucket.mouths}
     deepest = max(normal_depth(inflow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
+    short = len(targets) * NARROWEST_CELL < min(process.printer.bed[:2])  # one tray of chutes reaches all gutters
     chute = max(
         normal_depth(b.design_flow, channels.min_width, channels.min_slope_deg, channels.friction) for b in buckets
     )
@@ -257,6 +260,7 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Pr
         narrowing=NARROWING,
         lane_margin=on_grid((channels.spout_gap - process.printer.wall) / 2),
         min_lane=channels.min_width,
+        lane_gap=process.printer.wall if short else on_grid(2 * process.printer.wall + LANE_SLOT),
     )
 
 
@@ -281,8 +285,10 @@ def _jugs(design: Design) -> tuple[SizedCup, ...]:
 
 
 def _vessel(port: str, label: str, capacity: float) -> SizedCup:
-    """An open box: as low as it can be at the usual width, to the nearest whole mL."""
+    """An open box for whole steps of 5 mL; a big one grows in all three directions."""
     capacity = max(ceil(capacity / 5000.0 - 1e-9) * 5000.0, 10000.0)
-    depth = max(CUP_WIDTH, on_grid(capacity / (CUP_WIDTH * CUP_HEIGHT)))
-    height = capacity / (CUP_WIDTH * depth)
-    return SizedCup(port, label, capacity, CUP_WIDTH, depth, on_grid(height + CUP_FREEBOARD))
+    growth = max(1.0, (capacity / USUAL_CUP) ** (1.0 / 3.0))
+    width = on_grid(CUP_WIDTH * growth)
+    depth = max(width, on_grid(capacity / (width * CUP_HEIGHT * growth)))
+    height = capacity / (width * depth)
+    return SizedCup(port, label, capacity, width, depth, on_grid(height + CUP_FREEBOARD))

@@ -7,7 +7,7 @@ from pelu_fab.ir.sized import Sized
 from pelu_fab.ir.solid import Part
 from pelu_fab.stages.build.frame import frame_parts
 from pelu_fab.stages.build.row import row_part
-from pelu_fab.stages.build.trays import chute_part, gutter_part
+from pelu_fab.stages.build.trays import chute_parts, gutter_parts
 from pelu_fab.stages.build.vessels import cup_part, jug_part, name_of
 
 
@@ -19,7 +19,7 @@ def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
     parts += [cup_part(cup, process) for cup in layout.cups]
     for row, crossbar in zip(layout.rows, layout.crossbars, strict=True):
         if crossbar.gutters:
-            parts += [gutter_part(row, crossbar, process), chute_part(row, crossbar, process)]
+            parts += [*gutter_parts(row, crossbar, process), *chute_parts(row, crossbar, process)]
         parts.append(row_part(row, crossbar.lanes, labels, process))
     parts += [jug_part(jug, process) for jug in sized.jugs]
     return tuple(parts)

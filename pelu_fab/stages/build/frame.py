@@ -8,14 +8,14 @@ from shapely import Polygon, unary_union
 from shapely.geometry import LineString
 from shapely.geometry import box as rect
 
+from pelu_fab.ir.frames import SIDE, SIDE_GAP
 from pelu_fab.ir.layout import Crossbar, Layout, PlacedCup, PlacedRow, Plane
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Axis, Outline, Part, Prism, Step
-from pelu_fab.ir.frames import SIDE, SIDE_GAP
 from pelu_fab.stages.build.joints import split
 from pelu_fab.stages.build.poses import on_edge, upright
 from pelu_fab.stages.build.row import row_ends, tab_profile
-from pelu_fab.stages.build.trays import GUTTER_TAB, chute_strips
+from pelu_fab.stages.build.trays import GUTTER_TAB, chute_strips, gutter_groups, tab_places
 
 BAR, LEG, PAD, FILLET = 10.0, 7.0, 3.0, 4.0  # mm: base bar, legs, rims of windows, rounding of inner corners
 BRACE = 5.0
@@ -194,12 +194,11 @@ def _tab_window(row: PlacedRow) -> Window:
 
 def _chute_windows(row: PlacedRow, crossbar: Crossbar, process: Process) -> list[Window]:
     """Where the chute tray's strips pass the side frames, in (v, z)."""
-    plane = crossbar.chute_plane
-    assert plane is not None
     height = process.printer.floor + row.sized.chute_wall
     return [
-        Polygon([_on_plane(plane, t, n) for t, n in ((t0, 0), (t1, 0), (t1, height), (t0, height))])
-        for t0, t1 in chute_strips(crossbar, row.sized.hole, process.printer.wall)
+        Polygon([_on_plane(tray.plane, t, n) for t, n in ((t0, 0), (t1, 0), (t1, height), (t0, height))])
+        for tray in crossbar.chute_trays
+        for t0, t1 in chute_strips(tray, row.sized.hole, process.printer.wall)
     ]
 
 
@@ -220,23 +219,24 @@ def _gutter_windows(bay: Bay, process: Process, *, at_right: bool) -> list[Windo
     high = plane.head_z - (near - plane.head) * tan(slope) + height / cos(slope)
     whole = at_right or bay.rows[-1].bay > 0
     half = sized.gutter_width / 2 + process.printer.wall if whole else GUTTER_TAB / 2
-    places = [g.v for g in crossbar.gutters] if whole else sorted({crossbar.gutters[0].v, crossbar.gutters[-1].v})
+    groups = gutter_groups(bay.rows[-1], crossbar, process)
+    places = [g.v for g in crossbar.gutters] if whole else [v for group in groups for v in tab_places(group)]
     return [rect(v - half, low, v + half, high) for v in places]
 
 
 def _portal(bay: Bay, chutes: Sequence[Window], gutters: Sequence[Window], process: Process) -> list[Polygon]:
     """Legs under the row and at the far end, a bar along the chutes' slope, one under the gutters, and a brace."""
     crossbar, row = bay.crossbar, bay.rows[-1]
-    assert crossbar is not None and crossbar.chute_plane is not None
+    assert crossbar is not None
     v0, v1, z0, _ = tab_profile(row)
     back = (v0 + v1) / 2
     last = crossbar.gutters[-1].v + row.sized.gutter_width / 2 + process.printer.wall + PAD + LEG / 2
-    head, far = (w.centroid for w in chutes)
-    slope = (far.y - head.y) / (far.x - head.x)
-    top = head.y + slope * (last - head.x)
-    bars = [LineString([(back, 0.0), (back, z0)]), LineString([(last, 0.0), (last, top)])]
-    struts = [b.buffer(LEG / 2, cap_style="flat") for b in bars]
-    struts.append(LineString([(back, z0), (head.x, head.y), (last, top)]).buffer(LEG / 2, join_style="mitre"))
+    knots = [(w.centroid.x, w.centroid.y) for w in chutes]
+    (x0, z0_), (x1, z1_) = knots[-2:]
+    top = z1_ + (z1_ - z0_) / (x1 - x0) * (last - x1)
+    legs = [LineString([(back, 0.0), (back, z0)]), LineString([(last, 0.0), (last, top)])]
+    struts = [leg.buffer(LEG / 2, cap_style="flat") for leg in legs]
+    struts.append(LineString([(back, z0), *knots, (last, top)]).buffer(LEG / 2, join_style="mitre"))
     low = gutters[0].bounds[1]
     struts.append(rect(back, low - BRACE, last, low))
     struts.append(LineString([(back, BAR / 2), (last, low - BRACE / 2)]).buffer(BRACE / 2, cap_style="flat"))

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, TAB_OUT
 from pelu_fab.ir.layout import Lane, PlacedBucket, PlacedRow
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Mouth, SizedBucket
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle
 from pelu_fab.stages.build.lettering import fitted, raised_text
-from pelu_fab.ir.frames import SIDE, SIDE_GAP, TAB_OUT
 from pelu_fab.stages.build.poses import upright
 
 BITE = 0.3  # mm: every join overlaps by this or more
