@@ -1,4 +1,4 @@
-"""Write this design's network.json and design.toml: sin over a full turn, as water. `python designs/sine/make.py`."""
+"""Write this design: sin over a full turn, as water. `python designs/sine/make.py`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from pelu_fab.training.to_pelu_water import WaterSum
 SEGMENTS, CORNER = 40, 63.0  # degrees: a multiple of 9, next to where a trapezoid fits a sine best
 JUG = 180.0  # units for a full turn: half a millilitre a degree
 BED = "\n# The side frames are 287 mm high.\n[process_overrides.printer]\nbed = [300.0, 300.0, 300.0]\n"
+DATA = "# Angles in degrees; the fuller cup says the sign.\ninput_scale = 0.5\ndata = \"sine.csv\"\n"
 
 
 def layer() -> SumLayer:
@@ -41,12 +42,16 @@ def water() -> WaterSum:
 
 
 def main() -> None:
-    """Write both files beside this one."""
+    """Write the files beside this one."""
     found, folder = water(), Path(__file__).parent
     folder.joinpath("network.json").write_text(to_widget(found.network))
     note = "sin(x) over a full turn, x in degrees: pour half a millilitre a degree, read plus - minus on the scale."
     toml = design_toml("sine", found, note=note, quantity="sin x")
-    folder.joinpath("design.toml").write_text(toml + BED)
+    head, rest = toml.split("input_max", 1)
+    folder.joinpath("design.toml").write_text(f"{head}{DATA}input_max{rest}{BED}")
+    angles = range(5, 360, 10)
+    rows = [f"{angle},{'plus' if angle < 180 else 'minus'}" for angle in angles]
+    folder.joinpath("sine.csv").write_text("\n".join(["angle,cup", *rows]) + "\n")
 
 
 if __name__ == "__main__":
