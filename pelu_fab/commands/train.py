@@ -138,7 +138,7 @@ def _write(trained: "Trained", recipe: "Recipe", checkpoint: Path, *, plot: bool
         "seed": str(trained.start),
     }
     files = {checkpoint: checkpoint_bytes(trained.network, metadata)}
-    if recipe.scaling == "minmax":
+    if recipe.scaling == "minmax" or recipe.complements:
         files[checkpoint.with_suffix(".volumes.csv")] = volumes_csv(trained.table)
     if plot:
         from pelu_fab.training.curve import curve_png

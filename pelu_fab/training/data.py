@@ -115,12 +115,14 @@ def minmax(table: Table, *, full: float, rows: Rows) -> Table:
 def with_complements(table: Table, maxima: Array) -> Table:
     """Add a jug of `maxima` - pour for every input, named `<input>~`: what lets an output fall as a feature grows."""
     rest = np.maximum(np.asarray(maxima) - table.pours, 0.0)
+    factor = np.array(table.factor)
+    full_at = np.array(table.offset) + np.divide(maxima, factor, out=np.zeros(len(factor)), where=factor != 0)
     return replace(
         table,
         pours=np.concatenate([table.pours, rest], axis=1),
         inputs=(*table.inputs, *(f"{name}~" for name in table.inputs)),
-        factor=(*table.factor, *(-f for f in table.factor)),
-        offset=(*table.offset, *(np.array(table.offset) + np.asarray(maxima) / np.array(table.factor)).tolist()),
+        factor=(*table.factor, *(-factor).tolist()),
+        offset=(*table.offset, *full_at.tolist()),
     )
 
 

@@ -52,6 +52,7 @@ class Recipe(_Table):
     scale: float = Field(1.0, gt=0, description="units per feature value")
     scaling: Literal["none", "minmax"] = Field("none", description="minmax: each feature from 0 to `full` units")
     full: float = Field(50.0, gt=0, description="units of a full jug, for minmax")
+    complements: bool = Field(False, description="a second jug for every input, of what it lacks to the fullest")
     seed: int = Field(0, ge=0)
     restarts: int = Field(1, ge=1, le=4096, description="starts trained side by side; the best is kept")
     steps: int = Field(10_000, ge=1, le=10_000_000)

@@ -12,7 +12,7 @@ from torch import Tensor
 from pelu_fab.errors import FabError
 from pelu_fab.ir.network import Layer, Network
 from pelu_fab.sim.reference import outputs
-from pelu_fab.training.data import Split, Table, check_pourable, folds, minmax, split
+from pelu_fab.training.data import Rows, Split, Table, check_pourable, folds, minmax, split, with_complements
 from pelu_fab.training.fit import Point, Watch, fit, polish
 from pelu_fab.training.loss import Task, loss
 from pelu_fab.training.prints import Workshop
@@ -70,9 +70,7 @@ def cross_validate(table: Table, recipe: Recipe) -> tuple[Errors, ...]:
 
 
 def _train(table: Table, recipe: Recipe, parts: Split, workshop: Workshop | None, watch: Watch | None) -> Trained:
-    if recipe.scaling == "minmax":
-        table = minmax(table, full=recipe.full, rows=parts.train)
-    check_pourable(table, "data")
+    table = as_poured(table, recipe, parts.train)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -85,6 +83,14 @@ def _train(table: Table, recipe: Recipe, parts: Split, workshop: Workshop | None
     wrong = answers(network, table, recipe) != table.labels
     errors = {name: Errors(int(wrong[rows].sum()), int(rows.sum())) for name, rows in parts._asdict().items()}
     return Trained(network, table, parts, history, errors, seed, good)
+
+
+def as_poured(table: Table, recipe: Recipe, rows: Rows) -> Table:
+    """The table as the recipe pours it: scaled and with complements as learnt from the training `rows` alone."""
+    if recipe.scaling == "minmax":
+        table = minmax(table, full=recipe.full, rows=rows)
+    check_pourable(table, "data")
+    return with_complements(table, table.pours[rows].max(axis=0)) if recipe.complements else table
 
 
 def _fitted(
