@@ -1,9 +1,13 @@
 """The pour protocol: how to prime, level and pour, and what each cup should then hold."""
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
 from pelu_fab.sim.reference import outputs
+
+Array = NDArray[np.float64]
 
 
 def to_pour(device: Device) -> str:
@@ -28,12 +32,25 @@ def to_pour(device: Device) -> str:
             f"| {_cell(name)} | {found * unit:.1f} mL | {asked * unit:.1f} mL |"
             for name, found, asked in zip(network.outputs, held, trained, strict=True)
         ]
-        lines += ["", f"The fullest cup says **{_cell(winner)}**.", ""]
+        lines += ["", *_answer(design, winner, held), ""]
     lines += [
         "Wait until the last drop has fallen (about a minute), then read the cups at eye level. Poured too little? Pour the",
         "rest now: the answer depends on how much, not on when.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _answer(design: Design, winner: str, held: Array) -> list[str]:
+    """What the cups say: a number for each read-out where there are any, else the name of the fullest."""
+    if not design.readouts:
+        return [f"The fullest cup says **{_cell(winner)}**."]
+    cups = dict(zip(design.network.outputs, held.tolist(), strict=True))
+    lines = []
+    for readout in design.readouts:
+        difference = _cell(readout.plus) + (f" - {_cell(readout.minus)}" if readout.minus else "")
+        formula = f"({difference}) x {readout.scale / design.unit_ml:.4g} + {readout.offset:.4g}"
+        lines.append(f"{_cell(readout.name)} = {formula} = **{readout.value(cups):.3f}**, cups in mL.")
+    return lines
 
 
 def _preparation(device: Device) -> list[str]:

@@ -1,5 +1,6 @@
 """Everything that a device is compiled from: the network, the process, and what the user asked for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,6 +31,10 @@ class Readout:
     minus: str | None = None
     scale: float = 1.0
     offset: float = 0.0
+
+    def value(self, cups: Mapping[str, float]) -> float:
+        """The number, of cups by name, in units."""
+        return (cups[self.plus] - (cups[self.minus] if self.minus else 0.0)) * self.scale + self.offset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
