@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -86,6 +87,7 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
         "names": [design.name, design.network.inputs, design.network.outputs],
         "numbers": [design.network.input_scale, design.unit_ml, design.pour_flow_ml, design.input_max, design.depth],
         "choices": [design.compensation, design.comb, design.max_teeth, design.protocol],
+        "readouts": [astuple(readout) for readout in design.readouts],
     }
     digest = sha256(json.dumps(told, sort_keys=True).encode())
     for layer in design.network.layers:
