@@ -16,11 +16,11 @@ from manifold3d import Manifold
 from pelu_fab.ir.process import Process
 
 WALL, FLOOR, SILL, SHELF, RIM, RAMP, FIN, BLADE = 1.2, 1.2, 30.0, 1.6, 15.0, 3.0, 9.0, 0.8
-CHANNEL_WALL, SLOPE, DEPTH, GAP = 8.0, 15.0, 24.0, 3.6
+CHANNEL_WALL, SLOPE, DEPTH, GAP = 8.0, 15.0, 24.0, 4.1
 
 
 def box(low: Sequence[float], high: Sequence[float]) -> Manifold:
-    return Manifold.cube([float(h - l) for l, h in zip(low, high, strict=True)]).translate([float(v) for v in low])
+    return Manifold.cube([float(b - a) for a, b in zip(low, high, strict=True)]).translate([float(v) for v in low])
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pelu_fab.hydraulics import weir_head
 from pelu_fab.signoff.comb import CLOSED_AT
 from pelu_fab.signoff.found import NOWHERE, Place, Vessel
 from pelu_fab.signoff.gravity import Wet, inflows, reached_floor
-from pelu_fab.signoff.planar import solid_at, upright
+from pelu_fab.signoff.planar import SNAP, solid_at, upright
 from pelu_fab.signoff.report import Check, failed, least, passed
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.stl import Array, Index
@@ -132,7 +132,7 @@ def freeboards(wet: Wet, design_flow: float) -> list[Check]:
         vessel = wet.found.vessels[index]
         if vessel.teeth:
             width = sum(t.width for t in vessel.teeth)
-            head = weir_head(flows.get(index, 0.0), width, discharge=wet.process.comb.discharge)
+            head = weir_head(flows.get(index, 0.0), max(width, 0.1), discharge=wet.process.comb.discharge)
             checks.append(_walled(wet, index, name, vessel, head, need))
     return checks
 
@@ -183,21 +183,33 @@ def _window(vessel: Vessel) -> tuple[Array, Array]:
 
 def _escape(wet: Wet, index: int, vessel: Vessel, corners: Array, z: float) -> str | None:
     """None if the water round the bucket's middle is walled in at `z`; else the bucket it joins, or '' for outside."""
-    low, high = _window(vessel)
-    segments, _ = cut(corners, z)
-    frame = box(*(low - 1.0), *(high + 1.0))
-    lines = [LineString(s) for s in np.round(segments, 6) if not np.array_equal(s[0], s[1])]
-    lines += [*_closed_teeth(vessel), frame.exterior]
+    room = _room(vessel, [vessel], corners, z, _window(vessel))
+    if room is not None:
+        return None
+    # Look again at the whole part with every comb closed: does it run into a neighbour?
+    part = wet.surface.names.index(vessel.part)
+    own = wet.surface.corners[wet.surface.part_of_face == part]
+    low, high = own.reshape(-1, 3).min(axis=0)[:2], own.reshape(-1, 3).max(axis=0)[:2]
+    others = {i: v for i, v in enumerate(wet.found.vessels) if v.part == vessel.part and v.teeth}
+    room = _room(vessel, list(others.values()), own, z, (low, high))
+    if room is None:
+        return ""
+    joined = [wet.names.get(i, v.part) for i, v in others.items() if i != index and room.contains(Point(v.inside))]
+    return joined[0] if joined else None
+
+
+def _room(
+    vessel: Vessel, closed: list[Vessel], corners: Array, z: float, window: tuple[Array, Array]
+) -> BaseGeometry | None:
+    """The area of air round a vessel's middle at height `z`, combs closed; None if it reaches the window's frame."""
+    frame = box(*(window[0] - 1.0), *(window[1] + 1.0)).exterior
+    lines = [LineString(s) for s in np.round(cut(corners, z)[0], SNAP) if not np.array_equal(s[0], s[1])]
+    lines += [line for v in closed for line in _closed_teeth(v)]
     seed = Point(vessel.inside)
-    for face in polygonize([unary_union(lines)]).geoms:
+    for face in polygonize([unary_union([*lines, frame])]).geoms:
         if face.contains(seed):
-            if face.boundary.distance(frame.exterior) < 1e-6:
-                return ""
-            for other, joined in enumerate(wet.found.vessels):
-                if other != index and joined.part == vessel.part and face.contains(Point(joined.inside)):
-                    return wet.names.get(other, joined.part)
-            return None
-    return ""
+            return None if face.boundary.distance(frame) < 1e-6 else face
+    return None
 
 
 def _closed_teeth(vessel: Vessel) -> Iterable[LineString]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from pelu_fab.signoff.drops import Drops
 from pelu_fab.signoff.sections import Segments, cut
@@ -14,8 +15,10 @@ from pelu_fab.signoff.surface import Surface
 
 BAND = (-0.05, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
 CHORD_HEIGHTS = (0.21, 1.03, 3.07, 6.11)  # mm above the sill at which a tooth's open width is measured
+JOINT = 0.02  # mm: edges and flats nearer than this hang together
 STATIONS = (0.1, 0.5, 0.9)  # of the sill's last `THROAT` mm along the flow, where all water is between blades
 THROAT = 1.2
+LEAST_BED = 20.0  # mm2: a smaller slope beside a pool is a chamfer or a sliver
 CLOSED_AT = 0.6  # mm before the outer edge: where a line across the tooth parts inside from outside
 REACH = 80.0  # mm: no tooth and no spout is wider
 SPOUT_LEVELS = (0.08, 0.3, 0.5, 0.7, 0.92)
@@ -68,7 +71,9 @@ def bed_at(surface: Surface, face: int, level: float) -> Index:
 def bed_beside(surface: Surface, part: int, level: float, pool: Index) -> Index:
     """Sloping bed that falls to a pool (triangles under water) which spills at `level`."""
     bed = _beside(surface, pool, _sloping(surface, part, level))
-    return bed if (surface.mesh.normals[bed, 2] > 0.02).any() else np.zeros(0, np.int64)
+    a, b, c = surface.corners[bed].transpose(1, 0, 2)
+    plan = np.cross(b - a, c - a)[:, 2].sum() / 2
+    return bed if plan > LEAST_BED else np.zeros(0, np.int64)
 
 
 def _sloping(surface: Surface, part: int, level: float) -> Index:
@@ -86,7 +91,8 @@ def _beside(surface: Surface, faces: Index, allowed: Index) -> Index:
 
 def _flats(surface: Surface, part: int, level: float) -> Index:
     z = surface.corners[:, :, 2]
-    flat = (surface.mesh.normals[:, 2] > 0.9999) & (surface.part_of_face == part)
+    # A micro-step that an edit or float32 left on a sill is part of the flat.
+    flat = ((surface.mesh.normals[:, 2] > 0.9999) | (np.ptp(z, axis=1) < JOINT)) & (surface.part_of_face == part)
     return np.flatnonzero(flat & (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1]))
 
 
@@ -137,18 +143,20 @@ def _chains(surface: Surface, flats: Index, outer: Mask, label: Index, inner: Ma
     a, b = faces[flats[row], corner], faces[flats[row], (corner + 1) % 3]
     way = points[b, :2] - points[a, :2]
     length = np.linalg.norm(way, axis=1)
-    ids, local = np.unique(np.r_[a, b], return_inverse=True)
     k = len(row)
-    graph = coo_matrix((np.ones(k, bool), (local[:k], local[k:])), shape=(len(ids), len(ids)))
-    number, of_vertex = connected_components(graph, directed=False)
-    group = of_vertex[local[:k]]
+    pairs = cKDTree(points[np.r_[a, b]]).query_pairs(JOINT, output_type="ndarray").reshape(-1, 2)
+    one, other = np.r_[np.arange(k), pairs[:, 0]], np.r_[np.arange(k, 2 * k), pairs[:, 1]]
+    graph = coo_matrix((np.ones(len(one), bool), (one, other)), shape=(2 * k, 2 * k))
+    number, of_end = connected_components(graph, directed=False)
+    group = of_end[:k]
     teeth = []
     for g in range(number):
         own = np.flatnonzero(group == g)
         straight = own[np.argmax(length[own])]
         skew = way[own, 0] * way[straight, 1] - way[own, 1] * way[straight, 0]
         own = own[np.abs(skew) < 0.02 * length[own] * length[straight]]
-        teeth.append(_sill(surface, flats, own, row, corner, label, inner))
+        if np.linalg.norm(way[own].sum(axis=0)) > JOINT:  # edges that run to and fro are a crack, no tooth
+            teeth.append(_sill(surface, flats, own, row, corner, label, inner))
     return teeth
 
 
@@ -245,10 +253,10 @@ def _groove(
     ]
     depth = np.minimum(tips[0], tips[1])
     ok = closed & np.isfinite(back) & np.isfinite(depth)
+    depth = np.where(ok, depth, 0.0)
     area = np.where(ok, width * depth, 0.0)
     for share in (0.15, 0.5, 0.85):
         place = wall + outward * (depth * share)[:, None]
-        place = np.where(np.isfinite(place), place, 0.0)
         across = lines.reach(place, along, REACH) + lines.reach(place, -along, REACH)
         area = np.where(ok, np.minimum(area, np.where(np.isfinite(across), across * depth, 0.0)), 0.0)
     return [

@@ -36,8 +36,17 @@ class Drops:
     falls: list[tuple[Index, Array, Array, Index]] = field(default_factory=list)  # drops, from, to, triangle
     trail: list[tuple[Index, Array, Index]] = field(default_factory=list)  # drops, places, triangles
 
+    def resume(self, who: Index, other: "Drops") -> None:
+        """Continue the drops `who` with what became of them later, drop by drop of `other`."""
+        for name in ("at", "face", "vertex", "state", "basin"):
+            getattr(self, name)[who] = getattr(other, name)
+        lower = other.slope < self.slope[who]
+        self.slope[who[lower]], self.slope_at[who[lower]] = other.slope[lower], other.slope_at[lower]
+        self.falls += [(who[w], a, b, f) for w, a, b, f in other.falls]
+        self.trail += [(who[w], a, f) for w, a, f in other.trail]
 
-RUN = 2.0
+
+RUN = 2.0  # mm
 
 
 def trace(surface: Surface, at: Array, face: Index, *, pools: frozenset[int] | None = None) -> Drops:

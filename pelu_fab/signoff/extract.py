@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pelu_fab.signoff import comb
-from pelu_fab.signoff.drops import BASIN, ENDS, STUCK, Drops, trace
+from pelu_fab.signoff.drops import BASIN, CLING, ENDS, STUCK, Drops, trace
 from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Place, Puddle, Tooth, Trails, Vessel
 from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.surface import Surface
 
 PUDDLE_LIMIT = 300.0  # mm3: a pool without teeth and above this is a bucket whose mouths are shut, not a puddle
 DROPS_PER_TOOTH = 3
+MOST_PUDDLES = 12  # on one way down; more is no way
 
 Key = tuple[str, int]
 Progress = Callable[[str], None]
@@ -210,6 +211,8 @@ def _follow(search: _Search, row: Sequence[int]) -> None:
     parts = {name: i for i, name in enumerate(search.surface.names)}
     for part in dict.fromkeys(search.vessels[v].part for v in row):
         own = [i for i, v in enumerate(owner) if search.vessels[v].part == part]
+        if not own:
+            continue
         chosen = [sills[i] for i in own]
         least, most = comb.tooth_widths(search.surface, parts[part], chosen)
         middles = np.array(own) * DROPS_PER_TOOTH + 1
@@ -246,7 +249,34 @@ def _joined(trails: Sequence[Trails]) -> Trails:
 
 
 def _over_puddles(search: _Search, drops: Drops) -> Drops:
+    """Send drops that ended in a small hollow on over its saddle, as when it has filled."""
+    for _ in range(MOST_PUDDLES):
+        held = np.flatnonzero(drops.state == BASIN)
+        held = held[[_is_puddle(search, int(n)) for n in drops.basin[held]]] if len(held) else held
+        exits = [_exit(search.surface, int(n)) for n in drops.basin[held]]
+        held = held[[face >= 0 for _, face in exits]] if len(held) else held
+        if not len(held):
+            return drops
+        at = np.array([point for point, face in exits if face >= 0])
+        drops.resume(held, trace(search.surface, at, np.array([face for _, face in exits if face >= 0])))
     return drops
+
+
+def _is_puddle(search: _Search, number: int) -> bool:
+    return _basin(search, number, is_cup=False) == NOWHERE
+
+
+def _exit(surface: Surface, number: int) -> tuple[Array, int]:
+    """Saddle of a basin, and the triangle there that falls away outside of it; -1 if there is none."""
+    basin = surface.basins[number]
+    starts, members = surface.fans
+    around = members[starts[basin.exit_vertex] : starts[basin.exit_vertex + 1]]
+    outside = around[(surface.basin_of_face[around] != number) & (surface.mesh.normals[around, 2] > CLING)]
+    point = surface.mesh.points[basin.exit_vertex]
+    lowest = surface.corners[outside][:, :, 2].min(axis=1) if len(outside) else np.zeros(0)
+    if not len(outside) or lowest.min() > point[2] - 1e-4:
+        return point, -1
+    return point, int(outside[np.argmin(lowest)])
 
 
 def _tooth(

@@ -33,6 +33,7 @@ class Basin:
     perimeter: float
     faces: Index
     exit_at: tuple[float, float, float]
+    exit_vertex: int
 
     @property
     def depth(self) -> float:
@@ -71,7 +72,14 @@ def _placeholder(level: int, saddle: int, mesh: Mesh) -> Basin:
     x, y, z = (round(float(v), 3) for v in mesh.points[saddle])
     exact = float(mesh.points[saddle, 2])
     return Basin(
-        exact if abs(exact - level * STEP) < STEP else level * STEP, 0, 0, 0, 0, np.zeros(0, np.int64), (x, y, z)
+        exact if abs(exact - level * STEP) < STEP else level * STEP,
+        0,
+        0,
+        0,
+        0,
+        np.zeros(0, np.int64),
+        (x, y, z),
+        saddle,
     )
 
 
@@ -79,7 +87,7 @@ def _fill(mesh: Mesh, faces: Index, basin: Basin) -> Basin:
     volume, area, perimeter = water_below(mesh.corners[faces], basin.level)
     wet = faces[mesh.points[mesh.faces[faces], 2].min(axis=1) < basin.level]
     floor_z = float(mesh.points[mesh.faces[faces], 2].min()) if len(faces) else basin.level
-    return Basin(basin.level, floor_z, volume, area, perimeter, wet, basin.exit_at)
+    return Basin(basin.level, floor_z, volume, area, perimeter, wet, basin.exit_at, basin.exit_vertex)
 
 
 def water_below(corners: Array, level: float) -> tuple[float, float, float]:
@@ -131,11 +139,8 @@ def _clipped(corners: Array, drop: Array, wet: int) -> tuple[float, float, float
 def _links(mesh: Mesh, columns: Columns, z: Index) -> tuple[Index, Index]:
     """Edges (k, 2) between vertices, the last index standing for the outside, and the level at which each opens."""
     faces, outside = mesh.faces, len(z)
-    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
-    edges = edges[edges[:, 0] != edges[:, 1]]
-    key = np.unique(edges[:, 0] * outside + edges[:, 1])
-    edges = np.stack([key // outside, key % outside], axis=1)
-    points, vertices = _hanging_tips(mesh, edges, z)
+    edges = _edges(mesh)
+    points, vertices = _tips(mesh, edges, z)
     below, _ = columns.below(points)
     lowest = faces[np.arange(len(faces)), np.argmin(z[faces], axis=1)]
     target = np.where(below >= 0, lowest[below], outside)
@@ -144,8 +149,21 @@ def _links(mesh: Mesh, columns: Columns, z: Index) -> tuple[Index, Index]:
     return links, heights[links].max(axis=1)
 
 
-def _hanging_tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
-    """A point just under each local minimum whose air lies below it, and a vertex of that minimum."""
+def hanging_tips(mesh: Mesh) -> tuple[Array, Index]:
+    """A point just under each local minimum of a surface whose air lies below it, and a vertex of that minimum."""
+    z = np.round(mesh.points[:, 2] / STEP).astype(np.int64)
+    return _tips(mesh, _edges(mesh), z)
+
+
+def _edges(mesh: Mesh) -> Index:
+    faces, count = mesh.faces, len(mesh.points)
+    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
+    edges = edges[edges[:, 0] != edges[:, 1]]
+    key = np.unique(edges[:, 0] * count + edges[:, 1])
+    return np.stack([key // count, key % count], axis=1)
+
+
+def _tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
     count = len(z)
     level = z[edges[:, 0]] == z[edges[:, 1]]
     flat = edges[level]

@@ -16,6 +16,7 @@ from pelu_fab.signoff.surface import Surface
 
 PUDDLE = 10.0  # mm3: a third of a drop
 FLOOR_UP = 0.3  # a face whose normal rises more than this is a floor
+UNEVEN = 1.5  # times the thinnest blade that prints
 SLOPE_SLACK = 0.01  # degrees: float32 corners of a short edge
 
 
@@ -95,6 +96,30 @@ def _segments_distance(at: Array, drop: Index, point: Array) -> Array:
     gap = point - (start + along[:, None] * way)
     gap[drop[1:] != drop[:-1]] = np.inf
     return np.asarray(np.append(gap, (at[-1] - point)[None], axis=0))
+
+
+def blades(wet: Wet) -> list[Check]:
+    """Material between neighbouring teeth of a comb: thick enough to print, and alike, so that the teeth are alike."""
+    checks = []
+    limit = wet.process.printer.blade
+    for index, vessel in enumerate(wet.found.vessels):
+        sides: dict[tuple[float, ...], list[Tooth]] = {}
+        for tooth in vessel.teeth:
+            sides.setdefault((round(tooth.outward[0], 2), round(tooth.outward[1], 2)), []).append(tooth)
+        gaps = [(_blade(a, b), a.at) for teeth in sides.values() for a, b in pairwise(teeth)]
+        if gaps:
+            name = wet.names.get(index, vessel.part)
+            thin, thick = min(gaps), max(gaps)
+            checks.append(least("drc.blade", name, thin[0], limit - 2e-3, "mm", "thinnest between two teeth", thin[1]))
+            why = "thickest between two teeth: a tooth is missing or the comb uneven"
+            checks.append(most("drc.comb", name, thick[0], limit * UNEVEN, "mm", why, thick[1]))
+    return checks
+
+
+def _blade(one: Tooth, other: Tooth) -> float:
+    x, y = one.outward
+    apart = abs(-y * (other.at[0] - one.at[0]) + x * (other.at[1] - one.at[1]))
+    return apart - (one.width + other.width) / 2
 
 
 def spout_gaps(wet: Wet) -> list[Check]:

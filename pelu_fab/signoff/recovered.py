@@ -16,7 +16,6 @@ from pelu_fab.ir.process import Process
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.stl import Array
 
-
 MERGED = 0.03  # of a bucket's spill: two units' shares that arrive together, to this, are one water
 
 

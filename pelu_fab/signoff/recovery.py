@@ -13,6 +13,7 @@ from pelu_fab.signoff.dossier import Dossier, PartEntry, read_dossier
 from pelu_fab.signoff.extract import extract
 from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import Extraction
+from pelu_fab.signoff.printable import part_checks
 from pelu_fab.signoff.recovered import Recovered, name_units, recover, vessel_names
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import Mesh
@@ -56,7 +57,9 @@ def load(dossier: Dossier, say: Progress) -> tuple[tuple[LoadedPart, ...], list[
         solid, shape, found = mesh.load_part(dossier.folder, entry)
         checks += found
         if solid is not None and shape is not None:
-            checks += mesh.expected_checks(entry, solid, shape, dossier.manifest.process.printer)
+            printer = dossier.manifest.process.printer
+            checks += mesh.expected_checks(entry, solid, shape, printer)
+            checks += part_checks(entry.name, solid, shape, printer)
             parts.append(LoadedPart(entry, solid, shape))
     return tuple(parts), checks
 

@@ -4,6 +4,7 @@ Binary and ASCII. Welding is exact: two corners are one vertex if and only if th
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ HEADER = 84
 LARGEST = 1e5  # mm: a coordinate beyond 100 m is no part of a desk toy
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Mesh:
     """Welded triangles: `points` (n, 3) mm, `faces` (m, 3) indices, counter-clockwise seen from outside.
 
@@ -30,7 +31,7 @@ class Mesh:
     faces: Index
     normals: Array
 
-    @property
+    @cached_property
     def corners(self) -> Array:
         """(m, 3, 3): the corners of each triangle."""
         return self.points[self.faces]

@@ -1,7 +1,7 @@
 """All parts of the assembled device as one indexed surface. Placed meshes in, arrays for tracing water out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -73,6 +73,10 @@ def join(names: Sequence[str], meshes: Sequence[Mesh], neighbours: Sequence[Inde
         ),
         part_of_face=np.repeat(np.arange(len(meshes)), [len(m.faces) for m in meshes]),
         basin_of_face=np.concatenate(owner),
-        basins=tuple(basin for filled in floods for basin in filled.basins),
+        basins=tuple(
+            replace(basin, exit_vertex=basin.exit_vertex + int(shift))
+            for filled, shift in zip(floods, points_before, strict=False)
+            for basin in filled.basins
+        ),
         part_of_basin=np.repeat(np.arange(len(meshes)), [len(f.basins) for f in floods]),
     )

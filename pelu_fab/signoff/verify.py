@@ -92,6 +92,7 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
     return [
         *gravity.slopes(wet),
         *gravity.puddles(wet),
+        *gravity.blades(wet),
         *gravity.spout_gaps(wet),
         *gravity.strays(wet),
         *channels.breaches(wet),

@@ -1,0 +1,454 @@
+"""Faults planted in the bytes of a compiled device's meshes, each with the rules and the place that must name it.
+
+Where a fault goes is read off the sound device by sign-off's own extraction: locating is not judging.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from manifold3d import Manifold, Mesh64
+
+from pelu_fab.signoff.found import NOWHERE, Tooth, Vessel
+from pelu_fab.signoff.recovery import Recovery
+from pelu_fab.signoff.stl import RECORD, read_stl, weld
+
+Edit = Callable[[Path], None]
+TOP = 14.5  # mm above a sill: into the freeboard, as high as the lowest rim
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`plant` changes a folder; one of `rules` must fail at a place whose name contains one of `places`."""
+
+    name: str
+    plant: Edit
+    rules: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+def to_bytes(corners: np.ndarray) -> bytes:
+    record = np.zeros(len(corners), RECORD)
+    record["corners"] = corners
+    return b"faulty".ljust(80, b"\0") + len(corners).to_bytes(4, "little") + record.tobytes()
+
+
+def solid_of(corners: np.ndarray) -> Manifold:
+    mesh = weld(corners)
+    solid = Manifold(Mesh64(np.ascontiguousarray(mesh.points), np.ascontiguousarray(mesh.faces.astype(np.uint64))))
+    assert not solid.is_empty(), solid.status()
+    return solid
+
+
+def corners_of(solid: Manifold) -> np.ndarray:
+    mesh = solid.to_mesh64()
+    return np.asarray(mesh.vert_properties)[:, :3][np.asarray(mesh.tri_verts)]
+
+
+class Device:
+    """A sound export and what was recovered from it."""
+
+    def __init__(self, recovery: Recovery) -> None:
+        self.recovery = recovery
+        self.folder = recovery.dossier.folder
+        self.names = recovery.names
+        self.entries = {p.entry.name: p.entry for p in recovery.parts}
+
+    def file(self, part: str) -> str:
+        return self.entries[part].file
+
+    def edit(self, part: str, change: Callable[[Manifold], Manifold]) -> Edit:
+        """Change a part's solid in assembly coordinates."""
+        matrix = self.entries[part].matrix
+        assert matrix is not None
+
+        def plant(folder: Path) -> None:
+            path = folder / self.file(part)
+            placed = read_stl(path.read_bytes(), part) @ matrix[:3, :3].T + matrix[:3, 3]
+            changed = corners_of(change(solid_of(placed)))
+            path.write_bytes(to_bytes((changed - matrix[:3, 3]) @ matrix[:3, :3]))
+
+        return plant
+
+    def local(self, part: str, change: Callable[[Manifold], Manifold]) -> Edit:
+        """Change a part's solid in its own coordinates."""
+
+        def plant(folder: Path) -> None:
+            path = folder / self.file(part)
+            path.write_bytes(to_bytes(corners_of(change(solid_of(read_stl(path.read_bytes(), part))))))
+
+        return plant
+
+    def raw(self, part: str, change: Callable[[bytes], bytes]) -> Edit:
+        def plant(folder: Path) -> None:
+            path = folder / self.file(part)
+            path.write_bytes(change(path.read_bytes()))
+
+        return plant
+
+    def buckets(self) -> Iterator[tuple[int, str, Vessel]]:
+        for layer in self.recovery.found.layers:
+            for v in layer:
+                yield v, self.names[v], self.recovery.found.vessels[v]
+
+    def trays(self) -> list[str]:
+        return [n for n in self.entries if self.entries[n].role in ("chutes", "gutters")]
+
+    def rows(self) -> list[str]:
+        return [n for n in self.entries if self.entries[n].role == "row"]
+
+
+def oriented_box(middle: np.ndarray, along: np.ndarray, size: tuple[float, float, float]) -> Manifold:
+    """Box of (along, across, up) lengths; `middle` is the middle of its underside."""
+    angle = np.degrees(np.arctan2(along[1], along[0]))
+    cube = Manifold.cube(list(size), True).translate([0.0, 0.0, size[2] / 2])
+    return cube.rotate([0.0, 0.0, float(angle)]).translate([float(v) for v in middle])
+
+
+def frame_of(tooth: Tooth) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Middle of the tooth's outer edge, direction along the sill, direction out."""
+    outward = np.array([*tooth.outward, 0.0])
+    return np.array(tooth.at), np.array([-outward[1], outward[0], 0.0]), outward
+
+
+def over_tooth(tooth: Tooth, low: float, high: float, width: float, shift: float = 0.0) -> Manifold:
+    """Box over the sill's length between two heights above the sill; one that digs goes on until it meets the ramp."""
+    at, along, out = frame_of(tooth)
+    ahead = max(0.01, 0.02 - low) if low < 0 and high < 0.1 else 0.01
+    middle = at - (0.8 + 0.005 - ahead / 2) * out + shift * along + [0, 0, low]
+    return oriented_box(middle, along, (width, 1.6 + 0.01 + ahead, high - low))
+
+
+def tooth_faults(device: Device) -> Iterator[Fault]:
+    for v, name, vessel in list(device.buckets())[:: max(1, len(list(device.buckets())) // 3)]:
+        tooth = vessel.teeth[len(vessel.teeth) // 2]
+        k = len(vessel.teeth) // 2
+        for percent in (-10, -5, 5, 10):
+            change = abs(percent) / 100 * tooth.width
+            side = tooth.width / 2 + (-change / 2 if percent < 0 else change / 2)
+            slab = over_tooth(tooth, 0.0 if percent > 0 else -0.3, TOP, change + 0.002, side)
+            edit = (lambda s, slab=slab: s + slab) if percent < 0 else (lambda s, slab=slab: s - slab)
+            goal = device.names[tooth.goal]
+            yield Fault(
+                f"tooth {percent:+d} % {name}",
+                device.edit(vessel.part, edit),
+                ("lvs.tooth",),
+                (f"{name}->{goal}.t{k}",),
+            )
+        yield Fault(
+            f"plugged tooth {name}",
+            device.edit(vessel.part, lambda s, t=tooth: s + over_tooth(t, -0.3, TOP, t.width + 0.2)),
+            ("lvs.share", "lvs.tooth", "lvs.open", "drc.comb"),
+            (name,),
+        )
+        del v
+
+
+def mouth_faults(device: Device) -> Iterator[Fault]:
+    for _, name, vessel in device.buckets():
+        if len(vessel.mouths) < 2:
+            continue
+        mouth = min(vessel.mouths, key=lambda m: len(m.teeth))
+        teeth = [vessel.teeth[k] for k in mouth.teeth]
+        alone = sum(m.goal == mouth.goal for m in vessel.mouths) == 1
+
+        def plug(s: Manifold, teeth: list[Tooth] = teeth) -> Manifold:
+            for t in teeth:
+                s = s + over_tooth(t, -0.3, TOP, t.width + 0.2)
+            return s
+
+        rules = ("lvs.open",) if alone else ("lvs.share",)
+        yield Fault(
+            f"plugged mouth {name}", device.edit(vessel.part, plug), rules, (f"{name}->{device.names[mouth.goal]}",)
+        )
+        return
+
+
+def sill_faults(device: Device) -> Iterator[Fault]:
+    for _, name, vessel in list(device.buckets())[:: max(1, len(list(device.buckets())) // 2)]:
+
+        def move(s: Manifold, by: float, vessel: Vessel = vessel) -> Manifold:
+            for t in vessel.teeth:
+                s = (
+                    s + over_tooth(t, -0.3, by, t.width + 0.1)
+                    if by > 0
+                    else s - over_tooth(t, by, 0.01, t.width + 0.004)
+                )
+            return s
+
+        def tilt(s: Manifold, vessel: Vessel = vessel) -> Manifold:
+            last = max(len(vessel.teeth) - 1, 1)
+            for k, t in enumerate(vessel.teeth):
+                s = s + over_tooth(t, -0.3, 0.01 + 0.3 * k / last, t.width + 0.1)
+            return s
+
+        both = ("lvs.retained", "lvs.datum")
+        yield Fault(f"sill +0.3 {name}", device.edit(vessel.part, lambda s, m=move: m(s, 0.3)), both, (name,))
+        yield Fault(f"sill -0.3 {name}", device.edit(vessel.part, lambda s, m=move: m(s, -0.3)), both, (name,))
+        if len(vessel.teeth) > 1:
+            yield Fault(f"sill tilted {name}", device.edit(vessel.part, tilt), ("lvs.level",), (name,))
+        t = vessel.teeth[0]
+        yield Fault(
+            f"one tooth lowered {name}",
+            device.edit(vessel.part, lambda s, t=t: s - over_tooth(t, -0.5, 0.01, t.width + 0.004)),
+            ("lvs.level",),
+            (name,),
+        )
+
+
+def pool_faults(device: Device) -> Iterator[Fault]:
+    for _, name, vessel in device.buckets():
+        if vessel.volume < 1000:
+            continue
+        (x0, y0), (x1, y1) = vessel.bounds
+        middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2, vessel.floor_z - 0.2])
+        depth = vessel.level - vessel.floor_z
+        size = (x1 - x0 - 0.2, y1 - y0 - 0.2)
+        block = Manifold.cube([size[0], size[1], depth / 2], True).translate(list(middle + np.array([0, 0, depth / 4])))
+        yield Fault(
+            f"half-filled {name}", device.edit(vessel.part, lambda s, b=block: s + b), ("lvs.retained",), (name,)
+        )
+        full = Manifold.cube([x1 - x0 + 0.5, y1 - y0 + 0.5, depth + 12], True).translate(
+            list(middle + np.array([0, 0, depth / 2 + 6]))
+        )
+        yield Fault(
+            f"filled {name}",
+            device.edit(vessel.part, lambda s, b=full: s + b),
+            ("lvs.missing", "lvs.retained"),
+            (name, "in.x"),
+        )
+        out = np.array([*vessel.teeth[0].outward, 0.0])
+        back = middle - out * (abs(out[0]) * (x1 - x0) + abs(out[1]) * (y1 - y0)) / 2
+        hole = oriented_box(np.array([back[0], back[1], vessel.floor_z + depth * 0.4]), out, (60.0, 2.0, 1.0))
+        clip = oriented_box(np.array([back[0], back[1], vessel.floor_z]), out, (40.0, 4.0, depth))
+        yield Fault(
+            f"pierced back wall {name}",
+            device.edit(vessel.part, lambda s, h=hole ^ clip: s - h),
+            ("lvs.retained",),
+            (name,),
+        )
+        rim = oriented_box(np.array([back[0], back[1], vessel.level + 2.0]), out, (30.0, 6.0, 40.0))
+        yield Fault(
+            f"lowered rim {name}", device.edit(vessel.part, lambda s, r=rim: s - r), ("drc.freeboard",), (name,)
+        )
+        return
+
+
+def wall_faults(device: Device) -> Iterator[Fault]:
+    """Holes between two buckets of one row, below and above the sills."""
+    for row in device.recovery.found.layers:
+        pairs = [
+            (a, b)
+            for a in row
+            for b in row
+            if a < b and device.recovery.found.vessels[a].part == device.recovery.found.vessels[b].part
+        ]
+        near = sorted(pairs, key=lambda p: _distance(device, *p))
+        for a, b in near[:1]:
+            one, two = device.recovery.found.vessels[a], device.recovery.found.vessels[b]
+            ends = [np.array(v.bounds).mean(axis=0) for v in (one, two)]
+            way = np.array([*(ends[1] - ends[0]), 0.0])
+            out = np.array([*one.teeth[0].outward, 0.0])
+            along = way - (way @ out) * out
+            inner = np.array([*(ends[0] + ends[1]) / 2, 0.0]) - out * (
+                (np.array([*(ends[0] + ends[1]) / 2, 0.0]) - np.array([*one.inside, 0.0])) @ out + 4.0
+            )
+            both = (f"{device.names[a]}+{device.names[b]}", f"{device.names[b]}+{device.names[a]}")
+            reach = abs(along[0]) + abs(along[1])
+            for label, z in (("above", one.level + 2.0), ("below", max(one.floor_z, two.floor_z) + 0.5)):
+                if label == "below" and min(one.level - one.floor_z, two.level - two.floor_z) < 2.0:
+                    continue
+                hole = oriented_box(np.array([inner[0], inner[1], z]), along, (reach * 0.9, 2.0, 1.0))
+                yield Fault(
+                    f"pierced {label} {both[0]}", device.edit(one.part, lambda s, h=hole: s - h), ("lvs.short",), both
+                )
+
+
+def _distance(device: Device, a: int, b: int) -> float:
+    one, two = device.recovery.found.vessels[a].at, device.recovery.found.vessels[b].at
+    return float(np.hypot(one[0] - two[0], one[1] - two[1]))
+
+
+def tray_faults(device: Device) -> Iterator[Fault]:
+    """In the tray's own frame: z up from the bed, channels along the flow."""
+    trails, surface = device.recovery.found.trails, device.recovery.surface
+    for part in device.trays():
+        number = surface.names.index(part)
+        matrix = device.entries[part].matrix
+        assert matrix is not None
+        on = (trails.face >= 0) & (surface.part_of_face[trails.face] == number) & (trails.goal[trails.drop] != NOWHERE)
+        drop = int(trails.drop[on][0])
+        path = (trails.at[on & (trails.drop == drop)] - matrix[:3, 3]) @ matrix[:3, :3]
+        path = path[np.abs(path[:, 2] - path[0, 2]) < 0.02]
+        goal = device.names[int(trails.goal[drop])]
+        start, end = path[0], path[-1]
+        flow = (end - start) / max(np.linalg.norm(end - start), 1e-9)
+        middle = start + 0.6 * (end - start)
+        across = np.array([-flow[1], flow[0], 0.0])
+        wall = oriented_box(middle + np.array([0, 0, 0.8]), across, (60.0, 3.0, 1.5))
+        half = wall ^ oriented_box(middle + across * 30.0 - [0, 0, 1.0], across, (60.0, 10.0, 20.0))
+        yield Fault(
+            f"pierced wall {part}", device.local(part, lambda s, h=half: s - h), ("drc.breach", "lvs.short"), (goal,)
+        )
+        dam = oriented_box(middle - [0, 0, 0.3], across, (60.0, 1.2, 2.3))
+        hull = _floor_box(device, part)
+        yield Fault(
+            f"dam {part}",
+            device.local(part, lambda s, d=dam ^ hull: s + d),
+            ("drc.puddle", "drc.stray", "lvs.open"),
+            (goal,),
+        )
+        leak = oriented_box(middle - [0, 0, 5.0], flow, (6.0, 30.0, 5.5))
+        yield Fault(
+            f"hole in floor {part}", device.local(part, lambda s, h=leak: s - h),
+            ("lvs.open", "drc.stray", "lvs.stray", "drc.breach", "lvs.extra", "lvs.share"), (goal, "L"),
+        )  # fmt: skip
+        yield Fault(f"reversed {part}", _reversed(device, part, flow), ("lvs.open", "drc.stray"), ("L",))
+        thin = _thin_walls(device, part, middle, across, flow)
+        yield Fault(f"thin wall {part}", thin, ("drc.wall",), (part,))
+
+
+def _floor_box(device: Device, part: str) -> Manifold:
+    mesh = next(p.mesh for p in device.recovery.parts if p.entry.name == part)
+    low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
+    return Manifold.cube([float(v) for v in high - low]).translate([float(v) for v in low])
+
+
+def _reversed(device: Device, part: str, flow: np.ndarray) -> Edit:
+    """The same tray, its high end low: mirrored along the flow within its own length."""
+    axis = int(np.argmax(np.abs(flow)))
+
+    def plant(folder: Path) -> None:
+        path = folder / device.file(part)
+        corners = read_stl(path.read_bytes(), part)
+        low, high = corners[:, :, axis].min(), corners[:, :, axis].max()
+        corners[:, :, axis] = low + high - corners[:, :, axis]
+        path.write_bytes(to_bytes(corners[:, ::-1]))
+
+    return plant
+
+
+def _thin_walls(device: Device, part: str, middle: np.ndarray, across: np.ndarray, flow: np.ndarray) -> Edit:
+    """Shave the wall beside a channel to 0.4 mm from inside, for 6 mm."""
+
+    def change(s: Manifold) -> Manifold:
+        z = middle[2] + 3.0
+        section = s.slice(float(z))
+        best = None
+        for ring in section.to_polygons():
+            ring = np.array(ring)
+            for p, q in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+                side = [(v - middle[:2]) @ across[:2] for v in (p, q)]
+                reach = sorted((v - middle[:2]) @ flow[:2] for v in (p, q))
+                if abs(side[0] - side[1]) < 1e-3 and side[0] > 0.1 and reach[0] < -1 and reach[1] > 1:
+                    best = min(best, side[0]) if best is not None else side[0]
+        assert best is not None
+        cut = oriented_box(middle + across * (best + 0.39) + [0, 0, 0.5], across, (0.8, 6.0, 30.0))
+        return s - cut
+
+    return device.local(part, change)
+
+
+def whole_faults(device: Device) -> Iterator[Fault]:
+    """Faults of files and of whole parts."""
+    row = device.rows()[0]
+    tri = 50
+
+    def turned(axis: int) -> Callable[[bytes], bytes]:
+        def change(blob: bytes) -> bytes:
+            corners = read_stl(blob, row)
+            low, high = corners[:, :, axis].min(), corners[:, :, axis].max()
+            corners[:, :, axis] = low + high - corners[:, :, axis]
+            return to_bytes(corners[:, ::-1])
+
+        return change
+
+    def nan(blob: bytes) -> bytes:
+        record = np.frombuffer(blob, RECORD, -1, 84).copy()
+        record["corners"][tri, 1, 2] = np.nan
+        return blob[:84] + record.tobytes()
+
+    def floating(blob: bytes) -> bytes:
+        corners = read_stl(blob, row)
+        high = corners.reshape(-1, 3).max(axis=0)
+        cube = corners_of(Manifold.cube([3.0, 3.0, 3.0]).translate([float(v) for v in high + 2.0]))
+        return to_bytes(np.concatenate([corners, cube]))
+
+    scaled = lambda factor: lambda blob: to_bytes(read_stl(blob, row) * factor)  # noqa: E731
+    yield Fault(
+        "mirrored row",
+        device.raw(row, turned(0 if _long(device, row) == 0 else 1)),
+        ("lvs.open", "lvs.missing", "lvs.share", "lvs.retained"),
+        ("L", "in.x"),
+    )
+    yield Fault("scaled 25.4", device.raw(row, scaled(25.4)), ("mesh.bed", "mesh.volume"), (row,))
+    yield Fault("scaled 0.1", device.raw(row, scaled(0.1)), ("mesh.volume",), (row,))
+    yield Fault(
+        "flipped normals", device.raw(row, lambda b: to_bytes(read_stl(b, row)[:, ::-1])), ("mesh.oriented",), (row,)
+    )
+    yield Fault(
+        "dropped triangle",
+        device.raw(row, lambda b: to_bytes(np.delete(read_stl(b, row), tri, axis=0))),
+        ("mesh.closed",),
+        (row,),
+    )
+    yield Fault(
+        "duplicated triangle",
+        device.raw(row, lambda b: to_bytes(np.concatenate([read_stl(b, row), read_stl(b, row)[tri : tri + 1]]))),
+        ("mesh.duplicate",),
+        (row,),
+    )
+    yield Fault("NaN", device.raw(row, nan), ("mesh.file",), (row,))
+    yield Fault("truncated", device.raw(row, lambda b: b[: len(b) // 2]), ("mesh.file",), (row,))
+    yield Fault("empty file", device.raw(row, lambda b: b""), ("mesh.file",), (row,))
+    yield Fault("floating shell", device.raw(row, floating), ("mesh.bodies",), (row,))
+    if len(device.rows()) > 1:
+        yield Fault(
+            "swapped rows",
+            _swapped(device, row, device.rows()[1]),
+            ("lvs.missing", "lvs.open", "lvs.retained"),
+            ("L", "in.x"),
+        )
+    if len(device.trays()) > 1:
+        yield Fault("swapped trays", _swapped(device, *device.trays()[:2]), ("lvs.missing", "lvs.open"), ("L",))
+
+
+def _long(device: Device, part: str) -> int:
+    mesh = next(p.mesh for p in device.recovery.parts if p.entry.name == part)
+    return int(np.argmax(np.ptp(mesh.points, axis=0)[:2]))
+
+
+def _swapped(device: Device, one: str, other: str) -> Edit:
+    def plant(folder: Path) -> None:
+        a, b = folder / device.file(one), folder / device.file(other)
+        first, second = a.read_bytes(), b.read_bytes()
+        a.write_bytes(second)
+        b.write_bytes(first)
+
+    return plant
+
+
+def all_faults(device: Device) -> list[Fault]:
+    kinds = (tooth_faults, mouth_faults, sill_faults, pool_faults, wall_faults, tray_faults, whole_faults)
+    return [fault for kind in kinds for fault in kind(device)]
+
+
+def planted(device: Device, fault: Fault, folder: Path) -> Path:
+    """A copy of the device's folder with the fault in it."""
+    shutil.copytree(device.folder, folder)
+    fault.plant(folder)
+    return folder
+
+
+def judge(report: dict, fault: Fault) -> tuple[bool, bool]:
+    """(caught, rightly named)."""
+    failures = [c for c in report["checks"] if c["status"] == "fail"]
+    named = any(c["id"] in fault.rules and any(p in c["where"] for p in fault.places) for c in failures)
+    return report["verdict"] == "fail", named
+
+
+def to_json(score: dict) -> str:
+    return json.dumps(score, indent=1)
