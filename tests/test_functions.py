@@ -13,7 +13,7 @@ from pelu_fab.sim import reference
 from pelu_fab.training.functions import FUNCTIONS, checked_points, read_points
 from pelu_fab.training.functions_design import design_files
 from pelu_fab.training.functions_fit import Fit, fit, sills, tidied
-from pelu_fab.training.functions_nets import KINDS, WaterNet, gather, make_net, restart_dead, water_weights
+from pelu_fab.training.functions_nets import KINDS, WaterNet, gather, make_net, restart_idle, water_weights
 from pelu_fab.training.functions_train import train
 
 torch.set_num_threads(1)
@@ -124,12 +124,22 @@ def test_dead_buckets_are_restarted_without_a_jump() -> None:
     with torch.no_grad():
         nets.state["spread.heights"][1, 2:4] = 9.0
         before = nets(u)
-    assert restart_dead(nets, u, torch.Generator().manual_seed(0)) == 2
+    assert restart_idle(nets, u, torch.Generator().manual_seed(0)) == 2
     torch.testing.assert_close(nets(u), before)
     net = nets.net(1)
     assert isinstance(net, WaterNet)
     assert len(sills(net)) == 6
-    assert restart_dead(nets, u, torch.Generator().manual_seed(0)) == 0
+    assert restart_idle(nets, u, torch.Generator().manual_seed(0)) == 0
+
+
+def test_of_buckets_that_always_spill_all_but_one_are_restarted() -> None:
+    nets = gather([make_net("pelu", 6, 0)])
+    with torch.no_grad():
+        nets.state["spread.heights"][0, 1:4] = 0.0
+    assert restart_idle(nets, torch.linspace(0.2, 1, 50), torch.Generator().manual_seed(0)) >= 3
+    net = nets.net(0)
+    assert isinstance(net, WaterNet)
+    assert (sills(net) <= 0.2).sum() == 1
 
 
 def test_a_dead_bucket_has_no_gradient_and_a_leaky_one_has() -> None:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pelu_fab.training.functions_nets import Ensemble, Kind, ReluNet, WaterNet, gather, make_net
+from pelu_fab.training.functions_nets import Ensemble, Kind, ReluNet, WaterNet, gather, make_net, water_scale
 from pelu_fab.training.functions_train import train
 
 Array = NDArray[np.float64]
@@ -105,10 +105,11 @@ def study(case: Case, contestant: Contestant, *, steps: int = STEPS, seeds: int 
     kind: Kind = "pelu" if contestant == "pelu restarted" else contestant
     revive = 0 if contestant == "pelu restarted" else None
 
-    def fresh_nets() -> Ensemble:
-        return gather([make_net(kind, case.buckets, seed) for seed in range(seeds)])
+    def fresh_nets(phase: Phase) -> Ensemble:
+        scale = water_scale(*_points(case, phase), case.buckets)
+        return gather([make_net(kind, case.buckets, seed, scale=scale) for seed in range(seeds)])
 
-    nets, outcomes = fresh_nets(), []
+    nets, outcomes = fresh_nets(case.phases[0]), []
     alone: dict[str, Array] = {}
     for number, phase in enumerate(case.phases):
         u, y = _points(case, phase)
@@ -116,7 +117,7 @@ def study(case: Case, contestant: Contestant, *, steps: int = STEPS, seeds: int 
         if phase.label not in alone:
             alone[phase.label] = losses
             if number:
-                other = train(fresh_nets(), u, y, steps=steps, learning_rate=0.02, revive=revive)
+                other = train(fresh_nets(phase), u, y, steps=steps, learning_rate=0.02, revive=revive)
                 alone[phase.label] = other[-1].double().numpy()
         limit = max(RECOVERED * float(np.median(alone[phase.label])), FLOOR)
         active = np.stack([_active(nets.net(index), u) for index in range(seeds)])

@@ -153,23 +153,26 @@ def gather(nets: Sequence[nn.Module]) -> Ensemble:
     return Ensemble(nets[0], {name: value.detach().clone().requires_grad_() for name, value in params.items()})
 
 
-def restart_dead(ensemble: Ensemble, u: Tensor, generator: torch.Generator) -> int:
-    """Put the sills of dead buckets of water nets back where water spills; returns how many.
+def restart_idle(ensemble: Ensemble, u: Tensor, generator: torch.Generator) -> int:
+    """Put the sills of idle buckets of water nets back among the places u (rows,); returns how many.
 
-    Dead is what no place in u (rows,) makes spill: no gradient reaches it, so no training revives it. The revived one
-    gives plus and minus alike, so that the function does not jump.
+    Idle is a dead bucket, which spills nowhere, and every open one but the first, which spills everywhere: neither
+    bends the curve, and hardly a gradient moves its sill. A restarted bucket gives plus and minus alike. So a dead one
+    comes back without a jump; what an open one gave, the next steps have to make up for.
     """
     if not isinstance(ensemble.skeleton, WaterNet):
         return 0
-    state, revived = ensemble.state, 0
+    state, low, high = ensemble.state, float(u.min()), float(u.max())
     with torch.no_grad():
-        shares = torch.softmax(state["split.weights"][:, 0], -1) * ensemble.skeleton.buckets
-        reach = shares * (1.0 - ensemble.skeleton.leak) * u.max()
-        dead = state["spread.heights"] ** 2 >= reach
-        revived = int(dead.sum())
-        if revived:
-            places = 0.1 + 0.8 * torch.rand(dead.shape, generator=generator)
-            state["spread.heights"].copy_(torch.where(dead, (places * reach).sqrt(), state["spread.heights"]))
-            weights = state["spread.weights"]
-            weights.copy_(torch.where(dead[..., None], torch.zeros_like(weights), weights))
-    return revived
+        reach = torch.softmax(state["split.weights"][:, 0], -1) * (
+            ensemble.skeleton.buckets * (1.0 - ensemble.skeleton.leak)
+        )
+        sills = state["spread.heights"] ** 2 / reach
+        is_open = sills <= low + 1e-3
+        first = is_open & (is_open.cumsum(-1) == 1)
+        idle = (sills >= high) | (is_open & ~first)
+        places = low + (high - low) * (0.1 + 0.8 * torch.rand(idle.shape, generator=generator))
+        state["spread.heights"].copy_(torch.where(idle, (places * reach).sqrt(), state["spread.heights"]))
+        weights = state["spread.weights"]
+        weights.copy_(torch.where(idle[..., None], torch.zeros_like(weights), weights))
+        return int(idle.sum())

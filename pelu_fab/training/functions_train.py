@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pelu_fab.training.functions_nets import Ensemble, restart_dead
+from pelu_fab.training.functions_nets import Ensemble, restart_idle
 
 Watch = Callable[[int, float], None]
 CHECKS = 100  # losses kept of a run
-RESTARTS = 6  # times that dead buckets are looked for
+RESTARTS = 6  # times that idle buckets are looked for
 
 
 def train(
@@ -25,7 +25,7 @@ def train(
 ) -> Tensor:
     """Train all nets in place on y (rows,) at u (rows,) by Adam; returns mean squared errors (checks, nets).
 
-    `anneal` lets the learning rate fall to 0 along a cosine. With a seed in `revive` dead buckets are restarted in the
+    `anneal` lets the learning rate fall to 0 along a cosine. With a seed in `revive` idle buckets are restarted in the
     first half of the run.
     """
     parameters = list(ensemble.state.values())
@@ -46,7 +46,7 @@ def train(
         if schedule is not None:
             schedule.step()
         if revive is not None and step < steps // 2 and step % look == look - 1:
-            restart_dead(ensemble, u, generator)
+            restart_idle(ensemble, u, generator)
     with torch.no_grad():
         history.append(((ensemble(u) - y) ** 2).mean(1))
     return torch.stack(history)
