@@ -1,0 +1,171 @@
+// Ties the page to the water and to the stage. Everything here also works without WebGL, but for the stage itself.
+import { unpack } from "./mesh.js";
+import { Stage } from "./stage.js";
+import { Water } from "./water.js";
+import { bindStage } from "./sight.js";
+
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const unit = 1000 * data.unit_ml; // mm3
+const perValue = unit * data.input_scale; // mm3 a feature value
+const ml = (volume) => (volume / 1000).toFixed(1);
+const water = data.recovered.length ? new Water(data) : null;
+const page = { data, water, stage: null, ready: false };
+window.peluFab = page;
+
+const jugs = data.inputs.map((_, i) => ({ slide: $(`jug-${i}`), field: $(`jug-field-${i}`), told: $(`jug-ml-${i}`) }));
+const cups = data.outputs.map((_, j) => ({ box: $(`cup-${j}`), level: $(`cup-level-${j}`), told: $(`cup-ml-${j}`), soon: $(`cup-soon-${j}`) }));
+const cells = new Map([...document.querySelectorAll("[data-now]")].map((cell) => [cell.dataset.now, cell]));
+
+const values = () => jugs.map(({ field }) => Math.max(Number(field.value) || 0, 0));
+const volumes = () => values().map((value) => value * perValue);
+
+function setJug(i, value) {
+  const { slide, field, told } = jugs[i];
+  slide.value = field.value = value;
+  tellJug(i);
+  told.title = "";
+}
+
+function tellJug(i) {
+  jugs[i].told.textContent = `${ml(Math.max(Number(jugs[i].field.value) || 0, 0) * perValue)} mL`;
+  foretell();
+}
+
+// What the cups will hold of what the jugs hold now, added to nothing.
+function foretell() {
+  if (!water) return;
+  const poured = water.poured.some((volume) => volume > 0);
+  const { cups: found } = water.final(poured ? water.poured : volumes());
+  cups.forEach(({ soon }, j) => (soon.textContent = `${poured ? "settles at" : "will hold"} ${ml(found[j])}`));
+}
+
+function pour(more) {
+  if (!more) empty();
+  water.pour(volumes());
+  page.label = more ? null : page.preset;
+  foretell();
+  $("answer").textContent = "The water is running …";
+  page.stage?.lightUp(null);
+  wake();
+}
+
+function empty() {
+  water.empty();
+  page.stage?.lightUp(null);
+  foretell();
+  show(0);
+  $("answer").textContent = "Empty. Choose a flower or set the jugs, then pour.";
+}
+
+function winner() {
+  const top = Math.max(...water.cups);
+  return top > 1 ? water.cups.indexOf(top) : -1;
+}
+
+function tellAnswer() {
+  const won = winner();
+  const ordered = [...water.cups].sort((a, b) => b - a);
+  if (won < 0) $("answer").textContent = "Nothing reached a cup: every bucket kept its water.";
+  else {
+    const lead = ordered.length > 1 ? ` It leads by ${ml(ordered[0] - ordered[1])} mL.` : "";
+    const label = page.label === undefined || page.label === null ? "" : ` The data says ${data.outputs[page.label]}.`;
+    $("answer").textContent = `The fullest cup says ${data.outputs[won]}.${lead}${label}`;
+  }
+  page.stage?.lightUp(won < 0 ? null : `out.y${won}`);
+}
+
+const tallest = Math.max(...(data.scene?.glasses.map((glass) => glass.capacity_ml) ?? [100]));
+
+function show(seconds) {
+  const won = water.still ? winner() : -1;
+  cups.forEach(({ box, level, told }, j) => {
+    told.textContent = ml(water.cups[j]);
+    told.dataset.ml = water.cups[j] / 1000;
+    const capacity = data.scene?.glasses.find((glass) => glass.port === `out.y${j}`)?.capacity_ml ?? tallest;
+    level.style.height = `${Math.min((water.cups[j] / 1000 / capacity) * 100, 100)}%`;
+    box.classList.toggle("won", j === won);
+  });
+  water.pools.forEach((pool, b) => {
+    const cell = cells.get(pool.name);
+    if (cell) cell.textContent = (water.volumes[b] / 1000).toFixed(2);
+  });
+  $("clock").textContent = `${water.time.toFixed(1)} s`;
+  page.stage?.flowing(water, seconds);
+}
+
+let last = 0;
+let running = false;
+
+function wake() {
+  if (!running) {
+    running = true;
+    last = performance.now();
+    requestAnimationFrame(frame);
+  }
+}
+
+function frame(now) {
+  const passed = Math.min((now - last) / 1000, 0.1);
+  last = now;
+  if (water && !water.still) {
+    water.advance(passed * Number($("speed").value));
+    show(passed);
+    if (water.still) tellAnswer();
+  }
+  page.stage?.draw();
+  page.relabel?.();
+  running = Boolean(page.stage) || Boolean(water && !water.still);
+  if (running) requestAnimationFrame(frame);
+}
+
+function choose(row) {
+  const sample = data.samples.inputs[row];
+  if (!sample) return;
+  sample.forEach((units, i) => setJug(i, +(units / data.input_scale).toFixed(6)));
+  page.preset = data.samples.labels?.[row];
+  if ($("row")) $("row").value = row;
+  pour(false);
+}
+
+function bindWater() {
+  jugs.forEach(({ slide, field }, i) => {
+    slide.addEventListener("input", () => { field.value = slide.value; page.preset = null; tellJug(i); });
+    field.addEventListener("input", () => { slide.value = field.value; page.preset = null; tellJug(i); });
+    tellJug(i);
+  });
+  $("pour").addEventListener("click", () => pour(false));
+  $("pour-more").addEventListener("click", () => pour(true));
+  $("empty").addEventListener("click", empty);
+  $("skip").addEventListener("click", () => { water.settle(); show(0); tellAnswer(); });
+  for (const button of document.querySelectorAll("[data-row]")) button.addEventListener("click", () => choose(Number(button.dataset.row)));
+  for (const button of document.querySelectorAll("[data-pour]")) button.addEventListener("click", () => {
+    JSON.parse(button.dataset.pour).forEach((units, i) => setJug(i, +(units / data.input_scale).toFixed(6)));
+    page.preset = null;
+    pour(false);
+  });
+  $("row")?.addEventListener("change", (event) => choose(Number(event.target.value)));
+  $("any")?.addEventListener("click", () => choose(Math.floor(Math.random() * data.samples.inputs.length)));
+}
+
+async function start() {
+  if (water) bindWater();
+  try {
+    page.stage = new Stage($("view"), data, await unpack($("mesh").textContent));
+    document.body.classList.add("has-stage");
+    page.stage.resize();
+    bindStage(page);
+  } catch (reason) {
+    document.body.classList.add("no-stage");
+    $("no-stage-why").textContent = `No 3-D here (${reason.message}); the picture and all numbers stand.`;
+  }
+  if (water) {
+    show(0);
+    const first = document.querySelector("[data-row], [data-pour]");
+    if (first && !window.matchMedia("(prefers-reduced-motion: reduce)").matches) first.click();
+  }
+  wake();
+  page.ready = true;
+}
+
+start();

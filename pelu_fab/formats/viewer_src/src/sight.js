@@ -1,0 +1,96 @@
+// The stage's own controls: section, explosion, colours, names, parts, clicks and keys.
+
+const $ = (id) => document.getElementById(id);
+const STEP = 0.12;
+
+export function bindStage(page) {
+  const { stage, data } = page;
+  const section = () => {
+    $("section-place").disabled = $("section-axis").value === "none";
+    stage.setSection($("section-axis").value, Number($("section-place").value));
+  };
+  $("explode").addEventListener("input", (event) => stage.setExplosion(Number(event.target.value)));
+  $("section-axis").addEventListener("change", section);
+  $("section-place").addEventListener("input", section);
+  $("colours").addEventListener("change", (event) => { stage.setColours(event.target.value); section(); });
+  $("home").addEventListener("click", () => { stage.point(null); stage.home(); });
+  for (const box of document.querySelectorAll("[data-part]")) box.addEventListener("change", () => stage.show(box.dataset.part, box.checked));
+  for (const button of document.querySelectorAll("[data-at]")) button.addEventListener("click", () => {
+    stage.point(JSON.parse(button.dataset.at));
+    $("view").scrollIntoView({ behavior: "smooth", block: "center" });
+  });
+  keys(stage);
+  clicks(page);
+  page.relabel = names(stage, data);
+  $("names").addEventListener("change", page.relabel);
+}
+
+function keys(stage) {
+  const moves = { ArrowLeft: [-STEP, 0, 1], ArrowRight: [STEP, 0, 1], ArrowUp: [0, -STEP, 1], ArrowDown: [0, STEP, 1], "+": [0, 0, 0.9], "=": [0, 0, 0.9], "-": [0, 0, 1 / 0.9] };
+  $("view").addEventListener("keydown", (event) => {
+    if (event.key === "0" || event.key === "Home") stage.home();
+    else if (moves[event.key]) stage.turn(...moves[event.key]);
+    else return;
+    event.preventDefault();
+  });
+}
+
+function clicks({ stage, data }) {
+  let down = null;
+  $("view").addEventListener("pointerdown", (event) => (down = [event.clientX, event.clientY]));
+  $("view").addEventListener("pointerup", (event) => {
+    if (!down || Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 5) return;
+    const hit = stage.pick(event.clientX, event.clientY);
+    const bucket = hit && data.scene?.pools.find((pool) => holds(pool, hit));
+    choose(data, bucket?.name ?? null, hit?.part ?? null);
+  });
+}
+
+function holds(pool, { part, at }) {
+  if (!part.startsWith("row-")) return false;
+  const [u, v] = pool.along === "x" ? [at[0], at[1]] : [at[1], at[0]];
+  return Math.abs(u - pool.u) <= pool.width / 2 + 2 && v > pool.v - pool.depth - 12 && v < pool.v + 20 && at[2] < pool.rim_z + 2 && at[2] > pool.floor_z - 40;
+}
+
+// Lights up the bucket's row in the table and tells its numbers beside the stage.
+function choose(data, bucket, part) {
+  for (const row of document.querySelectorAll("tr.chosen")) row.classList.remove("chosen");
+  const rows = [...document.querySelectorAll("[data-bucket]")].filter((row) => row.dataset.bucket === bucket);
+  for (const row of rows) row.classList.add("chosen");
+  const told = $("chosen");
+  told.hidden = !bucket && !part;
+  if (bucket) {
+    const numbers = data.numbers[bucket];
+    told.textContent = `${bucket}${numbers.label ? ` (${numbers.label})` : ""} keeps ${numbers.built} mL as built; trained ${numbers.trained}, lowered ${numbers.lowered}. It spills ${numbers.spills}.`;
+  } else if (part) told.textContent = `Part ${part}`;
+}
+
+function names(stage, data) {
+  const layer = $("labels");
+  const labels = [];
+  for (const pool of data.scene?.pools ?? []) {
+    const place = pool.along === "x" ? [pool.u, pool.v - pool.depth / 2, pool.rim_z + 4] : [pool.v - pool.depth / 2, pool.u, pool.rim_z + 4];
+    const port = pool.name.startsWith("L0.") ? data.inputs[Number(pool.name.split(".b")[1])] : "";
+    labels.push([place, port ? port.split(" (")[0] : pool.name]);
+  }
+  for (const glass of data.scene?.glasses ?? []) labels.push([[(glass.x[0] + glass.x[1]) / 2, (glass.y[0] + glass.y[1]) / 2, glass.floor_z + 4], glass.label]);
+  const spans = labels.map(([place, text]) => {
+    const span = document.createElement("span");
+    span.textContent = text;
+    layer.append(span);
+    return [place, span];
+  });
+  let seen = "";
+  return () => {
+    const on = $("names").checked && stage.explosion < 0.02;
+    const now = on ? stage.camera.matrixWorld.elements.join() + stage.renderer.domElement.clientWidth : "off";
+    if (now === seen) return;
+    seen = now;
+    layer.hidden = !on;
+    for (const [place, span] of on ? spans : []) {
+      const [x, y, ahead] = stage.project(place);
+      span.hidden = !ahead;
+      span.style.transform = `translate(-50%, -50%) translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+    }
+  };
+}

@@ -1,0 +1,133 @@
+// Live water: the network recovered from the STL, stepped in time. Volumes in mm3, levels in mm, time in s.
+// The final state is worked out by the algebra and set exactly when nothing moves any more.
+
+const GRAVITY = 9810;
+const CALM = 0.1; // mm of head below which the rest is delivered at once, as in the ideal simulation
+const STEP = 1 / 240;
+
+export class Water {
+  constructor(data) {
+    const scene = data.scene;
+    const ml = 1000 * data.unit_ml;
+    this.layers = data.recovered.map((layer) => ({ retained: layer.retained_units.map((v) => v * ml), shares: layer.shares }));
+    this.pools = this.layers.flatMap((layer, depth) => layer.retained.map((retained, unit) => this.#pool(scene, depth, unit, retained)));
+    this.first = this.layers.map((_, depth) => this.layers.slice(0, depth).reduce((sum, layer) => sum + layer.retained.length, 0));
+    this.ducts = this.layers.flatMap((layer, depth) => layer.shares.flatMap((row, i) => row.flatMap((share, j) => (share > 0 ? [this.#duct(scene, depth, i, j, share)] : []))));
+    this.coefficient = scene?.coefficient ?? 54;
+    this.viscosity = scene?.viscosity ?? 1;
+    this.sillLength = scene?.sill_length ?? 1.6;
+    this.inputs = this.layers[0].retained.length;
+    this.rate = data.design_flow || 12000;
+    this.empty();
+  }
+
+  #pool(scene, depth, unit, retained) {
+    const name = `L${depth}.b${unit}`;
+    const shape = scene?.pools.find((pool) => pool.name === name);
+    return { name, retained, area: shape?.area ?? 600, open: shape?.open_width ?? 30, slope: shape?.slope ?? 0, width: shape?.width ?? 30, shape };
+  }
+
+  #duct(scene, depth, i, j, share) {
+    const last = depth + 1 === this.layers.length;
+    const target = last ? `out.y${j}` : `L${depth + 1}.b${j}`;
+    const name = `L${depth}.b${i}->${target}`;
+    return { name, from: this.first[depth] + i, to: last ? -1 - j : this.first[depth + 1] + j, share, seconds: scene?.seconds[name] ?? 0.5 };
+  }
+
+  empty() {
+    this.time = 0;
+    this.poured = new Float64Array(this.inputs);
+    this.waiting = new Float64Array(this.inputs);
+    this.pouring = new Float64Array(this.inputs);
+    this.volumes = new Float64Array(this.pools.length);
+    this.chutes = new Float64Array(this.ducts.length);
+    this.flows = new Float64Array(this.ducts.length);
+    this.cups = new Float64Array(this.layers.at(-1).shares[0].length);
+    this.still = true;
+  }
+
+  pour(volumes) {
+    volumes.forEach((volume, i) => {
+      this.waiting[i] += volume;
+      this.poured[i] += volume;
+    });
+    this.still = this.poured.every((volume) => volume === 0);
+  }
+
+  // PeLU, layer after layer: what every bucket keeps and every cup gets of all that was poured.
+  final(poured = this.poured) {
+    let volumes = Array.from(poured);
+    const kept = [];
+    for (const { retained, shares } of this.layers) {
+      const next = new Array(shares[0].length).fill(0);
+      volumes.forEach((volume, i) => {
+        const spill = Math.max(volume - retained[i], 0);
+        kept.push(volume - spill);
+        shares[i].forEach((share, j) => (next[j] += spill * share));
+      });
+      volumes = next;
+    }
+    return { kept, cups: volumes };
+  }
+
+  head(index) {
+    const { retained, slope, width, area } = this.pools[index];
+    const above = Math.max(this.volumes[index] - retained, 0);
+    if (slope === 0) return above / area;
+    const apron = (area / width) * slope; // head at which water reaches the back wall
+    const wedge = Math.sqrt((2 * slope * above) / width);
+    return wedge < apron ? wedge : above / area + apron / 2;
+  }
+
+  flow(index) {
+    const head = this.head(index);
+    const quick = this.coefficient * head ** 1.5;
+    const film = (GRAVITY * head ** 4) / (12 * this.viscosity * this.sillLength);
+    return (this.pools[index].open * quick * film) / (quick + film + 1e-300);
+  }
+
+  advance(seconds) {
+    for (let left = seconds; left > 1e-9 && !this.still; left -= STEP) this.#step(Math.min(STEP, left));
+  }
+
+  #step(dt) {
+    const leaving = this.pools.map((pool, b) => Math.min(this.flow(b) * dt, Math.max(this.volumes[b] - pool.retained, 0) / 2));
+    for (let i = 0; i < this.inputs; i++) {
+      const portion = Math.min(this.waiting[i], this.rate * dt);
+      this.waiting[i] -= portion;
+      this.volumes[i] += portion;
+      this.pouring[i] = portion / dt;
+    }
+    this.ducts.forEach((duct, d) => {
+      const through = leaving[duct.from] * duct.share;
+      const arriving = this.chutes[d] * (1 - Math.exp(-dt / duct.seconds));
+      this.chutes[d] += through - arriving;
+      this.flows[d] = arriving / dt;
+      if (duct.to >= 0) this.volumes[duct.to] += arriving;
+      else this.cups[-1 - duct.to] += arriving;
+    });
+    leaving.forEach((volume, b) => (this.volumes[b] -= volume));
+    this.time += dt;
+    if (this.waiting.every((v) => v === 0) && this.pools.every((_, b) => this.head(b) < CALM) && this.chutes.every((v) => v < 10)) this.settle();
+  }
+
+  settle() {
+    const { kept, cups } = this.final();
+    this.waiting.fill(0);
+    this.pouring.fill(0);
+    this.flows.fill(0);
+    this.chutes.fill(0);
+    this.volumes.set(kept);
+    this.cups.set(cups);
+    this.still = true;
+  }
+
+  // Elevation of a bucket's surface, from its volume.
+  level(index) {
+    const { shape, retained } = this.pools[index];
+    if (!shape) return 0;
+    const volume = this.volumes[index];
+    if (volume > retained) return shape.sill_z + this.head(index);
+    return shape.floor_z + (shape.sill_z - shape.floor_z) * (retained > 0 ? volume / retained : 1);
+  }
+}
