@@ -343,7 +343,7 @@ def _thin_walls(device: Device, part: str, middle: np.ndarray, across: np.ndarra
             for p, q in zip(ring, np.roll(ring, -1, axis=0), strict=True):
                 side = [(v - middle[:2]) @ across[:2] for v in (p, q)]
                 reach = sorted((v - middle[:2]) @ flow[:2] for v in (p, q))
-                if abs(side[0] - side[1]) < 1e-3 and side[0] > 0.1 and reach[0] < -1 and reach[1] > 1:
+                if abs(side[0] - side[1]) < 1e-3 and side[0] > 0.1 and reach[0] < 1 and reach[1] > -1:
                     best = min(best, side[0]) if best is not None else side[0]
         assert best is not None
         cut = oriented_box(middle + across * (best + 0.39) + [0, 0, 0.5], across, (0.8, 6.0, 30.0))

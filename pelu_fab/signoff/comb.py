@@ -13,8 +13,9 @@ from pelu_fab.signoff.sections import Segments, cut
 from pelu_fab.signoff.stl import Array, Index, Mask
 from pelu_fab.signoff.surface import Surface
 
-BAND = (-0.05, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
+BAND = (-1.0, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
 CHORD_HEIGHTS = (0.21, 1.03, 3.07, 6.11)  # mm above the sill at which a tooth's open width is measured
+LEVEL = 0.9999  # upward part of the normal of a face that counts as level
 JOINT = 0.02  # mm: edges and flats nearer than this hang together
 STATIONS = (0.1, 0.5, 0.9)  # of the sill's last `THROAT` mm along the flow, where all water is between blades
 THROAT = 1.2
@@ -61,11 +62,17 @@ def sills_of_pool(surface: Surface, part: int, level: float, under: Index) -> li
 
 def bed_at(surface: Surface, face: int, level: float) -> Index:
     """Sloping bed that falls to `level` where a drop stopped on `face`: the floor of a bucket that keeps nothing."""
-    part = int(surface.part_of_face[face])
+    part, up = int(surface.part_of_face[face]), surface.mesh.normals[:, 2]
     allowed = _sloping(surface, part, level)
-    if surface.mesh.normals[face, 2] < 0.99999:
-        return spread(surface, np.array([face]), allowed)
-    return _beside(surface, spread(surface, np.array([face]), _flats(surface, part, level)), allowed)
+    if up[face] < 0.99999:
+        bed = spread(surface, np.array([face]), allowed)
+    else:
+        bed = _beside(surface, spread(surface, np.array([face]), _flats(surface, part, level)), allowed)
+    sloped = bed[up[bed] > 0.02]
+    if not len(sloped):
+        return sloped
+    # The foot of the slope, whatever flat the drop stopped on, is where this bed ends.
+    return spread(surface, sloped, _sloping(surface, part, float(surface.corners[sloped][:, :, 2].min())))
 
 
 def bed_beside(surface: Surface, part: int, level: float, pool: Index) -> Index:
@@ -78,9 +85,11 @@ def bed_beside(surface: Surface, part: int, level: float, pool: Index) -> Index:
 
 def _sloping(surface: Surface, part: int, level: float) -> Index:
     z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
-    step = (np.abs(up) < 0.02) & (z.max(axis=1) < level + BAND[1])  # a low step between bed and sill is no wall
-    sloping = (((up > 0.02) & (up < 0.99999)) | step) & (surface.part_of_face == part)
-    return np.flatnonzero(sloping & (z.min(axis=1) > level - 1e-3))
+    low = z.min(axis=1)
+    # A low step between bed and sill is no wall.
+    step = (np.abs(up) < 0.02) & (z.max(axis=1) < level + BAND[1]) & (low > level + BAND[0])
+    sloping = (up > 0.02) & (up < 0.99999) & (low > level - 1e-3)
+    return np.flatnonzero((sloping | step) & (surface.part_of_face == part))
 
 
 def _beside(surface: Surface, faces: Index, allowed: Index) -> Index:
@@ -90,10 +99,24 @@ def _beside(surface: Surface, faces: Index, allowed: Index) -> Index:
 
 
 def _flats(surface: Surface, part: int, level: float) -> Index:
-    z = surface.corners[:, :, 2]
-    # A micro-step that an edit or float32 left on a sill is part of the flat.
-    flat = ((surface.mesh.normals[:, 2] > 0.9999) | (np.ptp(z, axis=1) < JOINT)) & (surface.part_of_face == part)
-    return np.flatnonzero(flat & (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1]))
+    """Level triangles near the spill level, and the low upright steps from one of them down to another."""
+    z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
+    near = (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1]) & (surface.part_of_face == part)
+    # A micro-step that an edit or float32 left on a sill is part of the flat, however it leans.
+    flat = np.flatnonzero(near & ((up > LEVEL) | (np.ptp(z, axis=1) < JOINT)))
+    upright = np.flatnonzero(near & (np.abs(up) < 0.02) & (np.ptp(z, axis=1) >= JOINT))
+    if not len(upright):
+        return flat
+    position = np.full(len(up), -1, np.int64)
+    position[upright] = np.arange(len(upright))
+    number, label = connected_components(_adjacency(surface, upright, position), directed=False)
+    foot = np.full(number, np.inf)
+    np.minimum.at(foot, label, z[upright].min(axis=1))
+    beyond = surface.neighbours[upright]
+    lands = (beyond >= 0) & (up[beyond] > LEVEL) & (np.abs(z[beyond].mean(axis=2) - foot[label][:, None]) < JOINT)
+    steps = np.zeros(number, bool)
+    steps[label[lands.any(axis=1)]] = True
+    return np.sort(np.concatenate([flat, upright[steps[label]]]))
 
 
 def spread(surface: Surface, seeds: Index, allowed: Index) -> Index:
@@ -130,7 +153,15 @@ def _sills(surface: Surface, part: int, level: float, wet: Mask) -> list[Sill]:
     points, faces = surface.mesh.points, surface.mesh.faces
     third = surface.corners[beyond][:, :, :, 2].min(axis=2)  # lowest corner of each neighbour
     edge_z = np.minimum(points[faces[flats], 2], points[np.roll(faces[flats], -1, axis=1), 2])
-    falls_away = (beyond >= 0) & ~wet[beyond] & (position[beyond] < 0) & (third < edge_z - 1e-3) & fed[label][:, None]
+    level_face = (surface.mesh.normals[flats, 2] > LEVEL)[:, None]
+    falls_away = (
+        level_face
+        & (beyond >= 0)
+        & ~wet[beyond]
+        & (position[beyond] < 0)
+        & (third < edge_z - 1e-3)
+        & fed[label][:, None]
+    )
     return _chains(surface, flats, falls_away, label, inner)
 
 
@@ -254,11 +285,12 @@ def _groove(
     depth = np.minimum(tips[0], tips[1])
     ok = closed & np.isfinite(back) & np.isfinite(depth)
     depth = np.where(ok, depth, 0.0)
-    area = np.where(ok, width * depth, 0.0)
+    width = np.where(ok, width, 0.0)
+    area = width * depth
     for share in (0.15, 0.5, 0.85):
         place = wall + outward * (depth * share)[:, None]
         across = lines.reach(place, along, REACH) + lines.reach(place, -along, REACH)
-        area = np.where(ok, np.minimum(area, np.where(np.isfinite(across), across * depth, 0.0)), 0.0)
+        area = np.where(ok, np.minimum(area, np.where(np.isfinite(across), across, 0.0) * depth), 0.0)
     return [
         (
             float(width[i]) if ok[i] else 0.0,

@@ -119,7 +119,7 @@ def _bed(search: _Search, face: int, at: Array) -> int:
     bed = comb.bed_at(surface, face, float(at[2]))
     if not len(bed):
         return NOWHERE
-    key = ("bed", int(bed.min()))
+    key = ("bed", int(bed[surface.mesh.normals[bed, 2] > 0.02].min()))
     if key not in search.index:
         part = int(surface.part_of_face[face])
         level = float(surface.corners[bed][:, :, 2].min())
