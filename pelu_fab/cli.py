@@ -20,7 +20,10 @@ VERBS = {  # verb: module and function below pelu_fab.commands, which loads what
     "inspect": "inspect:inspect",
     "fit": "fit:fit",
     "simulate": "simulate:simulate",
+    "view": "view:view",
     "yield": "yield_:forecast_yield",
+    "coupon": "coupon:coupon",
+    "calibrate": "calibrate:calibrate",
     "train": "train:train",
 }
 

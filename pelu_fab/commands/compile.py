@@ -15,16 +15,21 @@ def compile_design(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Output folder; exports/NAME if not given.")] = None,
     process: Annotated[str | None, typer.Option(help="Built-in process profile, or a TOML file.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value, over the design file.")] = None,
-    formats: Annotated[str | None, typer.Option(help="Comma-separated; all if not given.")] = None,
+    formats: Annotated[
+        str | None, typer.Option(help="Names with commas between, or all. If not given: stl,svg,3mf,glb,report.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files that are not ours, too.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Compile a trained network into parts to print, and sign them off."""
     import pelu_fab
     from pelu_fab.files import safe_name
+    from pelu_fab.formats.choice import chosen
+    from pelu_fab.formats.report import write_report
     from pelu_fab.pipeline import is_current
 
     wanted = formats.split(",") if formats else None
+    chosen(wanted)  # before any work
     with step(f"reading {source}"):
         design = pelu_fab.load(source, process=process, settings=setting or [])
     directory = out or Path("exports") / safe_name(design.name)
@@ -36,11 +41,15 @@ def compile_design(
             pelu_fab.write(part, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
         report = pelu_fab.verify(directory, progress=say)
+        say("report")
+        page = write_report(directory)
     table = report.to_dict()
     if json:
         print_json({"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": table})
     else:
         print("\n".join(report_lines(table)))
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
+        if page is not None:
+            print(printable(f"to look at: {page} (pelu-fab view {directory})"))
     if report.verdict != "pass":
         raise typer.Exit(CHECK_FAILED)

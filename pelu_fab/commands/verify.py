@@ -12,13 +12,16 @@ def verify(
     directory: Annotated[Path, typer.Argument(help="What compile wrote.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
-    """Recover the network from the STL files and compare it with the checkpoint; writes DIR/verify.json."""
+    """Recover the network from the STL files, compare it with the checkpoint; writes verify.json and report.html."""
     import pelu_fab
     from pelu_fab.files import recover
+    from pelu_fab.formats.report import write_report
 
     recover(directory)
     with step(f"verifying {directory}") as say:
         report = pelu_fab.verify(directory, progress=say)
+        say("report")
+        write_report(directory)
     table = report.to_dict()
     if json:
         print_json(table)

@@ -37,7 +37,7 @@ def to_png(
     for points, (red, green, blue) in zip(
         flat[order].reshape(-1, 6).tolist(), fill[owner[order]].tolist(), strict=True
     ):
-        pen.polygon(points, fill=(red, green, blue, 255), outline=(red, green, blue, 255))
+        pen.polygon(points, fill=(red, green, blue, 255))
     stream = BytesIO()
     image.resize(size, Image.Resampling.BOX).quantize(96, method=Image.Quantize.FASTOCTREE).save(stream, "PNG")
     return stream.getvalue()

@@ -1,16 +1,18 @@
-"""report.html: one offline page with the device, live water, the proof and what to print. An export folder in, HTML out."""
+"""report.html: one offline page with the device, live water, the proof and what to print. A folder in, HTML out."""
 
 import json
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 
 from pelu_fab.files import write_file
 from pelu_fab.formats.report_data import Facts, Table, read_facts
+from pelu_fab.formats.report_html import asset
 from pelu_fab.formats.report_parts import pack
-from pelu_fab.formats.report_sections import asked_and_built, heading, numbers, panel, pouring, printing, proof, stage
+from pelu_fab.formats.report_print import pouring, printing
+from pelu_fab.formats.report_proof import asked_and_built, numbers, proof
+from pelu_fab.formats.report_stage import heading, stage
 
 NAME = "report.html"
 
@@ -25,27 +27,28 @@ def write_report(directory: Path) -> Path | None:
 
 def to_report(facts: Facts) -> bytes:
     """The whole page; the same facts give the same bytes."""
-    script, style = _asset("viewer.js"), _asset("report.css")
+    script, style = asset("viewer.js"), asset("report.css")
     tables, mesh = pack(facts.parts)
     data = _data(facts, tables)
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    three_d = stage(facts).replace("{panel}", panel(facts) if facts.recovered else "<div></div>")
     licence = "3-D by three.js (MIT licence, © three.js authors)"
     page = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
+        'content="light dark">',
         f"<title>{escape(facts.name)} · pelu_fab</title><style>{style}</style></head><body>",
         heading(facts),
-        f'<main><section><div class="wrap"><div class="stage-row">{three_d}</div></section>',
+        f'<main><section><div class="wrap">{stage(facts)}</div></section>',
         asked_and_built(facts),
         proof(facts),
         printing(facts),
         pouring(facts),
-        f'</main><footer><div class="wrap">Made by pelu_fab {escape(_version())} from what sign-off found in the STL files. {licence}.</div></footer>',
+        f'</main><footer><div class="wrap">Made by pelu_fab {escape(_version())} from what sign-off found in the STL '
+        f"files. {licence}.</div></footer>",
         f'<script type="application/json" id="data">{_safe_json(data)}</script>',
         f'<script type="text/plain" id="mesh">{mesh}</script><script>{script}</script></body></html>',
     ]
@@ -79,10 +82,6 @@ def _safe_json(table: Table) -> str:
     """JSON that no name can break out of: `<`, `>` and `&` escaped."""
     text = json.dumps(table, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _asset(name: str) -> str:
-    return (files("pelu_fab.formats") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

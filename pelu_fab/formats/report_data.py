@@ -67,7 +67,7 @@ BESIDE = ("layout.svg", "pour.md", "yield.png", "tolerance.png", "hero.png", "se
 
 
 def read_facts(directory: Path) -> Facts:
-    """Read a signed-off export. A missing file that every report needs raises `FabError`; an unreadable STL is left out."""
+    """Read a signed-off export; an unreadable STL is left out. Raises `FabError` where a needed table is missing."""
     manifest, verify, trained, lowered, scene = (
         _table(directory / f"{name}.json") for name in ("manifest", "verify", "network", "lowered", "scene")
     )
@@ -142,7 +142,7 @@ def confusion(layers: tuple[Layer, ...], facts: Facts) -> NDArray[np.int64] | No
     """How often each label (row) fills each cup (column) most; None without labels or network."""
     if facts.samples is None or facts.samples[1] is None or not layers:
         return None
-    inputs, labels = facts.samples
+    inputs, labels = facts.samples[0], np.asarray(facts.samples[1])
     found = reference.predict(layers, inputs)
     size = len(facts.manifest["outputs"])
     table = np.zeros((size, size), dtype=np.int64)

@@ -60,7 +60,7 @@ def picture_of_device(parts: Sequence[PrintedPart], exploded: float = 0.0) -> by
         away = (points.min(0) + points.max(0)) / 2 - (middle[0], middle[1], low[2])
         shift = away * (0.7, 0.7, 0.9) * exploded
         shown.append((part.placed + shift.astype(np.float32), COLOURS.get(part.role, PORCELAIN)))
-    return _paint(shown, (800, 600), SIGHT)
+    return _paint(shown, (720, 540), SIGHT)
 
 
 def _paint(

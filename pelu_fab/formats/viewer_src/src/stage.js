@@ -141,7 +141,16 @@ export class Stage {
   }
 
   setExplosion(amount) {
+    const away = (1 + 0.85 * amount) / (1 + 0.85 * this.explosion);
     this.explosion = amount;
+    const lift = (share) => this.middle.z + share * 0.5 * this.size * 0.55;
+    const shift = lift(amount) - this.controls.target.z;
+    if (away !== 1) {
+      this.controls.target.z += shift;
+      this.camera.position.z += shift;
+      this.camera.position.sub(this.controls.target).multiplyScalar(away).add(this.controls.target);
+      this.controls.update();
+    }
     for (const { mesh, middle } of this.parts) {
       const away = middle.clone().sub(this.middle);
       mesh.position.set(away.x * 0.7, away.y * 0.7, (away.z + this.middle.z - this.box.min.z) * 0.9).multiplyScalar(amount);

@@ -1,0 +1,103 @@
+"""What to print, how to put it together and how to pour. Facts in, HTML out."""
+
+from html import escape
+
+from pelu_fab.formats.report_data import Facts
+from pelu_fab.formats.report_html import image
+from pelu_fab.formats.report_parts import MOST_PAINTED, picture_of, picture_of_device
+
+
+def printing(facts: Facts) -> str:
+    """Parts with pictures, settings, how to put them together, how to pour."""
+    painted = sum(len(part.corners) for part in facts.parts) <= MOST_PAINTED
+    items = []
+    for part in facts.parts:
+        x, y, z = part.size
+        about = "" if part.is_sliced else "about "
+        solid = "" if part.is_sliced else " if solid"
+        picture = image(picture_of(part), part.name) if painted else ""
+        items.append(
+            f"<li>{picture}<b>{escape(part.name)}</b>{f' × {part.count}' if part.count > 1 else ''}<br>{x:.0f} × "
+            f"{y:.0f} × {z:.0f} mm<br>"
+            f"{part.grams:.0f} g{solid} · {about}{_hours(part.hours)}</li>"
+        )
+    exploded = picture_of_device(facts.parts, 0.8) if painted else None
+    drawn = (
+        f"<figure>{image(exploded, 'The device, taken apart')}<figcaption>Taken apart.</figcaption></figure>"
+        if exploded
+        else ""
+    )
+    layout = ""
+    if "layout.svg" in facts.files:
+        caption = "Plan and elevations, to scale."
+        sheet = image(facts.files["layout.svg"], caption, "image/svg+xml")
+        layout = f"<figure>{sheet}<figcaption>{caption}</figcaption></figure>"
+    estimated = (
+        ""
+        if all(part.is_sliced for part in facts.parts)
+        else (
+            '<p class="hush">Grams count every part as solid and hours come from its volume: estimates. Your slicer '
+            "knows better.</p>"
+        )
+    )
+    return (
+        f'<section><div class="wrap"><h2>Print it</h2>{_settings(facts)}{estimated}<ul '
+        f'class="parts">{"".join(items)}</ul>'
+        f"<h3>Put it together</h3>{_assembly(facts)}{drawn}{layout}</div></section>"
+    )
+
+
+def _hours(hours: float) -> str:
+    minutes = max(round(hours * 60), 1)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _settings(facts: Facts) -> str:
+    process = facts.manifest["process"]
+    printer, fluid = process["printer"], process["fluid"]
+    bed = " × ".join(f"{length:g}" for length in printer["bed"])
+    return (
+        f"<p>Process <b>{escape(process['name'])}</b>: {escape(process['material']['name'])}, nozzle "
+        f"{printer['nozzle']:g} mm, layers of "
+        f"{printer['layer_height']:g} mm, {printer['perimeters']} perimeters, bed {bed} mm, no supports, parts as "
+        "they lie in the files. "
+        f"It runs on {escape(fluid['name'])}. <code>print.ini</code> holds these settings for PrusaSlicer; "
+        "<code>device.3mf</code> holds "
+        "all parts on plates.</p>"
+    )
+
+
+def _assembly(facts: Facts) -> str:
+    by_role: dict[str, list[str]] = {}
+    for part in facts.parts:
+        by_role.setdefault(part.role, []).append(f"<b>{escape(part.name)}</b>")
+    rows = sorted(by_role.get("row", []))
+    steps = [
+        "Dry-fit the frame first: it shows whether your printer's parts slide. File a window rather than force a tab."
+    ]
+    if rows:
+        told = ", ".join(rows)
+        steps.append(
+            f"For each row ({told}): lay one of its side frames flat, stand the row and the trays below it in the "
+            "windows by their tabs, and "
+            "press the other side frame on from above."
+        )
+    rails = [name for name in by_role.get("frame", []) if "rail" in name]
+    if rails:
+        steps.append(f"Stand everything up and press the rails on: {', '.join(rails)}.")
+    if by_role.get("cup"):
+        steps.append(f"Set the cups below the last spouts, names outward: {', '.join(by_role['cup'])}.")
+    steps.append(
+        "Push the wedges under the frame until the level on the back of the top row says that it stands level."
+    )
+    return '<ol class="steps">' + "".join(f"<li>{step}</li>" for step in steps) + "</ol>"
+
+
+def pouring(facts: Facts) -> str:
+    """pour.md, as it is."""
+    if "pour.md" not in facts.files:
+        return ""
+    from markdown_it import MarkdownIt
+
+    told = MarkdownIt("commonmark", {"html": False}).enable("table").render(facts.files["pour.md"].decode())
+    return f'<section class="pour"><div class="wrap">{told}</div></section>'

@@ -1,0 +1,180 @@
+"""Asked against built, every check, and the data set poured. Facts in, HTML out."""
+
+from collections.abc import Sequence
+from html import escape
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.formats.report_data import Facts, Table, confusion, layers_of
+from pelu_fab.formats.report_html import image, table
+from pelu_fab.ir.network import bucket_name, output_name
+
+WORDS = {"pass": "passed", "fail": "failed", "skipped": "skipped"}
+GROUPS = {
+    "mesh": "the files are sound solids",
+    "drc": "the printer can make it, and water runs downhill",
+    "lvs": "what was built is what was trained",
+    "mass": "no water is made or lost",
+    "equivalence": "it answers as the network does",
+}
+
+
+def numbers(facts: Facts) -> dict[str, Table]:
+    """What the viewer tells of a bucket: trained, lowered and as built, mL."""
+    unit = float(facts.manifest["unit_ml"])
+    books = [layers_of(facts.trained), layers_of(facts.lowered), facts.recovered]
+    inputs = facts.lowered["inputs"]
+    told: dict[str, Table] = {}
+    for depth, layer in enumerate(books[1]):
+        for i in range(len(layer.retained)):
+            values = [f"{book[depth].retained[i] * unit:.2f}" if len(book) > depth else "?" for book in books]
+            built = (books[2] or books[1])[depth].shares[i]
+            names = _targets(facts, depth, len(built))
+            spills = ", ".join(f"{share:.1%} to {names[j]}" for j, share in enumerate(built) if share > 0)
+            told[bucket_name(depth, i)] = {
+                "label": inputs[i] if depth == 0 else "",
+                **dict(zip(("trained", "lowered", "built"), values, strict=True)),
+                "spills": spills,
+            }
+    return told
+
+
+def _targets(facts: Facts, depth: int, count: int) -> list[str]:
+    last = depth + 1 == len(facts.lowered["layers"])
+    outputs = facts.lowered["outputs"]
+    return [str(outputs[j]) if last else bucket_name(depth + 1, j) for j in range(count)]
+
+
+def asked_and_built(facts: Facts) -> str:
+    """Thresholds and shares: trained, lowered, measured."""
+    buckets = [
+        [
+            escape(name + (f" · {values['label']}" if values["label"] else "")),
+            values["trained"],
+            values["lowered"],
+            values["built"],
+            f'<span data-now="{name}">–</span>',
+        ]
+        for name, values in numbers(facts).items()
+    ]
+    marks = [f'data-bucket="{name}"' for name in numbers(facts)]
+    thresholds = table(["bucket keeps, mL", "trained", "printable", "in the STL", "now"], buckets, marks)
+    rows, owners = [], []
+    sections = [layer.get("sections") for layer in facts.verify.get("recovered", {}).get("layers", [])]
+    trained, lowered, built = layers_of(facts.trained), layers_of(facts.lowered), facts.recovered
+    for depth, layer in enumerate(lowered):
+        names = [
+            output_name(j) if depth + 1 == len(lowered) else bucket_name(depth + 1, j)
+            for j in range(layer.shares.shape[1])
+        ]
+        for i, j in np.argwhere((layer.shares > 0) | (trained[depth].shares > 0)).tolist():
+            found = f"{100 * built[depth].shares[i, j]:.2f}" if built else "?"
+            section = f"{100 * sections[depth][i][j]:.2f}" if sections and sections[depth] else "?"
+            asked = [100 * book[depth].shares[i, j] for book in (trained, lowered)]
+            printed = f"{asked[1]:.2f}" if asked[1] > 0 else "not printed"
+            rows.append([escape(f"{bucket_name(depth, i)} → {names[j]}"), f"{asked[0]:.2f}", printed, section, found])
+            owners.append(f'data-bucket="{bucket_name(depth, i)}"')
+    shares = table(["share, %", "trained", "printable", "section", "flow"], rows, owners)
+    return (
+        '<section><div class="wrap"><h2>Asked and built</h2><p>On the left what training asked for; on the right '
+        "what sign-off found again "
+        "in the triangles of the STL files, without looking at how they were made. <em>Section</em> is the cut "
+        "through a chute, which a "
+        "calliper can check; <em>flow</em> is the share that water takes, teeth and surface tension included.</p>"
+        f'<div class="two"><div>{thresholds}</div><div>{shares}</div></div></div></section>'
+    )
+
+
+def proof(facts: Facts) -> str:
+    """Verdict and every check, worst first."""
+    checks = facts.verify["checks"]
+    counts = facts.verify["counts"]
+    verdict = str(facts.verify["verdict"])
+    open_ones = [check for check in checks if check["status"] != "pass"]
+    worst = _checks(open_ones) if open_ones else '<p class="hush">Nothing failed and nothing was skipped.</p>'
+    passed = sorted((c for c in checks if c["status"] == "pass"), key=lambda c: (str(c["id"]), str(c["where"])))
+    folded = []
+    for group, members in groupby(passed, key=lambda check: str(check["id"]).split(".")[0]):
+        listed = list(members)
+        meaning = GROUPS.get(group, "")
+        folded.append(
+            f"<details><summary><b>{escape(group)}</b> {len(listed)} "
+            f"passed<small>{meaning}</small></summary>{_checks(listed)}</details>"
+        )
+    return (
+        '<section><div class="wrap"><h2>The proof</h2><div class="verdict">'
+        f'<span class="badge {verdict}">{verdict}</span><span>{counts["passed"]} of {counts["run"]} checks passed, '
+        f"{counts['failed']} failed, "
+        f"{counts['skipped']} skipped.</span></div><p>Sign-off opened the files that you print, found every bucket, "
+        "comb, chute and cup in "
+        f"them, and recovered the network from that.</p>{worst}{''.join(folded)}{_data(facts)}</div></section>"
+    )
+
+
+def _checks(checks: Sequence[Table]) -> str:
+    rows = []
+    for check in checks:
+        status = str(check["status"])
+        place = check.get("at")
+        show = f'<button type="button" data-at="{escape(str(list(place)))}">show</button>' if place else ""
+        unit = f" {check['unit']}" if check.get("unit") else ""
+        measured = [
+            f"{_value(check.get(key))}{unit if check.get(key) is not None else ''}" for key in ("found", "limit")
+        ]
+        rows.append(
+            [
+                f'<span class="{status}">{WORDS.get(status, escape(status))}</span>',
+                escape(str(check["id"])),
+                escape(str(check["where"])),
+            ]
+            + [escape(cell) for cell in measured]
+            + [escape(str(check.get("why") or "")), show]
+        )
+    return table(["", "rule", "where", "found", "limit", "", ""], rows)
+
+
+def _value(value: Any) -> str:
+    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _data(facts: Facts) -> str:
+    """Confusion of the data set, trained against built, and the plots of the yield forecast where there are any."""
+    plots = "".join(
+        f"<figure>{image(facts.files[name], caption)}<figcaption>{caption}</figcaption></figure>"
+        for name, caption in (("yield.png", "Prints that still compute"), ("tolerance.png", "What tolerances cost"))
+        if name in facts.files
+    )
+    built = facts.verify.get("as_built", {})
+    found = [
+        (title, confusion(book, facts))
+        for title, book in (("checkpoint", layers_of(facts.trained)), ("as built", facts.recovered))
+    ]
+    tables = "".join(
+        f"<div><h3>{title}</h3>{_confusion(facts, cells)}</div>" for title, cells in found if cells is not None
+    )
+    if not tables:
+        return plots
+    changed = built.get("changed") or []
+    told = f"{len(changed)} of {built.get('rows')} answers differ from the checkpoint's" + (
+        f" (rows {', '.join(map(str, changed[:12]))}{' …' if len(changed) > 12 else ''})" if changed else ""
+    )
+    return f'<h3>Its data, poured</h3><p>{told}.</p><div class="two">{tables}</div>{plots}'
+
+
+def _confusion(facts: Facts, cells: NDArray[np.int64]) -> str:
+    labels = [escape(str(label)) for label in facts.lowered["outputs"]]
+    rows = []
+    for i, label in enumerate(labels):
+        kinds = ["hit" if i == j else "miss" if cells[i, j] else "" for j in range(len(labels))]
+        row = "".join(f'<td class="{kind}">{cells[i, j]}</td>' for j, kind in enumerate(kinds))
+        rows.append(f'<tr><th scope="row">{label}</th>{row}</tr>')
+    head = "".join(f'<th scope="col">{label}</th>' for label in labels)
+    right = int(np.trace(cells))
+    return (
+        '<div class="scroll"><table><thead><tr><th scope="col">is ↓ · cup says '
+        f"→</th>{head}</tr></thead><tbody>{''.join(rows)}"
+        f"</tbody></table></div><p>{right} of {cells.sum()} right, {100 * right / max(cells.sum(), 1):.1f} %.</p>"
+    )

@@ -1,0 +1,126 @@
+"""The top of the report: title and verdict, the device in 3-D, jugs and cups. Facts in, HTML out."""
+
+from html import escape
+from string import Template
+
+import numpy as np
+
+from pelu_fab.formats.report_data import Facts, layers_of
+from pelu_fab.formats.report_html import asset, image
+from pelu_fab.formats.report_parts import MOST_PAINTED, picture_of_device
+
+
+def heading(facts: Facts) -> str:
+    """Title, verdict and the figures one wants first."""
+    widths = [len(layer.retained) for layer in layers_of(facts.lowered)]
+    cups, parts = len(facts.manifest["outputs"]), facts.parts
+    pieces = sum(part.count for part in parts)
+    grams, hours = (sum(getattr(part, name) * part.count for part in parts) for name in ("grams", "hours"))
+    sliced = all(part.is_sliced for part in parts)
+    built = facts.verify.get("as_built", {})
+    figures = [
+        (" → ".join(str(count) for count in (*widths, cups)), "buckets, row by row, and cups"),
+        (f"{pieces}", "printed pieces"),
+        (
+            f"{grams:.0f} g",
+            "of " + escape(facts.manifest["process"]["material"]["name"]) + ("" if sliced else ", if solid"),
+        ),
+        (f"{hours:.0f} h", "of printing" + ("" if sliced else ", estimated")),
+    ]
+    if built.get("rows") and built.get("errors") is not None:
+        figures.append(
+            (f"{100 * (1 - built['errors'] / built['rows']):.1f} %", f"right, of {built['rows']} in its data")
+        )
+    items = "".join(f"<li><b>{value}</b>{label}</li>" for value, label in figures)
+    verdict = str(facts.verify["verdict"])
+    said = "signed off from its STL files" if verdict == "pass" else "sign-off found faults: see the proof"
+    return (
+        '<header class="wrap"><p class="eyebrow">a neural network that runs on water</p>'
+        f'<div class="title"><h1>{escape(facts.name)}</h1><span><span class="badge {verdict}">{escape(verdict)}</span> '
+        f'<span class="hush">{said}</span></span></div>'
+        '<p class="lead">Pour the numbers in. Buckets keep what they learned to keep, combs share out the rest, and '
+        "the fullest cup is "
+        "the answer. No power, no electronics: gravity does the arithmetic.</p>"
+        f'<ul class="facts">{items}</ul></header>'
+    )
+
+
+def stage(facts: Facts) -> str:
+    """The device in 3-D with its tools; a still picture stands in where there is no WebGL, and on paper."""
+    triangles = sum(len(part.corners) for part in facts.parts)
+    still = picture_of_device(facts.parts) if triangles <= MOST_PAINTED else None
+    if still is not None:
+        picture = image(still, f"{facts.name}, assembled")
+    elif "layout.svg" in facts.files:
+        picture = image(facts.files["layout.svg"], f"{facts.name}, layout", "image/svg+xml")
+    else:
+        picture = f"<p>{len(facts.parts)} parts, {triangles} triangles</p>"
+    ticks = "".join(
+        f'<label><input type="checkbox" data-part="{escape(part.name)}" checked> {escape(part.name)}</label>'
+        for part in facts.parts
+        if part.placed is not None
+    )
+    return Template(asset("stage.html")).substitute(picture=picture, panel=panel(facts), ticks=ticks)
+
+
+def panel(facts: Facts) -> str:
+    """Jugs, buttons and cups; nothing where sign-off recovered no network."""
+    if not facts.recovered:
+        return ""
+    scale, unit = float(facts.lowered["input_scale"]), float(facts.manifest["unit_ml"])
+    limits = [
+        value / scale for value in facts.manifest.get("input_max") or [50.0 * scale] * len(facts.lowered["inputs"])
+    ]
+    top = _nice(max(limits)) or 10.0
+    start = facts.samples[0][0] / scale if facts.samples is not None else np.array(limits) / 2
+    jugs = "".join(_jug(i, str(name), float(start[i]), top) for i, name in enumerate(facts.lowered["inputs"]))
+    cups = "".join(
+        f'<div class="cup" id="cup-{j}"><div class="glass"><i id="cup-level-{j}"></i></div><span '
+        f'class="who">{escape(str(label))}</span>'
+        f'<b><span id="cup-ml-{j}">0.0</span> mL</b><small id="cup-soon-{j}"></small></div>'
+        for j, label in enumerate(facts.lowered["outputs"])
+    )
+    return Template(asset("panel.html")).substitute(
+        worth=f"1 = {scale * unit:g} mL", presets=_presets(facts), jugs=jugs, cups=cups
+    )
+
+
+def _jug(i: int, name: str, value: float, top: float) -> str:
+    step = top / 100
+    return (
+        f'<div class="jug"><label for="jug-{i}"><span>{escape(name)}</span><output id="jug-ml-{i}"></output></label>'
+        f'<input type="range" id="jug-{i}" min="0" max="{top:g}" step="{step:g}" value="{value:g}">'
+        f'<input type="number" id="jug-field-{i}" min="0" step="any" value="{value:g}" '
+        f'aria-label="{escape(name)}"></div>'
+    )
+
+
+def _presets(facts: Facts) -> str:
+    """A button for the first of every kind in the data, one for any, and a field for a row."""
+    if facts.samples is None:
+        return ""
+    inputs, labels = facts.samples
+    first = (
+        {} if labels is None else {int(label): int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)}
+    )
+    outputs = facts.lowered["outputs"]
+    buttons = [
+        f'<button type="button" data-row="{row}">{escape(str(outputs[label]))}</button>' for label, row in first.items()
+    ]
+    if not buttons:
+        buttons = ['<button type="button" data-row="0">first row</button>']
+    return (
+        f'<div class="buttons" role="group" aria-label="From the data">{"".join(buttons)}<button type="button" '
+        'id="any">any</button></div>'
+        '<p class="inline"><label for="row">row</label><input type="number" id="row" min="0" '
+        f'max="{len(inputs) - 1}" value="0"> '
+        f"of {len(inputs)}</p>"
+    )
+
+
+def _nice(value: float) -> float:
+    """The next of 1, 2, 5, 10, 20, …"""
+    if value <= 0:
+        return 0.0
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= value - 1e-9))
