@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from math import asin, ceil, degrees, hypot, inf, radians, sin, tan
+from math import asin, ceil, degrees, hypot, inf, radians, sin, sqrt, tan
 
 import numpy as np
 
@@ -21,18 +21,21 @@ from pelu_fab.sim.reference import outputs
 from pelu_fab.stages.lower import most_teeth
 
 MIN_DEPTH, MIN_SILL = 15.0, 4.0  # mm: room for the falling water; a pool deep enough to calm it
-MAX_DEPTH, MAX_SILL = 48.0, 26.0  # mm: a big threshold grows along the flow rather than in height
+MAX_DEPTH, MAX_SILL = 48.0, 29.0  # mm: a big threshold grows along the flow rather than in height
 MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
 GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
 LEAST_TEETH = 8
 RAMP, SPOUT_DEPTH, SPOUT_HEIGHT = 9.0, 8.0, 6.0  # mm
 MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
-SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 4.4, 9.0  # mm: baffle posts, and the room behind them
+SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 5.6, 9.0  # mm: baffle posts, and the room behind them
+SLAT_AREA = SLAT * (SLAT_DEPTH - SLAT / 4)  # a rectangle with a nose of 90 degrees
+SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
+MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
 NARROWEST_CELL, LANE_SLOT = 30.0, 1.5  # mm: pitch of gutters at least; air between chutes that meet a second tray
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
-CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 48.0, 9.0, 1.05
+CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 44.0, 9.0, 1.05
 USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
 
 
@@ -176,26 +179,25 @@ def _pool(bucket: Bucket, width: float, design: Design) -> dict[str, float]:
     """
     process = design.process
     layer, comb, fluid = process.printer.layer_height, process.comb, process.fluid
-    slats = max(0, int((width - SLAT_PITCH) // SLAT_PITCH))
+    slats = max(0, int(width // SLAT_PITCH) - 1)
     real = design.compensation == "process"
     residual, meniscus = (comb.residual_head, fluid.meniscus) if real else (0.0, 0.0)
-    slope = tan(radians(process.channels.min_slope_deg))
 
     def pool_depth(sill: float) -> float:
-        posts = slats * SLAT * SLAT_DEPTH * (sill + residual)
-        fixed = (2.0 * width + 2.0 * (SLAT + SLAT_DEPTH) * slats) * meniscus - posts
+        posts = slats * SLAT_AREA * (sill + residual)
+        fixed = (2.0 * width + SLAT_PERIMETER * slats) * meniscus - posts
         return (bucket.retained_volume - fixed) / (width * (sill + residual) + 2.0 * meniscus)
 
     aimed = min(max(design.depth, bucket.retained_volume / (width * MAX_SILL)), MAX_DEPTH)
     highest = ceil(bucket.retained_volume / (width * MIN_DEPTH) / layer)
     fits = [n * layer for n in range(1, highest + 1) if pool_depth(n * layer) >= MIN_DEPTH]
     if not fits:
-        return _apron(bucket, width, slats, slope, design)
+        return _apron(bucket, width, slats, design)
     sill = on_grid(min(fits, key=lambda z: (max(MIN_SILL - z, 0.0), abs(pool_depth(z) - aimed))))
     depth = on_grid(pool_depth(sill))
-    area = width * depth - slats * SLAT * SLAT_DEPTH
+    area = width * depth - slats * SLAT_AREA
     drawn = sill * area
-    held = held_volume(area, 2 * (width + depth + (SLAT + SLAT_DEPTH) * slats), fluid, residual)
+    held = held_volume(area, 2 * (width + depth) + SLAT_PERIMETER * slats, fluid, residual)
     return {
         "drawn_volume": drawn,
         "held_volume": held if real else 0.0,
@@ -209,9 +211,14 @@ def _pool(bucket: Bucket, width: float, design: Design) -> dict[str, float]:
     }
 
 
-def _apron(bucket: Bucket, width: float, slats: int, slope: float, design: Design) -> dict[str, float]:
+def _apron(bucket: Bucket, width: float, slats: int, design: Design) -> dict[str, float]:
     """A floor that falls to the sill, with a trench one layer or more deep before the comb for what is left to retain."""
     process = design.process
+    least = sin(radians(process.channels.min_slope_deg))
+    around = degrees(asin(min(1.0, least * sqrt(2.0))))  # so steep that water falls fast enough along a post's nose
+    if around > MAX_APRON_DEG:
+        slats = 0
+    slope = tan(radians(around)) if slats else least / sqrt(1.0 - least**2)
     real = design.compensation == "process"
     held = held_on_slope(width, MIN_DEPTH, slope, process.fluid, process.comb.residual_head) if real else 0.0
     wanted = bucket.retained_volume - held
@@ -281,14 +288,19 @@ def _cups(lowered: Lowered, design: Design) -> tuple[SizedCup, ...]:
 
 def _jugs(design: Design) -> tuple[SizedCup, ...]:
     ports = zip(design.network.inputs, design.input_max, strict=True)
-    return tuple(_vessel(f"in.x{i}", label, most * design.unit_volume) for i, (label, most) in enumerate(ports))
+    return tuple(
+        _vessel(f"in.x{i}", label, most * design.unit_volume, square=True) for i, (label, most) in enumerate(ports)
+    )
 
 
-def _vessel(port: str, label: str, capacity: float) -> SizedCup:
-    """An open box for whole steps of 5 mL; a big one grows in all three directions."""
+def _vessel(port: str, label: str, capacity: float, *, square: bool = False) -> SizedCup:
+    """An open box for whole steps of 5 mL, narrow so that cups stand in a row, or square; a big one grows all ways."""
     capacity = max(ceil(capacity / 5000.0 - 1e-9) * 5000.0, 10000.0)
     growth = max(1.0, (capacity / USUAL_CUP) ** (1.0 / 3.0))
-    width = on_grid(CUP_WIDTH * growth)
+    width = CUP_WIDTH * growth
+    if square:
+        width = max(width, sqrt(capacity / (CUP_HEIGHT * growth)))
+    width = on_grid(width)
     depth = max(width, on_grid(capacity / (width * CUP_HEIGHT * growth)))
     height = capacity / (width * depth)
     return SizedCup(port, label, capacity, width, depth, on_grid(height + CUP_FREEBOARD))

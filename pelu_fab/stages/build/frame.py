@@ -19,6 +19,7 @@ from pelu_fab.stages.build.trays import GUTTER_TAB, chute_strips, gutter_groups,
 
 BAR, LEG, PAD, FILLET = 10.0, 7.0, 3.0, 4.0  # mm: base bar, legs, rims of windows, rounding of inner corners
 BRACE = 5.0
+SLENDER = 30.0  # a leg's height per mm of its width, at most
 END = 3.0  # mm of bar beyond a crossing
 CUP_STOP = 0.8  # mm between the cups and the rail before them
 SIDES = ("left", "right")
@@ -234,9 +235,10 @@ def _portal(bay: Bay, chutes: Sequence[Window], gutters: Sequence[Window], proce
     knots = [(w.centroid.x, w.centroid.y) for w in chutes]
     (x0, z0_), (x1, z1_) = knots[-2:]
     top = z1_ + (z1_ - z0_) / (x1 - x0) * (last - x1)
+    half = max(LEG, z0 / SLENDER) / 2
     legs = [LineString([(back, 0.0), (back, z0)]), LineString([(last, 0.0), (last, top)])]
-    struts = [leg.buffer(LEG / 2, cap_style="flat") for leg in legs]
-    struts.append(LineString([(back, z0), *knots, (last, top)]).buffer(LEG / 2, join_style="mitre"))
+    struts = [leg.buffer(half, cap_style="flat") for leg in legs]
+    struts.append(LineString([(back, z0), *knots, (last, top)]).buffer(half, join_style="mitre"))
     low = gutters[0].bounds[1]
     struts.append(rect(back, low - BRACE, last, low))
     struts.append(LineString([(back, BAR / 2), (last, low - BRACE / 2)]).buffer(BRACE / 2, cap_style="flat"))

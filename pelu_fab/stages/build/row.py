@@ -15,6 +15,7 @@ BLADE_RUN = 5.0  # mm that blades go on behind the sill, the same for all teeth
 SPOUT_RISE = 3.0  # mm: top of the spouts' walls above the sill
 TAB_DEPTH, TAB_HEIGHT = 14.0, 6.0  # mm: a row rests on these in its side frames
 RAIL = 1.2  # mm: the baffle's top rail
+LAG = 0.8  # mm
 LEAST_SLOT = 1.5  # mm: a narrower slot between two walls is filled
 LEAST_RECESS = 2.0  # mm: a hollow below a floor lower than this is not worth a bridge
 TROUGH, TROUGH_DEPTH, MARK_DROP = 4.0, 5.0, 2.0  # mm: the water level on the back of the first row
@@ -76,7 +77,6 @@ def _bucket(
     ramp = Prism("x", u0, u1, (ramp_profile,))
 
     cuts = [_cavity(placed, row, b0, b1, back)]
-    cuts.append(box((b0, b1), (row.v - BITE, row.v + row.front + BITE), (sill, rim + 1.0)))
     under = sill - bucket.sill_height - floor - base
     if under >= LEAST_RECESS and min(bucket.width, bucket.depth) <= process.printer.max_bridge:
         cuts.append(box((b0, b1), (back, row.v), (base - 1.0, base + under)))
@@ -88,7 +88,7 @@ def _bucket(
             blades.append(rectangle(teeth_end, round(teeth_end + process.printer.blade, 3), row.v, blade_end))
             teeth_end = round(teeth_end + process.printer.blade, 3)
     blades = blades[:-1]
-    comb = Comb(b0, b1, process.printer.blade, wall, blade_end, face, spout_end)
+    comb = Comb(b0, b1, process.printer.blade, wall, row.v + row.front / 2, blade_end, face, spout_end)
     walls = [_end_wall(comb, lanes, -1, None), _end_wall(comb, lanes, 1, beside), *_piers(comb, bucket.mouths, lanes)]
     cheeks = [rectangle(u0, b0, row.v + row.front / 2, blade_end), rectangle(b1, u1, row.v + row.front / 2, blade_end)]
     return (
@@ -106,35 +106,38 @@ def _bucket(
 
 
 def _cavity(placed: PlacedBucket, row: PlacedRow, b0: float, b1: float, back: float) -> Prism:
-    """The water's room, floor to above the rim, swept along the row."""
-    bucket, top = placed.bucket, row.rim_z + 1.0
-    pool = row.v - bucket.pool_depth
-    floor_z = row.sill_z - bucket.sill_height
-    profile = [(row.v, floor_z), (row.v, top), (back, top)]
+    """The water's room and the notch in its front wall, floor to above the rim, swept along the row."""
+    bucket, top, sill = placed.bucket, row.rim_z + 1.0, row.sill_z
+    pool, outside = row.v - bucket.pool_depth, row.v + row.front + BITE
+    floor_z = sill - bucket.sill_height
+    profile = [(outside, sill), (outside, top), (back, top)]
     if bucket.floor_slope > 0.0:
-        profile.append((back, round(row.sill_z + (pool - back) * bucket.floor_slope, 3)))
+        profile.append((back, round(sill + (pool - back) * bucket.floor_slope, 3)))
         if bucket.pool_depth > 0.0:
-            profile += [(pool, row.sill_z), (pool, floor_z)]
+            profile += [(pool, sill), (pool, floor_z), (row.v, floor_z), (row.v, sill)]
+        else:
+            profile.append((row.v, sill))
     else:
-        profile.append((back, floor_z))
+        profile += [(back, floor_z), (row.v, floor_z), (row.v, sill)]
     return Prism("x", b0, b1, (tuple(profile),))
 
 
 @dataclass(frozen=True, slots=True)
 class Comb:
-    """Lines of a comb in plan: its ends along u, and along v where blades end, spouts begin and end."""
+    """Lines of a comb in plan: its ends along u; along v its root in the front wall, blades' ends, spouts' face and end."""
 
     u0: float
     u1: float
     blade: float
     wall: float
+    root: float
     blade_end: float
     face: float
     end: float
 
     @property
     def start(self) -> float:
-        """Where walls begin, inside the blades."""
+        """Where piers begin, inside the blades."""
         return self.blade_end - BITE
 
 
@@ -146,8 +149,8 @@ def _end_wall(comb: Comb, lanes: tuple[Lane, ...], side: int, beside: float | No
         wall = round(beside - spout - comb.wall + BITE, 3)
     root, outer = edge + side * comb.wall, round(spout + side * wall, 3)
     return (
-        (root, comb.start),
-        (edge, comb.start),
+        (root, comb.root),
+        (edge, comb.root),
         (edge, comb.blade_end),
         (spout, comb.face),
         (spout, comb.end),
@@ -165,11 +168,14 @@ def _piers(comb: Comb, mouths: tuple[Mouth, ...], lanes: tuple[Lane, ...]) -> li
         edge = round(edge + sum(mouth.teeth) + (len(mouth.teeth) - 1) * comb.blade, 3)
         beyond = round(edge + comb.blade, 3)
         near, far = lane.u1, following.u0
-        pier: list[Point] = [(edge, comb.start), (edge, comb.blade_end), (near, comb.face), (near, comb.end)]
+        # An edge that turns into the pier turns a little later, so that the pier has grown before it leans.
+        turn_near = comb.blade_end + (LAG if near > edge else 0.0)
+        turn_far = comb.blade_end + (LAG if far < beyond else 0.0)
+        pier: list[Point] = [(edge, comb.start), (edge, turn_near), (near, comb.face), (near, comb.end)]
         if far - near > 2 * comb.wall + LEAST_SLOT:
-            a, b, back = round(near + comb.wall, 3), round(far - comb.wall, 3), comb.face - BITE
+            a, b, back = round(near + comb.wall, 3), round(far - comb.wall, 3), comb.face + BITE
             pier += [(a, comb.end), (a, back), (b, back), (b, comb.end)]
-        pier += [(far, comb.end), (far, comb.face), (beyond, comb.blade_end), (beyond, comb.start)]
+        pier += [(far, comb.end), (far, comb.face), (beyond, turn_far), (beyond, comb.start)]
         piers.append(tuple(pier))
         edge = beyond
     return piers
@@ -183,10 +189,16 @@ def _baffle(bucket: SizedBucket, b0: float, b1: float, back: float, row: PlacedR
     v1 = round(v0 + bucket.slat_depth, 3)
     pitch = (b1 - b0) / (bucket.slats + 1)
     centres = [b0 + pitch * (k + 1) for k in range(bucket.slats)]
-    posts = tuple(rectangle(round(c - bucket.slat / 2, 3), round(c + bucket.slat / 2, 3), v0, v1) for c in centres)
+    posts = tuple(_post(c, bucket.slat / 2, v0, v1) for c in centres)
     foot = row.sill_z - bucket.sill_height - 2 * BITE
     rail = box((b0 - BITE, b1 + BITE), (v0, v1), (row.rim_z - RAIL, row.rim_z))
     return [Prism("z", foot, row.rim_z, posts), rail]
+
+
+def _post(u: float, half: float, v0: float, v1: float) -> Outline:
+    """A post in plan, with a square nose towards the inflow so that nothing stays behind it on a sloping floor."""
+    a, b, shoulder = round(u - half, 3), round(u + half, 3), round(v0 + half, 3)
+    return ((round(u, 3), v0), (b, shoulder), (b, v1), (a, v1), (a, shoulder))
 
 
 def row_ends(row: PlacedRow, wall: float) -> tuple[float, float]:
