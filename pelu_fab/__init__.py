@@ -29,7 +29,7 @@ def load(path: str | PathLike[str], *, process: str | None = None, settings: Seq
     return load(Path(path), process=process, settings=settings)
 
 
-def compile(design: "Design", progress: Callable[[str], None] | None = None) -> "Device":
+def compile(design: "Design", progress: Callable[[str], None] | None = None) -> "Device":  # noqa: A001
     """Turn a design into a device: every stage's result and the triangles of every part."""
     from pelu_fab.pipeline import compile_design
 
@@ -63,6 +63,6 @@ def verify(
 
 def inspect(path: str | PathLike[str]) -> Any:
     """Tell what a mesh, or a folder of them, is; see `signoff.inspect`."""
-    from pelu_fab.signoff import inspect  # type: ignore[attr-defined]
+    from pelu_fab.signoff import inspect
 
     return inspect(Path(path))

@@ -130,5 +130,5 @@ def _check_bed(device: Device) -> None:
             raise FabError(
                 part.name,
                 f"measures {a:.0f} x {b:.0f} x {c:.0f} mm, the bed takes {x:g} x {y:g} x {z:g} mm",
-                "use a printer with a larger bed ([process_overrides.printer] bed), fewer units in a layer or fewer teeth",
+                "use a larger bed ([process_overrides.printer] bed), fewer units in a layer or fewer teeth",
             )

@@ -1,0 +1,1 @@
+"""Writers: frozen data in, bytes out."""

@@ -51,4 +51,4 @@ class Device:
         if transform is None:
             return np.zeros((0, 3, 3), dtype=np.float32)
         matrix = np.array(transform)
-        return (self.meshes[index].corners @ matrix[:, :3].T + matrix[:, 3]).astype(np.float32)
+        return np.asarray(self.meshes[index].corners @ matrix[:, :3].T + matrix[:, 3], dtype=np.float32)

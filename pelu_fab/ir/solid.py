@@ -1,4 +1,4 @@
-"""Parts as kernel-neutral solids: prisms along an axis, added and cut in order. Two kernels build the same thing from it."""
+"""Parts as kernel-neutral solids: prisms along an axis, added and cut in order. Two kernels build the same from it."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -59,7 +59,10 @@ def box(x: Point, y: Point, z: Point) -> Prism:
 
 def swapped(prism: Prism) -> Prism:
     """The prism with x and y exchanged: a mirror image, for rows that run along y."""
-    flip = lambda outlines: tuple(tuple((b, a) for a, b in outline) for outline in outlines)  # noqa: E731
+
+    def flip(outlines: tuple[Outline, ...]) -> tuple[Outline, ...]:
+        return tuple(tuple((b, a) for a, b in outline) for outline in outlines)
+
     if prism.axis == "z":
         return replace(prism, outlines=flip(prism.outlines), voids=flip(prism.voids))
     return replace(prism, axis="y" if prism.axis == "x" else "x")
@@ -68,9 +71,10 @@ def swapped(prism: Prism) -> Prism:
 def moved(prism: Prism, x: float, y: float, z: float) -> Prism:
     """The prism shifted by (x, y, z)."""
     along, (da, db) = {"x": (x, (y, z)), "y": (y, (x, z)), "z": (z, (x, y))}[prism.axis]
-    shift = lambda outlines: tuple(  # noqa: E731
-        tuple((round(a + da, 6), round(b + db, 6)) for a, b in outline) for outline in outlines
-    )
+
+    def shift(outlines: tuple[Outline, ...]) -> tuple[Outline, ...]:
+        return tuple(tuple((round(a + da, 6), round(b + db, 6)) for a, b in outline) for outline in outlines)
+
     return replace(
         prism,
         start=round(prism.start + along, 6),

@@ -29,8 +29,8 @@ def build_mesh(part: Part) -> Mesh:
     # STL is float32: vertices that fall together there must be merged before, or the file is not what was checked.
     mesh = solid.to_mesh64()
     snapped = np.array(mesh.vert_properties[:, :3].astype(np.float32), dtype=np.float64)
-    triangles = np.array(mesh.tri_verts, dtype=np.uint64)  # the kernel refuses its own read-only view
-    solid = Manifold(Mesh64(snapped, triangles)).as_original().simplify(SNAP)
+    corners = np.array(mesh.tri_verts, dtype=np.uint64)  # the kernel refuses its own read-only view
+    solid = Manifold(Mesh64(snapped, corners)).as_original().simplify(SNAP)
     bodies = len(solid.decompose())
     if bodies != 1:
         raise FabBug(f"{part.name}: {bodies} bodies instead of one")
@@ -45,8 +45,8 @@ def build_mesh(part: Part) -> Mesh:
 def without_needles(points: Points, triangles: Triangles, name: str) -> Triangles:
     """Turn triangles that have no area in float32 into none, the surface unchanged.
 
-    A needle's middle vertex lies on its long edge: that edge is flipped with the neighbour's, which splits the neighbour
-    there. Points, edges' closedness and volume stay.
+    A needle's middle vertex lies on its long edge: that edge is flipped with the neighbour's, which splits the
+    neighbour there. The surface stays closed, and its volume the same.
     """
     triangles = triangles.copy()
     for _ in range(MOST_FLIPS):

@@ -1,0 +1,1 @@
+"""The compiler: one pure function a stage, network to solids."""

@@ -77,9 +77,9 @@ def _floored(shares: Array, floors: Array) -> Array:
     """Raise the small shares of each row to its floor and scale the others down, until none is below."""
     shares = shares.copy()
     for row, floor in zip(shares, floors, strict=True):
-        pinned = np.zeros(len(row), dtype=bool)
+        pinned: NDArray[np.bool_] = np.zeros(len(row), dtype=bool)
         while (low := (row > 0) & (row < floor - 1e-12) & ~pinned).any():
-            pinned |= low
+            pinned = np.logical_or(pinned, low)
             row[pinned] = floor
             free = ~pinned
             row[free] *= (1.0 - floor * pinned.sum()) / row[free].sum()

@@ -1,4 +1,4 @@
-"""Plan in, layout out: lanes, chutes and gutters, and every elevation. All wet surfaces fall; nothing crosses at one height."""
+"""Plan in, layout out: lanes, chutes, gutters and elevations. All wet surfaces fall; nothing crosses at one height."""
 
 from dataclasses import replace
 from math import cos, radians, sin
@@ -132,7 +132,7 @@ def _chute_plane(row: PlacedRow, process: Process) -> Plane:
 
 
 def _chute_trays(row: PlacedRow, below: RowPlan, process: Process) -> tuple[ChuteTray, ...]:
-    """A tray of chutes, the middle of each hole over its target's gutter; where that is beyond the bed, tray below tray."""
+    """A tray of chutes, each hole's middle over its target's gutter; where that is beyond the bed, tray below tray."""
     at = {cell.name: cell.u for cell in below.cells}
     wall, hole = process.printer.wall, row.sized.hole
     height, slope = process.printer.floor + row.sized.chute_wall, radians(row.sized.chute_slope_deg)

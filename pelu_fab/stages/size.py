@@ -1,8 +1,9 @@
 """Netlist in, dimensions out: combs, areas, heads, rims, channels and cups. No places yet."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from math import asin, ceil, degrees, hypot, inf, radians, sin, sqrt, tan
+from math import acos, asin, ceil, degrees, hypot, inf, radians, sin, sqrt, tan
 
 import numpy as np
 
@@ -26,6 +27,7 @@ MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as sho
 GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
 LEAST_TEETH = 8
 RAMP, SPOUT_DEPTH, SPOUT_HEIGHT = 9.0, 8.0, 6.0  # mm
+BLADE_RUN, LEAN_RESERVE = 5.0, 1.05  # mm of ramp with blades, the same for all teeth; factor
 MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
 SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 5.6, 9.0  # mm: baffle posts, and the room behind them
 SLAT_AREA = SLAT * (SLAT_DEPTH - SLAT / 4)  # a rectangle with a nose of 90 degrees
@@ -40,7 +42,7 @@ USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
 
 
 def size(lowered: Lowered, design: Design) -> Sized:
-    """Give every bucket, channel and cup its dimensions, for the flows of pouring all inputs at once at the design pour."""
+    """Give every bucket, channel and cup its dimensions, for all inputs poured at once at the design pour."""
     netlist, process = lowered.netlist, design.process
     inflow = {bucket.name: design.pour_flow_ml * 1000.0 for bucket in netlist.rows[0]}
     for duct in netlist.ducts:
@@ -81,7 +83,15 @@ def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, design: Design) 
         predicted_shares=tuple(predicted.items()),
         share_slack=share_slack(shares, counts, sum(teeth), kappa),
         slat=SLAT,
-        **pool,
+        slat_depth=SLAT_DEPTH,
+        inlet_depth=INLET_DEPTH,
+        drawn_volume=pool.drawn_volume,
+        held_volume=pool.held_volume,
+        depth=pool.depth,
+        pool_depth=pool.pool_depth,
+        sill_height=pool.sill_height,
+        floor_slope=pool.floor_slope,
+        slats=pool.slats,
     )
 
 
@@ -171,11 +181,25 @@ def _sections(
     return [on_grid(part * total) for part in parts]
 
 
-def _pool(bucket: Bucket, width: float, design: Design) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The inside of a bucket, as `SizedBucket` describes it."""
+
+    drawn_volume: float
+    held_volume: float
+    depth: float
+    pool_depth: float
+    sill_height: float
+    floor_slope: float
+    slats: int
+
+
+def _pool(bucket: Bucket, width: float, design: Design) -> Pool:
     """Depth along the flow and height of the sill that retain the wanted volume of real water.
 
-    Drawn volume + what surface tension holds = retained volume. The sill lies on a layer line; the depth of the pool takes
-    up the difference. A bucket that retains less than its walls hold anyway has no pool, only a floor that falls to the sill.
+    Drawn volume + what surface tension holds = retained volume. The sill lies on a layer line; the depth of the pool
+    takes up the difference. A bucket that retains less than its walls hold anyway has no pool, only a floor that falls
+    to the sill.
     """
     process = design.process
     layer, comb, fluid = process.printer.layer_height, process.comb, process.fluid
@@ -198,21 +222,19 @@ def _pool(bucket: Bucket, width: float, design: Design) -> dict[str, float]:
     area = width * depth - slats * SLAT_AREA
     drawn = sill * area
     held = held_volume(area, 2 * (width + depth) + SLAT_PERIMETER * slats, fluid, residual)
-    return {
-        "drawn_volume": drawn,
-        "held_volume": held if real else 0.0,
-        "depth": depth,
-        "pool_depth": depth,
-        "sill_height": on_grid(sill),
-        "floor_slope": 0.0,
-        "slats": slats,
-        "slat_depth": SLAT_DEPTH,
-        "inlet_depth": INLET_DEPTH,
-    }
+    return Pool(
+        drawn_volume=drawn,
+        held_volume=held if real else 0.0,
+        depth=depth,
+        pool_depth=depth,
+        sill_height=on_grid(sill),
+        floor_slope=0.0,
+        slats=slats,
+    )
 
 
-def _apron(bucket: Bucket, width: float, slats: int, design: Design) -> dict[str, float]:
-    """A floor that falls to the sill, with a trench one layer or more deep before the comb for what is left to retain."""
+def _apron(bucket: Bucket, width: float, slats: int, design: Design) -> Pool:
+    """A floor that falls to the sill, with a trench a layer or more deep before the comb for what is left to retain."""
     process = design.process
     least = sin(radians(process.channels.min_slope_deg))
     around = degrees(asin(min(1.0, least * sqrt(2.0))))  # so steep that water falls fast enough along a post's nose
@@ -228,17 +250,15 @@ def _apron(bucket: Bucket, width: float, slats: int, design: Design) -> dict[str
         room = MIN_DEPTH - INLET_DEPTH - SLAT_DEPTH - 0.4  # the baffle stands behind the trench
         sill = max(1, ceil(wanted / (width * room) / layer)) * layer
         trench = on_grid(wanted / (width * sill))
-    return {
-        "drawn_volume": width * trench * sill,
-        "held_volume": held,
-        "depth": MIN_DEPTH,
-        "pool_depth": trench,
-        "sill_height": on_grid(sill),
-        "floor_slope": slope,
-        "slats": slats,
-        "slat_depth": SLAT_DEPTH,
-        "inlet_depth": INLET_DEPTH,
-    }
+    return Pool(
+        drawn_volume=width * trench * sill,
+        held_volume=held,
+        depth=MIN_DEPTH,
+        pool_depth=trench,
+        sill_height=on_grid(sill),
+        floor_slope=slope,
+        slats=slats,
+    )
 
 
 def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Process) -> SizedRow:
@@ -249,13 +269,15 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Pr
     targets = {mouth.target for bucket in buckets for mouth in bucket.mouths}
     deepest = max(normal_depth(inflow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
     short = len(targets) * NARROWEST_CELL < min(process.printer.bed[:2])  # one tray of chutes reaches all gutters
+    lane_gap = process.printer.wall if short else on_grid(2 * process.printer.wall + LANE_SLOT)
+    lane_margin = on_grid((channels.spout_gap - process.printer.wall) / 2)
     chute = max(
         normal_depth(b.design_flow, channels.min_width, channels.min_slope_deg, channels.friction) for b in buckets
     )
     return SizedRow(
         buckets=buckets,
         rim_height=on_grid(ceil(rim / layer - 1e-9) * layer),
-        ramp=RAMP,
+        ramp=_ramp(buckets, lane_gap, lane_margin, process),
         spout_depth=SPOUT_DEPTH,
         spout_height=SPOUT_HEIGHT,
         chute_wall=on_grid(max(channels.min_wall_height, 2 * chute)),
@@ -265,10 +287,38 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Pr
         chute_slope_deg=_chute_slope(channels.min_slope_deg),
         gutter_slope_deg=channels.min_slope_deg,
         narrowing=NARROWING,
-        lane_margin=on_grid((channels.spout_gap - process.printer.wall) / 2),
+        lane_margin=lane_margin,
         min_lane=channels.min_width,
-        lane_gap=process.printer.wall if short else on_grid(2 * process.printer.wall + LANE_SLOT),
+        lane_gap=lane_gap,
     )
+
+
+def _ramp(buckets: tuple[SizedBucket, ...], gap: float, margin: float, process: Process) -> float:
+    """Run of the 45 degree ramp: blades first, then walls that lead each mouth aside to its spout.
+
+    Water along a wall that leans by θ in plan falls at asin(sin 45° cos θ), and the wall keeps cos θ of its thickness.
+    """
+    lean = tan(acos(sin(radians(process.channels.min_slope_deg)) / sin(radians(45.0))))
+    aside = RAMP - BLADE_RUN
+    for bucket in buckets:
+        shifts = _shifts(bucket, gap, margin, process)
+        aside = max(aside, abs(shifts[0]), abs(shifts[-1]), max(map(abs, shifts)) / lean * LEAN_RESERVE)
+    layer = process.printer.layer_height
+    return on_grid(ceil((BLADE_RUN + aside) / layer - 1e-9) * layer)
+
+
+def _shifts(bucket: SizedBucket, gap: float, margin: float, process: Process) -> list[float]:
+    """How far each mouth's two edges move along the row from the comb to the spout."""
+    lanes = [max(process.channels.min_width, mouth.section_width + 2 * margin) for mouth in bucket.mouths]
+    tooth, lane = -bucket.width / 2, -(sum(lanes) + (len(lanes) - 1) * gap) / 2
+    shifts = []
+    for mouth, width in zip(bucket.mouths, lanes, strict=True):
+        group = sum(mouth.teeth) + (len(mouth.teeth) - 1) * process.printer.blade
+        spout = lane + (width - mouth.section_width) / 2
+        shifts += [spout - tooth, spout + mouth.section_width - tooth - group]
+        tooth += group + process.printer.blade
+        lane += width + gap
+    return shifts
 
 
 def _chute_slope(least_deg: float) -> float:

@@ -1,4 +1,4 @@
-"""Side frames and rails: flat plates with windows that hold rows level and trays at their slopes; wedges to level them."""
+"""Side frames and rails: flat plates whose windows hold rows level and trays at their slopes; wedges to level them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,12 @@ from pelu_fab.stages.build.row import row_ends, tab_profile
 from pelu_fab.stages.build.trays import GUTTER_TAB, chute_strips, gutter_groups, tab_places
 
 BAR, LEG, PAD, FILLET = 10.0, 7.0, 3.0, 4.0  # mm: base bar, legs, rims of windows, rounding of inner corners
-BRACE = 5.0
+BRACE = 6.0
 SLENDER = 30.0  # a leg's height per mm of its width, at most
 END = 3.0  # mm of bar beyond a crossing
 CUP_STOP = 0.8  # mm between the cups and the rail before them
 SIDES = ("left", "right")
 WEDGE = (40.0, 12.0, 1.0, 4.0)  # mm: length, width, heights of a levelling wedge
-Window = Polygon
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +93,8 @@ def _segments(layout: Layout, process: Process) -> list[Segment]:
         last = run is runs[-1] and bays[-1].crossbar is None
         segments.append(Segment(layout.rows[run[0]].swapped, tuple(bays), layout.cups if last else ()))
     if segments[-1].bays[-1].crossbar is not None:
-        ends = (layout.cups[0].u0 - wall - SIDE_GAP, layout.cups[-1].u1 + wall + SIDE_GAP)
-        segments.append(Segment(layout.cups[0].swapped, (Bay((), None, *ends),), layout.cups))
+        u0, u1 = layout.cups[0].u0 - wall - SIDE_GAP, layout.cups[-1].u1 + wall + SIDE_GAP
+        segments.append(Segment(layout.cups[0].swapped, (Bay((), None, u0, u1),), layout.cups))
     return segments
 
 
@@ -127,7 +126,7 @@ def _segment_parts(
     return parts
 
 
-def _drawing(bay: Bay, side: str, process: Process) -> tuple[list[Polygon], list[Window]]:
+def _drawing(bay: Bay, side: str, process: Process) -> tuple[list[Polygon], list[Polygon]]:
     """Struts of a side frame, and its windows with their clearance."""
     gap = process.printer.clearance
     windows = [_grown(_tab_window(row), gap) for row in bay.rows]
@@ -159,7 +158,7 @@ def _ground(
     return Ground(link[0] - END, ahead + SIDE + END, tuple(rails), link, crossings)
 
 
-def _plate(bar: Polygon, struts: Sequence[Polygon], windows: Sequence[Window]) -> Polygon:
+def _plate(bar: Polygon, struts: Sequence[Polygon], windows: Sequence[Polygon]) -> Polygon:
     """All bars in one plate, inner corners rounded, windows cut last and sharp."""
     solid = unary_union([bar, *struts, *(_grown(w, PAD) for w in windows)])
     rounded = solid.buffer(FILLET, quad_segs=6).buffer(-FILLET, quad_segs=6)
@@ -184,16 +183,17 @@ def _ring(points: Sequence[tuple[float, ...]]) -> Outline:
     return tuple((round(p[0], 3), round(p[1], 3)) for p in list(points)[:-1])
 
 
-def _grown(window: Window, by: float) -> Polygon:
-    return window.buffer(by, join_style="mitre")
+def _grown(window: Polygon, by: float) -> Polygon:
+    grown: Polygon = window.buffer(by, join_style="mitre")
+    return grown
 
 
-def _tab_window(row: PlacedRow) -> Window:
+def _tab_window(row: PlacedRow) -> Polygon:
     v0, v1, z0, z1 = tab_profile(row)
     return rect(v0, z0, v1, z1)
 
 
-def _chute_windows(row: PlacedRow, crossbar: Crossbar, process: Process) -> list[Window]:
+def _chute_windows(row: PlacedRow, crossbar: Crossbar, process: Process) -> list[Polygon]:
     """Where the chute tray's strips pass the side frames, in (v, z)."""
     height = process.printer.floor + row.sized.chute_wall
     return [
@@ -208,7 +208,7 @@ def _on_plane(plane: Plane, t: float, n: float) -> tuple[float, float]:
     return plane.head + t * c + n * s, plane.head_z - t * s + n * c
 
 
-def _gutter_windows(bay: Bay, process: Process, *, at_right: bool) -> list[Window]:
+def _gutter_windows(bay: Bay, process: Process, *, at_right: bool) -> list[Polygon]:
     """Where gutters, or at the left of the first bay their tabs, pass a side frame `SIDE` thick, in (v, z)."""
     crossbar, sized = bay.crossbar, bay.rows[-1].sized
     assert crossbar is not None and crossbar.gutter_plane is not None
@@ -225,7 +225,7 @@ def _gutter_windows(bay: Bay, process: Process, *, at_right: bool) -> list[Windo
     return [rect(v - half, low, v + half, high) for v in places]
 
 
-def _portal(bay: Bay, chutes: Sequence[Window], gutters: Sequence[Window], process: Process) -> list[Polygon]:
+def _portal(bay: Bay, chutes: Sequence[Polygon], gutters: Sequence[Polygon], process: Process) -> list[Polygon]:
     """Legs under the row and at the far end, a bar along the chutes' slope, one under the gutters, and a brace."""
     crossbar, row = bay.crossbar, bay.rows[-1]
     assert crossbar is not None

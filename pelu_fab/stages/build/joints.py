@@ -6,8 +6,8 @@ from shapely import Polygon, affinity, unary_union
 from shapely.geometry import LineString
 from shapely.geometry import box as rect
 
-DEPTH, NECK, HEAD, WIDEST = 5.0, 0.4, 0.65, 12.0  # mm and fractions of the bar's width: a dovetail
-MIN_BAR = 4.5  # mm: narrowest bar that takes a dovetail
+DEPTH, NECK, HEAD, WIDEST = 5.0, 0.35, 0.55, 12.0  # mm and fractions of the bar's width: a dovetail
+MIN_BAR = 5.5  # mm: narrowest bar that takes a dovetail
 STEP, MARGIN = 1.0, 0.38  # mm between tried cuts; how far from the middle, as a fraction of the length
 FAR = 1e5
 
@@ -34,7 +34,7 @@ def split(plate: Polygon, bed: Sequence[float], gap: float) -> list[Polygon]:
 
 def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
     """Cut across x near the middle, where the fewest plain bars are crossed."""
-    x0, y0, x1, y1 = plate.bounds
+    x0, _, x1, _ = plate.bounds
     middle, reach = (x0 + x1) / 2, (x1 - x0) * MARGIN
     best: tuple[tuple[float, float], float, list[tuple[float, float]]] | None = None
     steps = int(reach / STEP)

@@ -1,4 +1,4 @@
-"""Names and marks as raised outlines: text in, polygons out. The typeface is DejaVu Sans Bold, as matplotlib ships it."""
+"""Names and marks as raised outlines: text in, polygons out. Typeface: DejaVu Sans Bold, as matplotlib ships it."""
 
 from functools import lru_cache
 from importlib.util import find_spec
@@ -10,6 +10,7 @@ from pelu_fab.ir.solid import Outline, Prism
 RELIEF = 0.6  # mm that letters stand proud
 EMBED = 0.3  # mm that they reach into the wall
 STEPS = 3  # chords per curve
+TRACKING = 0.06  # em between letters: a nozzle's width more than on paper
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +41,8 @@ def _glyph(character: str) -> tuple[float, tuple[Outline, ...], tuple[Outline, .
             loops[-1].append(points[0])
         elif verb == "qCurveTo":
             loops[-1] += _chords(loops[-1][-1], points)
-    outer, inner = [], []
+    outer: list[Outline] = []
+    inner: list[Outline] = []
     for loop in loops:
         scaled = tuple((round(x / em, 5), round(y / em, 5)) for x, y in dict.fromkeys(loop))
         (outer if _area(scaled) < 0 else inner).append(scaled)  # TrueType fills clockwise loops
@@ -69,7 +71,7 @@ def _area(loop: Outline) -> float:
 
 def text_width(text: str, height: float) -> float:
     """Length of a line whose capitals are `height` tall, mm."""
-    return sum(_glyph(c)[0] for c in text) * height / CAPITAL
+    return sum(_glyph(c)[0] + TRACKING for c in text) * height / CAPITAL
 
 
 CAPITAL = 0.729  # of DejaVu's capitals, in em
@@ -102,6 +104,6 @@ def raised_text(
                 tuple((round(centre + rightward * (pen + x * scale), 3), round(base_z + y * scale, 3)) for x, y in loop)
                 for loop in loops
             ]
-        pen += advance * scale
+        pen += (advance + TRACKING) * scale
     start, end = sorted((face - outward * EMBED, face + outward * RELIEF))
     return Prism("x" if axis == "x" else "y", round(start, 3), round(end, 3), tuple(outlines), tuple(voids))

@@ -39,7 +39,7 @@ def upright(name: str, role: str, modules: Iterable[tuple[Step, ...]], turn: boo
 
 
 def chute_tray(name: str, modules: Modules, plane: Plane, turn: bool, genus: int | None) -> Part:
-    """A flat tray in (u, t, n), set at its slope along v: v = head + t cos β + n sin β, z = head_z - t sin β + n cos β."""
+    """A flat tray in (u, t, n), set at its slope: v = head + t cos β + n sin β, z = head_z - t sin β + n cos β."""
     c, s = cos(radians(plane.slope_deg)), sin(radians(plane.slope_deg))
     u, t, _ = _lowest(modules)
     v, z = plane.head + t * c, plane.head_z - t * s
@@ -51,7 +51,7 @@ def chute_tray(name: str, modules: Modules, plane: Plane, turn: bool, genus: int
 
 
 def gutter_tray(name: str, modules: Modules, plane: Plane, turn: bool, genus: int | None) -> Part:
-    """A flat tray in (s, v, n), set at its slope along u: u = head + s cos β + n sin β, z = head_z - s sin β + n cos β."""
+    """A flat tray in (s, v, n), set at its slope: u = head + s cos β + n sin β, z = head_z - s sin β + n cos β."""
     c, s = cos(radians(plane.slope_deg)), sin(radians(plane.slope_deg))
     along, v, _ = _lowest(modules)
     u, z = plane.head + along * c, plane.head_z - along * s
@@ -63,7 +63,7 @@ def gutter_tray(name: str, modules: Modules, plane: Plane, turn: bool, genus: in
 
 
 def on_edge(name: str, plate: Prism, turn: bool, along_u: bool, genus: int | None) -> Part:
-    """A plate printed flat that stands on edge. `plate` is swept along u in (v, z), or along v in (u, z) if `along_u`."""
+    """A plate printed flat that stands on edge: swept along u in (v, z), or along v in (u, z) if `along_u`."""
     a = min(point[0] for outline in plate.outlines for point in outline)
     b = min(point[1] for outline in plate.outlines for point in outline)
     flat = moved(Prism("z", 0.0, plate.end - plate.start, plate.outlines, plate.voids), -a, -b, 0.0)

@@ -124,7 +124,7 @@ def _cavity(placed: PlacedBucket, row: PlacedRow, b0: float, b1: float, back: fl
 
 @dataclass(frozen=True, slots=True)
 class Comb:
-    """Lines of a comb in plan: its ends along u; along v its root in the front wall, blades' ends, spouts' face and end."""
+    """Lines of a comb in plan: its ends along u; along v the front wall, the blades' ends, the spouts' face and end."""
 
     u0: float
     u1: float

@@ -1,4 +1,4 @@
-"""Chutes and gutters as flat trays: a floor with holes and upright walls, printed flat, set at their slope by side frames."""
+"""Chutes and gutters as flat trays: a floor with holes and upright walls, printed flat, sloped by the side frames."""
 
 from collections.abc import Sequence
 from math import atan2, cos, radians, sin, tan
@@ -40,7 +40,7 @@ def chute_parts(row: PlacedRow, crossbar: Crossbar, process: Process) -> list[Pa
 
 
 def _chute_plan(chute: Chute, row: PlacedRow, wall: float) -> Outline:
-    """Outline of a chute grown by `wall`: as wide as its lane where water lands, then narrowed to what drains itself."""
+    """Outline of a chute grown by `wall`: as wide as its lane where water lands, then narrowed."""
     lane, end = chute.lane, chute.end
     middle = (lane.c0 + lane.c1) / 2
     excess = (lane.c1 - lane.c0 - row.sized.min_lane) / 2
