@@ -64,7 +64,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Chute:
-    """A lane of a chute tray, from its head to a hole over its target's gutter or the next tray, in slope."""
+    """A lane of a chute tray, from its head to a hole over its target's gutter or the next tray."""
 
     lane: Lane
     end: float  # inner face of the end wall, along the slope from the head's inner face

@@ -57,6 +57,7 @@ class SizedRow:
 
     buckets: tuple[SizedBucket, ...]
     rim_height: float  # above the sill, the same for the whole row
+    blade_run: float  # that blades go on behind the sill, the same for all teeth
     ramp: float  # run and drop of the 45 degree ramp behind the sill
     spout_depth: float  # of the walled spouts, the wall height of every branch's section
     spout_height: float  # of the vertical spout, below the ramp

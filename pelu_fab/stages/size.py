@@ -277,6 +277,7 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Pr
     return SizedRow(
         buckets=buckets,
         rim_height=on_grid(ceil(rim / layer - 1e-9) * layer),
+        blade_run=BLADE_RUN,
         ramp=_ramp(buckets, lane_gap, lane_margin, process),
         spout_depth=SPOUT_DEPTH,
         spout_height=SPOUT_HEIGHT,

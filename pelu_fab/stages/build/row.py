@@ -11,7 +11,6 @@ from pelu_fab.stages.build.lettering import fitted, raised_text
 from pelu_fab.stages.build.poses import upright
 
 BITE = 0.3  # mm: every join overlaps by this or more
-BLADE_RUN = 5.0  # mm that blades go on behind the sill, the same for all teeth
 SPOUT_RISE = 3.0  # mm: top of the spouts' walls above the sill
 TAB_DEPTH, TAB_HEIGHT = 14.0, 6.0  # mm: a row rests on these in its side frames
 RAIL = 1.2  # mm: the baffle's top rail
@@ -59,7 +58,7 @@ def _bucket(
     back = row.v - bucket.depth
     outer_back = back - wall if common_back is None else common_back
     face = row.v + row.front + sized.ramp
-    blade_end = row.v + row.front + BLADE_RUN
+    blade_end = row.v + row.front + sized.blade_run
     spout_end = face + sized.spout_depth
     spout_top = sill + SPOUT_RISE
     ramp_low = sill - sized.ramp
@@ -97,7 +96,7 @@ def _bucket(
         Step(
             "add",
             (
-                Prism("z", sill - BLADE_RUN - 1.5, rim, tuple(blades + cheeks)),
+                Prism("z", sill - sized.blade_run - 1.5, rim, tuple(blades + cheeks)),
                 Prism("z", base, spout_top, tuple(walls)),
                 *_baffle(bucket, b0, b1, back, row),
             ),
