@@ -132,11 +132,13 @@ def test_dead_buckets_are_restarted_without_a_jump() -> None:
     assert restart_idle(nets, u, torch.Generator().manual_seed(0)) == 0
 
 
-def test_of_buckets_that_always_spill_all_but_one_are_restarted() -> None:
+def test_of_buckets_that_always_spill_all_but_one_are_restarted_if_asked() -> None:
     nets = gather([make_net("pelu", 6, 0)])
     with torch.no_grad():
         nets.state["spread.heights"][0, 1:4] = 0.0
-    assert restart_idle(nets, torch.linspace(0.2, 1, 50), torch.Generator().manual_seed(0)) >= 3
+    u = torch.linspace(0.2, 1, 50)
+    assert restart_idle(nets, u, torch.Generator().manual_seed(0)) == 0
+    assert restart_idle(nets, u, torch.Generator().manual_seed(0), open_too=True) >= 3
     net = nets.net(0)
     assert isinstance(net, WaterNet)
     assert (sills(net) <= 0.2).sum() == 1

@@ -14,7 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pelu_fab.training.functions_nets import Ensemble, Kind, ReluNet, WaterNet, gather, make_net, water_scale
+from pelu_fab.training.functions_nets import (
+    Ensemble,
+    Kind,
+    ReluNet,
+    WaterNet,
+    gather,
+    make_net,
+    restart_idle,
+    water_scale,
+)
 from pelu_fab.training.functions_train import train
 
 Array = NDArray[np.float64]
@@ -113,6 +122,8 @@ def study(case: Case, contestant: Contestant, *, steps: int = STEPS, seeds: int 
     alone: dict[str, Array] = {}
     for number, phase in enumerate(case.phases):
         u, y = _points(case, phase)
+        if number and revive is not None:
+            restart_idle(nets, u, torch.Generator().manual_seed(number), open_too=True)
         losses = train(nets, u, y, steps=steps, learning_rate=0.02, revive=revive)[-1].double().numpy()
         if phase.label not in alone:
             alone[phase.label] = losses

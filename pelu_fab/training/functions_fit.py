@@ -60,7 +60,7 @@ def fit(
 ) -> Fit:
     """Train `SEEDS` water nets on `points`, keep the best, and compile it; train the `beside` nets for comparison.
 
-    Idle buckets are restarted on the way. Then sills that coincide or hardly bend the curve are dropped, the heights of
+    Dead buckets are restarted on the way. Then sills that coincide or hardly bend the curve are dropped, the heights of
     what is left are solved by least squares, and shares are made printable where the curve allows. `volume` units fill
     the jug. Deterministic by `seed`.
     """

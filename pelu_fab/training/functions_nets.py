@@ -153,12 +153,12 @@ def gather(nets: Sequence[nn.Module]) -> Ensemble:
     return Ensemble(nets[0], {name: value.detach().clone().requires_grad_() for name, value in params.items()})
 
 
-def restart_idle(ensemble: Ensemble, u: Tensor, generator: torch.Generator) -> int:
+def restart_idle(ensemble: Ensemble, u: Tensor, generator: torch.Generator, *, open_too: bool = False) -> int:
     """Put the sills of idle buckets of water nets back among the places u (rows,); returns how many.
 
-    Idle is a dead bucket, which spills nowhere, and every open one but the first, which spills everywhere: neither
-    bends the curve, and hardly a gradient moves its sill. A restarted bucket gives plus and minus alike. So a dead one
-    comes back without a jump; what an open one gave, the next steps have to make up for.
+    Idle is a dead bucket, which spills nowhere, and with `open_too` every open one but the first, which spills
+    everywhere: neither bends the curve, and hardly a gradient moves its sill. A restarted bucket gives plus and minus
+    alike. So a dead one comes back without a jump; what an open one gave, the next steps have to make up for.
     """
     if not isinstance(ensemble.skeleton, WaterNet):
         return 0
@@ -170,7 +170,7 @@ def restart_idle(ensemble: Ensemble, u: Tensor, generator: torch.Generator) -> i
         sills = state["spread.heights"] ** 2 / reach
         is_open = sills <= low + 1e-3
         first = is_open & (is_open.cumsum(-1) == 1)
-        idle = (sills >= high) | (is_open & ~first)
+        idle = (sills >= high) | (is_open & ~first) if open_too else sills >= high
         places = low + (high - low) * (0.1 + 0.8 * torch.rand(idle.shape, generator=generator))
         state["spread.heights"].copy_(torch.where(idle, (places * reach).sqrt(), state["spread.heights"]))
         weights = state["spread.weights"]

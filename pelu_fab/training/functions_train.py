@@ -9,7 +9,7 @@ from pelu_fab.training.functions_nets import Ensemble, restart_idle
 
 Watch = Callable[[int, float], None]
 CHECKS = 100  # losses kept of a run
-RESTARTS = 6  # times that idle buckets are looked for
+RESTARTS = 6  # times that dead buckets are looked for
 
 
 def train(
@@ -25,7 +25,7 @@ def train(
 ) -> Tensor:
     """Train all nets in place on y (rows,) at u (rows,) by Adam; returns mean squared errors (checks, nets).
 
-    `anneal` lets the learning rate fall to 0 along a cosine. With a seed in `revive` idle buckets are restarted in the
+    `anneal` lets the learning rate fall to 0 along a cosine. With a seed in `revive` dead buckets are restarted in the
     first half of the run.
     """
     parameters = list(ensemble.state.values())
