@@ -14,8 +14,7 @@ from pelu_fab.training.to_pelu_water import WaterSum
 
 SEGMENTS, CORNER = 40, 63.0  # degrees: a multiple of 9, next to where a trapezoid fits a sine best
 JUG = 180.0  # units for a full turn: half a millilitre a degree
-BED = "\n# The side frames are 287 mm high.\n[process_overrides.printer]\nbed = [300.0, 300.0, 300.0]\n"
-DATA = "# Angles in degrees; the fuller cup says the sign.\ninput_scale = 0.5\ndata = \"sine.csv\"\n"
+DATA = '# Angles in degrees; the fuller cup says the sign.\ninput_scale = 0.5\ndata = "sine.csv"\n'
 
 
 def layer() -> SumLayer:
@@ -48,7 +47,7 @@ def main() -> None:
     note = "sin(x) over a full turn, x in degrees: pour half a millilitre a degree, read plus - minus on the scale."
     toml = design_toml("sine", found, note=note, quantity="sin x")
     head, rest = toml.split("input_max", 1)
-    folder.joinpath("design.toml").write_text(f"{head}{DATA}input_max{rest}{BED}")
+    folder.joinpath("design.toml").write_text(f"{head}{DATA}input_max{rest}")
     angles = range(5, 360, 10)
     rows = [f"{angle},{'plus' if angle < 180 else 'minus'}" for angle in angles]
     folder.joinpath("sine.csv").write_text("\n".join(["angle,cup", *rows]) + "\n")
