@@ -7,7 +7,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.ir.device import Device
 
 ALWAYS = "stl"  # with netlist, networks and manifest: without them nothing can be signed off
-DEFAULT = ("stl", "svg", "report")
+DEFAULT = ("stl", "svg", "3mf", "glb", "report")
 
 
 def _svg(device: Device) -> dict[str, bytes]:
@@ -24,7 +24,38 @@ def _report(device: Device) -> dict[str, bytes]:
     return {"scene.json": to_json(to_scene_table(scene_of(device)))}
 
 
-WRITERS: Mapping[str, Callable[[Device], dict[str, bytes]]] = {"svg": _svg, "report": _report}
+def _3mf(device: Device) -> dict[str, bytes]:
+    from pelu_fab.formats.threemf import to_3mf
+
+    return {"device.3mf": to_3mf(device)}
+
+
+def _glb(device: Device) -> dict[str, bytes]:
+    from pelu_fab.formats.glb import to_glb
+
+    return {"device.glb": to_glb(device)}
+
+
+def _pictures(device: Device) -> dict[str, bytes]:
+    from pelu_fab.formats.pictures import to_hero, to_section
+
+    return {"hero.png": to_hero(device), "section.png": to_section(device)}
+
+
+def _gif(device: Device) -> dict[str, bytes]:
+    from pelu_fab.formats.animation import to_gif
+
+    return {"pour.gif": to_gif(device)}
+
+
+WRITERS: Mapping[str, Callable[[Device], dict[str, bytes]]] = {
+    "svg": _svg,
+    "3mf": _3mf,
+    "glb": _glb,
+    "report": _report,
+    "pictures": _pictures,
+    "gif": _gif,
+}
 
 
 def chosen(formats: Sequence[str] | None) -> tuple[str, ...]:

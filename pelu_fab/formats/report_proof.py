@@ -50,16 +50,11 @@ def _targets(facts: Facts, depth: int, count: int) -> list[str]:
 
 def asked_and_built(facts: Facts) -> str:
     """Thresholds and shares: trained, lowered, measured."""
-    buckets = [
-        [
-            escape(name + (f" · {values['label']}" if values["label"] else "")),
-            values["trained"],
-            values["lowered"],
-            values["built"],
-            f'<span data-now="{name}">–</span>',
-        ]
-        for name, values in numbers(facts).items()
-    ]
+    buckets = []
+    for name, values in numbers(facts).items():
+        title = escape(name + (f" · {values['label']}" if values["label"] else ""))
+        now = f'<span data-now="{name}">–</span>'
+        buckets.append([title, values["trained"], values["lowered"], values["built"], now])
     marks = [f'data-bucket="{name}"' for name in numbers(facts)]
     thresholds = table(["bucket keeps, mL", "trained", "printable", "in the STL", "now"], buckets, marks)
     rows, owners = [], []

@@ -1,0 +1,204 @@
+"""pour.gif: one pour in section, to scale, looped: the time-stepped simulation's water. A device in, GIF bytes out."""
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.formats.scene import Scene, Stream, scene_of
+from pelu_fab.formats.svg_views import Drawing, Flat, View, draw
+from pelu_fab.ir.device import Device
+from pelu_fab.ir.units import MM3_PER_ML
+
+Array = NDArray[np.float64]
+WIDTH = 920  # pixels
+FRAMES, SHOWN, HOLD = 84, 0.1, 16  # frames that move, seconds that each is shown, frames that the end stands still
+GAP, MARGIN, HEAD = 14.0, 8.0, 12.0  # mm
+INK, SOFT, PAPER, WATER, STREAM = (38, 49, 59), (110, 122, 133), (251, 250, 247), (47, 136, 197), (95, 176, 228)
+FILLS = {
+    "frame": (222, 224, 227),
+    "gutter": (223, 233, 228),
+    "chute": (236, 239, 242),
+    "row": (233, 226, 240),
+    "cup": (243, 231, 211),
+}
+LINES = {
+    "frame": (190, 194, 200),
+    "gutter": (95, 133, 117),
+    "chute": (124, 133, 143),
+    "row": (117, 99, 138),
+    "cup": (162, 124, 59),
+}
+PANELS: tuple[View, ...] = ("front", "side")
+
+
+def to_gif(device: Device) -> bytes:
+    """The first pour of the design's protocol, or jugs half full."""
+    from PIL import Image
+
+    scene, (schedule, found) = scene_of(device), _flow(device)
+    drawings = {view: draw(device, view) for view in PANELS}
+    boxes = {view: drawing.box for view, drawing in drawings.items()}
+    widths = [boxes[view][2] - boxes[view][0] for view in PANELS]
+    scale = WIDTH / (sum(widths) + GAP + 2 * MARGIN)
+    low = min(box[1] for box in boxes.values())
+    high = max(box[3] for box in boxes.values())
+    height = round((high - low + 2 * MARGIN + HEAD + 22.0) * scale)
+    offset = {"front": MARGIN - boxes["front"][0], "side": MARGIN + widths[0] + GAP - boxes["side"][0]}
+    sheet = _Sheet(Image.new("RGB", (WIDTH, height), PAPER), scale, offset, high + MARGIN + HEAD + 22.0)
+    for view in PANELS:
+        _background(sheet, view, drawings[view])
+    last = int(np.searchsorted(found.trace.times, found.readout_times()[0] * 1.05 + 0.5))
+    end = float(found.trace.times[min(last, len(found.trace.times) - 1)])
+    times = end * np.linspace(0.0, 1.0, FRAMES) ** 2.1  # slow while much happens, faster as it settles
+    frames = [_frame(device, scene, schedule, found, sheet, float(time)) for time in [*times, found.trace.times[-1]]]
+    return _encoded(frames)
+
+
+def _flow(device: Device) -> tuple[Any, Any]:
+    """The schedule of the pour, and what the water did."""
+    from pelu_fab.sim.flow import flow
+    from pelu_fab.sim.limits import design_pour
+    from pelu_fab.sim.water import water_from_sized
+
+    design = device.design
+    water = water_from_sized(device.lowered.netlist, device.sized, design.process)
+    units = design.protocol[0][1] if design.protocol else [value / 2 for value in design.input_max]
+    schedule = design_pour(np.array(units) * design.unit_volume, design.pour_flow_ml * MM3_PER_ML)
+    return schedule, flow(water, design.process, schedule)
+
+
+class _Sheet:
+    """A picture with millimetres: `point` takes a view's (right, up) to pixels."""
+
+    def __init__(self, image: Any, scale: float, offset: dict[str, float], top: float) -> None:
+        self.image, self.scale, self.offset, self.top = image, scale, offset, top
+
+    def copy(self) -> "_Sheet":
+        return _Sheet(self.image.copy(), self.scale, self.offset, self.top)
+
+    def point(self, view: View, place: Flat) -> Flat:
+        return ((place[0] + self.offset[view]) * self.scale, (self.top - place[1]) * self.scale)
+
+    @property
+    def pen(self) -> Any:
+        from PIL import ImageDraw
+
+        return ImageDraw.Draw(self.image)
+
+    def font(self, millimetres: float) -> Any:
+        from PIL import ImageFont
+
+        return ImageFont.load_default(millimetres * self.scale)
+
+
+def _background(sheet: _Sheet, view: View, drawing: Drawing) -> None:
+    for shape in drawing.shapes:
+        if shape.kind in ("water", "tooth"):
+            continue
+        points = [sheet.point(view, place) for place in shape.points]
+        fill = FILLS.get(shape.kind, (255, 255, 255) if shape.kind == "room" else PAPER)
+        sheet.pen.polygon(points, fill=fill, outline=LINES.get(shape.kind, (150, 150, 150)))
+
+
+def _frame(device: Device, scene: Scene, schedule: Any, found: Any, sheet: _Sheet, time: float) -> Any:
+    """The sheet with all water at one moment."""
+    picture, trace, plumbing = sheet.copy(), found.trace, found.plumbing
+    tables = (trace.volumes, trace.heads, trace.mouth_flows, trace.cups[:, 0])
+    volumes, heads, flows, cups = (_at(time, trace.times, table) for table in tables)
+    names = [*plumbing.buckets, *plumbing.cups]
+    by_duct: dict[str, float] = {}
+    for mouth, (b, t) in enumerate(zip(plumbing.mouth_bucket, plumbing.mouth_target, strict=True)):
+        name = f"{names[b]}->{names[t]}"
+        by_duct[name] = by_duct.get(name, 0.0) + float(flows[mouth])
+    for i, flow in enumerate(schedule.rates(time)[0]):
+        by_duct[f"in.x{i}"] = float(flow)
+    for view in PANELS:
+        for stream in (*scene.streams, *_jugs(scene)):
+            _stream(picture, view, stream, sum(by_duct.get(name, 0.0) for name in stream.ducts))
+        for number, pool in enumerate(scene.pools):
+            index = plumbing.buckets.index(pool.name)
+            full = min(volumes[index] / max(plumbing.base[index], 1.0), 1.0)
+            level = pool.floor_z + (pool.sill_z - pool.floor_z) * full + max(heads[index], 0.0) * (full >= 1.0)
+            _pool(picture, view, scene, number, float(level))
+        for glass in scene.glasses:
+            volume = float(cups[plumbing.cups.index(glass.port)])
+            across = glass.x if view == "front" else glass.y
+            level = glass.floor_z + volume / ((glass.x[1] - glass.x[0]) * (glass.y[1] - glass.y[0]))
+            if volume > 20 and (view == "side") == (scene.pools[-1].along == "y"):
+                _fill(picture, view, (across[0], glass.floor_z), (across[1], level))
+    _captions(device, scene, picture, cups, plumbing, time)
+    return picture.image
+
+
+def _at(time: float, times: Array, table: Array) -> Array:
+    """A sampled table's row at some time."""
+    return np.array([np.interp(time, times, column) for column in table.T])
+
+
+def _jugs(scene: Scene) -> list[Stream]:
+    """What falls from the jugs, by input."""
+    found = []
+    for pool in scene.pools:
+        if pool.name.startswith("L0."):
+            x, y, z = pool.inlet
+            port = f"in.x{pool.name.split('.b')[1]}"
+            found.append(Stream((port,), (x, y, z + 16.0), (x, y, pool.floor_z), 3.0, "x", True))
+    return found
+
+
+def _fill(sheet: _Sheet, view: View, low: Flat, high: Flat) -> None:
+    (x0, y1), (x1, y0) = sheet.point(view, low), sheet.point(view, high)
+    if y1 - y0 >= 0.5:
+        sheet.pen.rectangle([x0, y0, x1, y1], fill=WATER)
+
+
+def _pool(sheet: _Sheet, view: View, scene: Scene, number: int, level: float) -> None:
+    pool = scene.pools[number]
+    if level <= pool.floor_z + 0.05 or (view == "front") != (pool.along == "x"):
+        return
+    _fill(sheet, view, (pool.u - pool.width / 2, pool.floor_z), (pool.u + pool.width / 2, level))
+
+
+def _stream(sheet: _Sheet, view: View, stream: Stream, flow: float) -> None:
+    """A line that thickens with flow; a stream that runs towards us is as wide as it is."""
+    if flow < 40.0:
+        return
+    keep = (0, 2) if view == "front" else (1, 2)
+    a, b = ((end[keep[0]], end[keep[1]]) for end in (stream.start, stream.end))
+    thick = max(round(sheet.scale * (0.5 + 1.1 * (flow / 4000.0) ** 0.5)), 1)
+    points = [sheet.point(view, place) for place in (a, b)]
+    sheet.pen.line(points, fill=STREAM, width=thick)
+
+
+def _captions(device: Device, scene: Scene, sheet: _Sheet, cups: Any, plumbing: Any, time: float) -> None:
+    pen, design = sheet.pen, device.design
+    title = design.protocol[0][0] if design.protocol else "a pour"
+    edge = MARGIN * sheet.scale
+    pen.text((edge, edge * 0.7), f"{design.name}: {title}", fill=INK, font=sheet.font(8.0))
+    pen.text((edge, edge * 0.7 + 10.5 * sheet.scale), f"{time:4.1f} s", fill=SOFT, font=sheet.font(6.0))
+    best = int(np.argmax(cups))
+    for glass in scene.glasses:
+        index = plumbing.cups.index(glass.port)
+        view: View = "side" if scene.pools[-1].along == "y" else "front"
+        across = glass.y if view == "side" else glass.x
+        x, y = sheet.point(view, ((across[0] + across[1]) / 2, glass.floor_z + glass.height - 4.0))
+        leads = index == best and cups[index] > 100.0
+        colour = (184, 110, 0) if leads else INK
+        for line, (text, size) in enumerate(((glass.label, 4.6), (f"{cups[index] / MM3_PER_ML:.1f} mL", 4.6))):
+            pen.text((x, y + line * 6.2 * sheet.scale), text, fill=colour, font=sheet.font(size), anchor="mm")
+
+
+def _encoded(frames: list[Any]) -> bytes:
+    """One palette for all frames, so that only what moves is stored; the last frame stays a while."""
+    from PIL import Image
+
+    palette = frames[len(frames) // 2].quantize(64, method=Image.Quantize.MEDIANCUT)
+    flat = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    flat += [flat[-1]] * HOLD
+    stream = BytesIO()
+    flat[0].save(
+        stream, "GIF", save_all=True, append_images=flat[1:], duration=round(SHOWN * 1000), loop=0, optimize=False
+    )
+    return stream.getvalue()
