@@ -76,13 +76,15 @@ def _with_choice(
 def _floored(shares: Array, floors: Array) -> Array:
     """Raise the small shares of each row to its floor and scale the others down, until none is below."""
     shares = shares.copy()
-    for row, floor in zip(shares, floors, strict=True):
-        pinned: NDArray[np.bool_] = np.zeros(len(row), dtype=bool)
-        while (low := (row > 0) & (row < floor - 1e-12) & ~pinned).any():
-            pinned = np.logical_or(pinned, low)
+    for row, floor in zip(shares, floors.tolist(), strict=True):
+        pinned: NDArray[np.bool_] = np.zeros(len(row), dtype=np.bool_)
+        while True:
+            low: NDArray[np.bool_] = np.asarray((row > 0) & (row < floor - 1e-12) & ~pinned)
+            if not low.any():
+                break
+            pinned = pinned | low
             row[pinned] = floor
-            free = ~pinned
-            row[free] *= (1.0 - floor * pinned.sum()) / row[free].sum()
+            row[~pinned] *= (1.0 - floor * pinned.sum()) / row[~pinned].sum()
     return shares
 
 

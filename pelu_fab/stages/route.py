@@ -1,6 +1,7 @@
 """Plan in, layout out: lanes, chutes, gutters and elevations. All wet surfaces fall; nothing crosses at one height."""
 
 from dataclasses import replace
+from itertools import pairwise
 from math import cos, radians, sin
 
 from pelu_fab.errors import FabBug
@@ -27,6 +28,7 @@ BEHIND = 1.5  # mm that a chute's head wall stands behind the spout's face, at i
 UPSTREAM = 4.4  # mm of gutter before its first inflow
 RIM_GAP = 1.0  # mm between a gutter's underside and the rim below
 INLET = 0.8  # mm between a vessel's back wall and the water that falls in
+LEAST_SLIT = 0.8  # mm between the walls of two chutes
 RELAY = 16.0  # mm, along the slope, from the last gutter a tray reaches to the end of its holes over the next tray
 LIP = 0.8  # mm of wall that a tray's chute has more room than the hole above it
 STEP_IN, STEP_OUT = 2.1, 6.0  # mm behind a side frame: head of the next bay's gutters; the hole that feeds it
@@ -41,7 +43,7 @@ def route(plans: tuple[RowPlan, ...], sized: Sized, process: Process) -> Layout:
         bays = _placed_rows(layer, plan, row, rim_z, process)
         below = plans[layer + 1]
         if below.is_matched:
-            crossbars += [Crossbar(bay.tag, bay.swapped, _row_lanes(bay)) for bay in bays]
+            crossbars += [Crossbar(bay.tag, bay.swapped, _row_lanes(bay, process.printer.wall)) for bay in bays]
             rim_z = on_grid(bays[0].bottom_z - RIM_GAP)
         else:
             trays, rim_z = _crossbars(bays, below, _depth_of(sized, layer + 1), process)
@@ -82,8 +84,13 @@ def _layers_up(height: float, process: Process) -> float:
     return -(-(height - 1e-6) // layer) * layer
 
 
-def _row_lanes(row: PlacedRow) -> tuple[Lane, ...]:
-    return tuple(lane for bucket in row.buckets for lane in _lanes(bucket, row))
+def _row_lanes(row: PlacedRow, wall: float) -> tuple[Lane, ...]:
+    """All lanes of a bay; two chutes so near that a slit would stay between their walls share one wall instead."""
+    lanes = [lane for bucket in row.buckets for lane in _lanes(bucket, row)]
+    for index, (lane, following) in enumerate(pairwise(lanes)):
+        if following.c0 - lane.c1 < 2 * wall + LEAST_SLIT:
+            lanes[index] = replace(lane, c1=on_grid(following.c0 - wall))
+    return tuple(lanes)
 
 
 def _crossbars(
@@ -97,7 +104,7 @@ def _crossbars(
     trays = [_chute_trays(bay, below, process) for bay in bays]
     lowest = min(_underside(tray, process) for bay in trays for tray in bay)
     for number, bay in enumerate(bays):
-        sized, lanes = bay.sized, _row_lanes(bay)
+        sized, lanes = bay.sized, _row_lanes(bay, process.printer.wall)
         sine, cosine = sin(radians(sized.gutter_slope_deg)), cos(radians(sized.gutter_slope_deg))
         height = floor + sized.gutter_wall
         fed |= {lane.target for lane in lanes}
@@ -137,7 +144,7 @@ def _chute_trays(row: PlacedRow, below: RowPlan, process: Process) -> tuple[Chut
     wall, hole = process.printer.wall, row.sized.hole
     height, slope = process.printer.floor + row.sized.chute_wall, radians(row.sized.chute_slope_deg)
     longest = min(process.printer.bed[:2]) - 2 * wall
-    plane, lanes = _chute_plane(row, process), _row_lanes(row)
+    plane, lanes = _chute_plane(row, process), _row_lanes(row, process.printer.wall)
     trays: list[ChuteTray] = []
     while lanes:
         ends = {t: on_grid((at[t] - plane.head) / cos(slope) + hole / 2) for t in {lane.target for lane in lanes}}

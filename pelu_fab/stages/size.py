@@ -26,6 +26,7 @@ MAX_DEPTH, MAX_SILL = 48.0, 29.0  # mm: a big threshold grows along the flow rat
 MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
 GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
 LEAST_TEETH = 8
+FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
 RAMP, SPOUT_DEPTH, SPOUT_HEIGHT = 9.0, 8.0, 6.0  # mm
 BLADE_RUN, LEAN_RESERVE = 5.0, 1.05  # mm of ramp with blades, the same for all teeth; factor
 MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
@@ -108,7 +109,7 @@ def _comb(
     fewest = max(LEAST_TEETH, len(shares), need)
     best: tuple[float, list[int], list[int]] = (inf, [], [])
     usual = max(most_teeth(len(shares), design), fewest)
-    for number in range(fewest, 2 * usual + 1):
+    for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
         counts = _largest_remainder(shares, number)
         order = _tooth_order(counts, shares, design.comb)
         teeth = _teeth(shares, counts, order, kappa, excess, process)
@@ -119,6 +120,8 @@ def _comb(
             best = (slack, counts, order)
         if slack <= GOOD_SLACK or number >= usual:
             break
+    if not best[1] and (counts := _counts_between(shares, (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)):
+        return counts, _tooth_order(counts, shares, design.comb)
     if not best[1]:
         raise FabError(
             name,
@@ -127,6 +130,25 @@ def _comb(
             "raise max_teeth in design.toml, or train shares that are multiples of 1/N",
         )
     return best[1], best[2]
+
+
+def _counts_between(shares: Sequence[float], ratio: float, excess: float) -> list[int]:
+    """Teeth for many branches: share by share, from the narrowest tooth's share; the largest such share that suits all.
+
+    `ratio` is how much more the widest tooth carries than the narrowest. Empty where no number suits.
+    """
+    wanted = np.asarray(shares)
+    narrow = np.unique(np.outer(wanted, 1.0 / np.arange(1, MOST_NARROW + 1)))[::-1]
+    narrow = narrow[narrow <= wanted.min() + 1e-12]
+    spread = ratio / (1.0 + excess)
+    most = np.floor(wanted / narrow[:, None] + 1e-9)
+    least = np.maximum(np.ceil(wanted / (narrow[:, None] * spread) - 1e-9), 1.0)
+    able = np.flatnonzero((least <= most).all(axis=1))
+    if not len(able):
+        return []
+    first = able[0]
+    middle = np.round(wanted / (narrow[first] * sqrt(spread)))
+    return [int(n) for n in np.clip(middle, least[first], most[first])]
 
 
 def _largest_remainder(shares: Sequence[float], number: int) -> list[int]:

@@ -162,7 +162,7 @@ def _plate(bar: Polygon, struts: Sequence[Polygon], windows: Sequence[Polygon]) 
     """All bars in one plate, inner corners rounded, windows cut last and sharp."""
     solid = unary_union([bar, *struts, *(_grown(w, PAD) for w in windows)])
     rounded = solid.buffer(FILLET, quad_segs=6).buffer(-FILLET, quad_segs=6)
-    keep = rect(-1e4, 0.0, 1e4, 1e4)
+    keep = rect(-1e7, 0.0, 1e7, 1e7)
     return rounded.intersection(keep).difference(unary_union([*windows]))
 
 

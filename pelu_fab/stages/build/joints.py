@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import shapely
 from shapely import Polygon, affinity, unary_union
-from shapely.geometry import LineString
 from shapely.geometry import box as rect
 
 DEPTH, NECK, HEAD, WIDEST = 5.0, 0.35, 0.55, 12.0  # mm and fractions of the bar's width: a dovetail
+STEEPEST = 0.5  # slope of a bar against the cut's normal; steeper ones are only cut, and held by the others
 MIN_BAR = 5.5  # mm: narrowest bar that takes a dovetail
-STEP, MARGIN = 1.0, 0.38  # mm between tried cuts; how far from the middle, as a fraction of the length
-FAR = 1e5
+TRIALS, MARGIN = 40, 0.38  # cuts tried on either side of the middle; how far from it, as a fraction of the length
+FAR = 1e6
+Interval = tuple[float, float]
 
 
 def split(plate: Polygon, bed: Sequence[float], gap: float) -> list[Polygon]:
@@ -36,39 +39,44 @@ def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
     """Cut across x near the middle, where the fewest plain bars are crossed."""
     x0, _, x1, _ = plate.bounds
     middle, reach = (x0 + x1) / 2, (x1 - x0) * MARGIN
-    best: tuple[tuple[float, float], float, list[tuple[float, float]]] | None = None
-    steps = int(reach / STEP)
-    for k in range(-steps, steps + 1):
-        x = round(middle + k * STEP, 3)
-        bars = _bars(plate, x)
-        around = [_bars(plate, x + d) for d in (-gap - 1.0, DEPTH / 2, DEPTH + 1.0)]
-        plain = all(len(other) == len(bars) for other in around)
-        if not bars or not plain or min(b - a for a, b in bars) < MIN_BAR:
-            continue
-        key = (float(len(bars)), abs(k) * STEP)
-        if best is None or key < best[0]:
-            best = (key, x, bars)
-    if best is None:
+    offsets = np.arange(-TRIALS, TRIALS + 1) * (reach / TRIALS)
+    order = np.argsort(np.abs(offsets), kind="stable")
+    tried = np.round(middle + offsets[order], 3)
+    around = [_crossings(plate, tried + d) for d in (-gap - 1.0, 0.0, DEPTH / 2, DEPTH + 1.0)]
+    counts = np.array([[len(bars) for bars in column] for column in around])
+    plain = (counts == counts[1]).all(axis=0) & (counts[1] > 0)
+    wide = np.array([min((b - a for a, b in bars), default=0.0) >= MIN_BAR for bars in around[1]])
+    able = np.flatnonzero(plain & wide)
+    if not len(able):
         return None
-    _, x, bars = best
-    tails = unary_union([_tail(plate, x, a, b) for a, b in bars])
+    best = int(able[np.argmin(counts[1][able])])
+    x, bars, ahead = float(tried[best]), around[1][best], _crossings(plate, [float(tried[best]) + DEPTH])[0]
+    level = [bar for bar in bars if abs(sum(_nearest(bar, ahead)) - sum(bar)) / 2 < STEEPEST * DEPTH]
+    tails = unary_union([_tail(x, bar, ahead) for bar in level])
     left = plate.intersection(rect(-FAR, -FAR, x, FAR)).union(tails)
     right = plate.intersection(rect(x + gap, -FAR, FAR, FAR)).difference(tails.buffer(gap, join_style="mitre"))
     return left, right
 
 
-def _bars(plate: Polygon, x: float) -> list[tuple[float, float]]:
-    """Intervals of y in which the line at x crosses material."""
-    crossed = plate.intersection(LineString([(x, -FAR), (x, FAR)]))
-    lines = [line for line in getattr(crossed, "geoms", [crossed]) if line.length > 0]
-    return sorted((line.bounds[1], line.bounds[3]) for line in lines)
+def _crossings(plate: Polygon, places: Sequence[float]) -> list[list[Interval]]:
+    """For each x, the intervals of y in which a line there crosses material."""
+    lines = shapely.linestrings([[(x, -FAR), (x, FAR)] for x in places])
+    parts, owner = shapely.get_parts(shapely.intersection(lines, plate), return_index=True)
+    found: list[list[Interval]] = [[] for _ in places]
+    for line, index in zip(parts, owner, strict=True):
+        if line.length > 0:
+            found[index].append((line.bounds[1], line.bounds[3]))
+    return [sorted(bars) for bars in found]
 
 
-def _tail(plate: Polygon, x: float, a: float, b: float) -> Polygon:
+def _nearest(bar: Interval, others: Sequence[Interval]) -> Interval:
+    return min(others, key=lambda other: abs(sum(other) - sum(bar)))
+
+
+def _tail(x: float, bar: Interval, ahead: Sequence[Interval]) -> Polygon:
     """A dovetail that grows to the right, in the middle of a bar, following it where it slopes."""
-    width = min(b - a, WIDEST / HEAD)
-    near = (a + b) / 2
-    ahead = min(_bars(plate, x + DEPTH), key=lambda bar: abs(sum(bar) / 2 - near))
-    far = sum(ahead) / 2
+    width = min(bar[1] - bar[0], WIDEST / HEAD)
+    near = sum(bar) / 2
+    far = sum(_nearest(bar, ahead)) / 2
     neck, head = width * NECK / 2, width * HEAD / 2
     return Polygon([(x - 0.5, near - neck), (x + DEPTH, far - head), (x + DEPTH, far + head), (x - 0.5, near + neck)])

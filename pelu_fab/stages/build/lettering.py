@@ -1,5 +1,6 @@
 """Names and marks as raised outlines: text in, polygons out. Typeface: DejaVu Sans Bold, as matplotlib ships it."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,24 +87,28 @@ def fitted(text: str, height: float, room: float, least: float = 3.2) -> tuple[s
     return text, height
 
 
-def raised_text(
-    text: str, height: float, centre: float, base_z: float, face: float, outward: int, rightward: int, axis: str
-) -> Prism:
-    """Letters on an upright wall at `face`, swept along `axis` ('x' or 'y') towards `outward` (±1).
+Line = tuple[str, float, float, float]  # text, height of its capitals, middle along the wall, z of its foot
 
-    `centre` is the middle of the line along the wall, `rightward` ±1 the direction in which it reads.
+
+def raised(lines: Sequence[Line], face: float, outward: int, rightward: int, more: Sequence[Outline] = ()) -> Prism:
+    """Letters, and `more` outlines, on an upright wall at `face`, swept along v towards `outward` (±1).
+
+    `rightward` ±1 is the direction along the wall in which the lines read.
     """
-    scale = height / CAPITAL
-    pen = -text_width(text, height) / 2
-    outlines: list[Outline] = []
+    outlines: list[Outline] = list(more)
     voids: list[Outline] = []
-    for character in text:
-        advance, outer, inner = _glyph(character)
-        for loops, bucket in ((outer, outlines), (inner, voids)):
-            bucket += [
-                tuple((round(centre + rightward * (pen + x * scale), 3), round(base_z + y * scale, 3)) for x, y in loop)
-                for loop in loops
-            ]
-        pen += (advance + TRACKING) * scale
+    for text, height, centre, foot in lines:
+        scale = height / CAPITAL
+        pen = -text_width(text, height) / 2
+        for character in text:
+            advance, outer, inner = _glyph(character)
+            for loops, bucket in ((outer, outlines), (inner, voids)):
+                bucket += [
+                    tuple(
+                        (round(centre + rightward * (pen + x * scale), 3), round(foot + y * scale, 3)) for x, y in loop
+                    )
+                    for loop in loops
+                ]
+            pen += (advance + TRACKING) * scale
     start, end = sorted((face - outward * EMBED, face + outward * RELIEF))
-    return Prism("x" if axis == "x" else "y", round(start, 3), round(end, 3), tuple(outlines), tuple(voids))
+    return Prism("y", round(start, 3), round(end, 3), tuple(outlines), tuple(voids))

@@ -7,7 +7,7 @@ from pelu_fab.ir.layout import Lane, PlacedBucket, PlacedRow
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Mouth, SizedBucket
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle
-from pelu_fab.stages.build.lettering import fitted, raised_text
+from pelu_fab.stages.build.lettering import Line, fitted, raised
 from pelu_fab.stages.build.poses import upright
 
 BITE = 0.3  # mm: every join overlaps by this or more
@@ -32,7 +32,7 @@ def row_part(row: PlacedRow, lanes: tuple[Lane, ...], labels: dict[str, str], pr
         after = None if last else next(lane.u0 for lane in lanes if lane.source == row.buckets[number + 1].bucket.name)
         common = back if row.layer == 0 else None
         modules.append(_bucket(placed, owned, row, process, (first, last), after, common))
-        modules.append((Step("add", tuple(_names(placed, row, labels, process, back))),))
+        modules.append((Step("add", (_names(placed, row, labels, process, back),)),))
         handles += placed.bucket.slats + 1 if placed.bucket.slats else 0
     modules.append((Step("add", _tabs(row, wall)),))
     if row.layer == 0:
@@ -87,7 +87,7 @@ def _bucket(
             blades.append(rectangle(teeth_end, round(teeth_end + process.printer.blade, 3), row.v, blade_end))
             teeth_end = round(teeth_end + process.printer.blade, 3)
     blades = blades[:-1]
-    comb = Comb(b0, b1, process.printer.blade, wall, row.v + row.front / 2, blade_end, face, spout_end)
+    comb = Comb(u0, b0, b1, u1, process.printer.blade, wall, row.v + row.front / 2, blade_end, face, spout_end)
     walls = [_end_wall(comb, lanes, -1, None), _end_wall(comb, lanes, 1, beside), *_piers(comb, bucket.mouths, lanes)]
     cheeks = [rectangle(u0, b0, row.v + row.front / 2, blade_end), rectangle(b1, u1, row.v + row.front / 2, blade_end)]
     return (
@@ -123,10 +123,12 @@ def _cavity(placed: PlacedBucket, row: PlacedRow, b0: float, b1: float, back: fl
 
 @dataclass(frozen=True, slots=True)
 class Comb:
-    """Lines of a comb in plan: its ends along u; along v the front wall, the blades' ends, the spouts' face and end."""
+    """Lines of a comb in plan: its ends along u, and its cell's; along v the front wall, the blades' ends, the spouts' face and end."""
 
+    cell0: float
     u0: float
     u1: float
+    cell1: float
     blade: float
     wall: float
     root: float
@@ -146,7 +148,9 @@ def _end_wall(comb: Comb, lanes: tuple[Lane, ...], side: int, beside: float | No
     wall = comb.wall
     if beside is not None and beside - spout < 2 * wall + LEAST_SLOT:
         wall = round(beside - spout - comb.wall + BITE, 3)
-    root, outer = edge + side * comb.wall, round(spout + side * wall, 3)
+    cell = comb.cell1 if side > 0 else comb.cell0
+    thick = abs(cell - edge) if abs(cell - edge) < comb.wall + LEAST_SLOT else comb.wall
+    root, outer = round(edge + side * thick, 3), round(spout + side * wall, 3)
     return (
         (root, comb.root),
         (edge, comb.root),
@@ -218,17 +222,17 @@ def _tabs(row: PlacedRow, wall: float) -> tuple[Prism, ...]:
     return (box((u0 - reach, u0 + 2 * BITE), (v0, v1), (z0, z1)), box((u1 - 2 * BITE, u1 + reach), (v0, v1), (z0, z1)))
 
 
-def _names(placed: PlacedBucket, row: PlacedRow, labels: dict[str, str], process: Process, back: float) -> list[Prism]:
+def _names(placed: PlacedBucket, row: PlacedRow, labels: dict[str, str], process: Process, back: float) -> Prism:
     """The bucket's name on the back wall, and above it what people call it."""
     face = back if row.layer == 0 else row.v - placed.bucket.depth - process.printer.wall
     right = -1 if row.swapped else 1
     room = placed.u1 - placed.u0 - 3.0
     name, height = fitted(placed.bucket.name, 4.0, room)
-    lines = [raised_text(name, height, placed.u, row.bottom_z + 2.0, face, -1, right, "y")]
+    lines: list[Line] = [(name, height, placed.u, row.bottom_z + 2.0)]
     if label := labels.get(placed.bucket.name):
         text, size = fitted(label, 4.5, room)
-        lines.append(raised_text(text, size, placed.u, row.bottom_z + 9.0, face, -1, right, "y"))
-    return lines
+        lines.append((text, size, placed.u, row.bottom_z + 9.0))
+    return raised(lines, face, -1, right)
 
 
 def _level(row: PlacedRow, back: float, wall: float) -> tuple[Step, ...]:

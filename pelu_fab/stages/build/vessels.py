@@ -5,8 +5,8 @@ from math import floor
 from pelu_fab.ir.layout import PlacedCup
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import SizedCup
-from pelu_fab.ir.solid import Outline, Part, Prism, Step, box
-from pelu_fab.stages.build.lettering import EMBED, RELIEF, fitted, raised_text
+from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, rectangle
+from pelu_fab.stages.build.lettering import fitted, raised
 from pelu_fab.stages.build.poses import upright
 
 TICK, TICK_LONG, TICK_SHORT = 0.8, 9.0, 5.0  # mm: height and lengths of a mark
@@ -23,7 +23,7 @@ def cup_part(placed: PlacedCup, process: Process) -> Part:
     room = box(u, v, (z, top + 1.0))
     right = 1 if placed.swapped else -1
     marks = _marks(placed.cup, (u[0] + u[1]) / 2, u[1] - u[0], z, v[1] + wall, 1, right)
-    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", tuple(marks)),)]
+    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", (marks,)),)]
     return upright(f"cup-{placed.cup.port.split('.')[1]}", "cup", modules, placed.swapped, 0)
 
 
@@ -38,7 +38,7 @@ def jug_part(jug: SizedCup, process: Process) -> Part:
     room = Prism("z", bottom, top + 1.0, (inner,))
     tall = SizedCup(jug.port, jug.label, jug.capacity, width, area / width, jug.height)
     marks = _marks(tall, width / 2, width, bottom, -wall, -1, 1)
-    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", tuple(marks)),)]
+    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", (marks,)),)]
     part = upright(f"jug-{jug.port.split('.')[1]}", "jug", modules, False, 0)
     return Part(part.name, part.role, part.modules, None, 0)
 
@@ -48,30 +48,35 @@ def _pointed(u0: float, u1: float, v0: float, v1: float, lip: float) -> Outline:
     return ((u0, v0), (u1, v0), (u1, v1), ((u0 + u1) / 2, v1 + lip), (u0, v1))
 
 
-def _marks(
-    cup: SizedCup, centre: float, width: float, floor_z: float, face: float, outward: int, right: int
-) -> list[Prism]:
-    """Ticks every 5 mL, long and numbered every 10 (20 where they crowd), and the name below or above."""
+def _marks(cup: SizedCup, centre: float, width: float, floor_z: float, face: float, outward: int, right: int) -> Prism:
+    """Ticks every 5 mL (or the next round step that leaves room), numerals at every few, and the name at the top."""
     area = cup.width * cup.depth
-    lo, hi = sorted((face - outward * EMBED, face + outward * RELIEF))
-    ten = 10000.0 / area
-    every = 10 if ten >= NUMERAL + 1.4 else 20
-    prisms: list[Prism] = []
+    step = _round_step(2.0 * TICK * area / 1000.0)
+    numbered = _round_step((NUMERAL + 1.4) * area / 1000.0, step)
     left = centre - right * (width / 2 - 1.5)
-    for step in range(1, floor(cup.capacity / 5000.0 + 1e-9) + 1):
-        ml = 5 * step
-        z = floor_z + ml * 1000.0 / area
-        length = TICK_LONG if ml % every == 0 else TICK_SHORT
-        a, b = sorted((left, left + right * length))
-        prisms.append(box((a, b), (lo, hi), (round(z - TICK, 3), round(z, 3))))  # the upper edge is the mark
-        if ml % every == 0:
-            at = left + right * (TICK_LONG + 6.5)
-            prisms.append(
-                raised_text(str(ml), NUMERAL, at, round(z - NUMERAL / 2 - TICK / 2, 3), face, outward, right, "y")
-            )
     text, size = fitted(name_of(cup.label), NAME, width - 2.0)
-    base = floor_z + cup.height - size - 1.2
-    return [*prisms, raised_text(text, size, centre, round(base, 3), face, outward, right, "y")]
+    words = [(text, size, centre, round(floor_z + cup.height - size - 1.2, 3))]
+    ticks: list[Outline] = []
+    for number in range(1, floor(cup.capacity / 1000.0 / step + 1e-9) + 1):
+        ml = number * step
+        z = floor_z + ml * 1000.0 / area
+        a, b = sorted((left, left + right * (TICK_LONG if ml % numbered == 0 else TICK_SHORT)))
+        ticks.append(rectangle(round(a, 3), round(b, 3), round(z - TICK, 3), round(z, 3)))  # the upper edge is the mark
+        if ml % numbered == 0:
+            at = left + right * (TICK_LONG + 6.5)
+            words.append((str(ml), NUMERAL, at, round(z - NUMERAL / 2 - TICK / 2, 3)))
+    return raised(words, face, outward, right, ticks)
+
+
+def _round_step(least: float, multiple: int = 5) -> int:
+    """The least of 5, 10, 20, 50, 100 ... mL that is at least `least` and a multiple of `multiple`."""
+    decade = 1
+    while True:
+        for digit in (1, 2, 5):
+            step = digit * decade
+            if step >= max(least, 5.0) and step % multiple == 0:
+                return step
+        decade *= 10
 
 
 def name_of(label: str) -> str:
