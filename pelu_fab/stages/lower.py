@@ -82,7 +82,7 @@ def _floored(shares: Array, floors: Array) -> Array:
             low: NDArray[np.bool_] = np.asarray((row > 0) & (row < floor - 1e-12) & ~pinned)
             if not low.any():
                 break
-            pinned = pinned | low
+            np.logical_or(pinned, low, out=pinned)
             row[pinned] = floor
             row[~pinned] *= (1.0 - floor * pinned.sum()) / row[~pinned].sum()
     return shares
