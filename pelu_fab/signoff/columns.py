@@ -58,9 +58,12 @@ class Columns:
         return query, self._kept[found], z, np.where(self._up[found], 1.0, -1.0)
 
     def below(self, points: Array, gap: float = 1e-6) -> tuple[Index, Array]:
-        """First triangle more than `gap` below each point (-1: none), and its z there."""
-        query, face, z, _ = self.crossings(points)
-        under = z < points[query, 2] - gap
+        """First triangle facing up more than `gap` below each point in air (-1: none), and its z there.
+
+        A point straight above the edge of a wall is not stopped by the wall's underside.
+        """
+        query, face, z, side = self.crossings(points)
+        under = (side > 0) & (z < points[query, 2] - gap)
         query, face, z = query[under], face[under], z[under]
         order = np.lexsort((face, -z, query))
         query, face, z = query[order], face[order], z[order]

@@ -12,6 +12,7 @@ from pelu_fab.signoff.surface import Surface
 
 CLING = -0.1  # water keeps to a face that leans back by up to 6 degrees, and leaves one that leans further
 FLAT = 2e-3  # a slope under 0.1 degrees moves no drop
+LEAST_SPREAD = 5.0  # mm: water that runs further along a level foot runs on no slope
 OFFSET = 0.3  # mm: half the thickness of a film that leaves a lip
 MAX_STEPS = 20_000
 
@@ -30,6 +31,8 @@ class Drops:
     basin: Index
     slope: Array  # steepest sine is 1; this is the least met on the way
     slope_at: Array
+    other_end: Index  # vertex at the other end of a wall met straight on; -1 none, -2 tried in vain
+    spread_from: Array
     run_top: Array  # (n, 3) top of the first vertical run of at least `RUN` mm
     run_end: Array
     run_side: Array  # (n, 2) horizontal direction from the wall into the air there
@@ -64,6 +67,8 @@ def trace(surface: Surface, at: Array, face: Index, *, pools: frozenset[int] | N
         basin=np.full(count, -1, np.int64),
         slope=np.ones(count),
         slope_at=at.astype(np.float64).copy(),
+        other_end=np.full(count, -1, np.int64),
+        spread_from=at.astype(np.float64).copy(),
         run_top=np.full((count, 3), np.nan),
         run_end=np.full((count, 3), np.nan),
         run_side=np.zeros((count, 2)),
@@ -104,7 +109,7 @@ def _cross_faces(surface: Surface, drops: Drops, who: Index) -> None:
     down[:, 2] -= 1.0
     sine = np.linalg.norm(down, axis=1)
     flat = sine < FLAT
-    _stop(surface, drops, who[flat])
+    _stop(drops, who[flat])
     who, face, normal, down, sine = who[~flat], face[~flat], normal[~flat], down[~flat], sine[~flat]
     if not len(who):
         return
@@ -128,7 +133,6 @@ def _cross_faces(surface: Surface, drops: Drops, who: Index) -> None:
 def _over_edge(
     surface: Surface, drops: Drops, who: Index, face: Index, edge: Index, normal: Array, down: Array
 ) -> None:
-    rows = np.arange(len(who))
     a, b = surface.mesh.faces[face, edge], surface.mesh.faces[face, (edge + 1) % 3]
     beyond = surface.neighbours[face, edge]
     lost = beyond < 0
@@ -148,8 +152,25 @@ def _over_edge(
     heights = surface.mesh.points[:, 2]
     lower = np.where(heights[a] < heights[b], a, b)
     sides = normal[:, :2] + next_normal[:, :2]
+    across = np.abs(line[:, 2]) < FLAT * np.linalg.norm(line, axis=1)
+    _meet_wall(surface, drops, who[valley & across], a[valley & across], b[valley & across])
+    valley &= ~across
     _run_along(surface, drops, who[valley], lower[valley], sides[valley], face[valley])
-    del rows
+
+
+def _meet_wall(surface: Surface, drops: Drops, who: Index, a: Index, b: Index) -> None:
+    """At a wall straight across: water spreads along its foot, to the nearer end first, then to the other."""
+    if not len(who):
+        return
+    points, at = surface.mesh.points, drops.at[who]
+    far_a, far_b = np.linalg.norm(points[a] - at, axis=1), np.linalg.norm(points[b] - at, axis=1)
+    near, other = np.where(far_a <= far_b, a, b), np.where(far_a <= far_b, b, a)
+    drops.spread_from[who] = at
+    drops.vertex[who], drops.other_end[who] = near, other
+    drops.at[who] = points[near]
+    long = np.minimum(far_a, far_b) > LEAST_SPREAD
+    drops.slope[who[long]] = 0.0
+    drops.slope_at[who[long]] = at[long]
 
 
 def _run_along(surface: Surface, drops: Drops, who: Index, to: Index, side: Array, face: Index) -> None:
@@ -160,7 +181,7 @@ def _run_along(surface: Surface, drops: Drops, who: Index, to: Index, side: Arra
     way = goal - drops.at[who]
     length = np.linalg.norm(way, axis=1)
     level = (-way[:, 2] < FLAT * length) & (length > 1e-6)
-    _stop(surface, drops, who[level])
+    _stop(drops, who[level])
     moved = ~level
     who, goal, way, length = who[moved], goal[moved], way[moved], length[moved]
     before = drops.at[who].copy()
@@ -182,7 +203,6 @@ def _leave_vertices(surface: Surface, drops: Drops, who: Index) -> None:
         np.repeat(starts[vertex], counts) + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     ]
     corner = np.argmax(surface.mesh.faces[face] == vertex[query][:, None], axis=1)
-    rows = np.arange(len(face))
     here = surface.mesh.points[vertex[query]]
     ahead_id = surface.mesh.faces[face, (corner + 1) % 3]
     behind_id = surface.mesh.faces[face, (corner + 2) % 3]
@@ -203,20 +223,32 @@ def _leave_vertices(surface: Surface, drops: Drops, who: Index) -> None:
     good = (best >= 0) & (score[np.maximum(best, 0)] >= FLAT)
     overhang = np.zeros(len(who), bool)
     overhang[query[(normal[:, 2] < CLING)]] = True
-    stuck = ~good & ~overhang
-    _stop(surface, drops, who[stuck])
+    _turn_back(surface, drops, who[~good & ~overhang])
     drop_off = ~good & overhang
     side = np.zeros((len(who), 3))
     np.add.at(side, query[open_face], normal[open_face])
     _fall(surface, drops, who[drop_off], side[drop_off], side[drop_off])
     who, best = who[good], best[good]
     drops.vertex[who] = -1
+    drops.other_end[who] = -1
     as_face = by_face[best] >= score[best] - 1e-12
     drops.face[who] = face[best]
     edge_goal = np.where(by_edge[best] >= by_other[best], ahead_id[best], behind_id[best])
     along = ~as_face
     _run_along(surface, drops, who[along], edge_goal[along], normal[best[along], :2], face[best[along]])
-    del rows
+
+
+def _turn_back(surface: Surface, drops: Drops, who: Index) -> None:
+    """No way down from this vertex: try the other end of the wall that led here, else stop where the wall was met."""
+    again = drops.other_end[who] >= 0
+    other = who[again]
+    drops.vertex[other] = drops.other_end[other]
+    drops.at[other] = surface.mesh.points[drops.vertex[other]]
+    drops.other_end[other] = -2
+    stop = who[~again]
+    met = stop[drops.other_end[stop] == -2]
+    drops.at[met] = drops.spread_from[met]
+    _stop(drops, stop)
 
 
 def _best(query: Index, score: Array, count: int) -> Index:
@@ -228,7 +260,7 @@ def _best(query: Index, score: Array, count: int) -> Index:
     return best
 
 
-def _stop(surface: Surface, drops: Drops, who: Index) -> None:
+def _stop(drops: Drops, who: Index) -> None:
     drops.state[who] = STUCK
 
 

@@ -22,6 +22,7 @@ SPECK = 3.0  # mm2: thinner stuff on less than this is lettering
 FAMILY = 40.0  # mm2: directions with less face than this are lettering
 LEAST_OVERHANG = 0.3  # mm2
 ON_BED = 0.05  # mm above the bed
+FACING = 0.94  # two faces within 20 degrees of back to back are a wall
 FROM_WALL = 0.2  # mm: an overhang shorter than nozzle plus this needs no bridge
 
 
@@ -80,7 +81,8 @@ def _along(mesh: Mesh, area: Array, axis: Array) -> tuple[Array, Index, Array, A
     query, other, z, side = Columns(corners).crossings(at)
     height = (z - at[query, 2]) * outward[query]  # above 0: out into the air
     entering = side * outward[query]
-    into = (height < -1e-3) & (entering < 0) & (other != face[query])
+    facing_back = (mesh.normals[other] @ axis) * outward[query] < -FACING  # a corner is no wall
+    into = (height < -1e-3) & (entering < 0) & (other != face[query]) & facing_back
     square = np.abs(mesh.normals[other] @ axis) > 0.999  # a wedge of air closes by itself and means nothing
     out = (height > 1e-3) & (entering < 0) & (other != face[query]) & square
     thickness, gap = np.full(len(at), np.inf), np.full(len(at), np.inf)
