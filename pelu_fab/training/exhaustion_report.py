@@ -7,7 +7,18 @@ from pathlib import Path
 import torch
 
 from pelu_fab.errors import FabError
-from pelu_fab.training.exhaustion import CASES, CONTESTANTS, FLOOR, RECOVERED, SEEDS, STEPS, Case, Outcome, run_all
+from pelu_fab.training.exhaustion import (
+    CASES,
+    CONTESTANTS,
+    FLOOR,
+    LEARNT,
+    RECOVERED,
+    SEEDS,
+    STEPS,
+    Case,
+    Outcome,
+    run_all,
+)
 from pelu_fab.training.functions_plot import EARTH, INK, WATER, blank, png
 
 HEAD = f"""# When a network is exhausted
@@ -15,7 +26,8 @@ HEAD = f"""# When a network is exhausted
 A net learns one function, then, from where that left it, another. Can it? Each line is the median of {SEEDS} seeds,
 {STEPS} Adam steps a phase. *Loss* is the mean squared error as a part of the target's variance, *fresh* that of a new
 net trained on this phase alone; *recovered* counts nets whose loss is within {RECOVERED:g} times the fresh one, or
-below {FLOOR:g}. *Live* units bend within the range, *dead* ones are inactive all over it, the others always active.
+below {FLOOR:g}; where the fresh net stays above {LEARNT:g} there is nothing to recover. *Live* units bend within the
+range, *dead* ones are inactive all over it, the others always active.
 
 Written by `python -m pelu_fab.training.exhaustion_report docs`; not edited by hand. [What it says](theory.md).
 """
@@ -49,13 +61,17 @@ def files(outcomes: Sequence[Outcome], cases: Sequence[Case] = CASES) -> dict[st
 
 
 def summary(outcomes: Sequence[Outcome]) -> list[str]:
-    """Recovered nets of all phases after the first, by contestant."""
-    lines = ["| net | recovered, of all switches | dead units after the last switch, mean |", "|---|---|---|"]
+    """Recovered nets of all phases after the first that a fresh net of that kind learns, by contestant."""
+    lines = [
+        "| net | recovered, of switches to what a fresh net learns | dead units after the last switch, mean |",
+        "|---|---|---|",
+    ]
     for contestant in CONTESTANTS:
         later = [o for o in outcomes if o.contestant == contestant and o.phase > 0]
         last = [o for o in later if o.phase == max(p.phase for p in later if p.case == o.case)]
-        total, dead = sum(o.recovered for o in later), sum(o.dead / o.units for o in last) / len(last)
-        lines.append(f"| {contestant} | {total} of {len(later) * SEEDS} | {dead:.0%} |")
+        able, dead = [o for o in later if o.fresh <= LEARNT], sum(o.dead / o.units for o in last) / len(last)
+        recovered, tried = sum(o.recovered for o in able), len(able) * SEEDS
+        lines.append(f"| {contestant} | {recovered} of {tried} ({recovered / max(tried, 1):.0%}) | {dead:.0%} |")
     return lines
 
 
@@ -72,6 +88,8 @@ def verdict(outcome: Outcome) -> str:
     """How many nets recovered; nothing to recover from in the first phase."""
     if outcome.phase == 0:
         return "first"
+    if outcome.fresh > LEARNT:
+        return "fresh fails too"
     word = "recovered" if 2 * outcome.recovered > SEEDS else "frozen"
     return f"{outcome.recovered}/{SEEDS} {word}"
 
