@@ -16,7 +16,7 @@ def compile_design(
     process: Annotated[str | None, typer.Option(help="Built-in process profile, or a TOML file.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value, over the design file.")] = None,
     formats: Annotated[
-        str | None, typer.Option(help="Names with commas between, or all. If not given: stl,svg,3mf,glb,report.")
+        str | None, typer.Option(help="Names with commas between, or all. If not given: stl,svg,3mf,report.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files that are not ours, too.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,

@@ -2,12 +2,13 @@
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.device import Device
 
 ALWAYS = "stl"  # with netlist, networks and manifest: without them nothing can be signed off
-DEFAULT = ("stl", "svg", "3mf", "glb", "report")
+DEFAULT = ("stl", "svg", "3mf", "report")
 
 
 def _svg(device: Device) -> dict[str, bytes]:
@@ -21,7 +22,10 @@ def _report(device: Device) -> dict[str, bytes]:
     from pelu_fab.formats.manifest import to_json
     from pelu_fab.formats.scene import scene_of, to_scene_table
 
-    return {"scene.json": to_json(to_scene_table(scene_of(device)))}
+    table = to_scene_table(scene_of(device))
+    table["protocol"] = [{"title": title, "units": list(units)} for title, units in device.design.protocol]
+    table["readouts"] = [asdict(readout) for readout in device.design.readouts]
+    return {"scene.json": to_json(table)}
 
 
 def _3mf(device: Device) -> dict[str, bytes]:

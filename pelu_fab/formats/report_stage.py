@@ -98,7 +98,11 @@ def _jug(i: int, name: str, value: float, top: float) -> str:
 def _presets(facts: Facts) -> str:
     """A button for the first of every kind in the data, one for any, and a field for a row."""
     if facts.samples is None:
-        return ""
+        pours = "".join(
+            f'<button type="button" data-pour="{escape(str(list(pour["units"])))}">{escape(str(pour["title"]))}</button>'
+            for pour in facts.scene.get("protocol", [])
+        )
+        return f'<div class="buttons" role="group" aria-label="Pours">{pours}</div>'
     inputs, labels = facts.samples
     first = (
         {} if labels is None else {int(label): int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)}

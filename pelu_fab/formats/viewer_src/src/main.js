@@ -70,9 +70,16 @@ function tellAnswer() {
   else {
     const lead = ordered.length > 1 ? ` It leads by ${ml(ordered[0] - ordered[1])} mL.` : "";
     const label = page.label === undefined || page.label === null ? "" : ` The data says ${data.outputs[page.label]}.`;
-    $("answer").textContent = `The fullest cup says ${data.outputs[won]}.${lead}${label}`;
+    $("answer").textContent = readouts() || `The fullest cup says ${data.outputs[won]}.${lead}${label}`;
   }
   page.stage?.lightUp(won < 0 ? null : `out.y${won}`);
+}
+
+// Where the cups mean numbers: (plus - minus) * scale + offset, cups in units.
+function readouts() {
+  const cup = (name) => (name === null ? 0 : water.cups[data.outputs.indexOf(name)] / unit);
+  const told = (data.scene?.readouts ?? []).map(({ name, plus, minus, scale, offset }) => `${name} = ${((cup(plus) - cup(minus)) * scale + offset).toFixed(3)}`);
+  return told.length ? `${told.join(", ")}.` : "";
 }
 
 const tallest = Math.max(...(data.scene?.glasses.map((glass) => glass.capacity_ml) ?? [100]));
