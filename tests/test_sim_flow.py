@@ -15,7 +15,7 @@ from pelu_fab.sim.energy import energy
 from pelu_fab.sim.flow import flow
 from pelu_fab.sim.limits import design_pour, flow_violations, pour_violations
 from pelu_fab.sim.plumbing import Conditions
-from pelu_fab.sim.schedule import Pour, Schedule, all_at_once, from_pours, one_by_one, with_pours
+from pelu_fab.sim.schedule import Pour, all_at_once, from_pours, one_by_one, with_pours
 from pelu_fab.sim.tolerance import Noise, blank, draw
 from pelu_fab.sim.water import check_water
 
@@ -82,9 +82,7 @@ def test_a_shallow_chute_backs_up():
 
 def test_runs_side_by_side_equal_runs_alone():
     pours = np.array([POUR, POUR[::-1], POUR * 0.3])
-    amounts = pours[:, :, None]
-    schedule = Schedule(np.zeros_like(amounts), amounts / 12_000.0, np.full_like(amounts, 12_000.0))
-    together = flow(DEVICE, DETERGENT, schedule, REAL)
+    together = flow(DEVICE, DETERGENT, design_pour(pours, 12_000.0), REAL)
     for k, pour in enumerate(pours):
         alone = flow(DEVICE, DETERGENT, design_pour(pour, 12_000.0), REAL)
         assert np.abs(together.cups[k] - alone.cups[0]).max() < 20  # mm3: steps differ, the water hardly

@@ -139,7 +139,7 @@ def _mouth(recovery: Recovery, vessel: Vessel, teeth: list[Tooth], goal: int, pr
 
 def _plan(vessel: Vessel) -> tuple[float, float]:
     """Inside (along the comb, along the flow), mm."""
-    x, y = (high - low for low, high in vessel.bounds)
+    x, y = (high - low for low, high in zip(*vessel.bounds, strict=True))
     out = vessel.teeth[0].outward
     return (y, x) if abs(out[0]) > abs(out[1]) else (x, y)
 

@@ -37,6 +37,7 @@ def simulate(
     process: Annotated[str | None, typer.Option(help="A process by name or file.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value of the design.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write levels, flows and cups over time as PNG.")] = None,
+    gif: Annotated[Path | None, typer.Option(help="Write the device filling and spilling, in section, as GIF.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Pour water through the device: levels, heads, shares, cups, freeboard, spill, read-out time, energy."""
@@ -59,6 +60,11 @@ def simulate(
         from pelu_fab.sim.plots import flow_png
 
         write_file(plot, flow_png(found, device.water, title=device.water.name))
+    if gif is not None:
+        from pelu_fab.sim.section import section_gif
+
+        with step("drawing the section"):
+            write_file(gif, section_gif(found, device.water, schedule))
     if json:
         print_json(result)
     else:

@@ -37,8 +37,8 @@ def flow_violations(found: Flow, process: Process, *, pour: str, fill: float = D
 
 
 def design_pour(volumes: Array, pour_flow: float) -> Schedule:
-    """All jugs at once, each at `pour_flow` (mm3/s) until it is empty; `volumes` (inputs,) mm3."""
-    amounts = np.asarray(volumes, dtype=np.float64)[None, :, None]
+    """All jugs at once, each at `pour_flow` (mm3/s) until it is empty; `volumes` (inputs,) or (runs, inputs), mm3."""
+    amounts = np.atleast_2d(np.asarray(volumes, dtype=np.float64))[:, :, None]
     return Schedule(np.zeros_like(amounts), amounts / pour_flow, np.full_like(amounts, pour_flow))
 
 
