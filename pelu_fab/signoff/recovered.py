@@ -65,6 +65,7 @@ def _with_merged(
     row: list[int], found: Extraction, wanted: Array, above: Sequence[int], below: Sequence[int]
 ) -> list[int]:
     """Give a unit that has no vessel of its own the vessel that takes its water too, if there is one: a short."""
+    wanted = wanted * _there(above)
     arriving = np.array([_shares(found.vessels[v], below) if v != NOWHERE else np.zeros(len(below)) for v in above])
     for unit, vessel in enumerate(row):
         if vessel != NOWHERE or not wanted[:, unit].any():
@@ -79,14 +80,18 @@ def _with_merged(
     return row
 
 
+def _there(row: Sequence[int]) -> Array:
+    """Column of 1 for each unit that has a vessel, else 0."""
+    return np.array([[float(v != NOWHERE)] for v in row])
+
+
 def _differences(
     found: Extraction, network: Network, unit_volume: float, depth: int, above: Sequence[int], below: Sequence[int]
 ) -> Array:
     wanted = network.layers[depth]
     arriving = np.array([_shares(found.vessels[v], below) if v != NOWHERE else np.zeros(len(below)) for v in above])
-    cost = np.abs(network.layers[depth - 1].shares[:, :, None] - arriving.reshape(len(above), 1, len(below))).sum(
-        axis=0
-    )
+    asked = network.layers[depth - 1].shares * _there(above)  # what no bucket sends can't tell its goals apart
+    cost = np.abs(asked[:, :, None] - arriving.reshape(len(above), 1, len(below))).sum(axis=0)
     volumes = np.array([found.vessels[v].volume for v in below])
     largest = max(1.0, float((wanted.retained * unit_volume).max()))
     cost += np.abs(wanted.retained[:, None] * unit_volume - volumes[None, :]) / largest
