@@ -9,7 +9,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, to_text
 from pelu_fab.ir.network import bucket_name, input_name, output_name
-from pelu_fab.signoff import channels, equivalence, gravity, lvs, mass
+from pelu_fab.signoff import channels, equivalence, gravity, lvs, mass, timed
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
@@ -73,6 +73,14 @@ def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | Non
         *mass.balance(trained, portions, "mass.checkpoint"),
         *mass.balance(built, portions, "mass.recovered"),
         *mass.leaks(recovery.recovered),
+        *timed.balance_over_time(
+            recovery.found,
+            recovery.recovered,
+            dossier.manifest.process,
+            built,
+            portions,
+            dossier.manifest.design_flow,
+        ),
         *data,
         *bound,
     ]
