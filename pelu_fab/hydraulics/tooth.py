@@ -62,10 +62,12 @@ class ToothLaw:
         residual = self.residual_heads(widths)
         above = np.maximum(heads - residual, 0.0)
         pull = PULL * self.suction / widths
-        held = (residual + pull) ** 1.5 * np.exp(-above / STOP_LENGTH)
-        free = (above + residual + pull) ** 1.5 - held
+        pinned = residual + pull
+        driven = above + pinned
+        free = driven * np.sqrt(driven) - pinned * np.sqrt(pinned) * np.exp(above * (-1.0 / STOP_LENGTH))
         quick = self.coefficient * np.maximum(widths + self.kappa0, 0.0) * free
-        film = GRAVITY * widths * np.maximum(heads, 1e-9) ** 4 / (12.0 * self.viscosity * self.sill_length)
+        deep = np.square(np.maximum(heads, 1e-9))
+        film = widths * np.square(deep) * (GRAVITY / (12.0 * self.viscosity * self.sill_length))
         flow = quick * film / (quick + film + 1e-300)
         return np.asarray(flow * (1.0 + ends * (self.end_factor(widths, heads) - 1.0)))
 

@@ -102,8 +102,8 @@ class Plumbing:
 
     def _ideal(self, heads: Array) -> Array:
         heads = np.maximum(heads, 0.0)
-        quick = self.law.coefficient * heads**1.5
-        film = GRAVITY * heads**4 / (12.0 * self.law.viscosity * self.law.sill_length)
+        quick = self.law.coefficient * heads * np.sqrt(heads)
+        film = np.square(np.square(heads)) * (GRAVITY / (12.0 * self.law.viscosity * self.law.sill_length))
         flow = self.width * quick * film / (quick + film + 1e-300)
         return np.asarray(flow[:, self.mouth_bucket] * self.mouth_share)
 

@@ -40,7 +40,7 @@ def tilt_sensitivity(water: WaterNetwork, process: Process) -> Tilt:
     p = device.plumbing
     rise = np.tan(np.radians(STEP_DEG)) * np.array([-1.0, 1.0])[:, None]
     heads = device.heads[p.tooth_bucket] + rise * p.tooth_place
-    flows = p.law.flows(p.tooth_width, heads, p.tooth_end) @ p.gather
+    flows = p.law.flows(p.tooth_width, heads, p.tooth_end) @ p.gather + 1e-9
     shares = flows / ((flows @ p.leaves) @ p.leaves.T)
     moved: dict[tuple[int, int], float] = {}
     for m, (bucket, target) in enumerate(zip(p.mouth_bucket, p.mouth_target, strict=True)):

@@ -4,6 +4,7 @@ Vectorised over prints × samples. Volumes in mm3. `Noise` is shared with tolera
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from pelu_fab.sim.water import WaterNetwork
 __all__ = ["CAUSES", "Blank", "Noise", "Prints", "answers", "blank", "draw", "fullest", "outputs", "pour_errors"]
 
 Array = NDArray[np.float64]
-Floats = NDArray[np.float32] | Array
+Answers = NDArray[np.integer[Any]]
+Floats = NDArray[np.floating[Any]]
 NARROWEST = 0.2  # mm: a tooth printed narrower than this is shut, but still a number
+BLOCK = 64  # prints judged at a time
 FILM_SPREAD = 0.25  # of the mean film loss, from chute to chute
 
 
@@ -37,6 +40,8 @@ class Blank:
     """What a draw starts from: the drawn device as arrays, worked out once. Lengths mm, volumes mm3."""
 
     plumbing: Plumbing
+    split: NDArray[np.int64]  # teeth of the buckets that have more than one target
+    is_split: NDArray[np.bool_]  # M: mouths of those buckets
     heads: Array  # B: of real water at the design pour
     drawn: Array  # B
     perimeter: Array  # B
@@ -63,8 +68,11 @@ def blank(water: WaterNetwork, process: Process) -> Blank:
     flows = [weir_flow(sum(b.teeth), b.design_head, discharge=process.comb.discharge) for b in buckets]
     sills = np.array([b.sill_height for b in buckets])
     drawn = np.array([b.drawn_volume for b in buckets])
+    several = np.array([len({m.target for m in b.mouths}) > 1 for b in buckets])
     return Blank(
         plumbing=p,
+        split=np.flatnonzero(several[p.tooth_bucket]),
+        is_split=several[p.mouth_bucket],
         heads=np.array([comb_head(q, b.teeth, process) for q, b in zip(flows, buckets, strict=True)]),
         drawn=drawn,
         perimeter=np.array([b.perimeter for b in buckets]),
@@ -83,30 +91,36 @@ def blank(water: WaterNetwork, process: Process) -> Blank:
 def draw(device: Blank, noise: Noise, prints: int, rng: np.random.Generator) -> Prints:
     """Print the device `prints` times, each on its own table. Zero noise gives the drawn device in real water."""
     p = device.plumbing
-    buckets, teeth = len(p.buckets), len(p.tooth_width)
+    buckets = len(p.buckets)
     shift = noise.xy * rng.standard_normal((prints, 1))
-    own = noise.xy_local * rng.standard_normal((prints, teeth))
+    own = np.float32(noise.xy_local) * rng.standard_normal((prints, len(device.split)), dtype=np.float32)
     lift = noise.z * rng.standard_normal((prints, buckets)) + device.off_layer
-    kappa = noise.kappa * rng.standard_normal((prints, 1))
+    kappa: Any = np.float32(noise.kappa) * rng.standard_normal((prints, 1), dtype=np.float32)
     common, local = rng.standard_normal((prints, 1)), rng.standard_normal((prints, buckets))
     residual = noise.residual_head * (noise.shared**0.5 * common + (1.0 - noise.shared) ** 0.5 * local)
     slopes = np.tan(np.radians(noise.tilt_deg * rng.standard_normal((prints, 2))))
     films = noise.film_ml * MM3_PER_ML * (1.0 + FILM_SPREAD * rng.standard_normal((prints, len(p.transit))))
-    widths = np.maximum(p.tooth_width + shift + own, NARROWEST)
+    own += (p.tooth_width[device.split] + shift).astype(np.float32)
+    widths = np.maximum(own, np.float32(NARROWEST), out=own)
     shares = _shares(device, widths, kappa, residual, slopes)
     retained = _retained(device, shift, lift, residual, slopes)
     loss = np.maximum(films, 0.0) @ p.reaches
     return _by_row(device, retained, shares, loss)
 
 
-def _shares(device: Blank, widths: Array, kappa: Array, residual: Array, slopes: Array) -> Array:
-    """Share of its bucket's flow by mouth, (prints, M), at the design pour."""
-    p = device.plumbing
-    bucket = p.tooth_bucket
-    law = replace(p.law, kappa0=p.law.kappa0 + kappa, residual=np.maximum(p.law.residual + residual[:, bucket], 0.0))
-    heads = device.heads[bucket] + p.tooth_place * slopes[:, p.row[bucket] % 2]
-    flows = law.flows(widths, heads, p.tooth_end) @ p.gather + 1e-9
-    return np.asarray(flows / ((flows @ p.leaves) @ p.leaves.T))
+def _shares(device: Blank, widths: Any, kappa: Array, residual: Array, slopes: Array) -> Array:
+    """Share of its bucket's flow by mouth, (prints, M), at the design pour. The law runs in float32: half the bytes."""
+    p, split = device.plumbing, device.split
+    bucket = p.tooth_bucket[split]
+    stops: Any = np.maximum(p.law.residual + residual, 0.0).astype(np.float32)[:, bucket]
+    law = replace(p.law, kappa0=p.law.kappa0 + kappa, residual=stops)
+    heads = device.heads.astype(np.float32)[bucket] + (
+        p.tooth_place[split].astype(np.float32) * slopes.astype(np.float32)[:, p.row[bucket] % 2]
+    )
+    teeth = law.flows(widths, heads, p.tooth_end[split].astype(np.float32))
+    flows = (teeth @ p.gather[split].astype(np.float32)).astype(np.float64) + 1e-9
+    shares = flows / ((flows @ p.leaves) @ p.leaves.T)
+    return np.asarray(np.where(device.is_split, shares, p.mouth_share))
 
 
 def _retained(device: Blank, shift: Array, lift: Array, residual: Array, slopes: Array) -> Array:
@@ -146,23 +160,40 @@ def outputs(prints: Prints, pours: Floats) -> Floats:
 
     Samples come last so that every pass runs along memory.
     """
-    volumes, kind = pours, pours.dtype
+    volumes = np.broadcast_to(pours, (len(prints.retained[0]), *pours.shape[-2:])).copy()
+    return _pass(_matrices(prints, pours.dtype), volumes, {})
+
+
+def _matrices(prints: Prints, kind: "np.dtype[Any]") -> list[tuple[Floats, Floats, Floats | None]]:
+    """Thresholds (prints, in, 1), shares (prints, out, in), losses (prints, out, 1) of each row, laid out for speed."""
+    rows: list[tuple[Floats, Floats, Floats | None]] = []
     for retained, shares, film in zip(prints.retained, prints.shares, prints.film, strict=True):
-        spilled = volumes - retained[:, :, None].astype(kind)
-        np.maximum(spilled, 0.0, out=spilled)
-        volumes = np.ascontiguousarray(shares.transpose(0, 2, 1), dtype=kind) @ spilled
-        if film.any():
-            volumes -= film[:, :, None].astype(kind)
+        turned = np.ascontiguousarray(shares.transpose(0, 2, 1), dtype=kind)
+        rows.append((retained[:, :, None].astype(kind), turned, film[:, :, None].astype(kind) if film.any() else None))
+    return rows
+
+
+def _pass(rows: list[tuple[Floats, Floats, Floats | None]], volumes: Floats, buffers: dict[int, Floats]) -> Floats:
+    """Run `volumes` (prints, in, samples) through all rows, overwriting them; `buffers` are kept between calls."""
+    for index, (retained, shares, film) in enumerate(rows):
+        np.subtract(volumes, retained, out=volumes)
+        np.maximum(volumes, 0.0, out=volumes)
+        shape = (*shares.shape[:2], volumes.shape[2])
+        if index not in buffers or buffers[index].shape != shape:
+            buffers[index] = np.empty(shape, dtype=volumes.dtype)
+        volumes = np.matmul(shares, volumes, out=buffers[index])
+        if film is not None:
+            np.subtract(volumes, film, out=volumes)
             np.maximum(volumes, 0.0, out=volumes)
     return volumes
 
 
-def fullest(cups: Floats) -> NDArray[np.int64]:
+def fullest(cups: Floats) -> Answers:
     """Index of the fullest cup, (prints, samples), from (prints, out, samples); the first of equals."""
-    best, index = cups[:, 0].copy(), np.zeros(cups[:, 0].shape, dtype=np.int64)
+    best, index = cups[:, 0], np.zeros(cups[:, 0].shape, dtype=np.uint8 if cups.shape[1] <= 256 else np.int64)
     for j in range(1, cups.shape[1]):
-        index[cups[:, j] > best] = j
-        np.maximum(best, cups[:, j], out=best)
+        np.copyto(index, j, where=cups[:, j] > best)
+        best = np.maximum(best, cups[:, j])
     return index
 
 
@@ -173,21 +204,31 @@ def pour_errors(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
 
 def answers(
     prints: Prints, pours: Array, noise: Noise, rng: np.random.Generator, *, pool: NDArray[np.float32] | None = None
-) -> NDArray[np.int64]:
+) -> Answers:
     """Index of the fullest cup, (prints, samples), each jug of `pours` (samples, in) misread by `noise.pour_ml`.
 
-    `pool`: standard normal numbers to take the misreadings from, at a random place, instead of fresh ones.
+    `pool`: standard normal numbers to take the misreadings from, at a random place, instead of fresh ones. Works
+    through the prints in blocks that stay in the cache.
     """
     exact = np.ascontiguousarray(np.asarray(pours).T, dtype=np.float32)
-    if noise.pour_ml <= 0.0:
-        return fullest(outputs(prints, exact))
-    size = (len(prints.retained[0]), *exact.shape)
-    need = size[0] * size[1] * size[2]
+    count = len(prints.retained[0])
+    need = count * exact.size
     if pool is None or len(pool) <= need:
-        errors = rng.standard_normal(size, dtype=np.float32)
-    else:
-        start = int(rng.integers(len(pool) - need))
-        errors = pool[start : start + need].reshape(size)
-    poured = errors * np.float32(noise.pour_ml * MM3_PER_ML)
-    poured += exact
-    return fullest(outputs(prints, poured))
+        pool = rng.standard_normal(need + 1 if noise.pour_ml > 0.0 else 0, dtype=np.float32)
+    start = int(rng.integers(len(pool) - need)) if noise.pour_ml > 0.0 else 0
+    deviation = np.float32(noise.pour_ml * MM3_PER_ML)
+    rows = _matrices(prints, exact.dtype)
+    found, buffers = [], dict[int, Floats]()
+    poured = np.empty((min(BLOCK, count), *exact.shape), dtype=np.float32)
+    for first in range(0, count, BLOCK):
+        block = slice(first, min(first + BLOCK, count))
+        volumes = poured[: block.stop - first]
+        if noise.pour_ml > 0.0:
+            errors = pool[start + first * exact.size : start + block.stop * exact.size].reshape(volumes.shape)
+            np.multiply(errors, deviation, out=volumes)
+            np.add(volumes, exact, out=volumes)
+        else:
+            volumes[:] = exact
+        own = [(r[block], s[block], None if f is None else f[block]) for r, s, f in rows]
+        found.append(fullest(_pass(own, volumes, buffers)))
+    return np.concatenate(found)
