@@ -58,7 +58,7 @@ def pipes() -> None:
     table = read_table(IRIS, scale=10.0)
     print("branches | errors of 150, best / median of 16 starts | held-out errors of 150 (10 folds)")
     for branches in (0, 14, 12, 11, 10, 9, 8, 7):
-        recipe = Recipe(**ROBUST, steps=3000, branches=branches, init="open", least_share=0.05 if branches else 0.0)
+        recipe = Recipe(**ROBUST, steps=2000, branches=branches, init="open", least_share=0.05 if branches else 0.0)
         replicas, task = fitted(table, [everything(table)] * 16, recipe, range(16))
         wrong = ((1 - right(replicas, task, task.train)) * 150).round().int().sort().values
         parts = folds(table.labels, 10, seed=0)
