@@ -130,15 +130,15 @@ def _show(table: dict[str, Any]) -> None:
     )
     for threshold, share in table["yield"].items():
         print(f"prints with at least {float(threshold):.0%} right: {share:.1%}")
-    most = max([*table["lost_by_cause"].values(), *table["lost_by_bucket"].values(), 1e-9])
+    most = max([*table["changed_by_cause"].values(), *table["changed_by_bucket"].values(), 1e-9])
     for kind in ("cause", "bucket"):
-        print(f"accuracy lost to each {kind} alone, percentage points")
-        for name, lost in table[f"lost_by_{kind}"].items():
+        print(f"answers changed by each {kind} alone, %")
+        for name, lost in table[f"changed_by_{kind}"].items():
             print(f"  {name:<14} {100 * lost:6.2f} {'█' * round(BAR * max(lost, 0.0) / most)}")
     gap = certified["gap_ml"]
     print(
         f"certified budget: {gap['min']:.2f} mL smallest, {gap['p05']:.2f} mL at 5 %, {gap['median']:.2f} mL median; "
-        f"{certified['pairs']:.1%} of answers certain whatever the errors of the print, within their budget"
+        f"{certified['pairs']:.1%} of answers certain: the print's own errors stay inside"
     )
 
     tilt = table["tilt"]

@@ -59,8 +59,8 @@ class Forecast:
     drawn: float  # the device as drawn, in real water, without errors
     gaps: Array  # (samples,) mL: the certified budget of each sample
     certified: float  # share of (print, sample) pairs whose device errors stay inside the budget
-    by_cause: Mapping[str, float]  # mean accuracy lost by this cause alone
-    by_bucket: Mapping[str, float]
+    by_cause: Mapping[str, float]  # share of the drawn device's answers that this cause alone changes
+    by_bucket: Mapping[str, float]  # and that the errors of this bucket alone change
     wrong: Array  # (samples,): share of prints that get it wrong
 
     def share_at_least(self, accuracy: float) -> float:
@@ -136,6 +136,9 @@ def jobs_of(
     named.append(("drawn", replace(start, prints=1, noise=Noise(), seed=(seed, 1, 0))))
     if causes:
         few = min(prints, CAUSE_PRINTS)
+        rng = np.random.default_rng((seed, 1, 0))
+        drawn = answers(draw(start.device, Noise(), 1, rng), pours, Noise(), rng)[0]
+        start = replace(start, truth=np.asarray(drawn, dtype=np.int64))
         named += [(f"cause:{c}", replace(start, prints=few, noise=noise.only(c), seed=(seed, 2, 0))) for c in CAUSES]
         still = replace(noise, pour_ml=0.0, film_ml=0.0)
         for bucket in water.buckets:
@@ -186,9 +189,9 @@ def assemble(
     accuracy = np.concatenate([part.accuracy for part in printed])
     answers_trained = reference.predict(layers, pours)
 
-    def lost(prefix: str) -> dict[str, float]:
+    def changed(prefix: str) -> dict[str, float]:
         found = {
-            name.removeprefix(prefix): drawn - float(p.accuracy.mean()) for name, p in pairs if name.startswith(prefix)
+            name.removeprefix(prefix): 1.0 - float(p.accuracy.mean()) for name, p in pairs if name.startswith(prefix)
         }
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
@@ -199,8 +202,8 @@ def assemble(
         drawn=drawn,
         gaps=reference.gaps(layers, pours) / MM3_PER_ML,
         certified=sum(p.certified for p in printed) / sum(p.pairs for p in printed),
-        by_cause=lost("cause:"),
-        by_bucket=lost("bucket:"),
+        by_cause=changed("cause:"),
+        by_bucket=changed("bucket:"),
         wrong=np.sum([p.wrong for p in printed], axis=0) / len(accuracy),
     )
 
@@ -219,8 +222,8 @@ def to_json(found: Forecast, thresholds: Sequence[float]) -> dict[str, Any]:
             "p05": float(np.quantile(found.accuracy, 0.05)),
         },
         "yield": {f"{t:g}": found.share_at_least(t) for t in thresholds},
-        "lost_by_cause": dict(found.by_cause),
-        "lost_by_bucket": dict(found.by_bucket),
+        "changed_by_cause": dict(found.by_cause),
+        "changed_by_bucket": dict(found.by_bucket),
         "certified": {
             "pairs": found.certified,
             "gap_ml": {

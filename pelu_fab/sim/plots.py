@@ -67,7 +67,7 @@ def forecast_png(found: Forecast, *, title: str = "") -> bytes:
     for axis, table, what in ((grid[0, 1], found.by_cause, "cause"), (grid[1, 1], found.by_bucket, "bucket")):
         shown = list(table.items())[:12][::-1]
         axis.barh([name for name, _ in shown], [100 * lost for _, lost in shown])
-        axis.set_xlabel(f"accuracy lost to this {what} alone, points")
+        axis.set_xlabel(f"answers changed by this {what} alone, %")
     gaps = np.sort(found.gaps)
     grid[1, 0].plot(gaps, 100 * np.arange(1, len(gaps) + 1) / len(gaps))
     grid[1, 0].set_xlabel("certified budget, mL")
