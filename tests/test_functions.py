@@ -217,3 +217,14 @@ def test_the_command_line_writes_a_design_and_says_what_it_found(tmp_path: Path)
         run = CliRunner().invoke(application(), ["fit", *arguments])
         assert run.exit_code == 2
         assert message in run.stderr
+
+
+def test_sills_that_training_lost_are_put_where_the_curve_misses_most() -> None:
+    points = read_points("exp")
+    losses = []
+    for budget in (1, 2, 4, 8):
+        curve = tidied(points, np.empty(0), budget=budget)
+        assert len(curve.breakpoints) == budget + 1
+        losses.append(float(((curve(points.x)[:, 0] - points.y) ** 2).sum()))
+    # Twice the pieces, a quarter of the error, a sixteenth of its square: what free knots can do on a smooth curve.
+    assert all(finer < 0.1 * coarser for coarser, finer in zip(losses, losses[1:], strict=False))

@@ -89,6 +89,7 @@ def _lines(result: dict[str, Any]) -> list[str]:
     width = max(len(name) for name in result["loss"])
     lines += [f"{name:<{width}}  sum of squares {loss:.3g}" for name, loss in result["loss"].items()]
     lines.append(f"y = (plus - minus) * {result['scale']:.6g} + {result['offset']:.6g}")
+    lines.append(f"all of y's range is {result['range_units']:.3g} units of plus - minus")
     if live < asked:
         lines.append(f"{asked - live} buckets bought nothing: --buckets {live} should do as well")
     return [*lines, f"wrote {result['written']}"]

@@ -3,6 +3,8 @@
 import json
 from math import ceil
 
+import numpy as np
+
 from pelu_fab.files import safe_name
 from pelu_fab.sources.checkpoint import to_widget
 from pelu_fab.training.functions_fit import Fit
@@ -60,6 +62,7 @@ def figures(fit: Fit) -> dict[str, object]:
         "loss": fit.losses,
         "loss_summed_over_training": fit.learning,
         "scale": fit.water.scale,
+        "range_units": float(np.ptp(fit.curve.values)) / fit.water.scale,
         "offset": float(fit.water.offset[0]),
         "unit_per_x": fit.water.volume / (fit.points.high - fit.points.low),
     }

@@ -16,7 +16,7 @@ from pelu_fab.training.functions_train import Watch, train
 from pelu_fab.training.to_pelu_water import Curve, WaterSum, add_in_water
 
 Array = NDArray[np.float64]
-NEAREST = 0.004  # two sills closer than this part of the axis become one
+NEAREST = 0.01  # two sills closer than this part of the axis become one: a steeper step leaves too little to read
 WORTH = 1.02  # a bucket without which the loss is at most this many times as large is dropped
 LEAST_BEND = 0.012  # so is one whose bend is below this part of all bends: no printer would make its share
 LEAST_SHARE = 0.05  # of the jug that a bucket gets: half a tooth of ten is what a comb can still make
@@ -60,8 +60,8 @@ def fit(
 ) -> Fit:
     """Train `SEEDS` water nets on `points`, keep the best, and compile it; train the `beside` nets for comparison.
 
-    Dead buckets are restarted on the way. Then sills that coincide or hardly bend the curve are dropped, the heights of
-    what is left are solved by least squares, and shares are made printable where the curve allows. `volume` units fill
+    Dead buckets are restarted on the way. Then the sills are polished by least squares, those that buy nothing dropped,
+    the heights between them solved for, and shares made printable where the curve allows. `volume` units fill
     the jug. Deterministic by `seed`.
     """
     if buckets < 1 or steps < 1:
@@ -113,27 +113,77 @@ def sills(net: WaterNet) -> Array:
 
 
 def tidied(points: Points, places: Array, *, rising: int = 0, budget: int) -> Curve:
-    """The piecewise-linear curve with bends at `places` (in [0, 1)) that fits best, without bends that buy nothing.
+    """The piecewise-linear curve with bends near `places` (in [0, 1)) that fits best, without bends that buy nothing.
 
     `rising` ±1 asks for bends of that one sign only: what a single cup can read. At most `budget` bends are kept; the
     one at 0 is the first slope's.
     """
-    knots = [0.0]
-    for place in places:
-        if NEAREST < place < 1.0 - NEAREST and place - knots[-1] > NEAREST:
-            knots.append(float(place))
+    knots = _polished(points, _filled(points, _apart(places), rising, budget), rising)
     start, bends, loss = _solved(points, np.array(knots), rising)
     while len(knots) > 1:
         without = [knots[:index] + knots[index + 1 :] for index in range(1, len(knots))]
         found = [_solved(points, np.array(fewer), rising) for fewer in without]
         least = min(range(len(found)), key=lambda index: found[index][2])
         smallest = float(np.abs(bends[1:]).min() / np.abs(bends).sum()) if bends.any() else 0.0
-        if found[least][2] > WORTH * loss + 1e-12 and smallest >= LEAST_BEND and len(knots) <= budget:
+        is_worth_all = found[least][2] > WORTH * loss + _dust(points)
+        if is_worth_all and smallest >= LEAST_BEND and len(knots) <= budget:
             break
         knots, (start, bends, loss) = without[least], found[least]
     edges = np.append(knots, 1.0)
     heights = start + np.maximum(edges[:, None] - np.array(knots), 0.0) @ bends
     return Curve(points.low + edges * (points.high - points.low), heights)
+
+
+def _dust(points: Points) -> float:
+    """A loss that is nothing: a hundred-millionth of the points' variance."""
+    return 1e-8 * float(((points.y - points.y.mean()) ** 2).sum())
+
+
+def _apart(places: Array) -> list[float]:
+    """0, and the places within the axis that keep their distance, sorted."""
+    knots = [0.0]
+    for place in np.sort(places):
+        if NEAREST < place < 1.0 - NEAREST and place - knots[-1] >= NEAREST:
+            knots.append(float(place))
+    return knots
+
+
+def _filled(points: Points, knots: list[float], rising: int, budget: int) -> list[float]:
+    """Buckets that training left without a bend of their own get one, where the curve misses most, while it helps."""
+    loss = _solved(points, np.array(knots), rising)[2]
+    while len(knots) < budget:
+        tried = [_apart(np.append(knots, place)) for place in (np.arange(40) + 0.5) / 40]
+        tried = [more for more in tried if len(more) > len(knots)]
+        best = min(tried, key=lambda more: _solved(points, np.array(more), rising)[2], default=knots)
+        found = _solved(points, np.array(best), rising)[2]
+        if found * WORTH + _dust(points) >= loss:
+            break
+        knots, loss = best, found
+    return knots
+
+
+def _polished(points: Points, knots: list[float], rising: int) -> list[float]:
+    """Sills moved to where the loss is least near by: least squares over the sills, the bends solved for each."""
+    from scipy.optimize import least_squares
+
+    if len(knots) == 1:
+        return knots
+
+    def misses(places: Array) -> Array:
+        return _drawn(points, np.append(0.0, places), rising) - points.y
+
+    bounds = (np.full(len(knots) - 1, NEAREST), np.full(len(knots) - 1, 1.0 - NEAREST))
+    inside = np.clip(knots[1:], bounds[0] + 1e-6, bounds[1] - 1e-6)
+    moved = _apart(least_squares(misses, inside, bounds=bounds, diff_step=1e-4, max_nfev=60).x)
+    better = _solved(points, np.array(moved), rising)[2] < _solved(points, np.array(knots), rising)[2]
+    return moved if better else knots
+
+
+def _drawn(points: Points, knots: Array, rising: int) -> Array:
+    """The best curve with these sills, at the points."""
+    start, bends, _ = _solved(points, knots, rising)
+    drawn: Array = start + np.maximum(points.places[:, None] - knots, 0.0) @ bends
+    return drawn
 
 
 def _single_sign(readout: Readout, points: Points) -> int:
