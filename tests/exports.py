@@ -1,0 +1,32 @@
+"""Small exports that several tests look at, each compiled once."""
+
+import shutil
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pelu_fab
+from pelu_fab.formats.report import write_report
+from pelu_fab.ir.device import Device
+
+DESIGNS = Path(__file__).parents[1] / "designs"
+
+
+@cache
+def device(name: str) -> Device:
+    """A design of the gallery, compiled."""
+    return pelu_fab.compile(pelu_fab.load(DESIGNS / name))
+
+
+@cache
+def _written(name: str) -> Path:
+    folder = Path(mkdtemp(prefix="pelu_fab-test-")) / name
+    pelu_fab.write(device(name), folder, formats=["svg", "report"])
+    pelu_fab.verify(folder)
+    write_report(folder)
+    return folder
+
+
+def export(name: str, into: Path) -> Path:
+    """A copy of a design's signed-off export, with its report, for one test to spoil."""
+    return Path(shutil.copytree(_written(name), into / name))

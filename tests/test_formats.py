@@ -1,0 +1,204 @@
+"""Every format, read by a program that is not ours."""
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pelu_fab
+from exports import DESIGNS, device, export
+from pelu_fab.errors import FabError
+from pelu_fab.formats.animation import to_gif
+from pelu_fab.formats.choice import DEFAULT, WRITERS, chosen
+from pelu_fab.formats.glb import to_glb
+from pelu_fab.formats.pictures import to_hero, to_section
+from pelu_fab.formats.scene import scene_of
+from pelu_fab.formats.svg import to_svg
+from pelu_fab.formats.threemf import to_3mf
+from pelu_fab.formats.weld import MARGIN, PART_GAP, plates, weld
+
+HERE = Path(__file__).parent
+MODULES = Path(pelu_fab.__file__).parent / "formats" / "viewer_src" / "node_modules"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_formats_have_a_fixed_order_and_an_unknown_one_a_suggestion() -> None:
+    assert chosen(None) == DEFAULT == ("stl", "svg", "3mf", "report")
+    assert chosen(["report", "svg"]) == ("svg", "report")
+    assert chosen(["all"]) == ("stl", *WRITERS)
+    with pytest.raises(FabError, match=r"^--formats: knows no 'glp'; did you mean 'glb'\?$"):
+        chosen(["svg", "glp"])
+    with pytest.raises(FabError, match=r"knows no ''; choose from stl, svg, 3mf, glb, report, .* or all$"):
+        chosen([""])
+
+
+def test_the_layout_is_to_scale_and_names_everything() -> None:
+    found = device("and-or")
+    root = ET.fromstring(to_svg(found))
+    width, height = (float(root.attrib[side].removesuffix("mm")) for side in ("width", "height"))
+    assert root.attrib["viewBox"] == f"0 0 {width:.1f} {height:.1f}"  # one unit is one millimetre
+    words = {"".join(text.itertext()) for text in root.iter(f"{SVG}text")}
+    assert {"L0.b0", "L0.b1", "L1.b0", "L1.b1", "left jug", "right jug", "and", "or", "50 mm"} <= words
+    plan = next(group for group in root.iter(f"{SVG}g") if group.attrib["id"] == "plan")
+    bucket = found.layout.rows[0].buckets[0]
+    rooms = [p for p in plan if p.attrib.get("class") == "room" and p.findtext(f"{SVG}title") == bucket.bucket.name]
+    corners = np.array([[float(x) for x in point.split(",")] for point in rooms[0].attrib["points"].split()])
+    assert np.ptp(corners, axis=0) == pytest.approx([bucket.bucket.width, bucket.bucket.depth], abs=0.02)
+
+
+def test_water_in_the_scene_runs_downhill_from_every_bucket_to_its_target() -> None:
+    for name in ("iris", "and-or", "drip"):
+        found = device(name)
+        scene = scene_of(found)
+        vessels = {pool.name: pool.floor_z for pool in scene.pools} | {g.port: g.floor_z for g in scene.glasses}
+        sills = {pool.name: pool.sill_z for pool in scene.pools}
+        for duct in found.lowered.netlist.ducts:
+            own = [stream for stream in scene.streams if duct.name in stream.ducts]
+            assert all(stream.start[2] >= stream.end[2] for stream in own)
+            assert own[0].start[2] == sills[duct.source]
+            assert own[-1].end[2] == pytest.approx(vessels[duct.target])
+            for above, below in pairwise(own):
+                assert np.abs(np.subtract(above.end, below.start)).max() < 1.0, f"{duct.name} breaks off"
+        assert {name for name, _ in scene.seconds} == {duct.name for duct in found.lowered.netlist.ducts}
+
+
+@given(st.lists(st.tuples(st.floats(5, 210), st.floats(5, 210)), min_size=1, max_size=25))
+def test_parts_on_a_plate_lie_apart_and_inside_the_bed(sizes: list[tuple[float, float]]) -> None:
+    boxes: dict[int, list[tuple[float, float, float, float]]] = {}
+    for (x, y), ((plate, left, front), turned) in zip(sizes, plates(sizes, (220.0, 220.0)), strict=True):
+        wide, deep = (y, x) if turned else (x, y)
+        box = (left, front, left + wide, front + deep)
+        assert min(box) >= MARGIN - 1e-6 and max(box) <= 220 - MARGIN + 1e-2
+        for other in boxes.setdefault(plate, []):
+            apart = max(box[0] - other[2], other[0] - box[2], box[1] - other[3], other[1] - box[3])
+            assert apart >= PART_GAP - 0.01
+        boxes[plate].append(box)
+
+
+def test_welding_keeps_every_corner_and_only_joins_equal_ones() -> None:
+    corners = device("drip").meshes[0].corners
+    vertices, triangles = weld(corners)
+    assert np.array_equal(vertices[triangles], corners)
+    assert len(np.unique(vertices, axis=0)) == len(vertices)
+
+
+def test_3mf_passes_the_strict_reader_and_holds_every_part_by_volume() -> None:
+    import lib3mf
+
+    found = device("and-or")
+    blob = to_3mf(found)
+    assert blob == to_3mf(found)
+    model = lib3mf.get_wrapper().CreateModel()
+    reader = model.QueryReader("3mf")
+    reader.SetStrictModeActive(True)
+    reader.ReadFromBuffer(blob)
+    assert reader.GetWarningCount() == 0
+    assert model.GetUnit() == lib3mf.ModelUnit.MilliMeter
+    meshes = model.GetMeshObjects()
+    volumes = {}
+    while meshes.MoveNext():
+        mesh = meshes.GetCurrentMeshObject()
+        assert mesh.IsManifoldAndOriented(), mesh.GetName()
+        points = np.array([tuple(v.Coordinates) for v in mesh.GetVertices()])
+        a, b, c = (points[[t.Indices[k] for t in mesh.GetTriangleIndices()]] for k in range(3))
+        volumes[mesh.GetName()] = float((np.cross(a, b) * c).sum() / 6)
+    assert volumes == {
+        part.name: pytest.approx(mesh.volume, rel=1e-4) for part, mesh in zip(found.parts, found.meshes, strict=True)
+    }
+    items = model.GetBuildItems()
+    assert items.Count() == sum(part.count for part in found.parts)
+    group = model.GetMetaDataGroup()
+    told = {group.GetMetaData(k).GetName(): group.GetMetaData(k).GetValue() for k in range(group.GetMetaDataCount())}
+    assert told["Title"] == "and-or" and told["layer_height"] == f"{found.design.process.printer.layer_height:g}"
+
+
+@pytest.mark.skipif(shutil.which("prusa-slicer") is None, reason="no prusa-slicer here")
+def test_the_slicer_reads_3mf_and_stl_as_manifold(tmp_path: Path) -> None:
+    found = device("drip")
+    (tmp_path / "device.3mf").write_bytes(to_3mf(found))
+    told = run("prusa-slicer", "--info", str(tmp_path / "device.3mf"))
+    assert told.count("manifold = yes") == sum(part.count for part in found.parts) and "manifold = no" not in told
+    parts = sorted((export("drip", tmp_path) / "parts").iterdir())
+    told = run("prusa-slicer", "--info", *map(str, parts))
+    assert told.count("manifold = yes") == len(parts)
+
+
+@pytest.mark.skipif(shutil.which("admesh") is None, reason="no admesh here")
+def test_admesh_finds_nothing_to_mend_in_any_part(tmp_path: Path) -> None:
+    for file in sorted((export("and-or", tmp_path) / "parts").iterdir()):
+        told = run("admesh", str(file))
+        for fault in ("Degenerate facets", "Edges fixed", "Facets removed", "Facets added", "Facets reversed"):
+            assert re.search(rf"{fault}\s*:\s*0\b", told), f"{file.name}: {fault}"
+        assert re.search(r"Number of parts\s*:\s*1\b", told), file.name
+
+
+def test_glb_is_in_metres_with_y_up_and_named_parts() -> None:
+    import trimesh
+
+    found = device("and-or")
+    blob = to_glb(found)
+    assert blob == to_glb(found)
+    scene = trimesh.load_scene(io.BytesIO(blob), file_type="glb")
+    placed = [n for n, part in enumerate(found.parts) if part.transform is not None]
+    assert set(scene.geometry) == {found.parts[n].name for n in placed}
+    corners = np.concatenate([found.assembled(n).reshape(-1, 3) for n in placed])
+    low, high = corners.min(0) / 1000, corners.max(0) / 1000
+    wanted = [[low[0], low[2], -high[1]], [high[0], high[2], -low[1]]]
+    assert scene.bounds == pytest.approx(np.array(wanted), abs=1e-6)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+@pytest.mark.skipif(not (MODULES / "gltf-validator").is_dir(), reason="run npm ci in pelu_fab/formats/viewer_src")
+def test_glb_passes_khronos_validator(tmp_path: Path) -> None:
+    (tmp_path / "device.glb").write_bytes(to_glb(device("and-or")))
+    told = json.loads(run("node", str(HERE / "gltf_validate.mjs"), str(tmp_path / "device.glb"), str(MODULES)))
+    assert (told["issues"]["numErrors"], told["issues"]["numWarnings"]) == (0, 0), told["issues"]["messages"][:5]
+    assert told["info"]["totalTriangleCount"] > 1000
+
+
+def test_the_pour_is_a_loop_under_three_megabytes_in_which_cups_fill() -> None:
+    from PIL import Image
+
+    found = device("and-or")
+    blob = to_gif(found)
+    assert len(blob) < 3_000_000 and blob == to_gif(found)
+    picture = Image.open(io.BytesIO(blob))
+    assert picture.info["loop"] == 0 and picture.n_frames > 40
+    blue = []
+    for frame in (0, picture.n_frames - 1):
+        picture.seek(frame)
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+        blue.append(int((pixels[..., 2] - pixels[..., 0] > 80).sum()))
+    assert blue[1] > blue[0] + 500
+
+
+def test_hero_and_section_show_the_device_and_its_water() -> None:
+    from PIL import Image
+
+    for blob, is_cut in ((to_hero(device("and-or")), False), (to_section(device("and-or")), True)):
+        pixels = np.asarray(Image.open(io.BytesIO(blob)).convert("RGB")).astype(int)
+        drawn = (pixels.min(-1) < 235).mean()
+        water = ((pixels[..., 2] - pixels[..., 0] > 90) & (pixels[..., 2] > 120)).mean()
+        assert 0.05 < drawn < 0.9
+        assert (water > 0.001) == is_cut
+
+
+def test_every_gallery_design_compiles_and_signs_off(tmp_path: Path) -> None:
+    for name in ("drip", "and-or"):
+        assert json.loads((export(name, tmp_path) / "verify.json").read_text())["verdict"] == "pass"
+        assert (DESIGNS / name / "README.md").is_file()

@@ -1,0 +1,238 @@
+"""The report in a real browser, from disk: it draws, it pours, and its numbers are the command line's."""
+
+import io
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from exports import export
+from pelu_fab.cli import application
+from pelu_fab.formats.report import write_report
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here"),
+    pytest.mark.skipif(DRIVER is None, reason="no chromedriver here"),
+]
+QUIET = ["--headless=new", "--no-sandbox", "--no-first-run", "--disable-quic", "--disable-sync", "--hide-scrollbars"]
+QUIET += ["--disable-background-networking", "--disable-component-update", "--window-size=1300,1000"]
+SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+def browser(*flags: str) -> Any:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*QUIET, *flags):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+
+
+def opened(driver: Any, page: Path) -> Any:
+    driver.get(page.as_uri())
+    wait(driver, "return Boolean(window.peluFab && peluFab.ready)")
+    return driver
+
+
+def wait(driver: Any, condition: str) -> None:
+    for _ in range(300):
+        if driver.execute_script(condition):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"never true: {condition}; {driver.get_log('browser')}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export("iris", tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def driver(folder: Path) -> Iterator[Any]:
+    running = browser(*SOFTWARE_GL)
+    yield opened(running, folder / "report.html")
+    running.quit()
+
+
+def pixels(driver: Any) -> Any:
+    """The canvas, drawn anew, as an array."""
+    from base64 import b64decode
+
+    from PIL import Image
+
+    url = driver.execute_script(
+        "peluFab.stage.touch(); peluFab.stage.draw(); return document.getElementById('view').toDataURL()"
+    )
+    return np.asarray(Image.open(io.BytesIO(b64decode(url.split(",")[1]))).convert("RGBA")).astype(int)
+
+
+def set_value(driver: Any, name: str, value: object, event: str = "input") -> None:
+    driver.execute_script(
+        "const [name, value, event] = arguments; const e = document.getElementById(name);"
+        "e.value = value; e.dispatchEvent(new Event(event))", name, str(value), event,
+    )  # fmt: skip
+
+
+def held(driver: Any) -> list[float]:
+    return [float(x) for x in driver.execute_script("return [...peluFab.water.cups].map((v) => v / 1000)")]
+
+
+def to_the_end(driver: Any) -> list[float]:
+    driver.execute_script("document.getElementById('skip').click()")
+    return held(driver)
+
+
+def test_it_loads_from_disk_without_an_error_or_a_request(driver: Any, folder: Path) -> None:
+    troubles = [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert not [t for t in troubles if "GL Driver Message" not in t["message"]]
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    asked = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    page = (folder / "report.html").as_uri()
+    assert page in asked and {url for url in asked if not url.startswith(("data:", "blob:"))} == {page}
+
+
+def test_the_device_is_drawn(driver: Any) -> None:
+    picture = pixels(driver)
+    drawn = picture[..., 3] > 200
+    assert 0.03 < drawn.mean() < 0.9
+    assert len(np.unique(picture[drawn][:, :3] // 16, axis=0)) > 20  # shaded faces, not one blot
+
+
+def test_section_and_explosion_and_colours_change_the_picture(driver: Any) -> None:
+    whole = pixels(driver)
+    changes = {}
+    set_value(driver, "section-axis", "x", "change")
+    changes["section"] = pixels(driver)
+    set_value(driver, "section-axis", "none", "change")
+    set_value(driver, "colours", "part", "change")
+    changes["colours"] = pixels(driver)
+    set_value(driver, "colours", "porcelain", "change")
+    set_value(driver, "explode", 0.8)
+    changes["explosion"] = pixels(driver)
+    set_value(driver, "explode", 0)
+    for what, picture in changes.items():
+        assert (np.abs(picture - whole).sum(-1) > 40).mean() > 0.02, f"{what} changed nothing"
+    driver.execute_script("document.getElementById('home').click()")
+    assert (np.abs(pixels(driver) - whole).sum(-1) > 40).mean() < 0.02
+
+
+def test_hiding_a_part_takes_it_out_of_the_picture(driver: Any) -> None:
+    whole = pixels(driver)
+    driver.execute_script("document.querySelector('[data-part=\"row-L0\"]').click()")
+    hidden = pixels(driver)
+    driver.execute_script("document.querySelector('[data-part=\"row-L0\"]').click()")
+    assert (np.abs(hidden - whole).sum(-1) > 40).mean() > 0.005
+
+
+def test_a_flower_gives_the_winner_and_the_volumes_of_the_command_line(driver: Any, folder: Path) -> None:
+    command = ["simulate", str(folder), "--mode", "ideal", "--json"]
+    for row, species in ((0, "setosa"), (50, "versicolor"), (149, "virginica")):
+        set_value(driver, "row", row, "change")
+        found = to_the_end(driver)
+        samples = (folder / "samples.csv").read_text().splitlines()[row + 1].split(",")[:-1]
+        told = json.loads(CliRunner().invoke(application(), [*command, "--pour", ",".join(samples)]).stdout)
+        assert told["answer"] == species
+        assert species in driver.execute_script("return document.getElementById('answer').textContent")
+        assert found == pytest.approx([cup["ml"] for cup in told["cups"]], abs=1e-6)
+
+
+def test_stepping_ends_where_the_algebra_ends_and_no_water_is_lost(driver: Any) -> None:
+    set_value(driver, "row", 100, "change")
+    before, after, lost = driver.execute_script(
+        "const w = peluFab.water; let most = 0; const sum = (a) => a.reduce((x, y) => x + y, 0);"
+        "const all = sum(w.poured);"
+        "for (let k = 0; k < 4000 && !w.still; k++) {"
+        "  w.advance(1 / 30); const now = sum(w.volumes) + sum(w.chutes) + sum(w.cups) + sum(w.waiting);"
+        "  most = Math.max(most, Math.abs(all - now));"
+        "  if (!w.still) window.lastCups = [...w.cups]; }"
+        "return [window.lastCups, [...w.cups], most]"
+    )
+    assert lost < 1e-6
+    assert before == pytest.approx(after, abs=400)  # mm3: what the film law would still have brought over hours
+
+
+def test_sliders_change_what_the_cups_will_hold_and_more_water_adds_up(driver: Any) -> None:
+    set_value(driver, "row", 0, "change")
+    first = to_the_end(driver)
+    set_value(driver, "jug-0", 7.9)
+    assert driver.execute_script("return document.getElementById('jug-field-0').value") == "7.9"
+    driver.execute_script("document.getElementById('pour').click()")
+    second = to_the_end(driver)
+    assert sum(first) + 10 < sum(second) < sum(first) + 28.0 + 1e-9  # 28 mL more, of which buckets keep some
+    driver.execute_script("document.getElementById('pour-more').click()")
+    third = to_the_end(driver)
+    assert sum(third) > sum(second) + 100
+    driver.execute_script("document.getElementById('empty').click()")
+    assert held(driver) == [0.0, 0.0, 0.0]
+
+
+def test_a_click_on_a_bucket_tells_its_numbers(driver: Any) -> None:
+    told = driver.execute_script(
+        "const s = peluFab.stage, p = peluFab.data.scene.pools[0];"
+        "const [x, y] = s.project([p.u, p.v + 6, p.sill_z]); const view = document.getElementById('view');"
+        "const r = view.getBoundingClientRect(); const at = {clientX: r.left + x, clientY: r.top + y, pointerId: 1};"
+        "for (const kind of ['pointerdown', 'pointerup']) view.dispatchEvent(new PointerEvent(kind, at));"
+        "return document.getElementById('chosen').textContent"
+    )
+    assert told.startswith("L0.b") and "as built; trained" in told
+
+
+def test_keys_turn_the_device(driver: Any) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    before = pixels(driver)
+    driver.find_element(By.ID, "view").send_keys(Keys.ARROW_LEFT * 4)
+    assert (np.abs(pixels(driver) - before).sum(-1) > 40).mean() > 0.02
+    driver.find_element(By.ID, "view").send_keys("0")
+
+
+def test_a_telephone_needs_no_sideways_scrolling(driver: Any) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_without_webgl_it_shows_a_picture_and_still_pours(folder: Path) -> None:
+    running = browser("--disable-gpu", "--disable-3d-apis")
+    try:
+        opened(running, folder / "report.html")
+        assert running.execute_script("return document.body.classList.contains('no-stage')")
+        seen = "const i = document.querySelector('.still img'); return [i.complete, i.naturalWidth, i.offsetWidth]"
+        done, natural, shown = running.execute_script(seen)
+        assert done and natural > 300 and shown > 200
+        assert "No 3-D here" in running.execute_script("return document.getElementById('no-stage-why').textContent")
+        set_value(running, "row", 0, "change")
+        assert max(to_the_end(running)) > 10
+    finally:
+        running.quit()
+
+
+def test_a_hostile_name_is_read_and_not_run(tmp_path: Path) -> None:
+    folder = export("and-or", tmp_path)
+    name = "\"><img src=x onerror='window.hit=1'></script><script>window.hit=1</script>"
+    for file in ("network.json", "lowered.json"):
+        table = json.loads((folder / file).read_text())
+        table["inputs"], table["outputs"] = [name, name], [name, name]
+        (folder / file).write_text(json.dumps(table))
+    write_report(folder)
+    running = browser(*SOFTWARE_GL)
+    try:
+        opened(running, folder / "report.html")
+        assert running.execute_script("return window.hit") is None
+        assert running.execute_script("return document.querySelector('.jug label span').textContent") == name
+    finally:
+        running.quit()
