@@ -1,5 +1,6 @@
 """A compiled folder as water sees it: everything measured on the STL, nothing taken from the drawing."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -77,18 +78,40 @@ def _water(recovery: Recovery, netlist: Netlist, process: Process) -> WaterNetwo
         flows[duct.target] = flows.get(duct.target, 0.0) + duct.share * flows[duct.source]
     cups = [recovery.found.vessels[v] for v in recovery.found.outputs]
     ground = min(cup.floor_z for cup in cups)
+    built = _built(recovery)
     rows = tuple(
-        tuple(_bucket(recovery, vessel_of[b.name], b, netlist, process, rims, flows[b.name], ground) for b in row)
+        tuple(_bucket(recovery, vessel_of[b.name], built[b.name], process, rims, flows[b.name], ground) for b in row)
         for row in netlist.rows
     )
     return WaterNetwork(netlist.name, rows, netlist.inputs, netlist.outputs, min(cup.area for cup in cups))
 
 
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A unit of the recovered network: what the algebra, and so ideal water, computes with."""
+
+    name: str
+    retained_volume: float
+    shares: tuple[tuple[str, float], ...]
+
+
+def _built(recovery: Recovery) -> dict[str, _Built]:
+    """The recovered network by bucket, mm3."""
+    layers = recovery.recovered.layers
+    table = {}
+    for depth, layer in enumerate(layers):
+        last = depth + 1 == len(layers)
+        for i, row in enumerate(layer.shares):
+            shares = [(output_name(j) if last else bucket_name(depth + 1, j), float(s)) for j, s in enumerate(row)]
+            name = bucket_name(depth, i)
+            table[name] = _Built(name, float(layer.retained[i]), tuple(pair for pair in shares if pair[1] > 0))
+    return table
+
+
 def _bucket(
     recovery: Recovery,
     index: int,
-    asked: Bucket,
-    netlist: Netlist,
+    built: _Built,
     process: Process,
     rims: dict[str, float],
     flow: float,
@@ -101,9 +124,9 @@ def _bucket(
     width, depth = _plan(vessel)
     bed_width, bed_depth, slope = vessel.bed
     return WaterBucket(
-        name=asked.name,
-        retained_volume=asked.retained_volume,
-        shares=tuple((d.target, d.share) for d in netlist.leaving[asked.name]),
+        name=built.name,
+        retained_volume=built.retained_volume,
+        shares=built.shares,
         drawn_volume=vessel.volume,
         area=vessel.area if slope <= 0.0 else bed_width * bed_depth,
         perimeter=vessel.perimeter,
@@ -111,7 +134,7 @@ def _bucket(
         depth=bed_depth or depth,
         sill_z=vessel.level - ground,
         sill_height=vessel.level - vessel.floor_z,
-        rim_height=rims[asked.name],
+        rim_height=rims[built.name],
         floor_slope=slope,
         blade=_blade(vessel),
         design_head=weir_head(flow, sum(t.width for t in vessel.teeth), discharge=process.comb.discharge),

@@ -123,10 +123,10 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
     asked = reference.outputs(device.netlist, schedule.poured)[0]
     trained = device.network
     algebra = reference.outputs(trained, schedule.poured / device.unit_volume)[0] * device.unit_volume
-    wanted = {(b.name, t): s for b in device.water.buckets for t, s in b.shares}
+    wanted = {(duct.source, duct.target): duct.share for duct in device.netlist.ducts}
     seconds, watts = forward_cost(trained)
     ducts = {
-        f"{b}->{t}": {"asked": wanted[b, t], "delivered": None if np.isnan(s[0]) else float(s[0])}
+        f"{b}->{t}": {"asked": wanted.get((b, t), 0.0), "delivered": None if np.isnan(s[0]) else float(s[0])}
         for (b, t), s in found.shares().items()
     }
     return {
