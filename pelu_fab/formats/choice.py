@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from pelu_fab.errors import FabError
+from pelu_fab.files import safe_name
 from pelu_fab.ir.device import Device
 
 ALWAYS = "stl"  # with netlist, networks and manifest: without them nothing can be signed off
@@ -40,6 +41,12 @@ def _glb(device: Device) -> dict[str, bytes]:
     return {"device.glb": to_glb(device)}
 
 
+def _step(device: Device) -> dict[str, bytes]:
+    from pelu_fab.formats.step import to_step
+
+    return {f"{safe_name(device.design.name)}.step": to_step(device)}
+
+
 def _pictures(device: Device) -> dict[str, bytes]:
     from pelu_fab.formats.pictures import to_hero, to_section
 
@@ -57,6 +64,7 @@ WRITERS: Mapping[str, Callable[[Device], dict[str, bytes]]] = {
     "3mf": _3mf,
     "glb": _glb,
     "report": _report,
+    "step": _step,
     "pictures": _pictures,
     "gif": _gif,
 }

@@ -22,6 +22,7 @@ class Prism:
     end: float
     outlines: tuple[Outline, ...]
     voids: tuple[Outline, ...] = ()
+    is_lettering: bool = False  # relief that a B-rep may leave out
 
 
 @dataclass(frozen=True, slots=True)
