@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -178,3 +180,13 @@ def test_the_bundle_was_built_from_its_sources() -> None:
     banner = (VIEWER.parent / "assets" / "viewer.js").read_text(encoding="utf-8").splitlines()[0]
     assert banner.endswith(f"sources {digest.hexdigest()} */"), "run `npm ci && npm run build` in viewer_src"
     assert "The MIT License" in (VIEWER.parent / "assets" / "THREE-LICENSE.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+@pytest.mark.skipif(not (VIEWER / "node_modules" / "esbuild").is_dir(), reason="run npm ci in viewer_src")
+def test_building_the_bundle_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    shutil.copytree(VIEWER, tmp_path / "viewer_src", ignore=shutil.ignore_patterns("node_modules"))
+    (tmp_path / "viewer_src" / "node_modules").symlink_to(VIEWER / "node_modules")
+    (tmp_path / "assets").mkdir()
+    subprocess.run(["node", "build.mjs"], cwd=tmp_path / "viewer_src", check=True, timeout=120)
+    assert (tmp_path / "assets" / "viewer.js").read_bytes() == (VIEWER.parent / "assets" / "viewer.js").read_bytes()
