@@ -1,5 +1,6 @@
 """Every format, read by a program that is not ours."""
 
+import dataclasses
 import io
 import json
 import re
@@ -202,3 +203,18 @@ def test_every_gallery_design_compiles_and_signs_off(tmp_path: Path) -> None:
     for name in ("drip", "and-or"):
         assert json.loads((export(name, tmp_path) / "verify.json").read_text())["verdict"] == "pass"
         assert (DESIGNS / name / "README.md").is_file()
+
+
+def test_device_and_report_show_themselves_in_a_notebook_and_never_raise(tmp_path: Path) -> None:
+    found = device("and-or")
+    report = pelu_fab.verify(export("and-or", tmp_path))
+    for shown, word in ((found, "and-or: 2 → 2 → 2"), (report, "pass: ")):
+        bundle = shown._repr_mimebundle_()
+        assert bundle["text/plain"].startswith(word) and word.split()[0] in bundle["text/html"]
+        assert sum(map(len, bundle.values())) < 2_000_000
+    ET.fromstring(found._repr_mimebundle_()["image/svg+xml"])
+    broken = dataclasses.replace(found, layout=None)  # type: ignore[arg-type]
+    assert list(broken._repr_mimebundle_()) == ["text/plain"]
+    check = dataclasses.replace(report.checks[0], status="fail", why="<b>" * 3_000_000)
+    heavy = dataclasses.replace(report, checks=(check,))._repr_mimebundle_()
+    assert list(heavy) == ["text/plain"] and len(heavy["text/plain"]) < 2_000_000
