@@ -75,17 +75,17 @@ def _with_choice(
 
 def _floored(shares: Array, floors: Array) -> Array:
     """Raise the small shares of each row to its floor and scale the others down, until none is below."""
-    shares = shares.copy()
-    for row, floor in zip(shares, floors.tolist(), strict=True):
-        pinned: NDArray[np.bool_] = np.zeros(len(row), dtype=np.bool_)
-        while True:
-            low: NDArray[np.bool_] = np.asarray((row > 0) & (row < floor - 1e-12) & ~pinned)
-            if not low.any():
-                break
-            np.logical_or(pinned, low, out=pinned)
-            row[pinned] = floor
-            row[~pinned] *= (1.0 - floor * pinned.sum()) / row[~pinned].sum()
-    return shares
+    return np.array([_floored_row(row, float(floor)) for row, floor in zip(shares, floors, strict=True)])
+
+
+def _floored_row(row: Array, floor: float) -> Array:
+    pinned: set[int] = set()
+    while low := {int(j) for j in np.flatnonzero((row > 0) & (row < floor - 1e-12))} - pinned:
+        pinned |= low
+        at_floor = np.isin(np.arange(len(row)), sorted(pinned))
+        rest = (1.0 - floor * len(pinned)) / row[~at_floor].sum()
+        row = np.where(at_floor, floor, row * rest)
+    return row
 
 
 def _netlist(design: Design, network: Network) -> Netlist:

@@ -52,7 +52,7 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
     A layer that is a matching (each bucket feeds one target, each target has one source) drops straight into a row that
     stands in front; any other layer turns the next row by a quarter, one gutter a cell.
     """
-    matched = [is_matching(netlist, layer) for layer in range(len(netlist.rows))]
+    matched = [netlist.is_matching(layer) for layer in range(len(netlist.rows))]
     widths = _cell_widths(sized, netlist, matched, process)
     names = [[b.name for b in row] for row in netlist.rows] + [[port for port, _ in netlist.outputs]]
     limits = [_bay_limit(_depths(sized, layer + 1), process) for layer in range(len(sized.rows))] + [inf]
@@ -69,12 +69,6 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
         bays = _in_bays(target, widths[layer], first, limits[layer])
         plans.append(RowPlan(not before.swapped, v, bays, False))
     return tuple(plans)
-
-
-def is_matching(netlist: Netlist, layer: int) -> bool:
-    """Whether every bucket of the row feeds one target only, and no target has two sources."""
-    ducts = [duct for bucket in netlist.rows[layer] for duct in netlist.leaving[bucket.name]]
-    return len(ducts) == len(netlist.rows[layer]) and len({duct.target for duct in ducts}) == len(ducts)
 
 
 def spout_face(row: SizedRow, process: Process) -> float:

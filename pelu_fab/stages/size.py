@@ -36,7 +36,8 @@ SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
 MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
-NARROWEST_CELL, LANE_SLOT = 30.0, 1.5  # mm: pitch of gutters at least; air between chutes that meet a second tray
+NARROWEST_CELL, LANE_SLOT = 44.0, 1.5  # mm: usual pitch of gutters; air between chutes that meet a second tray
+CATCH_SIDE = 2.5  # mm that a vessel reaches beyond the spout above it, each side
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
 CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 44.0, 9.0, 1.05
 USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
@@ -48,19 +49,25 @@ def size(lowered: Lowered, design: Design) -> Sized:
     inflow = {bucket.name: design.pour_flow_ml * 1000.0 for bucket in netlist.rows[0]}
     for duct in netlist.ducts:
         inflow[duct.target] = inflow.get(duct.target, 0.0) + duct.share * inflow[duct.source]
-    rows = tuple(
-        _row(tuple(_bucket(b, netlist.leaving[b.name], inflow[b.name], design) for b in row), inflow, process)
-        for row in netlist.rows
-    )
-    return Sized(rows=rows, cups=_cups(lowered, design), jugs=_jugs(design))
+    rows: list[SizedRow] = []
+    under: dict[str, float] = {}  # width of the spout that drops straight into a bucket or cup
+    for layer, row in enumerate(netlist.rows):
+        buckets = tuple(
+            _bucket(b, netlist.leaving[b.name], inflow[b.name], under.get(b.name, 0.0), design) for b in row
+        )
+        rows.append(_row(buckets, inflow, process))
+        under = {}
+        if netlist.is_matching(layer):
+            under = {b.mouths[0].target: sum(m.section_width for m in b.mouths) + 2 * CATCH_SIDE for b in buckets}
+    return Sized(rows=tuple(rows), cups=_cups(lowered, under, design), jugs=_jugs(design))
 
 
-def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, design: Design) -> SizedBucket:
+def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, least: float, design: Design) -> SizedBucket:
     process = design.process
     kappa = process.comb.kappa if design.compensation == "process" else 0.0
     excess = process.comb.end_excess if design.compensation == "process" else 0.0
     shares = [duct.share for duct in ducts]
-    counts, order = _comb(bucket.name, shares, flow, kappa, excess, design)
+    counts, order = _comb(bucket.name, shares, flow, least, kappa, excess, design)
     teeth = _teeth(shares, counts, order, kappa, excess, process)
     width = on_grid(sum(teeth) + (len(teeth) - 1) * process.printer.blade)
     sections = _sections(shares, counts, order, width, process)
@@ -97,7 +104,7 @@ def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, design: Design) 
 
 
 def _comb(
-    name: str, shares: Sequence[float], flow: float, kappa: float, excess: float, design: Design
+    name: str, shares: Sequence[float], flow: float, least: float, kappa: float, excess: float, design: Design
 ) -> tuple[list[int], list[int]]:
     """Teeth of each branch, and the branch of each tooth along the sill.
 
@@ -106,7 +113,8 @@ def _comb(
     process = design.process
     comb = process.comb
     need = ceil(flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
-    fewest = max(LEAST_TEETH, len(shares), need)
+    broad = ceil((least + process.printer.blade) / (comb.tooth + process.printer.blade))
+    fewest = max(LEAST_TEETH, len(shares), need, broad)
     best: tuple[float, list[int], list[int]] = (inf, [], [])
     usual = max(most_teeth(len(shares), design), fewest)
     for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
@@ -350,11 +358,11 @@ def _chute_slope(least_deg: float) -> float:
     return ceil(degrees(asin(steepest)) * 10.0) / 10.0
 
 
-def _cups(lowered: Lowered, design: Design) -> tuple[SizedCup, ...]:
+def _cups(lowered: Lowered, under: dict[str, float], design: Design) -> tuple[SizedCup, ...]:
     """Cups that hold all that the fullest jugs can send them (outputs are monotone in every input)."""
     most = outputs(lowered.network, np.asarray([design.input_max], dtype=np.float64))[0]
     return tuple(
-        _vessel(port, label, float(units) * design.unit_volume * CUP_RESERVE)
+        _vessel(port, label, float(units) * design.unit_volume * CUP_RESERVE, least=under.get(port, 0.0))
         for (port, label), units in zip(lowered.netlist.outputs, most, strict=True)
     )
 
@@ -366,14 +374,14 @@ def _jugs(design: Design) -> tuple[SizedCup, ...]:
     )
 
 
-def _vessel(port: str, label: str, capacity: float, *, square: bool = False) -> SizedCup:
+def _vessel(port: str, label: str, capacity: float, *, square: bool = False, least: float = 0.0) -> SizedCup:
     """An open box for whole steps of 5 mL, narrow so that cups stand in a row, or square; a big one grows all ways."""
     capacity = max(ceil(capacity / 5000.0 - 1e-9) * 5000.0, 10000.0)
     growth = max(1.0, (capacity / USUAL_CUP) ** (1.0 / 3.0))
-    width = CUP_WIDTH * growth
+    width = max(CUP_WIDTH * growth, least)
     if square:
         width = max(width, sqrt(capacity / (CUP_HEIGHT * growth)))
     width = on_grid(width)
-    depth = max(width, on_grid(capacity / (width * CUP_HEIGHT * growth)))
+    depth = max(CUP_WIDTH * growth, on_grid(capacity / (width * CUP_HEIGHT * growth)))
     height = capacity / (width * depth)
     return SizedCup(port, label, capacity, width, depth, on_grid(height + CUP_FREEBOARD))

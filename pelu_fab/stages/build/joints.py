@@ -9,9 +9,11 @@ from shapely.geometry import box as rect
 
 DEPTH, NECK, HEAD, WIDEST = 5.0, 0.35, 0.55, 12.0  # mm and fractions of the bar's width: a dovetail
 STEEPEST = 0.5  # slope of a bar against the cut's normal; steeper ones are only cut, and held by the others
+CLEAR, MOST_CHANGE = 8.0, 0.1  # mm beyond a dovetail in which bars run plain; of their width
 MIN_BAR = 5.5  # mm: narrowest bar that takes a dovetail
 TRIALS, MARGIN = 40, 0.38  # cuts tried on either side of the middle; how far from it, as a fraction of the length
 FAR = 1e6
+CRUMB = 20.0  # mm2: what a cut chips off a corner
 Interval = tuple[float, float]
 
 
@@ -32,7 +34,7 @@ def split(plate: Polygon, bed: Sequence[float], gap: float) -> list[Polygon]:
     pieces = [piece for half in pair for piece in getattr(half, "geoms", [half])]
     if upright:
         pieces = [affinity.affine_transform(piece, [0, 1, 1, 0, 0, 0]) for piece in pieces]
-    return [part for piece in pieces for part in split(piece, bed, gap)]
+    return [part for piece in pieces if piece.area > CRUMB for part in split(piece, bed, gap)]
 
 
 def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
@@ -42,11 +44,11 @@ def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
     offsets = np.arange(-TRIALS, TRIALS + 1) * (reach / TRIALS)
     order = np.argsort(np.abs(offsets), kind="stable")
     tried = np.round(middle + offsets[order], 3)
-    around = [_crossings(plate, tried + d) for d in (-gap - 1.0, 0.0, DEPTH / 2, DEPTH + 1.0)]
+    around = [_crossings(plate, tried + d) for d in (-CLEAR, 0.0, -gap - 1.0, DEPTH / 2, DEPTH + 1.0, DEPTH + CLEAR)]
     counts = np.array([[len(bars) for bars in column] for column in around])
     plain = (counts == counts[1]).all(axis=0) & (counts[1] > 0)
-    wide = np.array([min((b - a for a, b in bars), default=0.0) >= MIN_BAR for bars in around[1]])
-    able = np.flatnonzero(plain & wide)
+    able = np.flatnonzero(plain)
+    able = able[[_is_plain([column[k] for column in around]) for k in able]] if len(able) else able
     if not len(able):
         return None
     best = int(able[np.argmin(counts[1][able])])
@@ -56,6 +58,12 @@ def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
     left = plate.intersection(rect(-FAR, -FAR, x, FAR)).union(tails)
     right = plate.intersection(rect(x + gap, -FAR, FAR, FAR)).difference(tails.buffer(gap, join_style="mitre"))
     return left, right
+
+
+def _is_plain(stations: Sequence[Sequence[Interval]]) -> bool:
+    """Whether bars are wide enough for a dovetail and keep their widths from before the cut to behind it."""
+    widths = np.array([[b - a for a, b in bars] for bars in stations])
+    return bool(widths.min() >= MIN_BAR and (np.ptp(widths, axis=0) <= MOST_CHANGE * widths.min(axis=0)).all())
 
 
 def _crossings(plate: Polygon, places: Sequence[float]) -> list[list[Interval]]:

@@ -10,7 +10,7 @@ from pelu_fab.ir.solid import Outline, Prism
 
 RELIEF = 0.6  # mm that letters stand proud
 EMBED = 0.3  # mm that they reach into the wall
-STEPS = 3  # chords per curve
+STEPS = 2  # chords per curve
 TRACKING = 0.06  # em between letters: a nozzle's width more than on paper
 
 
@@ -78,7 +78,7 @@ def text_width(text: str, height: float) -> float:
 CAPITAL = 0.729  # of DejaVu's capitals, in em
 
 
-def fitted(text: str, height: float, room: float, least: float = 3.2) -> tuple[str, float]:
+def fitted(text: str, height: float, room: float, least: float = 3.8) -> tuple[str, float]:
     """The text and capital height that fit `room`: smaller letters first, then fewer."""
     text = " ".join(text.split()) or "?"
     height = max(min(height, height * room / text_width(text, height)), least)
@@ -111,4 +111,4 @@ def raised(lines: Sequence[Line], face: float, outward: int, rightward: int, mor
                 ]
             pen += (advance + TRACKING) * scale
     start, end = sorted((face - outward * EMBED, face + outward * RELIEF))
-    return Prism("y", round(start, 3), round(end, 3), tuple(outlines), tuple(voids))
+    return Prism("y", round(start, 3), round(end, 3), tuple(outlines), tuple(voids), is_lettering=True)
