@@ -1,0 +1,175 @@
+"""Imports point one way: who may know whom is a table, and the heavy packages have one home each."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "pelu_fab"
+ALLOWED: Mapping[str, frozenset[str]] = {
+    "errors": frozenset(),
+    "ir": frozenset({"errors"}),
+    "teeth": frozenset({"errors", "ir"}),
+    "capacity": frozenset({"errors", "ir"}),
+    "files": frozenset({"errors"}),
+    "hydraulics": frozenset({"errors", "ir"}),
+    "sim": frozenset({"errors", "ir", "hydraulics"}),
+    "kernels": frozenset({"errors", "ir"}),
+    "stages": frozenset({"errors", "ir", "teeth", "hydraulics", "sim"}),
+    "signoff": frozenset({"errors", "ir", "hydraulics", "sim"}),  # never stages, formats or pipeline
+    "sources": frozenset({"errors", "ir", "files", "training"}),  # training: to read .pt alone
+    "training": frozenset({"errors", "ir", "files", "teeth", "capacity", "sim", "sources", "stages"}),
+    "formats": frozenset({"errors", "ir", "files", "hydraulics", "sim", "kernels"}),
+    "pipeline": frozenset({"errors", "ir", "files", "formats", "kernels", "stages"}),
+    "commands": frozenset(
+        {"errors", "ir", "files", "formats", "hydraulics", "kernels", "pipeline", "signoff", "sim", "sources", "stages"}
+        | {"teeth", "capacity", "training", "."}
+    ),
+    "cli": frozenset({"commands", "errors"}),
+    "__main__": frozenset({"cli"}),
+    "__init__": frozenset({"files", "formats", "ir", "pipeline", "signoff", "sources"}),
+}
+# Whose module level may import what is neither Python's own nor numpy; inside a function, each may as it needs.
+HOMES: Mapping[str, frozenset[str]] = {
+    "torch": frozenset({"training"}),
+    "typer": frozenset({"cli", "commands"}),
+    "pydantic": frozenset({"ir", "sources", "signoff", "training"}),
+    "pydantic_core": frozenset({"sources"}),
+    "scipy": frozenset({"signoff"}),
+    "shapely": frozenset({"signoff", "stages"}),
+}
+ONLY: Mapping[str, frozenset[str]] = {  # even inside functions
+    "torch": frozenset({"training"}),
+    "manifold3d": frozenset({"kernels"}),
+    "cadquery": frozenset({"kernels"}),
+    "OCP": frozenset({"kernels"}),
+    "lib3mf": frozenset({"formats"}),
+    "pyvista": frozenset({"formats"}),
+}
+
+
+def imports(source: str) -> Iterator[tuple[str, bool]]:
+    """Every module imported and whether at module level; '.' is a relative import. Types alone don't count."""
+
+    def walk(node: ast.AST, *, at_top: bool) -> Iterator[tuple[str, bool]]:
+        for child in ast.iter_child_nodes(node):
+            match child:
+                case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                    continue
+                case ast.ImportFrom(level=level) if level > 0:
+                    yield ".", at_top
+                case ast.ImportFrom(module="pelu_fab", names=names):
+                    yield from ((f"pelu_fab.{name.name}", at_top) for name in names)
+                case ast.ImportFrom(module=str(module)):
+                    yield module, at_top
+                case ast.Import(names=names):
+                    yield from ((name.name, at_top) for name in names)
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from walk(child, at_top=at_top and not inside)
+
+    yield from walk(ast.parse(source), at_top=True)
+
+
+def faults(part: str, source: str) -> list[str]:
+    """What a file of `part` imports and must not."""
+    found = []
+    for module, at_top in imports(source):
+        first, *rest = module.split(".")
+        if module == ".":
+            found.append("a relative import")
+        elif first == "pelu_fab":
+            own = rest[0] if rest else "."
+            own = own if own in ALLOWED else "."  # a name of the package itself: pelu_fab.load
+            if own not in ALLOWED[part] | {part}:
+                found.append(f"pelu_fab.{own}")
+        elif first in ONLY and part not in ONLY[first]:
+            found.append(first)
+        elif at_top and first not in sys.stdlib_module_names | {"numpy"} and part not in HOMES.get(first, frozenset()):
+            found.append(f"{first} at module level")
+    return sorted(set(found))
+
+
+def part_of(file: Path) -> str:
+    return file.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def test_every_part_of_the_package_has_its_line_in_the_table() -> None:
+    assert len(FILES) > 50
+    assert {part_of(file) for file in FILES} == set(ALLOWED)
+
+
+def test_imports_point_one_way_and_heavy_packages_stay_home() -> None:
+    wrong = {str(file.relative_to(ROOT)): bad for file in FILES if (bad := faults(part_of(file), file.read_text()))}
+    assert wrong == {}
+
+
+def test_the_sign_off_believes_nobody_who_built() -> None:
+    assert ALLOWED["signoff"].isdisjoint({"stages", "formats", "pipeline", "kernels", "sources", "training"})
+
+
+def known(source: str, names: set[str]) -> set[str]:
+    """Files of the package that this one imports at module level, wherever it says so outside functions."""
+    told = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            submodules = {f"{node.module}.{name.name}" for name in node.names} & names
+            told |= submodules or {node.module}
+        elif isinstance(node, ast.Import):
+            told |= {name.name for name in node.names}
+    return told & names
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """Over all imports at module level, file by file: a cycle there depends on who is imported first."""
+    names = {".".join(f.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): f for f in FILES}
+    graph = {name: known(file.read_text(), set(names)) - {name, "pelu_fab"} for name, file in names.items()}
+    assert sum(map(len, graph.values())) > 100
+    assert list(TopologicalSorter(graph).static_order())
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(graph | {"pelu_fab.errors": {"pelu_fab.pipeline"}}).static_order())
+
+
+@pytest.mark.parametrize(
+    ("part", "source", "found"),
+    [
+        ("signoff", "from pelu_fab.stages.size import size", ["pelu_fab.stages"]),
+        ("signoff", "def f():\n    import pelu_fab.formats.stl", ["pelu_fab.formats"]),
+        ("signoff", "from pelu_fab import pipeline", ["pelu_fab.pipeline"]),
+        ("ir", "from pelu_fab import load", ["pelu_fab.."]),
+        ("ir", "from .units import on_grid", ["a relative import"]),
+        ("ir", "if True:\n    from pelu_fab.sim.reference import outputs", ["pelu_fab.sim"]),
+        ("sim", "def f():\n    import torch", ["torch"]),
+        ("training", "import torch\nfrom torch import nn", []),
+        ("stages", "async def f():\n    from manifold3d import Manifold", ["manifold3d"]),
+        ("kernels", "import cadquery", ["cadquery at module level"]),
+        ("kernels", "def f():\n    import cadquery", []),
+        ("formats", "class A:\n    import matplotlib.pyplot", ["matplotlib at module level"]),
+        ("formats", "try:\n    import lib3mf\nexcept ImportError:\n    pass", ["lib3mf at module level"]),
+        ("stages", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from manifold3d import Manifold", []),
+    ],
+)
+def test_a_planted_import_is_found(part: str, source: str, found: list[str]) -> None:
+    assert faults(part, source) == found
+
+
+def test_import_and_help_load_no_heavy_package() -> None:
+    heavy = ["torch", "manifold3d", "cadquery", "OCP", "trimesh", "scipy", "shapely", "matplotlib", "pyvista", "lib3mf"]
+    code = (
+        "import sys, pelu_fab\n"
+        "import pelu_fab.cli\n"
+        "try:\n"
+        "    sys.argv = ['pelu-fab', '--help']; pelu_fab.cli.main()\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert "compile" in done.stdout
+    assert done.stderr.strip().splitlines()[-1] == "[]"
