@@ -89,7 +89,7 @@ def proof(facts: Facts) -> str:
     counts = facts.verify["counts"]
     verdict = str(facts.verify["verdict"])
     open_ones = [check for check in checks if check["status"] != "pass"]
-    worst = _checks(open_ones) if open_ones else '<p class="hush">Nothing failed and nothing was skipped.</p>'
+    worst = _checks(open_ones, facts) if open_ones else '<p class="hush">Nothing failed and nothing was skipped.</p>'
     passed = sorted((c for c in checks if c["status"] == "pass"), key=lambda c: (str(c["id"]), str(c["where"])))
     folded = []
     for group, members in groupby(passed, key=lambda check: str(check["id"]).split(".")[0]):
@@ -97,7 +97,7 @@ def proof(facts: Facts) -> str:
         meaning = GROUPS.get(group, "")
         folded.append(
             f"<details><summary><b>{escape(group)}</b> {len(listed)} "
-            f"passed<small>{meaning}</small></summary>{_checks(listed)}</details>"
+            f"passed<small>{meaning}</small></summary>{_checks(listed, facts)}</details>"
         )
     return (
         '<section><div class="wrap"><h2>The proof</h2><div class="verdict">'
@@ -109,11 +109,11 @@ def proof(facts: Facts) -> str:
     )
 
 
-def _checks(checks: Sequence[Table]) -> str:
+def _checks(checks: Sequence[Table], facts: Facts) -> str:
     rows = []
     for check in checks:
         status = str(check["status"])
-        place = check.get("at")
+        place = _place(check, facts)
         show = f'<button type="button" data-at="{escape(str(list(place)))}">show</button>' if place else ""
         unit = f" {check['unit']}" if check.get("unit") else ""
         measured = [
@@ -129,6 +129,18 @@ def _checks(checks: Sequence[Table]) -> str:
             + [escape(str(check.get("why") or "")), show]
         )
     return table(["", "rule", "where", "found", "limit", "", ""], rows)
+
+
+def _place(check: Table, facts: Facts) -> list[float] | None:
+    """Where a finding is in the assembly; None where it says no place, or its part has none."""
+    at = check.get("at")
+    if not at or "own coordinates" not in str(check.get("why")):
+        return at or None
+    part = next((entry for entry in facts.manifest["parts"] if entry["name"] == check["where"]), None)
+    if part is None or part["transform"] is None:
+        return None
+    matrix = np.array(part["transform"], dtype=np.float64).reshape(4, 4)
+    return [round(x, 3) for x in (matrix[:3, :3] @ np.array(at) + matrix[:3, 3]).tolist()]
 
 
 def _value(value: Any) -> str:
