@@ -174,3 +174,14 @@ def test_bad_options_end_in_exit_2_and_a_remedy(arguments, message):
     result = run("simulate", IRIS, *arguments)
     assert result.exit_code == 2
     assert message in result.output.replace("\n", " ")
+
+
+def test_a_device_that_would_spill_is_not_written_without_force(tmp_path, monkeypatch):
+    from pelu_fab.errors import Violation
+
+    spill = Violation("flow.spill", "L0.b2", 1.5, 0.0, "mL", why="jugs dumped in 3 s: water goes over the rim")
+    monkeypatch.setattr("pelu_fab.sim.limits.pour_violations", lambda *_: [spill])
+    out = tmp_path / "iris"
+    refused = run("compile", IRIS, "-o", out)
+    assert refused.exit_code == 2 and not out.exists()
+    assert "L0.b2: 1.5 mL, limit 0 (flow.spill: jugs dumped in 3 s" in refused.output.replace("\n", " ")

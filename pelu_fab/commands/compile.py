@@ -1,11 +1,15 @@
 """`pelu-fab compile`: a checkpoint or design to files that print, ending with their sign-off."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pelu_fab.commands import CHECK_FAILED, print_json, printable, report_lines, step
+
+if TYPE_CHECKING:
+    from pelu_fab.ir.device import Device
 
 
 def compile_design(
@@ -37,6 +41,8 @@ def compile_design(
     if not unchanged:
         with step(f"compiling {design.name}") as say:
             part = pelu_fab.compile(design, say)
+            say("pour")
+            _check_pours(part, force=force)
         with step(f"writing {directory}"):
             pelu_fab.write(part, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
@@ -53,3 +59,20 @@ def compile_design(
             print(printable(f"to look at: {page} (pelu-fab view {directory})"))
     if report.verdict != "pass":
         raise typer.Exit(CHECK_FAILED)
+
+
+def _check_pours(part: "Device", *, force: bool) -> None:
+    """Refuse a device that would spill or back up in real water, by name; with `force` only say so."""
+    from pelu_fab.commands.device import pour_findings
+    from pelu_fab.errors import FabError
+
+    findings = pour_findings(part)
+    if not findings:
+        return
+    first = findings[0]
+    what = (
+        f"{first.found:.3g} {first.unit}, limit {first.limit:.3g} ({first.rule}: {first.why}; {len(findings)} in all)"
+    )
+    if not force:
+        raise FabError(first.where, what, "pour slower (pour_flow_ml), use smaller jugs, or write it with --force")
+    print(printable(f"WARNING {first.where}: {what}"), file=sys.stderr)

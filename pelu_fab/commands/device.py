@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabError, Violation
 from pelu_fab.ir.design import Design, Samples
+from pelu_fab.ir.device import Device as Compiled
 from pelu_fab.ir.layout import Layout
+from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.network import Network
 from pelu_fab.ir.process import Process
+from pelu_fab.ir.sized import Sized
 from pelu_fab.sim.schedule import Pour
 from pelu_fab.sim.water import WaterNetwork
 
@@ -49,7 +52,6 @@ def device_of(source: Path, *, process: str | None = None, settings: Sequence[st
 
 def device_of_design(design: Design) -> Device:
     """Lower, size and place a design; no solids are built."""
-    from pelu_fab.sim.water import water_from_sized
     from pelu_fab.stages.lower import lower
     from pelu_fab.stages.place import place
     from pelu_fab.stages.route import route
@@ -58,7 +60,7 @@ def device_of_design(design: Design) -> Device:
     lowered = lower(design)
     sized = size(lowered, design)
     layout = route(place(sized, lowered.netlist, design.process), sized, design.process)
-    water = water_from_sized(lowered.netlist, sized, design.process, chutes=_chutes(layout), sill_z=_sills(layout))
+    water = placed_water(lowered, sized, layout, design.process)
     return Device(
         network=design.network,
         netlist=lowered.netlist,
@@ -69,6 +71,25 @@ def device_of_design(design: Design) -> Device:
         samples=design.samples,
         origin="drawing",
     )
+
+
+def placed_water(lowered: Lowered, sized: Sized, layout: Layout, process: Process) -> WaterNetwork:
+    """The water network of a device that has its places."""
+    from pelu_fab.sim.water import water_from_sized
+
+    return water_from_sized(lowered.netlist, sized, process, chutes=_chutes(layout), sill_z=_sills(layout))
+
+
+def pour_findings(part: Compiled) -> list[Violation]:
+    """What full jugs would break in a compiled device, at the design pour and when dumped; empty where nothing."""
+    import numpy as np
+
+    from pelu_fab.sim.limits import pour_violations
+
+    design = part.design
+    water = placed_water(part.lowered, part.sized, part.layout, design.process)
+    jugs = np.asarray(design.input_max, dtype=np.float64) * design.unit_volume
+    return pour_violations(water, design.process, jugs, design.pour_flow_ml * 1000.0)
 
 
 def _sills(layout: Layout) -> dict[str, float]:

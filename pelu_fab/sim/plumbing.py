@@ -6,7 +6,7 @@ tooth law: capillarity, κ, end teeth, tilt; sill where it was drawn).
 
 from dataclasses import dataclass
 from math import radians, tan
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from pelu_fab.sim.water import WaterBucket, WaterNetwork, check_water
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mode = Literal["ideal", "real"]
+DENSE = 200_000  # entries of an incidence matrix, above which it is stored sparse
 LEAST_TRANSIT = 0.05  # s: a chute is at least this long in time
 
 
@@ -60,13 +61,14 @@ class Plumbing:
     row: Index  # B
     mouth_bucket: Index  # M
     mouth_target: Index  # M
-    leaves: Array  # (M, B): 1 where the mouth is the bucket's
-    reaches: Array  # (M, B + C): 1 where the chute ends
+    leaves: Any  # (M, B): 1 where the mouth is the bucket's
+    reaches: Any  # (M, B + C): 1 where the chute ends
     mouth_share: Array  # M, of its bucket's spill, ideal
     transit: Array  # M, s
     film: Array  # M, mm3 that the first run leaves on the walls
     chute_capacity: Array  # M: volume in transit at half of the wall
-    gather: Array  # (T, M): 1 where the tooth is the mouth's
+    tooth_mouth: Index  # T
+    gather: Any  # (T, M): 1 where the tooth is the mouth's
     tooth_bucket: Index  # T
     tooth_width: Array  # T
     tooth_end: Array  # T
@@ -148,13 +150,14 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
         row=row,
         mouth_bucket=np.array([i for i, _ in mouths], dtype=np.int64),
         mouth_target=np.array([number[m.target] for _, m in mouths], dtype=np.int64),
-        leaves=np.eye(len(buckets))[[i for i, _ in mouths]],
-        reaches=np.eye(len(number))[[number[m.target] for _, m in mouths]],
+        leaves=_incidence([i for i, _ in mouths], len(buckets)),
+        reaches=_incidence([number[m.target] for _, m in mouths], len(number)),
         mouth_share=np.concatenate([_mouth_shares(b) for b in buckets]),
         transit=np.array(transit),
         film=np.full(len(mouths), film),
         chute_capacity=np.array([0.5 * m.chute_wall * m.chute_width * m.chute_length for _, m in mouths]),
-        gather=np.eye(len(mouths))[[k for k, _, _ in teeth]],
+        gather=_incidence([k for k, _, _ in teeth], len(mouths)),
+        tooth_mouth=np.array([k for k, _, _ in teeth], dtype=np.int64),
         tooth_bucket=np.array([i for _, i, _ in teeth], dtype=np.int64),
         tooth_width=widths,
         tooth_end=np.concatenate([end_flags(len(b.teeth)) for b in buckets]),
@@ -167,6 +170,16 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
         law=law,
         width=np.array([sum(b.teeth) for b in buckets]),
     )
+
+
+def _incidence(columns: list[int], count: int) -> Any:
+    """(len(columns), count): 1 at each row's column. `array @ matrix` then sums by column."""
+    if len(columns) * count <= DENSE:
+        return np.eye(count)[columns]
+    from scipy.sparse import csr_matrix
+
+    rows = np.arange(len(columns))
+    return csr_matrix((np.ones(len(columns)), (rows, columns)), shape=(len(columns), count))
 
 
 def _volumes(

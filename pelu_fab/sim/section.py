@@ -167,7 +167,7 @@ def _streams(
         source, goal = int(p.mouth_bucket[m]), goals[int(p.mouth_target[m])]
         if rate < 30.0:
             continue
-        teeth = np.flatnonzero(p.gather[:, m] > 0)
+        teeth = np.flatnonzero(p.tooth_mouth == m)
         start = buckets[source]
         x = (start.left + start.right) / 2.0 + float(p.tooth_place[teeth].mean())
         end = goal.left + (goal.right - goal.left) * (0.15 + 0.7 * x / canvas.width)
