@@ -82,7 +82,7 @@ class Gutter:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """A tray's underside: `head` (v of chutes, u of gutters) and `head_z` where it is highest, falling at `slope_deg`."""
+    """A tray's underside: `head` (v of chutes, u of gutters) and `head_z` where it is highest; `slope_deg` down."""
 
     head: float
     head_z: float

@@ -91,7 +91,7 @@ def _floored_row(row: Array, floor: float) -> Array:
 def _netlist(design: Design, network: Network) -> Netlist:
     """Buckets that some input reaches, by row; a bucket that none reaches is not built."""
     unit = design.unit_volume
-    reached = np.ones(network.widths[0], dtype=bool)
+    reached: NDArray[np.bool_] = np.ones(network.widths[0], dtype=np.bool_)
     rows: list[tuple[Bucket, ...]] = []
     ducts: list[Duct] = []
     for index, layer in enumerate(network.layers):
@@ -106,7 +106,7 @@ def _netlist(design: Design, network: Network) -> Netlist:
             ducts += [
                 Duct(bucket_name(index, int(i)), name(int(j)), float(a)) for j, a in zip(carried, exact, strict=True)
             ]
-        reached = (layer.shares[live] > 0).any(axis=0)
+        reached = np.asarray((layer.shares[live] > 0).any(axis=0), dtype=np.bool_)
     netlist = Netlist(
         name=design.name,
         rows=tuple(rows),

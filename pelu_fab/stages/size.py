@@ -36,7 +36,11 @@ SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
 MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
-NARROWEST_CELL, LANE_SLOT = 44.0, 1.5  # mm: usual pitch of gutters; air between chutes that meet a second tray
+TRAY_ENDS, CUP_WALLS, LANE_SLOT = (
+    25.0,
+    3.4,
+    1.5,
+)  # mm: of a tray before its first gutter and past its last; air between chutes that meet a second tray
 CATCH_SIDE = 2.5  # mm that a vessel reaches beyond the spout above it, each side
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
 CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 44.0, 9.0, 1.05
@@ -49,17 +53,28 @@ def size(lowered: Lowered, design: Design) -> Sized:
     inflow = {bucket.name: design.pour_flow_ml * 1000.0 for bucket in netlist.rows[0]}
     for duct in netlist.ducts:
         inflow[duct.target] = inflow.get(duct.target, 0.0) + duct.share * inflow[duct.source]
-    rows: list[SizedRow] = []
+    rows: list[tuple[SizedBucket, ...]] = []
     under: dict[str, float] = {}  # width of the spout that drops straight into a bucket or cup
     for layer, row in enumerate(netlist.rows):
         buckets = tuple(
             _bucket(b, netlist.leaving[b.name], inflow[b.name], under.get(b.name, 0.0), design) for b in row
         )
-        rows.append(_row(buckets, inflow, process))
+        rows.append(buckets)
         under = {}
         if netlist.is_matching(layer):
             under = {b.mouths[0].target: sum(m.section_width for m in b.mouths) + 2 * CATCH_SIDE for b in buckets}
-    return Sized(rows=tuple(rows), cups=_cups(lowered, under, design), jugs=_jugs(design))
+    cups = _cups(lowered, under, design)
+    below = [sum(_breadth(bucket, process) for bucket in row) for row in rows[1:]]
+    below.append(sum(cup.width + CUP_WALLS for cup in cups))
+    sized = tuple(_row(row, inflow, length, process) for row, length in zip(rows, below, strict=True))
+    return Sized(rows=sized, cups=cups, jugs=_jugs(design))
+
+
+def _breadth(bucket: SizedBucket, process: Process) -> float:
+    """About what a bucket takes up along its row: its comb, or its chutes side by side."""
+    least, wall = process.channels.min_width, process.printer.wall
+    lanes = [max(least, mouth.section_width + process.channels.spout_gap - wall) + 2 * wall for mouth in bucket.mouths]
+    return max(bucket.width + wall, sum(lanes))
 
 
 def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, least: float, design: Design) -> SizedBucket:
@@ -291,14 +306,15 @@ def _apron(bucket: Bucket, width: float, slats: int, design: Design) -> Pool:
     )
 
 
-def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], process: Process) -> SizedRow:
+def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], below: float, process: Process) -> SizedRow:
+    """`below` is about the length of the row that the gutters lead to, turned by a quarter."""
     channels, layer = process.channels, process.printer.layer_height
     peak = max(bucket.design_head for bucket in buckets)
     rim = max(MIN_RIM, rim_height_needed(peak, process))
     gutter = HOLE + 2 * process.printer.wall + GUTTER_MARGIN
     targets = {mouth.target for bucket in buckets for mouth in bucket.mouths}
     deepest = max(normal_depth(inflow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
-    short = len(targets) * NARROWEST_CELL < min(process.printer.bed[:2])  # one tray of chutes reaches all gutters
+    short = TRAY_ENDS + below < min(process.printer.bed[:2])  # one tray of chutes reaches all gutters
     lane_gap = process.printer.wall if short else on_grid(2 * process.printer.wall + LANE_SLOT)
     lane_margin = on_grid((channels.spout_gap - process.printer.wall) / 2)
     chute = max(

@@ -123,7 +123,7 @@ def _cavity(placed: PlacedBucket, row: PlacedRow, b0: float, b1: float, back: fl
 
 @dataclass(frozen=True, slots=True)
 class Comb:
-    """Lines of a comb in plan: along u its ends and its cell's; along v the wall, blades' ends, spouts' face and end."""
+    """Lines of a comb in plan: along u its ends and its cell's; along v wall, blades' ends, spouts' face and end."""
 
     cell0: float
     u0: float

@@ -12,6 +12,7 @@ from pelu_fab.stages.build.poses import Modules, chute_tray, gutter_tray
 from pelu_fab.stages.build.row import row_ends
 
 STRIP = 8.0  # mm: a bar of floor with a rib that joins the channels of a tray
+LEAST_EXCESS = 2.1  # mm a side: less would leave a slit beside a neighbour's wall
 LANDING = 16.0  # mm of full width where water lands
 STRIP_GAP = 2.0  # mm between a strip and the hole below it
 GUTTER_TAB = 10.0  # mm
@@ -45,7 +46,7 @@ def _chute_plan(chute: Chute, row: PlacedRow, wall: float) -> Outline:
     middle = (lane.c0 + lane.c1) / 2
     excess = (lane.c1 - lane.c0 - row.sized.min_lane) / 2
     run = excess * row.sized.narrowing
-    if excess < 0.5 or LANDING + run > end - row.sized.hole:
+    if excess < LEAST_EXCESS or LANDING + run > end - row.sized.hole:
         return rectangle(lane.c0 - wall, lane.c1 + wall, -wall, end + wall)
     half = row.sized.min_lane / 2
     corner = wall * tan(atan2(excess, run) / 2)  # a mitre: the wall keeps its thickness round the bend
