@@ -34,8 +34,8 @@ def to_pour(device: Device) -> str:
         ]
         lines += ["", *_answer(design, winner, held), ""]
     lines += [
-        "Wait until the last drop has fallen (about a minute), then read the cups at eye level. Poured too little? Pour",
-        "the rest now: the answer depends on how much, not on when.",
+        "Wait until the last drop has fallen (about a minute), then read the cups at eye level. Poured too little?",
+        "Pour the rest now: the answer depends on how much, not on when.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -64,9 +64,9 @@ def _preparation(device: Device) -> list[str]:
         "## Before the first pour",
         "",
         f"1. {drop}",
-        "2. Level: fill the trough on the back of the top row until the water touches one of the two marks inside it, then",
-        "   slide the wedges under the frame until it touches both at once.",
-        "3. Prime: pour one full jug through every bucket, let it drain, empty the cups. A dry device keeps about 1 mL.",
+        "2. Level: fill the trough on the back of the top row until the water touches one of the two marks in it,",
+        "   then slide the wedges under the frame until it touches both at once.",
+        "3. Prime: pour a full jug through every bucket, let it drain, empty the cups. A dry device keeps 1 mL.",
         "4. Empty the buckets between pours with a sponge or by tipping the row; wet walls are fine, standing water is",
         "   not.",
     ]
