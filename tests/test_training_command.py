@@ -83,7 +83,7 @@ def test_the_checkpoint_in_the_repository_is_the_one_worth_printing() -> None:
     task = Task(torch.tensor(samples.inputs, dtype=torch.float32), torch.tensor(samples.labels), every, ~every)
     noise = Deviations(height=0.5, share=0.05, pour=0.5)
     found = accuracies(one, task, noise, rows=every, prints=4000, generator=torch.Generator().manual_seed(123))
-    assert good_prints(found, 0.96).item() >= 0.94, "the goal is 0.95; 4,000 prints tell it to 0.4 %"
+    assert good_prints(found, 0.96).item() >= 0.95
 
 
 def test_prints_of_the_device_in_training_scatter_as_the_yield_forecast_draws_them() -> None:
