@@ -1,6 +1,7 @@
 """One row of buckets as a part: cavities, combs, ramps and spouts. Prints upright, as it stands."""
 
 from dataclasses import dataclass
+from math import atan2, tan
 
 from pelu_fab.ir.frames import SIDE, SIDE_GAP, TAB_OUT
 from pelu_fab.ir.layout import Lane, PlacedBucket, PlacedRow
@@ -151,6 +152,8 @@ def _end_wall(comb: Comb, lanes: tuple[Lane, ...], side: int, beside: float | No
     cell = comb.cell1 if side > 0 else comb.cell0
     thick = abs(cell - edge) if abs(cell - edge) < comb.wall + LEAST_SLOT else comb.wall
     root, outer = round(edge + side * thick, 3), round(spout + side * wall, 3)
+    lean = atan2(side * (spout - edge), comb.face - comb.blade_end)
+    mitre = round(comb.wall * tan(lean / 2), 3)  # the wall keeps its thickness where it leans
     return (
         (root, comb.root),
         (edge, comb.root),
@@ -158,8 +161,8 @@ def _end_wall(comb: Comb, lanes: tuple[Lane, ...], side: int, beside: float | No
         (spout, comb.face),
         (spout, comb.end),
         (outer, comb.end),
-        (outer, comb.face),
-        (root, comb.blade_end),
+        (outer, round(comb.face - mitre, 3)),
+        (root, round(comb.blade_end - mitre, 3)),
     )
 
 
