@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -227,4 +228,4 @@ def test_sills_that_training_lost_are_put_where_the_curve_misses_most() -> None:
         assert len(curve.breakpoints) == budget + 1
         losses.append(float(((curve(points.x)[:, 0] - points.y) ** 2).sum()))
     # Twice the pieces, a quarter of the error, a sixteenth of its square: what free knots can do on a smooth curve.
-    assert all(finer < 0.1 * coarser for coarser, finer in zip(losses, losses[1:], strict=False))
+    assert all(finer < 0.1 * coarser for coarser, finer in pairwise(losses))

@@ -18,7 +18,7 @@ def fit(
         Path | None, typer.Option("--out", "-o", help="Folder for the design; fits/NAME if not given.")
     ] = None,
     span: Annotated[str | None, typer.Option("--range", help="A,B: where to learn it.")] = None,
-    buckets: Annotated[int, typer.Option(min=1, max=200, help="Buckets to learn with.")] = 10,
+    buckets: Annotated[int, typer.Option(min=1, max=200, help="Buckets to learn with.")] = 8,
     readout: Annotated[str, typer.Option(help="differential (plus and minus cups) or single.")] = "differential",
     steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Training steps.")] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Of the first of four starts.")] = 0,
