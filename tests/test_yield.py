@@ -137,6 +137,22 @@ def test_worker_processes_give_the_same_forecast():
     assert all((run_job(a).accuracy == b).all() for a, b in zip(jobs, spread, strict=True))
 
 
+def test_torch_judges_as_numpy_does():
+    pytest.importorskip("torch")
+    from pelu_fab.training.judge import check_device, torch_answers
+
+    prints = draw(DEVICE, replace(NOISE, film_ml=0.04), 200, rng())
+    assert (torch_answers(prints, POURS, Noise(), rng()) == answers(prints, POURS, Noise(), rng())).mean() > 0.9999
+    noisy = [
+        judge(prints, POURS, Noise(pour_ml=2.0), rng()) != reference.predict(LAYERS, POURS)
+        for judge in (torch_answers, answers)
+    ]
+    assert noisy[0].mean() == pytest.approx(noisy[1].mean(), abs=0.01)
+    check_device("cpu")
+    with pytest.raises(FabError, match=r"^--device abacus: can't be used"):
+        check_device("abacus")
+
+
 def test_a_scheduler_that_is_not_there_is_the_users_error():
     pytest.importorskip("distributed")
     with pytest.raises(FabError, match="does not answer"), runner(scheduler="nowhere://x"):

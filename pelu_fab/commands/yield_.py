@@ -1,5 +1,6 @@
 """`pelu-fab yield`: which share of prints still computes what was trained, and what costs most."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pelu_fab.commands.device import Device
     from pelu_fab.ir.design import Samples
     from pelu_fab.sim.forecast import Forecast
+    from pelu_fab.sim.tolerance import Answers
 
 THRESHOLDS = (0.90, 0.96, 0.98)
 BAR = 30  # characters
@@ -28,6 +30,7 @@ def forecast_yield(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same numbers.")] = 0,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Processes on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to run on instead.")] = None,
+    device: Annotated[str, typer.Option(help="numpy, or a torch device such as cuda.")] = "numpy",
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value of the design.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Histogram, tornado and budget as PNG (first of a sweep).")] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
@@ -41,7 +44,19 @@ def forecast_yield(
         raise FabError("--at-least or --scale", "is out of range", "give accuracies in 0 to 1, scales in 0 to 100")
     names: list[str | None] = [*process] if process else [None]
     with step("printing on paper"):
-        found = _sweep(source, data, names, scale or [1.0], setting or [], prints, seed, unprimed, workers, scheduler)
+        found = _sweep(
+            source,
+            data,
+            names,
+            scale or [1.0],
+            setting or [],
+            prints,
+            seed,
+            unprimed,
+            workers,
+            scheduler,
+            _judge(device),
+        )
     tables = [
         {"process": name, "scale": size, "tilt": tilt, **to_json(one, thresholds)} for name, size, tilt, one in found
     ]
@@ -68,6 +83,7 @@ def _sweep(
     unprimed: bool,
     workers: int,
     scheduler: str | None,
+    judge: "Callable[..., Answers]",
 ) -> list[tuple[str, float, dict[str, Any], "Forecast"]]:
     """One forecast for each process and scale; all their chunks in one queue."""
     from pelu_fab.commands.device import device_of
@@ -96,6 +112,7 @@ def _sweep(
                 prints=prints,
                 noise=noise,
                 seed=seed,
+                judge=judge,
             )
             cases.append((device.process.name, size, lean, jobs, layers, pours, samples.labels))
     with runner(workers=workers, scheduler=scheduler) as run:
@@ -105,6 +122,22 @@ def _sweep(
         own, parts = parts[: len(jobs)], parts[len(jobs) :]
         found.append((process, size, lean, assemble([n for n, _ in jobs], own, layers, pours, labels)))
     return found
+
+
+def _judge(device: str) -> "Callable[..., Answers]":
+    """Who judges the prints: numpy, or torch on a device."""
+    from functools import partial
+
+    from pelu_fab.sim.tolerance import answers
+
+    if device == "numpy":
+        return answers
+    try:
+        from pelu_fab.training.judge import check_device, torch_answers
+    except ModuleNotFoundError as error:
+        raise FabError(f"--device {device}", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
+    check_device(device)
+    return partial(torch_answers, device=device)
 
 
 def _samples(device: "Device", data: Path | None) -> "Samples":

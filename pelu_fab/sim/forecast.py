@@ -15,7 +15,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim import reference
 from pelu_fab.sim.noise import CAUSES, Noise
-from pelu_fab.sim.tolerance import Blank, Prints, answers, blank, draw, pour_errors
+from pelu_fab.sim.tolerance import Answers, Blank, Prints, answers, blank, draw, pour_errors
 from pelu_fab.sim.water import WaterNetwork
 
 Array = NDArray[np.float64]
@@ -36,6 +36,7 @@ class Job:
     truth: NDArray[np.int64]  # labels, or the trained network's answers
     prints: int
     seed: tuple[int, ...]
+    judge: Callable[..., Answers] = answers  # or its like on another device
     bucket: str | None = None  # only this bucket's errors count
 
 
@@ -91,7 +92,7 @@ def run_job(job: Job) -> Part:
     prints = draw(job.device, job.noise, job.prints, rng)
     if job.bucket is not None:
         prints = _only(prints, draw(job.device, Noise(), 1, rng), job)
-    right = answers(prints, job.pours, job.noise, rng, pool=pool) == job.truth
+    right = job.judge(prints, job.pours, job.noise, rng, pool=pool) == job.truth
     certified = certified_pairs(job.layers, prints, job.pours)
     return Part(right.mean(axis=1), int(certified.sum()), certified.size, (~right).sum(axis=0))
 
@@ -126,10 +127,11 @@ def jobs_of(
     noise: Noise,
     seed: int,
     causes: bool = True,
+    judge: Callable[..., Answers] = answers,
 ) -> list[tuple[str, Job]]:
     """All chunks of one forecast, each with what it is for: `yield`, `drawn`, `cause:xy`, `bucket:L0.b0`."""
     truth = labels if labels is not None else reference.predict(layers, pours)
-    start = Job(blank(water, process), noise, tuple(layers), pours, truth, CHUNK, (seed,))
+    start = Job(blank(water, process), noise, tuple(layers), pours, truth, CHUNK, (seed,), judge)
     named = []
     for chunk, first in enumerate(range(0, prints, CHUNK)):
         named.append(("yield", replace(start, prints=min(CHUNK, prints - first), seed=(seed, 0, chunk))))

@@ -6,6 +6,7 @@ across each other in the device are unfolded to the right. Streams show where wa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -190,7 +191,11 @@ def _box(
 
 
 def _text(draw: Any, canvas: _Canvas, x: float, z: float, text: str, height: float) -> None:
+    draw.text(canvas.at(x, z), text, fill=INK, font=_font(height * canvas.scale))
+
+
+@cache
+def _font(size: float) -> Any:
     from PIL import ImageFont
 
-    font = ImageFont.load_default(size=height * canvas.scale)
-    draw.text(canvas.at(x, z), text, fill=INK, font=font)
+    return ImageFont.load_default(size=size)
