@@ -148,3 +148,24 @@ def test_tables_have_a_row_for_each_bucket_and_branch_and_say_what_is_remarkable
     ]  # fmt: skip
     assert dead_buckets(network, [50.0, 50.0]) == {"L0.b0", "L1.b0", "L1.b1", "L1.b2"}
     assert dry_buckets(network, [50.0, 50.0]) == {"L1.b0", "L1.b2"}
+
+
+def test_inspect_shows_what_a_checkpoint_a_design_or_a_network_with_other_data_can_do() -> None:
+    import json
+
+    from typer.testing import CliRunner
+
+    from pelu_fab.cli import application
+
+    def ran(*words: str | Path) -> str:
+        result = CliRunner().invoke(application(), ["inspect", *map(str, words)])
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    text = ran(IRIS)
+    assert "L1.b0->out.y1  2.15%" in text and "L0.b1   0.00" in text and "always open: retains nothing" in text
+    assert "lead of the fullest cup: least 0.428" in text
+    assert "1000 pours drawn at random" in ran(WIDGET)
+    found = json.loads(ran(WIDGET, "--data", IRIS / "iris.csv", "--json"))
+    assert found["rows"] == 150 and found["regions"] == 3 and len(found["branches"]) == 21
+    assert found["margins"]["least"] == pytest.approx(0.4284, abs=1e-4)

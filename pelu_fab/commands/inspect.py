@@ -1,4 +1,4 @@
-"""`pelu-fab inspect`: what a mesh is, without asking what it was meant to be."""
+"""`pelu-fab inspect`: what a mesh is, without asking what it was meant to be; or what a network can do."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +9,19 @@ from pelu_fab.commands import print_json, step, tree_lines
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="An STL file, or a folder of them.", show_default=False)],
+    path: Annotated[
+        Path, typer.Argument(help="An STL file, a folder of them, a checkpoint or a design.", show_default=False)
+    ],
+    data: Annotated[Path | None, typer.Option(help="CSV to pour through a network; else the design's own.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
-    """Tell what a mesh is: closed, volume, bodies, genus, bounding box, walls, buckets found."""
+    """Tell what a mesh is: closed, volume, bodies, genus, walls, buckets; or what a network's buckets can do."""
     import pelu_fab
+    from pelu_fab.commands.capacity import is_network, show_capacity
 
+    if is_network(path):
+        show_capacity(path, json=json, data=data)
+        return
     with step(f"inspecting {path}"):
         table = pelu_fab.inspect(path).to_dict()
     if json:
