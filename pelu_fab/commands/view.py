@@ -13,7 +13,7 @@ def view(
     directory: Annotated[Path, typer.Argument(help="What compile wrote.", show_default=False)],
     browser: Annotated[bool, typer.Option("--open/--no-open", help="Open it, or only say where it is.")] = True,
 ) -> None:
-    """Open DIR/report.html: the device in 3-D with live water, the proof, what to print; made if it is missing."""
+    """Open DIR/report.html: the device in 3-D with live water, the proof, what to print. Plots beside it come in."""
     import webbrowser
 
     import pelu_fab
@@ -22,9 +22,10 @@ def view(
 
     recover(directory)
     page = directory / NAME
-    if not page.is_file():
+    if not (directory / "verify.json").is_file():
         with step(f"verifying {directory}") as say:
             pelu_fab.verify(directory, progress=say)
+    with step(f"writing {page}"):
         if write_report(directory) is None:
             raise FabError(str(directory), "was compiled without its report", "compile again with --formats report")
     print(printable(str(page)))

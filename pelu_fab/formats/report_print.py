@@ -55,15 +55,15 @@ def _hours(hours: float) -> str:
 def _settings(facts: Facts) -> str:
     process = facts.manifest["process"]
     printer, fluid = process["printer"], process["fluid"]
+    plated = "; <code>device.3mf</code> holds all parts on plates" if "device.3mf" in facts.manifest["files"] else ""
     bed = " × ".join(f"{length:g}" for length in printer["bed"])
     return (
         f"<p>Process <b>{escape(process['name'])}</b>: {escape(process['material']['name'])}, nozzle "
         f"{printer['nozzle']:g} mm, layers of "
         f"{printer['layer_height']:g} mm, {printer['perimeters']} perimeters, bed {bed} mm, no supports, parts as "
         "they lie in the files. "
-        f"It runs on {escape(fluid['name'])}. <code>print.ini</code> holds these settings for PrusaSlicer; "
-        "<code>device.3mf</code> holds "
-        "all parts on plates.</p>"
+        f"It runs on {escape(fluid['name'])}. <code>print.ini</code> holds these settings for "
+        f"PrusaSlicer{plated}.</p>"
     )
 
 

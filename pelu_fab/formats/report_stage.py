@@ -39,10 +39,15 @@ def heading(facts: Facts) -> str:
         f'<div class="title"><h1>{escape(facts.name)}</h1><span><span class="badge {verdict}">{escape(verdict)}</span> '
         f'<span class="hush">{said}</span></span></div>'
         '<p class="lead">Pour the numbers in. Buckets keep what they learned to keep, combs share out the rest, and '
-        "the fullest cup is "
-        "the answer. No power, no electronics: gravity does the arithmetic.</p>"
+        f"{_answer(facts)}. No power, no electronics: gravity does the arithmetic.</p>"
         f'<ul class="facts">{items}</ul></header>'
     )
+
+
+def _answer(facts: Facts) -> str:
+    """Where the answer is read off."""
+    names = ", ".join(escape(str(readout["name"])) for readout in facts.scene.get("readouts", []))
+    return f"the cups say {names}" if names else "the fullest cup is the answer"
 
 
 def stage(facts: Facts) -> str:
@@ -97,9 +102,10 @@ def _jug(i: int, name: str, value: float, top: float) -> str:
 
 def _presets(facts: Facts) -> str:
     """A button for the first of every kind in the data, one for any, and a field for a row."""
-    if facts.samples is None:
+    if facts.samples is None or facts.scene.get("readouts"):
         pours = "".join(
-            f'<button type="button" data-pour="{escape(str(list(pour["units"])))}">{escape(str(pour["title"]))}</button>'
+            f'<button type="button" data-pour="{escape(str(list(pour["units"])))}">'
+            f"{escape(str(pour['title']))}</button>"
             for pour in facts.scene.get("protocol", [])
         )
         return f'<div class="buttons" role="group" aria-label="Pours">{pours}</div>'

@@ -168,7 +168,7 @@ async function start() {
   }
   if (water) {
     show(0);
-    const first = document.querySelector("[data-row], [data-pour]");
+    const first = document.querySelector("[data-row]") ?? [...document.querySelectorAll("[data-pour]")].at(-1);
     if (first && !window.matchMedia("(prefers-reduced-motion: reduce)").matches) first.click();
   }
   wake();
