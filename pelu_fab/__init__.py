@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pelu_fab.ir.design import Design
     from pelu_fab.ir.device import Device
+    from pelu_fab.ir.netlist import Netlist
+    from pelu_fab.ir.network import Network
     from pelu_fab.signoff import Report
+    from pelu_fab.sim.reference import Outcome
 
 __version__ = "0.1.0"
-__all__ = ["compile", "inspect", "load", "verify", "write"]
+__all__ = ["compile", "inspect", "load", "simulate", "verify", "write"]
 
 
 def load(path: str | PathLike[str], *, process: str | None = None, settings: Sequence[str] = ()) -> "Design":
@@ -59,6 +62,18 @@ def verify(
     report = verify(Path(directory), trace=trace, progress=progress)
     write_file(Path(directory) / "verify.json", to_json(report.to_dict()))
     return report
+
+
+def simulate(source: "Netlist | Network", pour: Sequence[float]) -> "Outcome":
+    """Where a pour ends by the algebra: what each bucket keeps and each cup gets, one row.
+
+    Units in and out for a network, mm3 for a netlist. For water over time see `pelu_fab.sim.flow`.
+    """
+    import numpy as np
+
+    from pelu_fab.sim.reference import run
+
+    return run(source, np.asarray(pour, dtype=np.float64))
 
 
 def inspect(path: str | PathLike[str]) -> Any:

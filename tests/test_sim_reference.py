@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from waterworks import random_netlist
 
+import pelu_fab
 from pelu_fab.errors import FabError
 from pelu_fab.ir.network import Layer
 from pelu_fab.sim import reference
@@ -28,6 +29,14 @@ def test_iris_gives_the_blogs_own_volumes_and_its_three_errors():
     found = reference.outputs(design.network, design.samples.inputs)
     assert np.abs(found - expected).max() < 1e-5  # shares are stored as float32
     assert (reference.predict(design.network, design.samples.inputs) != design.samples.labels).sum() == 3
+
+
+def test_the_package_simulates_a_network_and_its_netlist_alike():
+    network = pelu_fab.load(HERE.parent / "designs" / "iris").network
+    found = pelu_fab.simulate(network, [51, 35, 14, 2])
+    assert found.outputs[0] == pytest.approx([31.011089, 24.849590, 0.336885], abs=1e-5)
+    assert sum(k.sum() for k in found.kept) + found.outputs.sum() == pytest.approx(102, abs=1e-5)
+    assert pelu_fab.simulate(NETLIST, [1e4, 2e4, 3e4, 4e4]).outputs[0] == pytest.approx(by_hand([1e4, 2e4, 3e4, 4e4]))
 
 
 def by_hand(volumes):
