@@ -1,0 +1,115 @@
+"""Prisms mean what they say, and the mesh kernel's triangles are one closed body in float32."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pelu_fab.errors import FabBug
+from pelu_fab.ir.device import Mesh
+from pelu_fab.ir.solid import IDENTITY, Part, Prism, Step, box, moved, rectangle, swapped
+from pelu_fab.kernels.mesh import build_mesh
+
+L_SHAPE = ((0.0, 0.0), (5.0, 0.0), (5.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 4.0))
+HOLE = rectangle(2.0, 3.0, 0.2, 0.8)
+
+
+def part(*modules: tuple[Step, ...], genus: int | None = None) -> Part:
+    return Part("p", "row", modules, IDENTITY, genus)
+
+
+def mesh_of(*prisms: Prism) -> Mesh:
+    return build_mesh(part((Step("add", prisms),)))
+
+
+def box_of(mesh: Mesh) -> list[list[float]]:
+    flat = mesh.corners.reshape(-1, 3)
+    return [flat.min(axis=0).tolist(), flat.max(axis=0).tolist()]
+
+
+def volume_of(corners: NDArray[np.float32]) -> float:
+    """Sum of signed tetrahedra: an oracle that shares nothing with the kernel."""
+    a, b, c = np.moveaxis(corners.astype(np.float64), 1, 0)
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+
+def open_edges(corners: NDArray[np.float32]) -> int:
+    """Directed edges without their opposite, by exact float32 corners; 0 when closed and oriented."""
+    _, index = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
+    triangles = index.reshape(-1, 3)
+    count: dict[tuple[int, int], int] = {}
+    for a, b, c in triangles.tolist():
+        for edge in ((a, b), (b, c), (c, a)):
+            count[edge] = count.get(edge, 0) + 1
+    return sum(n != count.get((b, a), 0) for (a, b), n in count.items())
+
+
+@pytest.mark.parametrize(
+    ("axis", "low", "high"),
+    [
+        ("z", [0, 0, 2], [5, 4, 9]),
+        ("x", [2, 0, 0], [9, 5, 4]),
+        ("y", [0, 2, 0], [5, 9, 4]),
+    ],
+)
+@pytest.mark.parametrize("outline", [L_SHAPE, L_SHAPE[::-1]], ids=["one way round", "the other"])
+def test_a_prism_fills_the_room_that_its_docstring_says(axis: str, low: list, high: list, outline: tuple) -> None:  # type: ignore[type-arg]
+    mesh = mesh_of(Prism(axis, 2.0, 9.0, (outline,), (HOLE,)))  # type: ignore[arg-type]
+    assert box_of(mesh) == [low, high]
+    assert mesh.volume == pytest.approx(7.0 * (8.0 - 0.6)) == volume_of(mesh.corners)
+    assert mesh.genus == 1
+    assert open_edges(mesh.corners) == 0
+
+
+def test_outlines_are_joined_before_voids_are_cut() -> None:
+    mesh = mesh_of(Prism("z", 0.0, 1.0, (rectangle(0, 4, 0, 4), rectangle(2, 6, 0, 4)), (rectangle(1, 5, 1, 3),)))
+    assert mesh.volume == pytest.approx(24.0 - 8.0)
+
+
+def test_steps_are_done_in_order_and_modules_are_joined() -> None:
+    body, room, post = box((0, 6), (0, 6), (0, 6)), box((1, 5), (1, 5), (1, 7)), box((2, 3), (2, 3), (0.5, 6))
+    mesh = build_mesh(part((Step("add", (body,)), Step("cut", (room,)), Step("add", (post,)))))
+    assert mesh.volume == pytest.approx(216 - 4 * 4 * 5 + 5)
+    other = part((Step("add", (body,)), Step("cut", (room,))), (Step("add", (post,)),))
+    assert build_mesh(other).volume == pytest.approx(mesh.volume)
+    assert build_mesh(part((Step("add", (body, post)), Step("cut", (room,))))).volume == pytest.approx(216 - 80)
+
+
+def test_swapped_mirrors_and_moved_moves_every_axis() -> None:
+    for axis in ("x", "y", "z"):
+        prism = Prism(axis, 2.0, 9.0, (L_SHAPE,), (HOLE,))
+        low, high = box_of(mesh_of(prism))
+        assert box_of(mesh_of(swapped(prism))) == [[low[1], low[0], low[2]], [high[1], high[0], high[2]]]
+        assert swapped(swapped(prism)) == prism
+        shifted = box_of(mesh_of(moved(prism, 10.0, 20.0, 30.0)))
+        assert shifted == np.add([low, high], [10.0, 20.0, 30.0]).tolist()
+        assert moved(moved(prism, 0.1, 0.2, 0.3), -0.1, -0.2, -0.3) == prism
+
+
+def test_a_wrong_number_of_bodies_or_handles_is_our_bug() -> None:
+    far = box((0, 1), (0, 1), (0, 1)), box((2, 3), (0, 1), (0, 1))
+    with pytest.raises(FabBug, match=r"^p: 2 bodies instead of one$"):
+        mesh_of(*far)
+    ring = Prism("z", 0.0, 1.0, (rectangle(0, 4, 0, 4),), (rectangle(1, 3, 1, 3),))
+    with pytest.raises(FabBug, match=r"^p: genus 1 instead of 0$"):
+        build_mesh(part((Step("add", (ring,)),), genus=0))
+    assert build_mesh(part((Step("add", (ring,)),), genus=1)).genus == 1
+    body = box((0, 1), (0, 1), (0, 1))
+    with pytest.raises(FabBug, match=r"^p: the kernel built nothing$"):
+        build_mesh(part((Step("add", (body,)), Step("cut", (box((-1, 2), (-1, 2), (-1, 2)),)))))
+
+
+def test_parts_that_meet_within_float32_dust_stay_closed() -> None:
+    """Far from the origin two corners 1 µm apart fall together in float32: the file must still close."""
+    mesh = mesh_of(box((0, 300), (0, 1), (0, 1)), box((299.999, 300.001), (0.5, 2), (0, 1)))
+    assert open_edges(mesh.corners) == 0
+    assert volume_of(mesh.corners) == pytest.approx(mesh.volume, rel=1e-6)
+    a, b, c = np.moveaxis(mesh.corners.astype(np.float64), 1, 0)
+    assert np.linalg.norm(np.cross(b - a, c - a), axis=1).min() > 0.0
+
+
+def test_the_oracles_see_a_dropped_and_a_flipped_triangle() -> None:
+    mesh = mesh_of(box((0, 1), (0, 1), (0, 1)))
+    assert open_edges(mesh.corners[1:]) == 3
+    flipped = mesh.corners.copy()
+    flipped[0] = flipped[0, ::-1]
+    assert open_edges(flipped) > 0

@@ -1,0 +1,177 @@
+"""Every part is one body of the right shape, and every network compiles or is refused by name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from manifold3d import Manifold, Mesh64
+from stagework import DETERGENT, RESIN, WATER, design_of, network_of, process_named, random_network
+from test_solid import open_edges, volume_of
+
+from pelu_fab import load
+from pelu_fab.errors import FabError
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.device import Device, Mesh
+from pelu_fab.ir.layout import PlacedBucket, PlacedRow
+from pelu_fab.ir.network import Network
+from pelu_fab.ir.process import Process
+from pelu_fab.pipeline import compile_design
+
+IRIS = Path(__file__).parent.parent / "designs" / "iris"
+PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN}
+
+
+def one_hot() -> Network:
+    network = random_network((2, 5, 2), 8)
+    first = np.array(network.layers[0].shares)
+    first[0] = [0.0, 0.0, 1.0, 0.0, 0.0]
+    return replace(network, layers=(replace(network.layers[0], shares=first), network.layers[1]))
+
+
+SHAPES: dict[str, Network] = {
+    "1-1": random_network((1, 1), 0),
+    "2-5-2 with a one-hot row": one_hot(),
+    "5-4-3-2": random_network((5, 4, 3, 2), 1),
+    "single layer": random_network((3, 4), 2),
+    "deep": random_network((2, 2, 3, 2, 2, 3, 2), 3),
+    "an all-zero column": network_of(([4.0, 6.0], [[0.4, 0.0, 0.6], [0.7, 0.0, 0.3]]), ([2.0] * 3, [[0.5, 0.5]] * 3)),
+    "a cup that gets nothing": network_of(([4.0, 6.0], [[1.0, 0.0], [1.0, 0.0]])),
+    "h = 0": network_of(([0.0, 0.0], [[0.5, 0.5], [0.2, 0.8]]), ([0.0, 0.0], [[0.5, 0.5], [0.2, 0.8]])),
+    "tiny thresholds": network_of(([0.01, 0.1, 0.4, 1.0], [[0.5, 0.5], [0.2, 0.8], [1.0, 0.0], [0.6, 0.4]])),
+    "a matching": network_of(([5.0, 9.0], [[0.0, 1.0], [1.0, 0.0]]), ([2.0, 3.0], [[0.5, 0.5], [0.3, 0.7]])),
+    "shares to drop": network_of(([5.0, 2.0], [[0.003, 0.997], [0.9985, 0.0015]])),
+    "a share to floor": network_of(([5.0, 2.0], [[0.04, 0.46, 0.5], [0.2, 0.3, 0.5]])),
+    "a large threshold": network_of(([70.0], [[0.4, 0.6]])),
+}
+
+
+def device_faults(device: Device) -> list[str]:
+    """Parts that are not one closed, oriented body on the bed, or not of the genus that they were given."""
+    found = []
+    bed = device.design.process.printer.bed
+    for part, mesh in zip(device.parts, device.meshes, strict=True):
+        if open_edges(mesh.corners):
+            found.append(f"{part.name} is open")
+        if abs(volume_of(mesh.corners) - mesh.volume) > 1e-5 * mesh.volume:
+            found.append(f"{part.name}: volume {volume_of(mesh.corners)} for {mesh.volume}")
+        if part.genus not in (None, mesh.genus):
+            found.append(f"{part.name}: genus {mesh.genus}")
+        low = mesh.corners.reshape(-1, 3).min(axis=0)
+        if np.abs(low).max() > 1e-3:
+            found.append(f"{part.name} does not lie at the origin: {low}")
+        if max(mesh.extents[:2]) > max(bed[:2]) + 1e-3:
+            found.append(f"{part.name} is larger than the bed")
+    names = [part.name for part in device.parts]
+    if len(set(names)) != len(names):
+        found.append(f"two parts of one name: {sorted(names)}")
+    return found
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_of_network_compiles(name: str) -> None:
+    network = SHAPES[name]
+    device = compile_design(design_of(network))
+    assert device_faults(device) == []
+    assert sum(part.role == "cup" for part in device.parts) == network.widths[-1]
+    assert sum(part.role == "jug" for part in device.parts) == network.widths[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", [WATER, RESIN], ids=["water", "resin"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_compiles_with_every_process(name: str, process: Process) -> None:
+    assert device_faults(compile_design(design_of(SHAPES[name], process))) == []
+
+
+@pytest.mark.parametrize(
+    "settings", [{"comb": "common-centroid"}, {"compensation": "none"}, {"max_teeth": 30}], ids=str
+)
+def test_every_choice_of_the_design_compiles(settings: dict[str, object]) -> None:
+    device = compile_design(design_of(random_network((2, 3, 2), 4), **settings))
+    assert device_faults(device) == []
+
+
+@pytest.mark.slow
+def test_eight_wide_layers_compile_on_a_large_bed() -> None:
+    device = compile_design(design_of(random_network((8, 8, 8), 5), process_named("fdm-pla-detergent", 1000.0)))
+    assert device_faults(device) == []
+    assert {part.name for part in device.parts} >= {"row-L0", "row-L1", "chutes-L0", "gutters-L0"}
+
+
+def test_iris_fits_its_printer_part_by_part() -> None:
+    device = compile_design(load(IRIS))
+    assert device_faults(device) == []
+    for mesh in device.meshes:
+        assert max(mesh.extents[:2]) <= 220.0 and mesh.extents[2] <= 250.0
+    assert {part.name for part in device.parts} >= {"cup-y0", "cup-y1", "cup-y2", "jug-x0", "jug-x3"}
+    assert device.grams <= 400.0
+
+
+def test_a_part_that_no_cut_fits_on_the_bed_is_refused_by_name() -> None:
+    design = design_of(random_network((2, 2), 0), process_named("fdm-pla-detergent", 60.0))
+    with pytest.raises(FabError, match=r"^\S+: measures .* mm, the bed takes 60 x 60 x 60 mm; use a .*larger bed"):
+        compile_design(design)
+
+
+def solid_of(mesh: Mesh) -> Manifold:
+    points, index = np.unique(mesh.corners.reshape(-1, 3), axis=0, return_inverse=True)
+    return Manifold(Mesh64(points.astype(np.float64), index.reshape(-1, 3).astype(np.uint64)))
+
+
+def room_below_the_sill(solid: Manifold, shift: np.ndarray, row: PlacedRow, placed: PlacedBucket) -> float:
+    """Water that the *mesh* of a row holds in one bucket below its sill: its box less the material in it."""
+    bucket = placed.bucket
+    size = np.array([bucket.width, bucket.depth, bucket.sill_height])
+    corner = np.array([placed.u - bucket.width / 2, row.v - bucket.depth, row.sill_z - bucket.sill_height])
+    if row.swapped:
+        size, corner = size[[1, 0, 2]], corner[[1, 0, 2]]
+    cell = Manifold.cube(size.tolist()).translate((corner - shift).tolist())
+    return float((cell - solid).volume())
+
+
+def retained_faults(device: Device) -> list[str]:
+    found = []
+    rows = {f"row-{row.tag}": row for row in device.layout.rows}
+    for part, mesh in zip(device.parts, device.meshes, strict=True):
+        if part.role != "row":
+            continue
+        assert part.transform is not None
+        shift = np.array(part.transform)[:, 3]
+        for placed in rows[part.name].buckets:
+            room = room_below_the_sill(solid_of(mesh), shift, rows[part.name], placed)
+            if abs(room - placed.bucket.drawn_volume) > 2.0 + 1e-4 * placed.bucket.drawn_volume:
+                found.append(f"{placed.bucket.name}: {room:.1f} for {placed.bucket.drawn_volume:.1f} mm3")
+    return found
+
+
+def designs() -> dict[str, Design]:
+    return {
+        "iris": load(IRIS),
+        "5-4-3-2": design_of(SHAPES["5-4-3-2"], WATER),
+        "tiny": design_of(SHAPES["tiny thresholds"], RESIN),
+        "large": design_of(SHAPES["a large threshold"]),
+    }
+
+
+@pytest.mark.parametrize("name", ["iris", "5-4-3-2", "tiny", "large"])
+def test_the_mesh_of_every_bucket_keeps_what_was_drawn(name: str) -> None:
+    assert retained_faults(compile_design(designs()[name])) == []
+
+
+def test_planted_faults_in_meshes_are_found() -> None:
+    device = compile_design(load(IRIS))
+    index = next(k for k, part in enumerate(device.parts) if part.role == "row")
+
+    def with_corners(corners: np.ndarray, **more: float) -> Device:
+        mesh = replace(device.meshes[index], corners=corners, **more)  # type: ignore[arg-type]
+        return replace(device, meshes=(*device.meshes[:index], mesh, *device.meshes[index + 1 :]))
+
+    corners = device.meshes[index].corners
+    name = device.parts[index].name
+    assert device_faults(with_corners(corners[1:]))[0] == f"{name} is open"
+    assert f"{name} does not lie at the origin" in device_faults(with_corners(corners + np.float32(1.0)))[0]
+    assert device_faults(with_corners(corners, genus=99)) == [f"{name}: genus 99"]
+    taller = corners * np.array([1.0, 1.0, 1.02], dtype=np.float32)
+    assert retained_faults(with_corners(taller))
+    assert device_faults(with_corners(corners * np.float32(25.4)))
