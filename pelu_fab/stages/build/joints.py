@@ -38,17 +38,21 @@ def split(plate: Polygon, bed: Sequence[float], gap: float) -> list[Polygon]:
 
 
 def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
-    """Cut across x near the middle, where the fewest plain bars are crossed."""
+    """Cut across x near the middle, where the fewest plain bars are crossed; nearer to corners if need be."""
+    return _cut_clear(plate, gap, CLEAR, MOST_CHANGE) or _cut_clear(plate, gap, CLEAR / 4, 3 * MOST_CHANGE)
+
+
+def _cut_clear(plate: Polygon, gap: float, clear: float, change: float) -> tuple[Polygon, Polygon] | None:
     x0, _, x1, _ = plate.bounds
     middle, reach = (x0 + x1) / 2, (x1 - x0) * MARGIN
     offsets = np.arange(-TRIALS, TRIALS + 1) * (reach / TRIALS)
     order = np.argsort(np.abs(offsets), kind="stable")
     tried = np.round(middle + offsets[order], 3)
-    around = [_crossings(plate, tried + d) for d in (-CLEAR, 0.0, -gap - 1.0, DEPTH / 2, DEPTH + 1.0, DEPTH + CLEAR)]
+    around = [_crossings(plate, tried + d) for d in (-clear, 0.0, -gap - 1.0, DEPTH / 2, DEPTH + 1.0, DEPTH + clear)]
     counts = np.array([[len(bars) for bars in column] for column in around])
     plain = (counts == counts[1]).all(axis=0) & (counts[1] > 0)
     able = np.flatnonzero(plain)
-    able = able[[_is_plain([column[k] for column in around]) for k in able]] if len(able) else able
+    able = able[[_is_plain([column[k] for column in around], change) for k in able]] if len(able) else able
     if not len(able):
         return None
     best = int(able[np.argmin(counts[1][able])])
@@ -60,10 +64,10 @@ def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
     return left, right
 
 
-def _is_plain(stations: Sequence[Sequence[Interval]]) -> bool:
+def _is_plain(stations: Sequence[Sequence[Interval]], change: float) -> bool:
     """Whether bars are wide enough for a dovetail and keep their widths from before the cut to behind it."""
     widths = np.array([[b - a for a, b in bars] for bars in stations])
-    return bool(widths.min() >= MIN_BAR and (np.ptp(widths, axis=0) <= MOST_CHANGE * widths.min(axis=0)).all())
+    return bool(widths.min() >= MIN_BAR and (np.ptp(widths, axis=0) <= change * widths.min(axis=0)).all())
 
 
 def _crossings(plate: Polygon, places: Sequence[float]) -> list[list[Interval]]:
