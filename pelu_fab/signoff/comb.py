@@ -102,8 +102,8 @@ def _flats(surface: Surface, part: int, level: float) -> Index:
     """Level triangles near the spill level, and the low upright steps from one of them down to another."""
     z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
     near = (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1]) & (surface.part_of_face == part)
-    # A micro-step that an edit or float32 left on a sill is part of the flat, however it leans.
-    flat = np.flatnonzero(near & ((up > LEVEL) | (np.ptp(z, axis=1) < JOINT)))
+    # A micro-step that an edit or float32 left on a sill is part of the flat.
+    flat = np.flatnonzero(near & ((up > LEVEL) | ((np.abs(up) < 0.02) & (np.ptp(z, axis=1) < JOINT))))
     upright = np.flatnonzero(near & (np.abs(up) < 0.02) & (np.ptp(z, axis=1) >= JOINT))
     if not len(upright):
         return flat

@@ -23,6 +23,8 @@ FAMILY = 40.0  # mm2: directions with less face than this are lettering
 LEAST_OVERHANG = 0.3  # mm2
 ON_BED = 0.05  # mm above the bed
 FACING = 0.94  # two faces within 20 degrees of back to back are a wall
+SQUARE = 0.999  # a wedge of air closes by itself and means nothing
+SLAB, FARTHEST = 12.0, 4.0  # mm: faces further apart than the second are no wall worth measuring
 FROM_WALL = 0.2  # mm: an overhang shorter than nozzle plus this needs no bridge
 
 
@@ -73,22 +75,44 @@ def _families(normals: Array, area: Array) -> list[Array]:
 
 
 def _along(mesh: Mesh, area: Array, axis: Array) -> tuple[Array, Index, Array, Array, Array]:
+    """Probe the faces square to `axis`, against those that face them; in slabs, for only near faces matter."""
     turn = upright(axis)
-    corners = mesh.corners @ turn.T
-    facing = np.flatnonzero(np.abs(np.abs(mesh.normals @ axis) - 1.0) < 1e-4)
-    at, face, share = _samples(corners, facing, area)
-    outward = np.where(mesh.normals[face] @ axis > 0, 1.0, -1.0)
-    query, other, z, side = Columns(corners).crossings(at)
-    height = (z - at[query, 2]) * outward[query]  # above 0: out into the air
-    entering = side * outward[query]
-    facing_back = (mesh.normals[other] @ axis) * outward[query] < -FACING  # a corner is no wall
-    into = (height < -1e-3) & (entering < 0) & (other != face[query]) & facing_back
-    square = np.abs(mesh.normals[other] @ axis) > 0.999  # a wedge of air closes by itself and means nothing
-    out = (height > 1e-3) & (entering < 0) & (other != face[query]) & square
+    facing = np.abs(mesh.normals @ axis)
+    rivals = np.flatnonzero(facing > FACING)
+    corners = mesh.corners[rivals] @ turn.T
+    square = np.flatnonzero(facing[rivals] > 1.0 - 1e-4)
+    at, local, share = _samples(corners, square, area[rivals])
     thickness, gap = np.full(len(at), np.inf), np.full(len(at), np.inf)
-    np.minimum.at(thickness, query[into], -height[into])
-    np.minimum.at(gap, query[out], height[out])
-    return at @ turn, face, share, thickness, gap
+    low, high = corners[:, :, 2].min(axis=1), corners[:, :, 2].max(axis=1)
+    order = np.argsort(at[:, 2], kind="stable")
+    start = 0
+    while start < len(order):
+        bottom = at[order[start], 2]
+        end = int(np.searchsorted(at[order, 2], bottom + SLAB, "right"))
+        near = np.flatnonzero((high > bottom - FARTHEST) & (low < bottom + SLAB + FARTHEST))
+        chosen = order[start:end]
+        found = _facing_each_other(corners[near], mesh.normals[rivals[near]] @ axis, at[chosen], local[chosen], near)
+        outward = mesh.normals[rivals[local[chosen]]] @ axis
+        thickness[chosen] = np.where(outward > 0, found[0], found[1])
+        gap[chosen] = np.where(outward > 0, found[2], found[3])
+        start = end
+    return at @ turn, rivals[local], share, thickness, gap
+
+
+def _facing_each_other(
+    corners: Array, lean: Array, at: Array, face: Index, number: Index
+) -> tuple[Array, Array, Array, Array]:
+    """Least distance down and up to a face that looks away (material), and up and down to one that looks back (air)."""
+    query, other, z, _ = Columns(corners).crossings(at)
+    height, back = z - at[query, 2], lean[other]
+    fresh = number[other] != face[query]
+    results = []
+    for sign, looks, limit in ((-1, -1, FACING), (1, 1, FACING), (1, -1, SQUARE), (-1, 1, SQUARE)):
+        nearest = np.full(len(at), np.inf)
+        hit = fresh & (height * sign > 1e-3) & (back * looks > limit)
+        np.minimum.at(nearest, query[hit], np.abs(height[hit]))
+        results.append(nearest)
+    return results[0], results[1], results[2], results[3]
 
 
 def _samples(corners: Array, faces: Index, area: Array) -> tuple[Array, Index, Array]:
