@@ -141,3 +141,16 @@ def test_a_network_that_diverged_is_refused() -> None:
         module.heights[1] = torch.nan
     with pytest.raises(FabError, match=r"heights\[1\] is nan"):
         module.network()
+
+
+def test_the_package_gives_the_layer_but_loads_torch_only_for_it() -> None:
+    import subprocess
+    import sys
+
+    import pelu_fab.training
+
+    assert pelu_fab.training.PeLU is PeLU and pelu_fab.training.to_network is to_network
+    with pytest.raises(AttributeError, match=r"has no attribute 'Relu'"):
+        _ = pelu_fab.training.Relu
+    code = "import sys, pelu_fab.training.recipe, pelu_fab.training.data, pelu_fab.training.save, pelu_fab.teeth"
+    subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], check=True)
