@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pelu_fab.commands import CHECK_FAILED, print_json, printable, report_lines, step
+from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
 
 if TYPE_CHECKING:
     from pelu_fab.ir.device import Device
+from pelu_fab.commands.tables import print_report
 
 
 def compile_design(
@@ -53,7 +54,7 @@ def compile_design(
     if json:
         print_json({"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": table})
     else:
-        print("\n".join(report_lines(table)))
+        print_report(table)
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
         if page is not None:
             print(printable(f"to look at: {page} (pelu-fab view {directory})"))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pelu_fab.commands import CHECK_FAILED, print_json, report_lines, step
+from pelu_fab.commands import CHECK_FAILED, print_json, step
+from pelu_fab.commands.tables import print_report
 
 
 def verify(
@@ -26,6 +27,6 @@ def verify(
     if json:
         print_json(table)
     else:
-        print("\n".join(report_lines(table)))
+        print_report(table)
     if report.verdict != "pass":
         raise typer.Exit(CHECK_FAILED)
