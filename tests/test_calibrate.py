@@ -7,6 +7,7 @@ import pytest
 
 from pelu_fab.commands.calibrate import calibrate as calibrate_verb
 from pelu_fab.commands.coupon import POUR_ML_S, coupon_design, coupon_water
+from pelu_fab.commands.coupon import coupon as coupon_verb
 from pelu_fab.errors import FabError
 from pelu_fab.formats.profile import to_profile
 from pelu_fab.sim.calibrate import (
@@ -145,3 +146,11 @@ def test_implausible_readings_are_refused(bad, message):
 def test_broken_tables_are_refused_by_line(text, message):
     with pytest.raises(FabError, match=message):
         parse_measured(text.encode(), "t", cups=CUPS, flow=12_000.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["fdm-pla-detergent", "fdm-pla-water", "resin"])
+def test_the_coupon_compiles_and_passes_sign_off(process, tmp_path):
+    coupon_verb(tmp_path / "coupon", process)
+    names = {path.name for path in (tmp_path / "coupon").iterdir()}
+    assert {"parts", "weigh.md", "measured.csv", "manifest.json", "verify.json"} <= names

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COUNTS = (1, 3, 6)
 TEETH = (1.30, 0.83, 1.035)  # of the process's tooth, so that kappa shows; they add up to ten teeth
-ROOM = 1.06  # of the usual sections: unlike teeth lean the walls between them, and these keep them thick enough
-RETAINED_ML, JUG_ML, POUR_ML_S = 6.0, 60.0, 12.0
+ROOM = 1.04  # of the usual sections: unlike teeth lean the walls between them, and these keep them thick enough
+RETAINED_ML, JUG_ML, POUR_ML_S = 6.0, 50.0, 12.0
 RUNS = 5
 
 
