@@ -25,6 +25,7 @@ VERBS = {  # verb: module and function below pelu_fab.commands, which loads what
     "coupon": "coupon:coupon",
     "calibrate": "calibrate:calibrate",
     "train": "train:train",
+    "slice": "slice:slice_parts",
 }
 
 

@@ -1,0 +1,39 @@
+"""`pelu-fab slice`: what an export weighs and how long it prints, by PrusaSlicer's own estimate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
+
+
+def slice_parts(
+    directory: Annotated[Path, typer.Argument(help="What compile wrote.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
+) -> None:
+    """Slice every part with the export's print.ini; writes DIR/slices.json, which the report shows."""
+    from json import loads
+
+    from pelu_fab.files import read_input, write_file
+    from pelu_fab.formats.manifest import to_json
+    from pelu_fab.formats.slicer import slice_times, to_slices_table
+
+    with step(f"slicing {directory}") as say:
+        sliced = slice_times(directory, say)
+    write_file(directory / "slices.json", to_json(to_slices_table(sliced)))
+    counts = {entry["name"]: int(entry["count"]) for entry in loads(read_input(directory / "manifest.json"))["parts"]}
+    grams = sum(one.grams * counts[name] for name, one in sliced.items())
+    hours = sum(one.seconds * counts[name] for name, one in sliced.items()) / 3600.0
+    warnings = [f"{name}: {line}" for name, one in sliced.items() for line in one.warnings]
+    if json:
+        print_json({"parts": to_slices_table(sliced), "grams": grams, "hours": hours, "warnings": warnings})
+    else:
+        for name, one in sliced.items():
+            pieces = f" x {counts[name]}" if counts[name] > 1 else ""
+            print(printable(f"{name:<20}{one.grams:>8.1f} g{one.seconds / 3600.0:>8.2f} h{pieces}"))
+        for line in warnings:
+            print(printable(f"WARNING {line}"))
+        print(f"{'all':<20}{grams:>8.1f} g{hours:>8.2f} h")
+    if warnings:
+        raise typer.Exit(CHECK_FAILED)

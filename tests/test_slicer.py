@@ -1,0 +1,101 @@
+"""PrusaSlicer takes every part of Iris without a word about its mesh, and its estimate meets the goals."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from stagework import DETERGENT
+from typer.testing import CliRunner
+
+from pelu_fab import load, pipeline
+from pelu_fab.cli import application
+from pelu_fab.errors import FabError
+from pelu_fab.formats import slicer
+from pelu_fab.formats.bom import to_print_settings
+from pelu_fab.formats.slicer import Sliced, estimate, seconds_of, slice_part, slice_times, to_slices_table
+from pelu_fab.formats.stl import to_stl
+from pelu_fab.ir.solid import IDENTITY, Part, Step, box
+from pelu_fab.kernels.mesh import build_mesh
+
+IRIS = Path(__file__).parent.parent / "designs" / "iris"
+PROGRAM = next((found for name in slicer.SLICERS if (found := shutil.which(name))), None)
+needs_slicer = pytest.mark.skipif(PROGRAM is None, reason="PrusaSlicer is not installed (Debian: prusa-slicer)")
+GOAL_GRAMS, GOAL_HOURS = 400.0, 24.0
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("slicer") / "iris"
+    pipeline.write(pipeline.compile_design(load(IRIS)), directory, formats=["stl"])
+    return directory
+
+
+@pytest.mark.slow
+@needs_slicer
+def test_iris_slices_without_a_warning_within_mass_and_time(export: Path) -> None:
+    sliced = slice_times(export)
+    parts = json.loads((export / "manifest.json").read_text())["parts"]
+    assert set(sliced) == {part["name"] for part in parts}
+    assert {name: one.warnings for name, one in sliced.items() if one.warnings} == {}
+    grams = sum(sliced[part["name"]].grams * part["count"] for part in parts)
+    hours = sum(sliced[part["name"]].seconds * part["count"] for part in parts) / 3600.0
+    assert grams <= GOAL_GRAMS
+    assert hours <= GOAL_HOURS
+    for part in parts:  # infill saves at most; nothing weighs more than solid, a skirt and a tenth of a gram
+        solid = part["volume"] / 1000.0 * 1.24
+        assert 0.4 * solid < sliced[part["name"]].grams < 1.06 * solid + 0.5, part["name"]
+
+
+def written(tmp_path: Path, *prisms: tuple[tuple[float, float], ...], drop: int = 0) -> tuple[Path, Path]:
+    part = Part("p", "row", ((Step("add", tuple(box(*prism) for prism in prisms)),),), IDENTITY)
+    corners = build_mesh(part).corners[drop:]
+    (tmp_path / "p.stl").write_bytes(to_stl(corners, "p"))
+    (tmp_path / "print.ini").write_text(to_print_settings(DETERGENT))
+    return tmp_path / "p.stl", tmp_path / "print.ini"
+
+
+@needs_slicer
+def test_a_block_is_sliced_in_silence_and_weighs_what_it_must(tmp_path: Path) -> None:
+    assert PROGRAM
+    one = slice_part(PROGRAM, *written(tmp_path, ((0.0, 20.0), (0.0, 20.0), (0.0, 1.8))))
+    assert one.warnings == ()
+    assert one.grams == pytest.approx(0.72 * 1.24, rel=0.15)
+    assert 60 < one.seconds < 1200
+
+
+@needs_slicer
+def test_what_the_slicer_says_of_a_bad_part_reaches_the_user(tmp_path: Path) -> None:
+    """An open mesh is mended in silence, yet told; a part beyond the bed is refused."""
+    assert PROGRAM
+    block = ((0.0, 20.0), (0.0, 20.0), (0.0, 2.0))
+    assert slice_part(PROGRAM, *written(tmp_path, block, drop=1)).warnings == ("edges_fixed = 2", "facets_removed = 1")
+    with pytest.raises(FabError, match=r"p\.stl: was refused by the slicer: .*fit"):
+        slice_part(PROGRAM, *written(tmp_path, ((0.0, 400.0), (0.0, 20.0), (0.0, 5.0))))
+
+
+def test_the_estimate_is_read_from_the_comments() -> None:
+    code = "; filament used [g] = 12.34\n; estimated printing time (normal mode) = 1d 2h 3m 4s\n"
+    assert estimate("G1 X0\n" + code) == (12.34, 93784.0)
+    assert seconds_of("54m 29s") == 3269.0
+    with pytest.raises(FabError, match="G-code: tells no mass or time"):
+        estimate("; filament used [g] = 1\n")
+    assert to_slices_table({"b": Sliced(1.5, 1800.0), "a": Sliced(2.0, 60.0)}) == {
+        "a": {"grams": 2.0, "hours": 0.0167},
+        "b": {"grams": 1.5, "hours": 0.5},
+    }
+
+
+def test_without_a_slicer_the_user_is_told_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slicer, "SLICERS", ("no-such-slicer",))
+    with pytest.raises(FabError, match=r"^slice: PrusaSlicer is not installed; install the package prusa-slicer$"):
+        slice_times(tmp_path)
+
+
+def test_the_verb_writes_what_the_report_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"parts": [{"name": "a", "file": "parts/a.stl", "count": 3}]}))
+    monkeypatch.setattr(slicer, "slice_times", lambda directory, say: {"a": Sliced(2.0, 3600.0, ("is thin",))})
+    done = CliRunner().invoke(application(), ["slice", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "WARNING a: is thin" in done.output and "6.0 g    3.00 h" in done.output
+    assert json.loads((tmp_path / "slices.json").read_text()) == {"a": {"grams": 2.0, "hours": 1.0}}
