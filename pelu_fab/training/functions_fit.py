@@ -12,7 +12,7 @@ from pelu_fab.capacity import bends_along
 from pelu_fab.errors import FabBug, FabError
 from pelu_fab.training.functions import Points
 from pelu_fab.training.functions_nets import Kind, Readout, WaterNet, gather, make_net, water_scale
-from pelu_fab.training.functions_train import Watch, train
+from pelu_fab.training.functions_train import Watch, one_thread, train
 from pelu_fab.training.to_pelu_water import Curve, WaterSum, add_in_water
 
 Array = NDArray[np.float64]
@@ -98,7 +98,8 @@ class _Run:
         seeds = range(SEEDS * self.seed, SEEDS * (self.seed + 1))
         nets = [make_net(kind, self.buckets, each, readout=self.readout, scale=self.scale) for each in seeds]
         ensemble = gather(nets)
-        path = train(ensemble, self.u, self.y, steps=self.steps, revive=self.seed, watch=watch)
+        with one_thread():
+            path = train(ensemble, self.u, self.y, steps=self.steps, revive=self.seed, watch=watch)
         chosen = int(path[-1].nan_to_num(torch.inf).argmin())
         return ensemble.net(chosen), path[:, chosen].double().numpy() * self.spread**2
 

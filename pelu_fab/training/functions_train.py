@@ -1,6 +1,7 @@
 """In: nets and a curve's points. Out: the nets trained, and how the loss went. Draws nothing, prints nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -10,6 +11,17 @@ from pelu_fab.training.functions_nets import Ensemble, restart_idle
 Watch = Callable[[int, float], None]
 CHECKS = 100  # losses kept of a run
 RESTARTS = 6  # times that dead buckets are looked for
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread meanwhile: on nets this small, threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def train(
