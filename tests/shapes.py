@@ -1,5 +1,7 @@
 """Networks of several shapes on which faults are planted and false alarms looked for."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from pelu_fab.ir.network import Layer, Network
@@ -15,7 +17,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def network(widths: tuple[int, ...], rng: np.random.Generator, *, spread: float = 1.0) -> Network:
     """Random thresholds of 0 to 12 units, a quarter of them 0, and random shares."""
     layers = []
-    for here, ahead in zip(widths, widths[1:], strict=False):
+    for here, ahead in pairwise(widths):
         retained = rng.uniform(1.0, 12.0, here) * (rng.random(here) > 0.25)
         layers.append(Layer(retained, softmax(rng.normal(0.0, spread, (here, ahead)))))
     inputs = tuple(f"x{i}" for i in range(widths[0]))

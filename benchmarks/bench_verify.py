@@ -1,0 +1,82 @@
+"""How long sign-off takes: Iris against its own compile, a file of a million triangles, and a wide network.
+
+    python benchmarks/bench_verify.py [64-32-10]
+
+Prints a line for each: seconds of CPU, and the ratio that the goals speak of.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from manifold3d import Manifold
+
+import pelu_fab
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.network import Layer, Network
+from pelu_fab.signoff import verify
+from pelu_fab.signoff.stl import RECORD, read_stl, weld
+from pelu_fab.signoff.topology import topology
+from pelu_fab.sources.process import read_process
+
+IRIS = Path(__file__).parents[1] / "designs" / "iris"
+
+
+def cpu(action):
+    """What the action gave, and its seconds of CPU."""
+    before = time.process_time()
+    given = action()
+    return given, time.process_time() - before
+
+
+def iris(folder: Path) -> None:
+    design = pelu_fab.load(IRIS)
+    device, made = cpu(lambda: pelu_fab.compile(design))
+    _, written = cpu(lambda: pelu_fab.write(device, folder))
+    report, judged = cpu(lambda: verify(folder))
+    ratio = judged / (made + written)
+    checks = report.counts["run"]
+    print(f"iris: compile {made:.2f} s, write {written:.2f} s, verify {judged:.2f} s = {ratio:.1f} x, {checks} checks")
+
+
+def million() -> None:
+    mesh = (Manifold.sphere(30.0, 1440) - Manifold.cylinder(100.0, 5.0, 5.0, 64, True)).to_mesh64()
+    corners = np.asarray(mesh.vert_properties)[:, :3][np.asarray(mesh.tri_verts)]
+    record = np.zeros(len(corners), RECORD)
+    record["corners"] = corners
+    blob = b"\0" * 80 + len(corners).to_bytes(4, "little") + record.tobytes()
+    shape, spent = cpu(lambda: topology(weld(read_stl(blob, "sphere"))))
+    print(f"reader: {len(corners)} triangles read and checked in {spent:.1f} s, closed {shape.is_closed}")
+
+
+def wide(widths: list[int], folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    layers = []
+    for here, ahead in pairwise(widths):
+        shares = np.exp(rng.normal(0.0, 1.0, (here, ahead)))
+        layers.append(Layer(rng.uniform(0.5, 10.0, here), shares / shares.sum(axis=1, keepdims=True)))
+    names = tuple(f"x{i}" for i in range(widths[0])), tuple(f"y{i}" for i in range(widths[-1]))
+    process = read_process("fdm-pla-detergent")
+    process = process.model_copy(update={"printer": process.printer.model_copy(update={"bed": (9e5, 9e5, 9e5)})})
+    design = Design("wide", Network(tuple(layers), *names), process, input_max=(40.0,) * widths[0])
+    device, made = cpu(lambda: pelu_fab.compile(design))
+    pelu_fab.write(device, folder, formats=())
+    report, judged = cpu(lambda: verify(folder))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    triangles = sum(len(m.corners) for m in device.meshes)
+    print(
+        f"{'-'.join(map(str, widths))}: {triangles} triangles, compile {made:.1f} s, verify {judged:.1f} s, "
+        f"{report.counts['run']} checks, peak {peak:.2f} GiB"
+    )
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        iris(Path(scratch) / "iris")
+        million()
+        for number, argument in enumerate(sys.argv[1:]):
+            wide([int(w) for w in argument.split("-")], Path(scratch) / str(number))

@@ -1,0 +1,63 @@
+"""The kill score: every fault planted in a compiled device's meshes is caught, by the right rule at the right place."""
+
+from pathlib import Path
+
+import pytest
+from faults import Device, Fault, all_faults, judge, planted
+from shapes import SHAPES, shape
+
+import pelu_fab
+from pelu_fab.ir.design import Design
+from pelu_fab.signoff import verify
+from pelu_fab.signoff.recovery import recover_folder
+from pelu_fab.sources.process import read_process
+
+IRIS = Path(__file__).parents[1] / "designs" / "iris"
+
+
+def export(name: str, folder: Path) -> Path:
+    network = shape(name)
+    process = read_process("fdm-pla-detergent")
+    design = Design("faulty", network, process, input_max=(40.0,) * network.widths[0])
+    pelu_fab.write(pelu_fab.compile(design), folder)
+    return folder
+
+
+def score(folder: Path, tmp_path: Path) -> tuple[list[Fault], list[str], list[str]]:
+    """Faults planted, those missed, and those caught under a wrong name."""
+    device = Device(recover_folder(folder))
+    sound = {(c.id, c.where) for c in verify(folder).failures}
+    faults, missed, misnamed = all_faults(device), [], []
+    for number, fault in enumerate(faults):
+        report = verify(planted(device, fault, tmp_path / str(number))).to_dict()
+        report["checks"] = [c for c in report["checks"] if (c["id"], c["where"]) not in sound]
+        caught, named = judge(report, fault)
+        if not caught or not any(c["status"] == "fail" for c in report["checks"]):
+            missed.append(fault.name)
+        elif not named:
+            misnamed.append(fault.name)
+    return faults, missed, misnamed
+
+
+def test_every_fault_in_one_bucket_is_caught_and_named(tmp_path: Path) -> None:
+    faults, missed, misnamed = score(export("1-1", tmp_path / "sound"), tmp_path)
+    assert len(faults) >= 20
+    assert (missed, misnamed) == ([], [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHAPES[1:])
+def test_every_fault_is_caught_and_nearly_all_are_named(name: str, tmp_path: Path) -> None:
+    faults, missed, misnamed = score(export(name, tmp_path / "sound"), tmp_path)
+    assert len(faults) >= 50
+    assert missed == []
+    assert len(misnamed) <= 0.05 * len(faults), misnamed
+
+
+@pytest.mark.slow
+def test_every_fault_in_iris_is_caught_and_nearly_all_are_named(tmp_path: Path) -> None:
+    pelu_fab.write(pelu_fab.compile(pelu_fab.load(IRIS)), tmp_path / "sound")
+    faults, missed, misnamed = score(tmp_path / "sound", tmp_path)
+    assert len(faults) >= 60
+    assert missed == []
+    assert len(misnamed) <= 0.05 * len(faults), misnamed
