@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
-from shapely import LineString, MultiPoint, Point, box, polygonize, unary_union
+from shapely import LineString, MultiPoint, Point, box, contains_xy, linestrings, polygonize, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.hydraulics import weir_head
@@ -70,7 +70,7 @@ def _channels(wet: Wet, part: int, own: Array, turn: Array, height: float, above
         near = room.buffer(0.01)
         low = np.array(near.bounds)
         inside = np.flatnonzero(((places >= low[:2]) & (places <= low[2:])).all(axis=1))
-        inside = inside[[near.covers(Point(places[i])) for i in inside.tolist()]]
+        inside = inside[contains_xy(near, places[inside])]
         if not len(inside):
             continue
         waters = sorted({int(g) for g in goals[inside] if g != NOWHERE})
@@ -203,7 +203,8 @@ def _room(
 ) -> BaseGeometry | None:
     """The area of air round a vessel's middle at height `z`, combs closed; None if it reaches the window's frame."""
     frame = box(*(window[0] - 1.0), *(window[1] + 1.0)).exterior
-    lines = [LineString(s) for s in np.round(cut(corners, z)[0], SNAP) if not np.array_equal(s[0], s[1])]
+    segments = np.round(cut(corners, z)[0], SNAP)
+    lines = [*linestrings(segments[(segments[:, 0] != segments[:, 1]).any(axis=1)])]
     lines += [line for v in closed for line in _closed_teeth(v)]
     seed = Point(vessel.inside)
     for face in polygonize([unary_union([*lines, frame])]).geoms:

@@ -1,7 +1,7 @@
 """Cuts as polygons. Triangles in, shapely areas of material out; shapely is at home here."""
 
 import numpy as np
-from shapely import LineString, Point, Polygon, STRtree, polygonize, unary_union
+from shapely import Polygon, STRtree, linestrings, points, polygonize, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.sections import cut
@@ -24,14 +24,14 @@ def solid_of(segments: Array) -> BaseGeometry:
     segments, way, length = segments[length > 0], way[length > 0], length[length > 0]
     if not len(segments):
         return Polygon()
-    faces = list(polygonize([unary_union([LineString(s) for s in segments])]).geoms)
+    faces = list(polygonize([unary_union(linestrings(segments))]).geoms)
     if not faces:
         return Polygon()
     # A face is material if it lies just left of some piece of the boundary.
     long = length > 1e-3
     side = np.stack([-way[long, 1], way[long, 0]], axis=1) / length[long][:, None]
     left = segments[long].mean(axis=1) + 1e-4 * side
-    hits = STRtree(faces).query([Point(p) for p in left], predicate="within")[1]
+    hits = STRtree(faces).query(points(left), predicate="within")[1]
     return unary_union([faces[i] for i in np.unique(hits)])
 
 
