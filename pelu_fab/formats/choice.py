@@ -59,12 +59,6 @@ def _gif(device: Device) -> dict[str, bytes]:
     return {"pour.gif": to_gif(device)}
 
 
-def _slices(device: Device) -> dict[str, bytes]:
-    from pelu_fab.formats.slices import to_slices
-
-    return {"slices.json": to_slices(device)}
-
-
 WRITERS: Mapping[str, Callable[[Device], dict[str, bytes]]] = {
     "svg": _svg,
     "3mf": _3mf,
@@ -73,16 +67,11 @@ WRITERS: Mapping[str, Callable[[Device], dict[str, bytes]]] = {
     "step": _step,
     "pictures": _pictures,
     "gif": _gif,
-    "slices": _slices,
 }
-SLOW = ("slices",)  # minutes: by name only
 
 
 def chosen(formats: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of formats in a fixed order: the default ones if None, all but the slow ones for `all`.
-
-    An unknown one is refused.
-    """
+    """Names of formats in a fixed order: the default ones if None, every one for `all`; an unknown one is refused."""
     known = (ALWAYS, *WRITERS)
     wanted = list(DEFAULT if formats is None else (name.strip() for name in formats))
     for name in wanted:
@@ -90,7 +79,7 @@ def chosen(formats: Sequence[str] | None) -> tuple[str, ...]:
             near = difflib.get_close_matches(name, known, n=1)
             remedy = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)} or all"
             raise FabError("--formats", f"knows no {name!r}", remedy)
-    return tuple(name for name in known if name in wanted or ("all" in wanted and name not in SLOW))
+    return tuple(name for name in known if name in wanted or "all" in wanted)
 
 
 def to_chosen_files(device: Device, formats: Sequence[str] | None) -> dict[str, bytes]:
