@@ -15,7 +15,7 @@ from pelu_fab.signoff import Report, inspect, verify
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.dossier import read_dossier
 from pelu_fab.signoff.flood import flood
-from pelu_fab.signoff.stl import read_stl, weld
+from pelu_fab.signoff.stl import RECORD, read_stl, weld
 from pelu_fab.signoff.topology import topology
 
 PROFILE = Path(__file__).parents[1] / "pelu_fab" / "processes" / "fdm-pla-detergent.toml"
@@ -173,3 +173,35 @@ def test_a_trace_puts_trained_lowered_and_as_built_side_by_side(folder: Path) ->
     assert [row["where"] for row in table] == ["L0.b0", "L0.b1", "L1.b0", "L1.b1", "L1.b2", "out.y0", "out.y1"]
     assert table[0]["trained"] == pytest.approx(9.0) and table[0]["as_built"] == pytest.approx(9.0, abs=1e-4)
     assert sum(row["as_built"] for row in table) == pytest.approx(50.0, abs=1e-9)
+
+
+def test_a_part_moved_and_turned_with_its_transform_is_judged_the_same(folder: Path, tmp_path: Path) -> None:
+    angle = np.radians(37.0)
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    shift = np.array([31.0, -17.0, 4.0])
+
+    def moved(blob: bytes) -> bytes:
+        record = np.frombuffer(blob, RECORD, -1, 84).copy()
+        record["corners"] = record["corners"] @ turn.T + shift
+        return blob[:84] + record.tobytes()
+
+    copy = edited(folder, tmp_path, "row0", moved)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    back = np.eye(4)
+    back[:3, :3], back[:3, 3] = turn.T, -turn.T @ shift
+    manifest["parts"][0]["transform"] = (np.array(manifest["parts"][0]["transform"]) @ back).tolist()
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    report = verify(copy)
+    assert report.failures == ()
+    assert report.counts["run"] == 251
+
+
+def test_files_may_have_any_name_and_order(folder: Path, tmp_path: Path) -> None:
+    copy = edited(folder, tmp_path, "row0", lambda blob: blob)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for number, part in enumerate(manifest["parts"]):
+        (copy / part["file"]).rename(copy / "parts" / f"{number}.stl")
+        part["file"], part["name"] = f"parts/{number}.stl", f"part {number}"
+    manifest["parts"].reverse()
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert verify(copy).verdict == "pass"
