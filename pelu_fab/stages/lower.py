@@ -25,6 +25,7 @@ def lower(design: Design) -> Lowered:
     than a quarter and there is data, the choice is improved greedily by predictions changed, then by the outputs' L1.
     """
     network = design.network
+    _check_data(design)
     floors = [_row_floors(layer, design) for layer in network.layers]
     small = [
         (index, int(i), int(j))
@@ -60,6 +61,17 @@ def least_share(branches: int, design: Design) -> float:
 def most_teeth(branches: int, design: Design) -> int:
     """Teeth that one comb may have: the design's limit, or two a branch where there are many."""
     return max(design.max_teeth, 2 * branches)
+
+
+def _check_data(design: Design) -> None:
+    if design.samples is None:
+        return
+    if design.samples.inputs.shape[1] != design.network.widths[0]:
+        raise FabError(
+            design.name,
+            f"data has {design.samples.inputs.shape[1]} features, the network takes {design.network.widths[0]}",
+            "give the data file the network's inputs, in order",
+        )
 
 
 def _is_close_call(share: float, floor: float) -> bool:
@@ -197,12 +209,6 @@ def _l1_bound(trained: Network, lowered: Network, design: Design) -> float:
 def _with_predictions(lowered: Lowered, design: Design) -> Lowered:
     if design.samples is None:
         return lowered
-    if design.samples.inputs.shape[1] != design.network.widths[0]:
-        raise FabError(
-            design.name,
-            f"data has {design.samples.inputs.shape[1]} features, the network takes {design.network.widths[0]}",
-            "give the data file the network's inputs, in order",
-        )
     before = predict(design.network, design.samples.inputs)
     after = predict(lowered.network, design.samples.inputs)
     labels = design.samples.labels
