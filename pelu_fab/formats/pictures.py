@@ -87,7 +87,9 @@ def _add_cut(plotter: Any, mesh: Any, normal: Any, origin: Any, name: str, colou
 
 def _plotter() -> Any:
     import pyvista
+    from vtkmodules.vtkCommonCore import vtkLogger
 
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)  # it warns where there is no screen, and needs none
     plotter = pyvista.Plotter(off_screen=True, window_size=SIZE, lighting="light kit")
     plotter.set_background("white")
     return plotter
