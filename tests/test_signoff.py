@@ -50,7 +50,7 @@ def test_a_sound_device_passes_every_check_that_is_made(report: Report) -> None:
     assert report.failures == ()
     assert report.verdict == "pass"
     # Fixed by the device's shape; a rule that no longer runs changes it.
-    assert report.counts["run"] == 251
+    assert report.counts["run"] == 252
     assert [c.id for c in report.checks if c.status == "skipped"] == ["equivalence.data"]
 
 
@@ -193,7 +193,16 @@ def test_a_part_moved_and_turned_with_its_transform_is_judged_the_same(folder: P
     (copy / "manifest.json").write_text(json.dumps(manifest))
     report = verify(copy)
     assert report.failures == ()
-    assert report.counts["run"] == 251
+    assert report.counts["run"] == 252
+
+
+def test_parts_in_each_others_way_are_named_as_a_pair(folder: Path, tmp_path: Path) -> None:
+    copy = edited(folder, tmp_path, "row0", lambda blob: blob)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["parts"][1]["transform"][2][3] += 12.0
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (clash,) = [c for c in verify(copy).failures if c.id == "mesh.collide"]
+    assert clash.where == "row0 | chutes0" and isinstance(clash.found, float) and clash.found > 10.0
 
 
 def test_files_may_have_any_name_and_order(folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, to_text
 from pelu_fab.ir.network import bucket_name, input_name, output_name
-from pelu_fab.signoff import channels, equivalence, gravity, lvs, mass, timed
+from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass, timed
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
@@ -33,6 +33,7 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     if trace is not None and len(trace) != inputs:
         raise FabError("--trace", f"has {len(trace)} volumes", f"give {inputs}, one for each input")
     parts, checks = load(dossier, say)
+    checks += fit.collisions([(p.entry.name, p.mesh.placed(p.entry.matrix)) for p in parts if p.entry.transform])
     surface = assemble(parts, say)
     if surface is None:
         return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
