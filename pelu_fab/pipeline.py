@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from functools import cache
 from hashlib import sha256
@@ -42,11 +43,10 @@ def compile_design(design: Design, progress: Progress | None = None) -> Device:
     layout = route(plans, sized, design.process)
     say("build")
     parts = build(layout, sized, design)
-    meshes = []
-    for part in parts:
-        say(f"mesh {part.name}")
-        meshes.append(build_mesh(part))
-    device = Device(design, lowered, sized, layout, parts, tuple(meshes))
+    say(f"mesh {len(parts)} parts")
+    with ThreadPoolExecutor() as threads:  # the kernel works outside Python's lock; parts keep their order
+        meshes = tuple(threads.map(build_mesh, parts))
+    device = Device(design, lowered, sized, layout, parts, meshes)
     _check_bed(device)
     return device
 
