@@ -44,7 +44,7 @@ HOMES: Mapping[str, frozenset[str]] = {
 }
 ONLY: Mapping[str, frozenset[str]] = {  # even inside functions
     "torch": frozenset({"training"}),
-    "manifold3d": frozenset({"kernels"}),
+    "manifold3d": frozenset({"kernels", "signoff"}),  # signoff: whether parts bite into each other, never to build
     "cadquery": frozenset({"kernels"}),
     "OCP": frozenset({"kernels"}),
     "lib3mf": frozenset({"formats"}),
