@@ -19,7 +19,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "hydraulics": frozenset({"errors", "ir"}),
     "sim": frozenset({"errors", "ir", "hydraulics"}),
     "kernels": frozenset({"errors", "ir"}),
-    "stages": frozenset({"errors", "ir", "teeth", "hydraulics", "sim"}),
+    "stages": frozenset({"errors", "ir", "capacity", "teeth", "hydraulics", "sim"}),
     "signoff": frozenset({"errors", "ir", "hydraulics", "sim"}),  # never stages, formats or pipeline
     "sources": frozenset({"errors", "ir", "files", "training"}),  # training: to read .pt alone
     "training": frozenset({"errors", "ir", "files", "teeth", "capacity", "sim", "sources", "stages"}),
@@ -41,6 +41,7 @@ HOMES: Mapping[str, frozenset[str]] = {
     "pydantic_core": frozenset({"sources"}),
     "scipy": frozenset({"signoff"}),
     "shapely": frozenset({"signoff", "stages"}),
+    "manifold3d": frozenset({"signoff"}),
 }
 ONLY: Mapping[str, frozenset[str]] = {  # even inside functions
     "torch": frozenset({"training"}),
