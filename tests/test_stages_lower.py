@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from stagework import DETERGENT, design_of, network_of, random_network
 
 from pelu_fab import load
+from pelu_fab.capacity import dead_buckets
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Samples
 from pelu_fab.ir.netlist import to_text
 from pelu_fab.ir.network import Network
+from pelu_fab.sim.reference import outputs
 from pelu_fab.stages.lower import least_share, lower
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
@@ -70,11 +72,21 @@ def test_every_share_is_zero_or_one_that_a_comb_carries_and_every_change_is_told
             assert (row[row > 0] >= least - 1e-9).all()
             for j in np.flatnonzero((row == 0) & (before.shares[i] > 0)):
                 target = f"out.y{j}" if index == 1 else f"L1.b{j}"
-                assert told[f"L{index}.b{i}->{target}"].kind == "dropped"
+                dead = f"L{index}.b{i}" in dead_buckets(design.network, design.input_max)
+                assert told[f"L{index}.b{i}->{target}"].kind == ("idle" if dead else "dropped")
     ducts = {duct.name: duct.share for duct in lowered.netlist.ducts}
     removed = {change.where for change in lowered.changes if change.kind == "removed"}
     carried = [f"L{k}.b{i}" for k, layer in enumerate(lowered.network.layers) for i, _ in np.argwhere(layer.shares > 0)]
     assert len(ducts) == sum(name not in removed for name in carried)
+
+
+def test_a_bucket_that_never_spills_keeps_one_branch_and_no_cup_notices() -> None:
+    design = replace(design_of(network_of(([5.0, 200.0], [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]]))), input_max=(100.0, 90.0))
+    lowered = lower(design)
+    assert [(c.where, c.kind) for c in lowered.changes] == [("L0.b1->out.y0", "idle"), ("L0.b1->out.y1", "idle")]
+    assert lowered.l1_bound == 0.0
+    pours = np.random.default_rng(0).uniform(0.0, design.input_max, (200, 2))
+    np.testing.assert_array_equal(outputs(lowered.network, pours), outputs(design.network, pours))
 
 
 @pytest.mark.parametrize("small", [0.002, 0.02, 0.03, 0.04])

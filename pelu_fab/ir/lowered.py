@@ -11,7 +11,7 @@ class Change:
     """One share or bucket that could not be printed as trained. Shares, or units for a `threshold`."""
 
     where: str  # L0.b2->L1.b1, or a bucket
-    kind: str  # dropped | floored | removed | threshold
+    kind: str  # dropped | floored | removed | idle (its bucket never spills)
     trained: float
     lowered: float
 

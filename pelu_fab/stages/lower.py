@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pelu_fab.capacity import dead_buckets
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Change, Lowered
@@ -23,9 +24,13 @@ def lower(design: Design) -> Lowered:
     A share below the least that a comb carries (`least_share`) is dropped, the others scaled up, or floored at that
     least, whichever moves its row less in L1: 2 a for dropping, 2 (least - a) for flooring. Where these differ by less
     than a quarter and there is data, the choice is improved greedily by predictions changed, then by the outputs' L1.
+    A bucket that no pour up to the jugs' marks makes spill (proven by pouring them all full: inflows are monotone)
+    keeps only its widest branch, as an overflow; one that no water can reach is not built.
     """
-    network = design.network
+    trained = design.network
     _check_data(design)
+    dead = dead_buckets(trained, design.input_max)
+    network = _with_one_branch(trained, dead)
     floors = [_row_floors(layer, design) for layer in network.layers]
     small = [
         (index, int(i), int(j))
@@ -41,8 +46,8 @@ def lower(design: Design) -> Lowered:
     lowered = Lowered(
         netlist=netlist,
         network=printable,
-        changes=tuple(_changes(network, printable, netlist)),
-        l1_bound=_l1_bound(network, printable, design),
+        changes=tuple(_changes(trained, printable, netlist, dead)),
+        l1_bound=_l1_bound(trained, printable, design),
     )
     return _with_predictions(lowered, design)
 
@@ -165,7 +170,18 @@ def _netlist(design: Design, network: Network) -> Netlist:
     return netlist
 
 
-def _changes(trained: Network, lowered: Network, netlist: Netlist) -> list[Change]:
+def _with_one_branch(network: Network, names: frozenset[str]) -> Network:
+    """The network with one-hot shares for the named buckets: they never spill, so no cup notices."""
+    layers = []
+    for index, layer in enumerate(network.layers):
+        shares = layer.shares.copy()
+        for unit in (u for u in range(len(shares)) if bucket_name(index, u) in names):
+            shares[unit] = np.eye(shares.shape[1])[int(shares[unit].argmax())]
+        layers.append(replace(layer, shares=shares))
+    return replace(network, layers=tuple(layers))
+
+
+def _changes(trained: Network, lowered: Network, netlist: Netlist, dead: frozenset[str]) -> list[Change]:
     built = {bucket.name for bucket in netlist.buckets}
     changes = []
     for index, (before, after) in enumerate(zip(trained.layers, lowered.layers, strict=True)):
@@ -179,7 +195,7 @@ def _changes(trained: Network, lowered: Network, netlist: Netlist) -> list[Chang
                 was, now = float(before.shares[i, j]), float(after.shares[i, j])
                 target = output_name(int(j)) if last else bucket_name(index + 1, int(j))
                 if now == 0.0:
-                    changes.append(Change(f"{source}->{target}", "dropped", was, now))
+                    changes.append(Change(f"{source}->{target}", "idle" if source in dead else "dropped", was, now))
                 elif now > was and _is_floor(before.shares[i], after.shares[i], int(j)):
                     changes.append(Change(f"{source}->{target}", "floored", was, now))
     return changes
