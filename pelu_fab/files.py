@@ -27,7 +27,12 @@ MEBIBYTE = 1 << 20
 MAX_NAME = 60
 WORK = ".pelu_fab"  # inside the output folder while it is being written: new files, old files, journal
 JOURNAL = "journal.json"
-DERIVED = ("verify.json", "report.html", "slices.json")  # written later, and worth nothing beside another export
+DERIVED = (
+    "verify.json",
+    "report.html",
+    "slices.json",
+    "markers.glb",
+)  # written later, and worth nothing beside another export
 UNTOUCHED = "what was there before is untouched"
 RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, with any suffix
 

@@ -1,32 +1,59 @@
 """`pelu-fab verify`: sign-off of the files in a folder, from the files alone."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pelu_fab.commands import CHECK_FAILED, print_json, step
+from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
 from pelu_fab.commands.tables import print_report
 
 
 def verify(
     directory: Annotated[Path, typer.Argument(help="What compile wrote.", show_default=False)],
+    trace: Annotated[
+        str | None, typer.Option(help="One pour, units per input with commas: every bucket trained, lowered, as built.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
     """Recover the network from the STL files, compare it with the checkpoint; writes verify.json and report.html."""
     import pelu_fab
     from pelu_fab.files import recover
+    from pelu_fab.formats.markers import write_markers
     from pelu_fab.formats.report import write_report
 
+    pour = None if trace is None else _volumes(trace)
     recover(directory)
     with step(f"verifying {directory}") as say:
-        report = pelu_fab.verify(directory, progress=say)
+        report = pelu_fab.verify(directory, trace=pour, progress=say)
         say("report")
         write_report(directory)
-    table = report.to_dict()
+        table = report.to_dict()
+        markers = write_markers(directory, table)
     if json:
         print_json(table)
     else:
         print_report(table)
+        if markers is not None:
+            print(printable(f"where: {markers}"))
+        if pour is not None:
+            print("\n".join(_trace_lines(table["trace"])))
     if report.verdict != "pass":
         raise typer.Exit(CHECK_FAILED)
+
+
+def _volumes(text: str) -> list[float]:
+    from pelu_fab.errors import FabError
+
+    try:
+        return [float(cell) for cell in text.split(",")]
+    except ValueError as error:
+        raise FabError("--trace", f"{text!r} is no list of numbers", "write volumes like 51,35,14,2") from error
+
+
+def _trace_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every bucket and cup, what it holds in units: trained, lowered and as built side by side."""
+    columns = ("trained", "lowered", "as_built")
+    head = f"{'holds':<10}" + "".join(f"{name.replace('_', ' '):>12}" for name in columns)
+    return [head, *(f"{row['where']:<10}" + "".join(f"{row[name]:>12.4f}" for name in columns) for row in rows)]

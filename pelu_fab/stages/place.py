@@ -8,10 +8,10 @@ from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
+from pelu_fab.stages.size import BAY_GAP
 
 CUP_GAP = 1.0  # mm between two cups that stand side by side
 TURN = 12.0  # mm between a row's end and the row turned by a quarter: room for a side frame
-BAY_GAP = 38.0  # mm between two bays of one row: two side frames, and the step from gutter to gutter
 REACH = 11.0  # mm that a row's tabs stand out at either end
 FIRST_GUTTER = 20.0  # mm from a spout's face to the middle of the first gutter: room to land and turn
 CATCH = 3.0  # mm that a vessel's back wall stands behind the lip that drops into it

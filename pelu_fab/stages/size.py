@@ -36,11 +36,9 @@ SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
 MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
-TRAY_ENDS, CUP_WALLS, LANE_SLOT = (
-    25.0,
-    3.4,
-    1.5,
-)  # mm: of a tray before its first gutter and past its last; air between chutes that meet a second tray
+TRAY_ENDS = 45.0  # mm of a tray of chutes before its first gutter and past its last
+BAY_GAP, LIKELY_BAY = 38.0, 0.55  # mm between bays of a row; part of the bed that a bay surely fits
+CUP_WALLS, LANE_SLOT = 3.4, 1.5  # mm: of a cup; air between chutes that meet a second tray
 CATCH_SIDE = 2.5  # mm that a vessel reaches beyond the spout above it, each side
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
 CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 44.0, 9.0, 1.05
@@ -314,7 +312,9 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], below: floa
     gutter = HOLE + 2 * process.printer.wall + GUTTER_MARGIN
     targets = {mouth.target for bucket in buckets for mouth in bucket.mouths}
     deepest = max(normal_depth(inflow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
-    short = TRAY_ENDS + below < min(process.printer.bed[:2])  # one tray of chutes reaches all gutters
+    bed = min(process.printer.bed[:2])
+    bays = BAY_GAP if below > LIKELY_BAY * bed else 0.0
+    short = TRAY_ENDS + below + bays < bed  # one tray of chutes reaches all gutters
     lane_gap = process.printer.wall if short else on_grid(2 * process.printer.wall + LANE_SLOT)
     lane_margin = on_grid((channels.spout_gap - process.printer.wall) / 2)
     chute = max(
