@@ -285,7 +285,8 @@ def tray_faults(device: Device) -> Iterator[Fault]:
         path = path[np.abs(path[:, 2] - path[0, 2]) < 0.02]
         goal = device.names[int(trails.goal[drop])]
         start, end = path[0], path[-1]
-        flow = (end - start) / max(np.linalg.norm(end - start), 1e-9)
+        along = int(np.argmax(np.abs(end - start)))  # a channel runs along an axis of its tray, though a drop may not
+        flow = np.eye(3)[along] * np.sign(end - start)[along]
         middle = start + 0.6 * (end - start)
         across = np.array([-flow[1], flow[0], 0.0])
         wall = oriented_box(middle + np.array([0, 0, 0.8]), across, (60.0, 3.0, 1.5))
@@ -307,7 +308,8 @@ def tray_faults(device: Device) -> Iterator[Fault]:
             ("lvs.open", "drc.stray", "lvs.stray", "drc.breach", "lvs.extra", "lvs.share"), (goal, "L"),
         )  # fmt: skip
         yield Fault(f"reversed {part}", _reversed(device, part, flow), ("lvs.open", "drc.stray"), ("L",))
-        thin = _thin_walls(device, part, middle, across, flow)
+        straight = end - 12.0 * flow  # before the hole, past what narrows
+        thin = _thin_walls(device, part, straight, across, flow)
         yield Fault(f"thin wall {part}", thin, ("drc.wall",), (part,))
 
 
