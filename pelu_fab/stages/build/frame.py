@@ -19,6 +19,7 @@ from pelu_fab.stages.build.trays import GUTTER_TAB, chute_strips, gutter_groups,
 
 BAR, LEG, PAD, FILLET = 10.0, 7.0, 3.0, 4.0  # mm: base bar, legs, rims of windows, rounding of inner corners
 BRACE = 6.0
+CROSSING = 10.0  # mm above the bars that stays free where a frame of the segment before stands
 SLENDER = 30.0  # a leg's height per mm of its width, at most
 END = 3.0  # mm of bar beyond a crossing
 CUP_STOP = 0.8  # mm between the cups and the rail before them
@@ -113,7 +114,7 @@ def _segment_parts(
             plate = plate.difference(rect(a - gap, -1.0, b + gap, BAR / 2 + gap))
         if ground.link is not None:
             a, b = ground.link
-            plate = plate.difference(rect(a - gap, BAR / 2 - gap, b + gap, BAR + 1.0))
+            plate = plate.difference(rect(a - gap, BAR / 2 - gap, b + gap, BAR + CROSSING))
         tag = f"{number}" + (chr(ord("a") + index // 2) if len(segment.bays) > 1 else "")
         u = bay.u1 if side == "right" else bay.u0 - SIDE
         parts += _flat(f"side-{tag}-{side}", plate, u, segment.swapped, False, process)
