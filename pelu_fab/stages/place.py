@@ -55,12 +55,12 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
     matched = [netlist.is_matching(layer) for layer in range(len(netlist.rows))]
     widths = _cell_widths(sized, netlist, matched, process)
     names = [[b.name for b in row] for row in netlist.rows] + [[port for port, _ in netlist.outputs]]
-    limits = [_bay_limit(_depths(sized, layer + 1), process) for layer in range(len(sized.rows))] + [inf]
+    limits = [_bay_limit(inner_depths(sized, layer + 1), process) for layer in range(len(sized.rows))] + [inf]
     plans = [RowPlan(False, 0.0, _in_bays(names[0], widths[0], 0.0, limits[0]), False)]
     for layer, row in enumerate(sized.rows, start=1):
         before, target = plans[-1], names[layer]
         face = before.v + spout_face(row, process)
-        depths = _depths(sized, layer)
+        depths = inner_depths(sized, layer)
         if matched[layer - 1]:
             plans.append(_in_front(before, face, depths, target, widths[layer], netlist))
             continue
@@ -123,7 +123,7 @@ def _bay_limit(depths: Mapping[str, float], process: Process) -> float:
     return min(bed - 2 * REACH, bed * cos(radians(process.channels.min_slope_deg)) - past - REACH)
 
 
-def _depths(sized: Sized, layer: int) -> dict[str, float]:
+def inner_depths(sized: Sized, layer: int) -> dict[str, float]:
     """Inner depth along the flow of what stands in row `layer`."""
     if layer < len(sized.rows):
         return {bucket.name: bucket.depth for bucket in sized.rows[layer].buckets}

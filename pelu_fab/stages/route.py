@@ -21,7 +21,7 @@ from pelu_fab.ir.layout import (
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedRow
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.place import RowPlan, lane_widths, spout_face
+from pelu_fab.stages.place import RowPlan, inner_depths, lane_widths, spout_face
 
 GAP = 0.8  # mm of air between a part and the part above it
 BEHIND = 1.5  # mm that a chute's head wall stands behind the spout's face, at its top
@@ -46,7 +46,7 @@ def route(plans: tuple[RowPlan, ...], sized: Sized, process: Process) -> Layout:
             crossbars += [Crossbar(bay.tag, bay.swapped, _row_lanes(bay, process.printer.wall)) for bay in bays]
             rim_z = on_grid(bays[0].bottom_z - RIM_GAP)
         else:
-            trays, rim_z = _crossbars(bays, below, _depth_of(sized, layer + 1), process)
+            trays, rim_z = _crossbars(bays, below, inner_depths(sized, layer + 1), process)
             crossbars += trays
         rows += bays
     cups = _cups(plans[-1], sized, rim_z, process)
@@ -202,12 +202,6 @@ def _lanes(placed: PlacedBucket, row: PlacedRow) -> list[Lane]:
     if lanes[0].c0 < placed.u0 - 1e-6 or lanes[-1].c1 > placed.u1 + 1e-6:
         raise FabBug(f"{placed.bucket.name}: its lanes leave its cell")
     return lanes
-
-
-def _depth_of(sized: Sized, layer: int) -> dict[str, float]:
-    if layer < len(sized.rows):
-        return {bucket.name: bucket.depth for bucket in sized.rows[layer].buckets}
-    return {cup.port: cup.depth for cup in sized.cups}
 
 
 def _cups(plan: RowPlan, sized: Sized, rim_z: float, process: Process) -> tuple[PlacedCup, ...]:
