@@ -9,8 +9,10 @@ import numpy as np
 
 from pelu_fab.files import read_input, write_file
 from pelu_fab.formats.glb import METRES, Y_UP
+from pelu_fab.formats.stl import FACET
 
 NAME = "markers.glb"
+HEAD = 84  # bytes before the first facet
 RADIUS = 2.5  # mm of a marker
 BODY, FAIL = (150, 160, 170, 90), (220, 30, 40, 255)
 
@@ -62,8 +64,7 @@ def _shown(corners: np.ndarray[Any, Any], colour: tuple[int, int, int, int]) -> 
 
 
 def _triangles(stl: bytes) -> np.ndarray[Any, Any]:
-    facets = np.frombuffer(stl[84:], dtype=np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("pad", "<u2")]))
-    return np.asarray(facets["corners"])
+    return np.asarray(np.frombuffer(stl[HEAD:], dtype=FACET)["corners"])
 
 
 def _transforms(directory: Path) -> dict[str, np.ndarray[Any, Any]]:
