@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from pelu_fab.hydraulics import held_on_slope, held_volume
 from pelu_fab.ir.network import Network, bucket_name, output_name
 from pelu_fab.ir.process import Process
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.stl import Array
-
-MERGED = 0.03  # of a bucket's spill: two units' shares that arrive together, to this, are one water
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,77 +37,6 @@ class RecoveredLayer:
     shares: Array
     sections: Array
     lost: Array
-
-
-def name_units(found: Extraction, network: Network, unit_volume: float) -> list[tuple[int, ...]]:
-    """Which vessel is which unit, row by row: inputs and cups are known, hidden ones by the best match of all.
-
-    Hidden units of a row may stand in any order, for a permutation computes the same; so each row is assigned to the
-    checkpoint's by least difference of incoming shares, outgoing shares to the cups, and retained volume.
-    """
-    named = [found.inputs]
-    for depth in range(1, len(network.layers)):
-        above = named[-1]
-        below = [v for v in (found.layers[depth] if depth < len(found.layers) else ()) if v not in found.outputs]
-        cost = _differences(found, network, unit_volume, depth, above, below)
-        rows, columns = linear_sum_assignment(cost)
-        row = [NOWHERE] * len(network.layers[depth].retained)
-        for r, c in zip(rows.tolist(), columns.tolist(), strict=True):
-            row[r] = below[c]
-        named.append(tuple(_with_merged(row, found, network.layers[depth - 1].shares, above, below)))
-    return named
-
-
-def _with_merged(
-    row: list[int], found: Extraction, wanted: Array, above: Sequence[int], below: Sequence[int]
-) -> list[int]:
-    """Give a unit that has no vessel of its own the vessel that takes its water too, if there is one: a short."""
-    wanted = wanted * _there(above)
-    arriving = np.array([_shares(found.vessels[v], below) if v != NOWHERE else np.zeros(len(below)) for v in above])
-    for unit, vessel in enumerate(row):
-        if vessel != NOWHERE or not wanted[:, unit].any():
-            continue
-        for other, shared in enumerate(row):
-            if shared == NOWHERE or other == unit:
-                continue
-            both = wanted[:, unit] + wanted[:, other]
-            if np.abs(arriving[:, below.index(shared)] - both).max() < MERGED:
-                row[unit] = shared
-                break
-    return row
-
-
-def _there(row: Sequence[int]) -> Array:
-    """Column of 1 for each unit that has a vessel, else 0."""
-    return np.array([[float(v != NOWHERE)] for v in row])
-
-
-def _differences(
-    found: Extraction, network: Network, unit_volume: float, depth: int, above: Sequence[int], below: Sequence[int]
-) -> Array:
-    wanted = network.layers[depth]
-    arriving = np.array([_shares(found.vessels[v], below) if v != NOWHERE else np.zeros(len(below)) for v in above])
-    asked = network.layers[depth - 1].shares * _there(above)  # what no bucket sends can't tell its goals apart
-    cost = np.abs(asked[:, :, None] - arriving.reshape(len(above), 1, len(below))).sum(axis=0)
-    volumes = np.array([found.vessels[v].volume for v in below])
-    largest = max(1.0, float((wanted.retained * unit_volume).max()))
-    cost += np.abs(wanted.retained[:, None] * unit_volume - volumes[None, :]) / largest
-    if depth == len(network.layers) - 1:
-        leaving = np.array([_shares(found.vessels[v], found.outputs) for v in below]).reshape(-1, len(found.outputs))
-        cost += np.abs(wanted.shares[:, None, :] - leaving[None, :, :]).sum(axis=2)
-    return np.asarray(cost)
-
-
-def _shares(vessel: Vessel, targets: Sequence[int]) -> Array:
-    """Open width that leads to each target, as a share of all."""
-    flow = np.zeros(len(targets))
-    place = {v: i for i, v in enumerate(targets)}
-    for tooth in vessel.teeth:
-        for goal in tooth.goals:
-            if goal in place:
-                flow[place[goal]] += tooth.width / len(tooth.goals)
-    total = sum(t.width for t in vessel.teeth)
-    return flow / total if total > 0 else flow
 
 
 def hydraulic_widths(vessel: Vessel, process: Process, compensation: str) -> Array:
@@ -137,6 +63,11 @@ def held(vessel: Vessel, process: Process, compensation: str) -> float:
     return held_volume(vessel.area, vessel.perimeter, process.fluid, process.comb.residual_head)
 
 
+def retained_volume(vessel: Vessel, process: Process, compensation: str) -> float:
+    """Real water (mm3) that stays: below the sill, and held up by surface tension."""
+    return vessel.volume + held(vessel, process, compensation)
+
+
 def recover(
     found: Extraction,
     names: Sequence[tuple[int, ...]],
@@ -158,8 +89,8 @@ def recover(
                 continue
             vessel = found.vessels[v]
             drawn[i] = vessel.volume
-            retained[i] = vessel.volume + held(vessel, process, compensation)
-            shares[i], sections[i] = _delivered(vessel, targets, hydraulic_widths(vessel, process, compensation))
+            retained[i] = retained_volume(vessel, process, compensation)
+            shares[i], sections[i] = delivered(vessel, targets, process, compensation)
             lost[i] = 1.0 - shares[i].sum()
         layers.append(
             RecoveredLayer(tuple(row), tuple(bool(r) for r in reached), drawn, retained, shares, sections, lost)
@@ -168,7 +99,9 @@ def recover(
     return Recovered(tuple(layers))
 
 
-def _delivered(vessel: Vessel, targets: Sequence[int], carried: Array) -> tuple[Array, Array]:
+def delivered(vessel: Vessel, targets: Sequence[int], process: Process, compensation: str) -> tuple[Array, Array]:
+    """Share of the spill that each target gets, and its share of the sections behind the teeth."""
+    carried = hydraulic_widths(vessel, process, compensation)
     place: dict[int, list[int]] = {}
     for i, v in enumerate(targets):
         place.setdefault(v, []).append(i)  # a short gives one vessel two names; its first counts

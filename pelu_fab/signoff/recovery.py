@@ -13,8 +13,9 @@ from pelu_fab.signoff.dossier import Dossier, PartEntry, read_dossier
 from pelu_fab.signoff.extract import extract
 from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import Extraction
+from pelu_fab.signoff.naming import name_units
 from pelu_fab.signoff.printable import part_checks
-from pelu_fab.signoff.recovered import Recovered, name_units, recover, vessel_names
+from pelu_fab.signoff.recovered import Recovered, recover, vessel_names
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import Mesh
 from pelu_fab.signoff.surface import Surface, join
@@ -80,7 +81,7 @@ def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surfa
     """Extract the network and give its units the checkpoint's names."""
     manifest = dossier.manifest
     found = extract(surface, np.array([p.at for p in manifest.inputs]), np.array([p.at for p in manifest.outputs]), say)
-    names = name_units(found, dossier.lowered, dossier.unit_volume)
+    names = name_units(found, dossier.lowered, manifest.process, manifest.compensation, dossier.unit_volume)
     recovered = recover(found, names, dossier.lowered, manifest.process, manifest.compensation)
     return Recovery(dossier, parts, surface, found, recovered)
 
