@@ -22,6 +22,7 @@ from pelu_fab.signoff.stl import Array, Index
 BELOW = 0.11  # mm under a floor, where its plate is cut
 ABOVE = (0.23, 1.1, 2.1, 3.9)  # mm over a floor, where its walls are cut: as deep as water stands at the design flow
 SLIT = 0.05  # mm: an opening narrower than this lets nothing through
+ON_FLOOR = 0.02  # mm
 NEAR = 1.5  # mm: a drop leaves within this of the edge that it is meant to leave over
 
 
@@ -112,10 +113,11 @@ def _waters(wet: Wet, part: int, turn: Array, height: float) -> tuple[Array, Ind
     """Places of drops on this floor in the tray's frame, the vessel each will reach, and whether it leaves there."""
     trails = wet.found.trails
     at = trails.at @ turn.T
-    after = np.append(trails.face[1:], 0)
-    leaving = (after == -1) & np.append(trails.drop[1:] == trails.drop[:-1], False)
-    on = (trails.face >= 0) & (wet.surface.part_of_face[trails.face] == part) & (np.abs(at[:, 2] - height) < 0.02)
-    return at[on, :2], trails.goal[trails.drop[on]], leaving[on]
+    same = np.append(trails.drop[1:] == trails.drop[:-1], False)
+    # Off the lip, or down the wall of the hole that it ran along.
+    sinks = (np.append(trails.face[1:], 0) == -1) | (np.append(at[1:, 2], np.inf) < height - ON_FLOOR)
+    on = (trails.face >= 0) & (wet.surface.part_of_face[trails.face] == part) & (np.abs(at[:, 2] - height) < ON_FLOOR)
+    return at[on, :2], trails.goal[trails.drop[on]], (sinks & same)[on]
 
 
 def _back(turn: Array, point: Point, height: float) -> Place:

@@ -105,8 +105,7 @@ def _built(
     return Rows(
         (*(np.array([keeps(v) for v in row]) for row in members[:-1]), last),
         tuple(
-            np.array([sends(v, below) for v in row]).reshape(len(row), len(below))
-            for row, below in pairwise(members)
+            np.array([sends(v, below) for v in row]).reshape(len(row), len(below)) for row, below in pairwise(members)
         ),
     )
 
