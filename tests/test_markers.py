@@ -1,6 +1,5 @@
 """A failed sign-off leaves a file that shows the places; a clean one leaves none."""
 
-import json
 from io import BytesIO
 from pathlib import Path
 
@@ -35,15 +34,3 @@ def test_a_ball_stands_at_the_place_in_metres_with_y_up(sound: Path) -> None:
     scene = trimesh.load(BytesIO(path.read_bytes()), file_type="glb")
     ball = scene.geometry["1 lvs.share L0.b0->out.y0"]
     np.testing.assert_allclose(ball.vertices.mean(axis=0), np.array([10.0, 30.0, -20.0]) * METRES, atol=1e-6)
-
-
-def test_a_place_in_a_parts_own_coordinates_is_moved_to_the_assembly(sound: Path) -> None:
-    parts = json.loads((sound / "manifest.json").read_bytes())["parts"]
-    row = next(part for part in parts if part["role"] == "row")
-    why = "thinnest material; in the part's own coordinates"
-    checks = [{"id": "drc.wall", "where": row["name"], "status": "fail", "at": [0.0, 0.0, 0.0], "why": why}]
-    path = write_markers(sound, {"checks": checks})
-    assert path is not None
-    ball = trimesh.load(BytesIO(path.read_bytes()), file_type="glb").geometry[f"1 drc.wall {row['name']}"]
-    x, y, z = (line[3] for line in row["transform"][:3])
-    np.testing.assert_allclose(ball.vertices.mean(axis=0), np.array([x, z, -y]) * METRES, atol=1e-6)

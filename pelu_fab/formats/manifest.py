@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pelu_fab.files import sha256
-from pelu_fab.ir.device import Device
+from pelu_fab.ir.device import Device, Mesh
 from pelu_fab.ir.layout import PlacedBucket
 from pelu_fab.ir.network import Network, input_name
 from pelu_fab.ir.units import on_grid
@@ -80,7 +82,19 @@ def _part(device: Device, index: int, files: Mapping[str, bytes]) -> dict[str, A
         "bodies": 1,
         "genus": mesh.genus if part.genus is None else part.genus,
         "clearance": device.design.process.printer.clearance,
+        "pose": _pose(mesh),
     }
+
+
+def _pose(mesh: Mesh) -> dict[str, list[float]]:
+    """Box and centre of mass as the part lies in its file: how to find it again once another program moved it."""
+    corners = mesh.corners.astype(np.float64)
+    a, b, c = corners.transpose(1, 0, 2)
+    volume = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
+    centre = (volume[:, None] * (a + b + c)).sum(axis=0) / (4.0 * volume.sum())
+    points = corners.reshape(-1, 3)
+    ends = {"low": points.min(axis=0), "high": points.max(axis=0), "centre": centre}
+    return {name: [round(float(v), 4) for v in place] for name, place in ends.items()}
 
 
 def _inputs(device: Device) -> list[dict[str, Any]]:

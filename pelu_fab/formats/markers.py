@@ -1,6 +1,5 @@
 """markers.glb: where the findings are. A report's table and the export's assembly in, binary glTF out."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,18 @@ BODY, FAIL = (150, 160, 170, 90), (220, 30, 40, 255)
 def write_markers(directory: Path, report: Mapping[str, Any]) -> Path | None:
     """Write the device in grey with a red ball at every failed check that has a place; else take an old file away.
 
-    Balls are named by rule and place. Places in a part's own coordinates are moved by the part's transform.
+    Balls are named by rule and place.
     """
     path = Path(directory) / NAME
     failed = [check for check in report["checks"] if check["status"] == "fail" and check.get("at")]
     if not failed or not (Path(directory) / "assembly.stl").is_file():
         path.unlink(missing_ok=True)
         return None
-    write_file(path, to_markers(read_input(Path(directory) / "assembly.stl"), failed, _transforms(directory)))
+    write_file(path, to_markers(read_input(Path(directory) / "assembly.stl"), failed))
     return path
 
 
-def to_markers(
-    assembly: bytes, failed: list[Mapping[str, Any]], transforms: Mapping[str, np.ndarray[Any, Any]]
-) -> bytes:
+def to_markers(assembly: bytes, failed: list[Mapping[str, Any]]) -> bytes:
     """Binary glTF 2.0, metres, Y up."""
     import trimesh
 
@@ -41,9 +38,6 @@ def to_markers(
     scene.add_geometry(_shown(_triangles(assembly), BODY), node_name="device", geom_name="device")
     for number, check in enumerate(failed):
         at = np.array(check["at"], dtype=np.float64)
-        if "own coordinates" in str(check.get("why", "")) and check["where"] in transforms:
-            matrix = transforms[check["where"]]
-            at = matrix[:3, :3] @ at + matrix[:3, 3]
         ball = trimesh.creation.icosphere(subdivisions=2, radius=RADIUS)
         name = f"{number + 1} {check['id']} {check['where']}"
         scene.add_geometry(_shown(ball.vertices[ball.faces] + at, FAIL), node_name=name, geom_name=name)
@@ -66,7 +60,3 @@ def _shown(corners: np.ndarray[Any, Any], colour: tuple[int, int, int, int]) -> 
 def _triangles(stl: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(np.frombuffer(stl[HEAD:], dtype=FACET)["corners"])
 
-
-def _transforms(directory: Path) -> dict[str, np.ndarray[Any, Any]]:
-    parts = json.loads(read_input(Path(directory) / "manifest.json"))["parts"]
-    return {part["name"]: np.array(part["transform"]) for part in parts if part.get("transform")}

@@ -113,7 +113,7 @@ def _checks(checks: Sequence[Table], facts: Facts) -> str:
     rows = []
     for check in checks:
         status = str(check["status"])
-        place = _place(check, facts)
+        place = check.get("at")
         show = f'<button type="button" data-at="{escape(str(list(place)))}">show</button>' if place else ""
         unit = f" {check['unit']}" if check.get("unit") else ""
         measured = [
@@ -129,18 +129,6 @@ def _checks(checks: Sequence[Table], facts: Facts) -> str:
             + [escape(str(check.get("why") or "")), show]
         )
     return table(["", "rule", "where", "found", "limit", "", ""], rows)
-
-
-def _place(check: Table, facts: Facts) -> list[float] | None:
-    """Where a finding is in the assembly; None where it says no place, or its part has none."""
-    at = check.get("at")
-    if not at or "own coordinates" not in str(check.get("why")):
-        return at or None
-    part = next((entry for entry in facts.manifest["parts"] if entry["name"] == check["where"]), None)
-    if part is None or part["transform"] is None:
-        return None
-    matrix = np.array(part["transform"], dtype=np.float64).reshape(4, 4)
-    return [round(x, 3) for x in (matrix[:3, :3] @ np.array(at) + matrix[:3, 3]).tolist()]
 
 
 def _value(value: Any) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pelu_fab.errors import FabError
 from pelu_fab.ir.network import Layer, Network, check_network
 from pelu_fab.ir.process import Process
+from pelu_fab.signoff.found import Place
 from pelu_fab.signoff.stl import Array, Index
 
 SCHEMA = 1
@@ -20,6 +21,14 @@ SCHEMA = 1
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class PoseEntry(_Table):
+    """Box and centre of mass of a part as it lies in its file, mm."""
+
+    low: Place
+    high: Place
+    centre: Place
 
 
 class PartEntry(_Table):
@@ -34,6 +43,7 @@ class PartEntry(_Table):
     bodies: int = 1
     genus: int | None = None
     clearance: float = 0.2
+    pose: PoseEntry | None = None
 
     @property
     def matrix(self) -> Array | None:

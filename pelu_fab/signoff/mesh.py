@@ -1,14 +1,20 @@
-"""Rules on each file as a solid: mesh.file, closed, oriented, degenerate, duplicate, bodies, genus, volume, bed."""
+"""Rules on each file as a solid: mesh.file, closed, oriented, degenerate, duplicate, intersect, bodies, genus, bed.
 
+A folder and a part's entry in, the part as it lies in the assembly and what is wrong with it out.
+"""
+
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.process import Printer
-from pelu_fab.signoff.dossier import PartEntry, digest
-from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
-from pelu_fab.signoff.stl import Index, Mesh, read_stl, weld
+from pelu_fab.signoff.dossier import PartEntry, PoseEntry, digest
+from pelu_fab.signoff.intersections import intersections
+from pelu_fab.signoff.pose import Pose, way_back
+from pelu_fab.signoff.report import Check, Place, equal, failed, most, passed, skipped
+from pelu_fab.signoff.stl import Array, Index, Mesh, read_stl, weld
 from pelu_fab.signoff.topology import Topology, place, topology
 
 VOLUME_TOLERANCE = 1e-3  # of the volume: float32 corners and any re-triangulation stay far below
@@ -18,6 +24,7 @@ SURFACE_RULES = (
     "mesh.degenerate",
     "mesh.duplicate",
     "mesh.oriented",
+    "mesh.intersect",
     "mesh.bodies",
     "mesh.genus",
     "mesh.volume",
@@ -25,7 +32,33 @@ SURFACE_RULES = (
 )
 
 
-def load_part(folder: Path, entry: PartEntry) -> tuple[Mesh | None, Topology | None, list[Check]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedPart:
+    """One part as read, in its file's coordinates; `matrix` takes it to the assembly, None for a loose part."""
+
+    entry: PartEntry
+    mesh: Mesh
+    shape: Topology
+    matrix: Array | None
+
+    @property
+    def placed(self) -> Mesh:
+        """The part at its place in the assembly, a loose one as it lies."""
+        return self.mesh.placed(self.matrix)
+
+    def located(self, check: Check) -> Check:
+        """The same finding with its place in the assembly, where the part has one; its place in the file in words."""
+        if check.at is None:
+            return check
+        place: Place | None = None
+        if self.matrix is not None:
+            x, y, z = (round(float(v), 3) for v in self.matrix[:3, :3] @ np.array(check.at) + self.matrix[:3, 3])
+            place = (x, y, z)
+        own = ", ".join(f"{v:.1f}" for v in check.at)
+        return replace(check, at=place, why=f"{check.why}; in {self.entry.file} at ({own})")
+
+
+def load_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[Check]]:
     """Read one part's file; without a readable file the other rules of it are skipped."""
     where = entry.name
     try:
@@ -33,10 +66,26 @@ def load_part(folder: Path, entry: PartEntry) -> tuple[Mesh | None, Topology | N
         mesh = weld(read_stl(blob, entry.file))
     except (FabError, OSError) as error:
         reason = f"{entry.file} can't be read"
-        return None, None, [failed("mesh.file", where, str(error)), *(skipped(r, where, reason) for r in SURFACE_RULES)]
-    shape = topology(mesh)
-    same = "as written" if entry.sha256 == digest(blob) else "changed since it was compiled; judged as it is now"
-    return mesh, shape, [passed("mesh.file", where, same, len(mesh.faces)), *surface_checks(where, mesh, shape)]
+        return None, [failed("mesh.file", where, str(error)), *(skipped(r, where, reason) for r in SURFACE_RULES)]
+    matrix, state = entry.matrix, "as written"
+    if entry.sha256 != digest(blob):
+        state = "changed since it was compiled; judged as it is now"
+        back = None if entry.pose is None else way_back(mesh, _stated(entry.pose))
+        if back is not None:
+            matrix = None if matrix is None else matrix @ back
+            state += f", moved back by {_in_words(back)}"
+    part = LoadedPart(entry, mesh, topology(mesh), matrix)
+    return part, [passed("mesh.file", where, state, len(mesh.faces)), *surface_checks(where, mesh, part.shape)]
+
+
+def _stated(pose: PoseEntry) -> Pose:
+    return Pose(np.array(pose.low), np.array(pose.high), np.array(pose.centre))
+
+
+def _in_words(move: Array) -> str:
+    x, y, z = move[:3, 3]
+    angle = np.degrees(np.arctan2(move[1, 0], move[0, 0]))
+    return f"({x:.2f}, {y:.2f}, {z:.2f}) mm after a turn of {angle:.2f} degrees"
 
 
 def surface_checks(where: str, mesh: Mesh, shape: Topology) -> list[Check]:
@@ -52,10 +101,11 @@ def surface_checks(where: str, mesh: Mesh, shape: Topology) -> list[Check]:
         _none("mesh.degenerate", where, mesh, shape.degenerate, "triangles without area"),
         _none("mesh.duplicate", where, mesh, shape.duplicate, "triangles twice in the same place"),
         _none("mesh.oriented", where, mesh, shape.turned_edges, "edges whose triangles disagree on the outside"),
+        intersections(where, mesh),
     ]
     inside_out = [s for s in shape.shells if s.volume <= 0]
     if inside_out and len(inside_out) == len(shape.shells):
-        checks[-1] = failed("mesh.oriented", where, "every face looks inwards", inside_out[0].at)
+        checks[-2] = failed("mesh.oriented", where, "every face looks inwards", inside_out[0].at)
     return checks
 
 

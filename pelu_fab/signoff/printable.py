@@ -155,7 +155,7 @@ def _thinnest(rule: str, name: str, found: Probes, width: Array, plane: Index, l
         return passed(rule, name, "nothing to measure")
     k = int(np.flatnonzero(counted)[np.argmin(width[counted])])
     x, y, z = (round(float(v), 3) for v in found.at[k])
-    return least(rule, name, float(width[k]), limit - 2e-3, "mm", f"{why}; in the part's own coordinates", (x, y, z))
+    return least(rule, name, float(width[k]), limit - 2e-3, "mm", why, (x, y, z))
 
 
 def overhangs(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
@@ -178,11 +178,10 @@ def overhangs(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[
             bridge = max(bridge, (2 * found[0], found[1]), key=lambda pair: pair[0])
         else:
             lone = max(lone, found, key=lambda pair: pair[0])
-    own = "in the part's own coordinates"
     limit = 2 * printer.nozzle + FROM_WALL
     return [
-        most("drc.bridge", name, bridge[0], printer.max_bridge + 0.01, "mm", f"widest bridge; {own}", bridge[1]),
-        most("drc.overhang", name, lone[0], limit, "mm", f"farthest overhang from what holds it; {own}", lone[1]),
+        most("drc.bridge", name, bridge[0], printer.max_bridge + 0.01, "mm", "widest bridge", bridge[1]),
+        most("drc.overhang", name, lone[0], limit, "mm", "farthest overhang from what holds it", lone[1]),
     ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.signoff import mesh
 from pelu_fab.signoff.columns import Columns
-from pelu_fab.signoff.dossier import Dossier, PartEntry, read_dossier
+from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.extract import extract
 from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import Extraction
@@ -17,20 +17,9 @@ from pelu_fab.signoff.naming import name_units
 from pelu_fab.signoff.printable import part_checks
 from pelu_fab.signoff.recovered import Recovered, recover, vessel_names
 from pelu_fab.signoff.report import Check
-from pelu_fab.signoff.stl import Mesh
 from pelu_fab.signoff.surface import Surface, join
-from pelu_fab.signoff.topology import Topology
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadedPart:
-    """One part as read, in its own coordinates."""
-
-    entry: PartEntry
-    mesh: Mesh
-    shape: Topology
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +27,7 @@ class Recovery:
     """Everything that extraction finds out about a folder."""
 
     dossier: Dossier
-    parts: tuple[LoadedPart, ...]
+    parts: tuple[mesh.LoadedPart, ...]
     surface: Surface
     found: Extraction
     recovered: Recovered
@@ -49,35 +38,36 @@ class Recovery:
         return vessel_names(self.found, self.recovered)
 
 
-def load(dossier: Dossier, say: Progress) -> tuple[tuple[LoadedPart, ...], list[Check]]:
+def load(dossier: Dossier, say: Progress) -> tuple[tuple[mesh.LoadedPart, ...], list[Check]]:
     """Read every part that can be read, and judge each file as a solid."""
     checks: list[Check] = []
     parts = []
     for entry in dossier.manifest.parts:
         say(f"mesh: {entry.name}")
-        solid, shape, found = mesh.load_part(dossier.folder, entry)
-        checks += found
-        if solid is not None and shape is not None:
+        part, found = mesh.load_part(dossier.folder, entry)
+        if part is not None:
             printer = dossier.manifest.process.printer
-            checks += mesh.expected_checks(entry, solid, shape, printer)
-            checks += part_checks(entry.name, solid, shape, printer)
-            parts.append(LoadedPart(entry, solid, shape))
+            found += mesh.expected_checks(entry, part.mesh, part.shape, printer)
+            found += part_checks(entry.name, part.mesh, part.shape, printer)
+            found = [part.located(check) for check in found]
+            parts.append(part)
+        checks += found
     return tuple(parts), checks
 
 
-def assemble(parts: Sequence[LoadedPart], say: Progress) -> Surface | None:
+def assemble(parts: Sequence[mesh.LoadedPart], say: Progress) -> Surface | None:
     """Place every part that has a place, and flood each."""
-    placed = [(p.entry.name, p.mesh.placed(p.entry.matrix), p.shape) for p in parts if p.entry.matrix is not None]
-    if not placed:
+    fixed = [part for part in parts if part.matrix is not None]
+    if not fixed:
         return None
-    floods = []
-    for name, solid, _ in placed:
+    names, placed, floods = [part.entry.name for part in fixed], [part.placed for part in fixed], []
+    for name, solid in zip(names, placed, strict=True):
         say(f"flood: {name}")
         floods.append(flood(solid, Columns(solid.corners)))
-    return join([p[0] for p in placed], [p[1] for p in placed], [p[2].neighbours for p in placed], floods)
+    return join(names, placed, [part.shape.neighbours for part in fixed], floods)
 
 
-def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surface, say: Progress) -> Recovery:
+def recover_from(dossier: Dossier, parts: tuple[mesh.LoadedPart, ...], surface: Surface, say: Progress) -> Recovery:
     """Extract the network and give its units the checkpoint's names."""
     manifest = dossier.manifest
     found = extract(surface, np.array([p.at for p in manifest.inputs]), np.array([p.at for p in manifest.outputs]), say)

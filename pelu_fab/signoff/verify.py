@@ -33,7 +33,7 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     if trace is not None and len(trace) != inputs:
         raise FabError("--trace", f"has {len(trace)} volumes", f"give {inputs}, one for each input")
     parts, checks = load(dossier, say)
-    checks += fit.collisions([(p.entry.name, p.mesh.placed(p.entry.matrix)) for p in parts if p.entry.transform])
+    checks += fit.collisions([(p.entry.name, p.placed) for p in parts if p.matrix is not None])
     surface = assemble(parts, say)
     if surface is None:
         return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
