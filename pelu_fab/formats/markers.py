@@ -59,4 +59,3 @@ def _shown(corners: np.ndarray[Any, Any], colour: tuple[int, int, int, int]) -> 
 
 def _triangles(stl: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(np.frombuffer(stl[HEAD:], dtype=FACET)["corners"])
-

@@ -31,15 +31,9 @@ class Pose:
         return float(sum(np.abs(gap - shift).sum() for gap in gaps))
 
 
-def pose_of(mesh: Mesh, turn: Array | None = None) -> Pose:
-    """Pose of a mesh, turned first if asked."""
-    points = mesh.points if turn is None else mesh.points @ turn.T
-    low, high = points.min(axis=0), points.max(axis=0)
-    a, b, c = (points[mesh.faces] - low).transpose(1, 0, 2)
-    volume = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
-    total = volume.sum()
-    centre = (volume[:, None] * (a + b + c)).sum(axis=0) / (4.0 * total) if abs(total) > 1e-9 else (high - low) / 2
-    return Pose(low, high, low + centre)
+def pose_of(mesh: Mesh) -> Pose:
+    """Pose of a mesh as it lies."""
+    return Pose(mesh.points.min(axis=0), mesh.points.max(axis=0), mesh.centre)
 
 
 def way_back(mesh: Mesh, stated: Pose) -> Array | None:
@@ -49,11 +43,12 @@ def way_back(mesh: Mesh, stated: Pose) -> Array | None:
         return None
     best: tuple[float, Array] = (np.inf, np.eye(4))
     for turn in _turns(mesh):
-        pose = pose_of(mesh, turn)
+        matrix = np.eye(4)
+        matrix[:3, :3] = turn
+        pose = pose_of(mesh.placed(matrix))
         # What was cut off or added spoils one of the three, not their median.
         shift = np.median([stated.low - pose.low, stated.high - pose.high, stated.centre - pose.centre], axis=0)
-        matrix = np.eye(4)
-        matrix[:3, :3], matrix[:3, 3] = turn, shift
+        matrix[:3, 3] = shift
         best = min(best, (pose.misfit(stated, shift), matrix), key=lambda pair: pair[0])
     size = float((stated.high - stated.low).sum())
     return best[1] if best[0] < min(BETTER * as_is, MISFIT * size) else None

@@ -54,8 +54,7 @@ def part_checks(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> lis
 
 def probe(mesh: Mesh) -> Probes:
     """Look from every upright or level face straight into the material and straight out."""
-    cross = np.cross(mesh.corners[:, 1] - mesh.corners[:, 0], mesh.corners[:, 2] - mesh.corners[:, 0])
-    area = np.linalg.norm(cross, axis=1) / 2
+    area = mesh.areas
     axes = _families(mesh.normals, area)
     parts = [_along(mesh, area, axis) for axis in axes]
     if not parts:
@@ -81,7 +80,7 @@ def _along(mesh: Mesh, area: Array, axis: Array) -> tuple[Array, Index, Array, A
     rivals = np.flatnonzero(facing > FACING)
     corners = mesh.corners[rivals] @ turn.T
     square = np.flatnonzero(facing[rivals] > 1.0 - 1e-4)
-    at, local, share = _samples(corners, square, area[rivals])
+    at, local, share = samples(corners, square, area[rivals])
     thickness, gap = np.full(len(at), np.inf), np.full(len(at), np.inf)
     low, high = corners[:, :, 2].min(axis=1), corners[:, :, 2].max(axis=1)
     order = np.argsort(at[:, 2], kind="stable")
@@ -115,8 +114,8 @@ def _facing_each_other(
     return results[0], results[1], results[2], results[3]
 
 
-def _samples(corners: Array, faces: Index, area: Array) -> tuple[Array, Index, Array]:
-    """Places spread over faces, one for every few mm, and the area that each stands for."""
+def samples(corners: Array, faces: Index, area: Array) -> tuple[Array, Index, Array]:
+    """Places spread over faces, one for every few mm, the face of each and the area that it stands for."""
     steps = np.clip(np.ceil(np.sqrt(area[faces]) / PITCH), 1, 12).astype(int)
     places, owners, shares = [], [], []
     for n in np.unique(steps):

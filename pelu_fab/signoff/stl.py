@@ -37,10 +37,27 @@ class Mesh:
         return self.points[self.faces]
 
     @property
+    def areas(self) -> Array:
+        """(m,) area of each triangle, mm2."""
+        a, b, c = self.corners.transpose(1, 0, 2)
+        return np.asarray(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2.0)
+
+    @property
     def volume(self) -> float:
         """Signed volume, mm3 (divergence theorem)."""
         a, b, c = self.corners.transpose(1, 0, 2)
         return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+    @property
+    def centre(self) -> Array:
+        """Centre of mass; of its box where it encloses nothing."""
+        low, high = self.points.min(axis=0), self.points.max(axis=0)
+        a, b, c = (self.corners - low).transpose(1, 0, 2)
+        volumes = np.einsum("ij,ij->i", a, np.cross(b, c))
+        total = float(volumes.sum())
+        if abs(total) < 1e-9:
+            return np.asarray((low + high) / 2)
+        return np.asarray(low + (volumes[:, None] * (a + b + c)).sum(axis=0) / (4.0 * total))
 
     def placed(self, transform: Array | None) -> "Mesh":
         """The same mesh after a 4x4 rotation and translation."""

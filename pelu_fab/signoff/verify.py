@@ -13,10 +13,12 @@ from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass, tim
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
+from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import Progress, Recovery, assemble, load, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
 from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.surface import Surface
 
 WATER_RULES = ("lvs.open", "lvs.retained", "lvs.share", "lvs.section", "mass.recovered", "equivalence.data")
 
@@ -37,11 +39,19 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     surface = assemble(parts, say)
     if surface is None:
         return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
+    checks += _gapes(parts, surface)
     recovery = recover_from(dossier, parts, surface, say)
     say("lvs and drc")
     checks += [*_ports(recovery), *_lvs(recovery), *gravity_checks(recovery)]
     say("mass and equivalence")
     return _books(recovery, checks, trace)
+
+
+def _gapes(parts: Sequence[LoadedPart], surface: Surface) -> list[Check]:
+    fixed = [part.entry for part in parts if part.matrix is not None]
+    if all(entry.role != fit.FRAME for entry in fixed):
+        return [skipped("mesh.gape", "assembly", "the manifest names no frame that holds the parts")]
+    return fit.gapes(surface, fixed)
 
 
 def _lvs(recovery: Recovery) -> list[Check]:
