@@ -32,6 +32,7 @@ DERIVED = (
     "report.html",
     "slices.json",
     "markers.glb",
+    "findings.svg",
 )  # written later, and worth nothing beside another export
 UNTOUCHED = "what was there before is untouched"
 RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, with any suffix

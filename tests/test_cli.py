@@ -132,6 +132,7 @@ def test_a_failed_check_is_exit_1_and_names_it_and_what_was_skipped(
     api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(pelu_fab, "verify", lambda *_, **__: FAIL)
+    monkeypatch.setattr("pelu_fab.signoff.recovery.placed_parts", lambda _: ())
     assert run("verify", "no-such-export") == 1
     assert capsys.readouterr().out.splitlines() == [
         "FAILED lvs.share at L0.b2->L1.b1: found 0.5312, limit 0.002 at (1, 2.5, 3) mm",

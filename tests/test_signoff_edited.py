@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exports import export
 from faults import Device, frame_of
 
+from exports import export
 from pelu_fab.signoff import Report, verify
 from pelu_fab.signoff.found import Tooth
 from pelu_fab.signoff.recovery import recover_folder

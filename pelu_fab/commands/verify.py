@@ -20,8 +20,9 @@ def verify(
     """Recover the network from the STL files, compare it with the checkpoint; writes verify.json and report.html."""
     import pelu_fab
     from pelu_fab.files import recover
-    from pelu_fab.formats.markers import write_markers
+    from pelu_fab.formats.places import placed_failures, write_places
     from pelu_fab.formats.report import write_report
+    from pelu_fab.signoff.recovery import placed_parts
 
     pour = None if trace is None else _volumes(trace)
     recover(directory)
@@ -30,13 +31,13 @@ def verify(
         say("report")
         write_report(directory)
         table = report.to_dict()
-        markers = write_markers(directory, table)
+        places = write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
     if json:
         print_json(table)
     else:
         print_report(table)
-        if markers is not None:
-            print(printable(f"where: {markers}"))
+        for path in places:
+            print(printable(f"where: {path}"))
         if pour is not None:
             print("\n".join(_trace_lines(table["trace"])))
     if report.verdict != "pass":

@@ -1,46 +1,29 @@
-"""markers.glb: where the findings are. A report's table and the export's assembly in, binary glTF out."""
+"""markers.glb: where the findings are. Placed triangles and a report's table in, binary glTF out."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pelu_fab.files import read_input, write_file
 from pelu_fab.formats.glb import METRES, Y_UP
-from pelu_fab.formats.stl import FACET
 
 NAME = "markers.glb"
-HEAD = 84  # bytes before the first facet
 RADIUS = 2.5  # mm of a marker
 BODY, FAIL = (150, 160, 170, 90), (220, 30, 40, 255)
 
 
-def write_markers(directory: Path, report: Mapping[str, Any]) -> Path | None:
-    """Write the device in grey with a red ball at every failed check that has a place; else take an old file away.
-
-    Balls are named by rule and place.
-    """
-    path = Path(directory) / NAME
-    failed = [check for check in report["checks"] if check["status"] == "fail" and check.get("at")]
-    if not failed or not (Path(directory) / "assembly.stl").is_file():
-        path.unlink(missing_ok=True)
-        return None
-    write_file(path, to_markers(read_input(Path(directory) / "assembly.stl"), failed))
-    return path
-
-
-def to_markers(assembly: bytes, failed: list[Mapping[str, Any]]) -> bytes:
-    """Binary glTF 2.0, metres, Y up."""
+def to_markers(parts: Sequence[tuple[str, np.ndarray[Any, Any]]], failed: Sequence[Mapping[str, Any]]) -> bytes:
+    """Binary glTF 2.0, metres, Y up: the parts in grey and a red ball at every finding, named by rule and place."""
     import trimesh
 
     scene = trimesh.Scene(base_frame="markers")
-    scene.add_geometry(_shown(_triangles(assembly), BODY), node_name="device", geom_name="device")
+    for name, corners in parts:
+        scene.add_geometry(_shown(corners, BODY), node_name=name, geom_name=name)
     for number, check in enumerate(failed):
-        at = np.array(check["at"], dtype=np.float64)
         ball = trimesh.creation.icosphere(subdivisions=2, radius=RADIUS)
         name = f"{number + 1} {check['id']} {check['where']}"
-        scene.add_geometry(_shown(ball.vertices[ball.faces] + at, FAIL), node_name=name, geom_name=name)
+        placed = ball.vertices[ball.faces] + np.array(check["at"], dtype=np.float64)
+        scene.add_geometry(_shown(placed, FAIL), node_name=name, geom_name=name)
     return bytes(scene.export(file_type="glb", include_normals=False))
 
 
@@ -55,7 +38,3 @@ def _shown(corners: np.ndarray[Any, Any], colour: tuple[int, int, int, int]) -> 
         )
     )
     return mesh
-
-
-def _triangles(stl: bytes) -> np.ndarray[Any, Any]:
-    return np.asarray(np.frombuffer(stl[HEAD:], dtype=FACET)["corners"])

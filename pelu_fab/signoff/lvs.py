@@ -83,12 +83,14 @@ def _branches(case: Comparison, depth: int, unit: int) -> list[Check]:
             why = f"{100 * got:.2f} % of the spill goes where none should"
             checks.append(failed("lvs.extra", where, why, vessel.at, float(got)))
         elif share > 0:
+            goal = case.targets(depth)[j]
+            at = next((tooth.at for tooth in vessel.teeth if goal in tooth.goals), vessel.at)
             delivers = f"delivers {100 * got:.3f} %, wanted {100 * share:.3f} %"
             measures = f"section is {100 * section:.3f} %, wanted {100 * share:.3f} %"
             checks += [
                 passed("lvs.open", where),
-                most("lvs.share", where, 100 * abs(got - share), SHARE, "pp", delivers, vessel.at),
-                most("lvs.section", where, 100 * abs(section - share), SECTION, "pp", measures, vessel.at),
+                most("lvs.share", where, 100 * abs(got - share), SHARE, "pp", delivers, at),
+                most("lvs.section", where, 100 * abs(section - share), SECTION, "pp", measures, at),
             ]
     return checks
 

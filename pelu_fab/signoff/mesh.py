@@ -13,6 +13,7 @@ from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.dossier import PartEntry, PoseEntry, digest
 from pelu_fab.signoff.intersections import intersections
 from pelu_fab.signoff.pose import Pose, way_back
+from pelu_fab.signoff.printable import part_checks
 from pelu_fab.signoff.report import Check, Place, equal, failed, most, passed, skipped
 from pelu_fab.signoff.stl import Array, Index, Mesh, read_stl, weld
 from pelu_fab.signoff.topology import Topology, place, topology
@@ -58,7 +59,7 @@ class LoadedPart:
         return replace(check, at=place, why=f"{check.why}; in {self.entry.file} at ({own})")
 
 
-def load_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[Check]]:
+def read_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[Check]]:
     """Read one part's file; without a readable file the other rules of it are skipped."""
     where = entry.name
     try:
@@ -74,8 +75,18 @@ def load_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[C
         if back is not None:
             matrix = None if matrix is None else matrix @ back
             state += f", moved back by {_in_words(back)}"
-    part = LoadedPart(entry, mesh, topology(mesh), matrix)
-    return part, [passed("mesh.file", where, state, len(mesh.faces)), *surface_checks(where, mesh, part.shape)]
+    return LoadedPart(entry, mesh, topology(mesh), matrix), [passed("mesh.file", where, state, len(mesh.faces))]
+
+
+def solid_checks(part: LoadedPart, printer: Printer) -> list[Check]:
+    """Every rule on one part as a solid, and as the printer will make it."""
+    name = part.entry.name
+    found = [
+        *surface_checks(name, part.mesh, part.shape),
+        *expected_checks(part.entry, part.mesh, part.shape, printer),
+        *part_checks(name, part.mesh, part.shape, printer),
+    ]
+    return [part.located(check) for check in found]
 
 
 def _stated(pose: PoseEntry) -> Pose:

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from pelu_fab.errors import FabError
-from pelu_fab.signoff import mesh
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.extract import extract
 from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import Extraction
+from pelu_fab.signoff.mesh import LoadedPart, read_part
 from pelu_fab.signoff.naming import name_units
-from pelu_fab.signoff.printable import part_checks
 from pelu_fab.signoff.recovered import Recovered, recover, vessel_names
 from pelu_fab.signoff.report import Check
+from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.surface import Surface, join
 
 Progress = Callable[[str], None]
@@ -27,7 +27,7 @@ class Recovery:
     """Everything that extraction finds out about a folder."""
 
     dossier: Dossier
-    parts: tuple[mesh.LoadedPart, ...]
+    parts: tuple[LoadedPart, ...]
     surface: Surface
     found: Extraction
     recovered: Recovered
@@ -38,24 +38,19 @@ class Recovery:
         return vessel_names(self.found, self.recovered)
 
 
-def load(dossier: Dossier, say: Progress) -> tuple[tuple[mesh.LoadedPart, ...], list[Check]]:
-    """Read every part that can be read, and judge each file as a solid."""
-    checks: list[Check] = []
-    parts = []
+def read_parts(dossier: Dossier, say: Progress) -> tuple[tuple[LoadedPart, ...], list[Check]]:
+    """Every part that can be read, and what the reading found."""
+    parts, checks = [], []
     for entry in dossier.manifest.parts:
-        say(f"mesh: {entry.name}")
-        part, found = mesh.load_part(dossier.folder, entry)
-        if part is not None:
-            printer = dossier.manifest.process.printer
-            found += mesh.expected_checks(entry, part.mesh, part.shape, printer)
-            found += part_checks(entry.name, part.mesh, part.shape, printer)
-            found = [part.located(check) for check in found]
-            parts.append(part)
+        say(f"read: {entry.name}")
+        part, found = read_part(dossier.folder, entry)
         checks += found
+        if part is not None:
+            parts.append(part)
     return tuple(parts), checks
 
 
-def assemble(parts: Sequence[mesh.LoadedPart], say: Progress) -> Surface | None:
+def assemble(parts: Sequence[LoadedPart], say: Progress) -> Surface | None:
     """Place every part that has a place, and flood each."""
     fixed = [part for part in parts if part.matrix is not None]
     if not fixed:
@@ -67,7 +62,7 @@ def assemble(parts: Sequence[mesh.LoadedPart], say: Progress) -> Surface | None:
     return join(names, placed, [part.shape.neighbours for part in fixed], floods)
 
 
-def recover_from(dossier: Dossier, parts: tuple[mesh.LoadedPart, ...], surface: Surface, say: Progress) -> Recovery:
+def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surface, say: Progress) -> Recovery:
     """Extract the network and give its units the checkpoint's names."""
     manifest = dossier.manifest
     found = extract(surface, np.array([p.at for p in manifest.inputs]), np.array([p.at for p in manifest.outputs]), say)
@@ -80,8 +75,14 @@ def recover_folder(directory: Path, progress: Progress | None = None) -> Recover
     """Recover the network from a folder's meshes; `FabError` if nothing in it can be placed."""
     say = progress or (lambda _: None)
     dossier = read_dossier(Path(directory))
-    parts, _ = load(dossier, say)
+    parts, _ = read_parts(dossier, say)
     surface = assemble(parts, say)
     if surface is None:
         raise FabError(str(directory), "has no part that can be placed", "compile it again")
     return recover_from(dossier, parts, surface, say)
+
+
+def placed_parts(directory: Path) -> tuple[tuple[str, Array], ...]:
+    """Name and corners (triangles, 3, 3) of every readable part that has a place, as its file is now, assembled."""
+    parts, _ = read_parts(read_dossier(Path(directory)), lambda _: None)
+    return tuple((part.entry.name, part.placed.corners) for part in parts if part.matrix is not None)

@@ -13,9 +13,9 @@ from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass, tim
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
-from pelu_fab.signoff.mesh import LoadedPart
+from pelu_fab.signoff.mesh import LoadedPart, solid_checks
 from pelu_fab.signoff.recovered import Recovered
-from pelu_fab.signoff.recovery import Progress, Recovery, assemble, load, recover_from
+from pelu_fab.signoff.recovery import Progress, Recovery, assemble, read_parts, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.surface import Surface
@@ -34,7 +34,10 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     inputs = len(dossier.trained.inputs)
     if trace is not None and len(trace) != inputs:
         raise FabError("--trace", f"has {len(trace)} volumes", f"give {inputs}, one for each input")
-    parts, checks = load(dossier, say)
+    parts, checks = read_parts(dossier, say)
+    for part in parts:
+        say(f"mesh: {part.entry.name}")
+        checks += solid_checks(part, dossier.manifest.process.printer)
     checks += fit.collisions([(p.entry.name, p.placed) for p in parts if p.matrix is not None])
     surface = assemble(parts, say)
     if surface is None:
