@@ -1,8 +1,13 @@
 """Vertical lines through triangles: what lies below a point. A plan grid of triangles answers thousands at once."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from pelu_fab.signoff.stl import Array, Index
+
+MOST_CELLS = 8192  # along x and along y
+BLOCK = 2_000_000  # pairs of point and triangle looked at together
 
 
 class Columns:
@@ -15,25 +20,26 @@ class Columns:
         self._kept = np.flatnonzero(np.abs(twice) > 1e-9)
         self._corners = corners[self._kept]
         self._up = twice[self._kept] > 0
-        low = self._corners[:, :, :2].min(axis=1)
-        high = self._corners[:, :, :2].max(axis=1)
-        self._origin = low.min(axis=0) if len(low) else np.zeros(2)
-        span = high.max(axis=0) - self._origin if len(low) else np.ones(2)
-        self._cells = np.maximum(1, np.minimum(1024, np.sqrt(len(low)) * span / max(span.max(), 1e-9))).astype(int)
-        self._pitch = np.maximum(span / self._cells, 1e-9)
-        self._fill(low, high)
+        plan = self._corners[:, :, :2]
+        ends = plan.reshape(-1, 2) if len(plan) else np.zeros((1, 2))
+        self._origin, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-6)
+        pitch = np.sqrt(span[0] * span[1] / max(len(plan), 1))
+        self._cells = np.clip(span / pitch, 1, MOST_CELLS).astype(int)
+        self._pitch = span / self._cells
+        self._fill(plan)
 
-    def _fill(self, low: Array, high: Array) -> None:
-        first, last = self._cell(low), self._cell(high)
-        wide = last - first + 1
-        counts = wide[:, 0] * wide[:, 1]
-        owner = np.repeat(np.arange(len(counts)), counts)
-        local = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        column = first[owner, 0] + local % wide[owner, 0]
-        row = first[owner, 1] + local // wide[owner, 0]
-        cell = row * self._cells[0] + column
+    def _fill(self, plan: Array) -> None:
+        """Note each triangle in the cells that it touches: row by row, from its left end there to its right."""
+        first, last = self._cell(plan.min(axis=1))[:, 1], self._cell(plan.max(axis=1))[:, 1]
+        owner, row = _counted(last - first + 1)
+        row += first[owner]
+        left, right = _within_band(plan[owner], self._origin[1] + row * self._pitch[1], self._pitch[1])
+        start = np.clip(np.floor((left - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
+        end = np.clip(np.floor((right - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
+        strip, column = _counted(end - start + 1)
+        cell = row[strip] * self._cells[0] + start[strip] + column
         order = np.argsort(cell, kind="stable")
-        self._members = owner[order]
+        self._members = owner[strip][order]
         self._starts = np.searchsorted(cell[order], np.arange(self._cells[0] * self._cells[1] + 1))
 
     def _cell(self, points: Array) -> Index:
@@ -42,20 +48,26 @@ class Columns:
 
     def crossings(self, points: Array) -> tuple[Index, Index, Array, Array]:
         """Every triangle over or under each point: (query, triangle, z, +1 facing up or -1), unordered."""
-        inside = (
-            (points[:, :2] >= self._origin - 1e-6) & (points[:, :2] <= self._origin + self._pitch * self._cells + 1e-6)
-        ).all(axis=1)
+        reach = self._origin + self._pitch * self._cells
+        inside = ((points[:, :2] >= self._origin - 1e-6) & (points[:, :2] <= reach + 1e-6)).all(axis=1)
         cell = self._cell(points[:, :2])
         flat = cell[:, 1] * self._cells[0] + cell[:, 0]
         counts = np.where(inside, self._starts[flat + 1] - self._starts[flat], 0)
-        query = np.repeat(np.arange(len(points)), counts)
-        local = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        found = self._members[np.repeat(self._starts[flat], counts) + local]
+        # So many at a time that memory stays bounded, however many triangles lie in a cell.
+        blocks = np.searchsorted(np.cumsum(counts), np.arange(BLOCK, counts.sum(), BLOCK))
+        bounds = pairwise([0, *blocks.tolist(), len(points)])
+        found = [self._crossed(points, flat, counts, np.arange(a, b)) for a, b in bounds]
+        query, triangle, z = (np.concatenate([f[k] for f in found]) for k in range(3))
+        return query, self._kept[triangle], z, np.where(self._up[triangle], 1.0, -1.0)
+
+    def _crossed(self, points: Array, flat: Index, counts: Index, who: Index) -> tuple[Index, Index, Array]:
+        owner, local = _counted(counts[who])
+        query = who[owner]
+        found = self._members[self._starts[flat[query]] + local]
         weights = barycentric(self._corners[found, :, :2], points[query, :2])
         hit = (weights >= -1e-9).all(axis=1)
         query, found, weights = query[hit], found[hit], weights[hit]
-        z = np.einsum("ij,ij->i", weights, self._corners[found, :, 2])
-        return query, self._kept[found], z, np.where(self._up[found], 1.0, -1.0)
+        return query, found, np.einsum("ij,ij->i", weights, self._corners[found, :, 2])
 
     def below(self, points: Array, gap: float = 1e-6) -> tuple[Index, Array]:
         """First triangle facing up more than `gap` below each point in air (-1: none), and its z there.
@@ -72,6 +84,30 @@ class Columns:
         level = np.full(len(points), -np.inf)
         triangle[query[leads]], level[query[leads]] = face[leads], z[leads]
         return triangle, level
+
+
+def _counted(counts: Index) -> tuple[Index, Index]:
+    """For 2 and 3: owners 0 0 1 1 1 and numbers 0 1 0 1 2."""
+    owner = np.repeat(np.arange(len(counts)), counts)
+    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def _within_band(plan: Array, low: Array, height: float) -> tuple[Array, Array]:
+    """Least and greatest x of each plan triangle between y = `low` and `low + height`, a hair more."""
+    x, y = plan[:, :, 0], plan[:, :, 1]
+    slack = 1e-9 * (1.0 + np.abs(low)) + 1e-7 * height
+    left, right = np.full(len(plan), np.inf), np.full(len(plan), -np.inf)
+    for k in range(3):
+        x0, y0, x1, y1 = x[:, k], y[:, k], x[:, (k + 1) % 3], y[:, (k + 1) % 3]
+        rise = np.where(np.abs(y1 - y0) > 1e-12, y1 - y0, 1.0)
+        for at in (low - slack, low + height + slack):
+            share = (at - y0) / rise
+            cuts = (np.minimum(y0, y1) <= at) & (at <= np.maximum(y0, y1))
+            place = x0 + np.clip(share, 0.0, 1.0) * (x1 - x0)
+            left, right = np.where(cuts, np.minimum(left, place), left), np.where(cuts, np.maximum(right, place), right)
+        inside = (y0 >= low - slack) & (y0 <= low + height + slack)
+        left, right = np.where(inside, np.minimum(left, x0), left), np.where(inside, np.maximum(right, x0), right)
+    return left - 1e-9 * (1.0 + np.abs(left)), right + 1e-9 * (1.0 + np.abs(right))
 
 
 def barycentric(corners: Array, points: Array) -> Array:

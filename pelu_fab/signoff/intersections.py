@@ -6,8 +6,9 @@ from rtree.index import Property
 
 from pelu_fab.signoff.found import Place
 from pelu_fab.signoff.report import Check, most
-from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
 
+BLOCK = 500_000  # pairs looked at together
 DEPTH = 2e-3  # mm that an edge must reach through a triangle on either side; float32 at 500 mm resolves 3e-5
 
 
@@ -23,17 +24,34 @@ def intersections(where: str, mesh: Mesh) -> Check:
 
 def crossings(mesh: Mesh) -> tuple[Index, Array]:
     """Pairs (k, 2) of triangles of which an edge of one passes through the other, and a point (k, 3) of each."""
-    pairs = _near(mesh)
-    found: list[Index] = []
-    places: list[Array] = []
-    for one, other in (pairs, pairs[::-1]):
+    one, other = _near(mesh)
+    found = [_crossed(mesh, one[k : k + BLOCK], other[k : k + BLOCK]) for k in range(0, len(one), BLOCK)]
+    if not found:
+        return np.zeros((0, 2), np.int64), np.zeros((0, 3))
+    return np.concatenate([pairs for pairs, _ in found]), np.concatenate([at for _, at in found])
+
+
+def _crossed(mesh: Mesh, one: Index, other: Index) -> tuple[Index, Array]:
+    # Triangles of which one lies wholly on one side of the other can't cross: nearly all pairs.
+    meet = np.flatnonzero(_straddles(mesh, one, other) & _straddles(mesh, other, one))
+    one, other = one[meet], other[meet]
+    pairs, places = [], []
+    for a, b in ((one, other), (other, one)):
         for corner in range(3):
-            start, end = mesh.corners[one, corner], mesh.corners[one, (corner + 1) % 3]
-            hit, at = _pierces(start, end, mesh.corners[other], mesh.normals[other])
-            found.append(np.sort(np.stack([one[hit], other[hit]], axis=1), axis=1))
+            start, end = mesh.corners[a, corner], mesh.corners[a, (corner + 1) % 3]
+            hit, at = _pierces(start, end, mesh.corners[b], mesh.normals[b])
+            pairs.append(np.sort(np.stack([a[hit], b[hit]], axis=1), axis=1))
             places.append(at[hit])
-    table, first = np.unique(np.concatenate(found), axis=0, return_index=True)
+    table, first = np.unique(np.concatenate(pairs), axis=0, return_index=True)
     return table, np.concatenate(places)[first]
+
+
+def _straddles(mesh: Mesh, one: Index, other: Index) -> Mask:
+    """Whether triangle `one` has corners on both sides of the plane of `other`."""
+    normal = mesh.normals[other]
+    level = np.einsum("ij,ij->i", mesh.points[mesh.faces[other, 0]], normal)
+    heights = np.einsum("ikj,ij->ik", mesh.corners[one], normal) - level[:, None]
+    return np.asarray((heights.min(axis=1) < -DEPTH) & (heights.max(axis=1) > DEPTH))
 
 
 def _near(mesh: Mesh) -> Index:
