@@ -37,3 +37,39 @@ def shape(name: str) -> Network:
     if name == "5-4-3-2":
         return network((5, 4, 3, 2), rng, spread=0.7)
     return network((3, 4, 2), rng, spread=2.5)
+
+
+PATTERNS = ("dense", "even", "graded", "one-hot", "matching", "sparse", "pruned", "unfed")
+
+
+def shares(pattern: str, here: int, ahead: int, rng: np.random.Generator) -> np.ndarray:
+    """A (here, ahead) table of shares of one of PATTERNS; each row adds up to 1."""
+    weights = np.exp(rng.normal(0.0, 0.8, (here, ahead)))
+    match pattern:
+        case "even":
+            weights[:] = 1.0
+        case "graded":  # up to thousands to one
+            weights = np.exp(rng.normal(0.0, 2.5, (here, ahead)))
+        case "one-hot":
+            weights = np.eye(ahead)[rng.integers(0, ahead, here)]
+        case "matching":
+            weights = np.eye(ahead)[rng.permutation(max(here, ahead))[:here] % ahead]
+        case "sparse":
+            weights *= rng.random((here, ahead)) < 0.5
+        case "pruned":  # the two largest of each row
+            weights *= weights >= np.sort(weights, axis=1)[:, [-min(2, ahead)]]
+        case "unfed":  # a target that nothing feeds
+            weights[:, rng.integers(ahead)] = 0.0
+    weights[np.arange(here), rng.integers(0, ahead, here)] += 1e-9 * ~weights.any(axis=1)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def drawn(widths: tuple[int, ...], patterns: tuple[str, ...], most_retained: float, seed: int) -> Network:
+    """A network with a share pattern a layer; a quarter of its thresholds are 0, the others up to a most (units)."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for (here, ahead), pattern in zip(pairwise(widths), patterns, strict=True):
+        retained = rng.uniform(0.0, most_retained, here) * (rng.random(here) > 0.25)
+        layers.append(Layer(retained, shares(pattern, here, ahead, rng)))
+    inputs = tuple(f"x{i}" for i in range(widths[0]))
+    return Network(tuple(layers), inputs, tuple(f"y{i}" for i in range(widths[-1])))
