@@ -1,7 +1,7 @@
 """One row of buckets as a part: cavities, combs, ramps and spouts. Prints upright, as it stands."""
 
 from dataclasses import dataclass
-from math import atan2, tan
+from math import atan2, ceil, tan
 
 from pelu_fab.ir.frames import SIDE, SIDE_GAP, TAB_OUT
 from pelu_fab.ir.layout import Lane, PlacedBucket, PlacedRow
@@ -74,7 +74,8 @@ def _bucket(
         (face - wall, ramp_low - floor),
         (row.v + row.front / 2, ramp_low - floor),
     )
-    ramp = Prism("x", u0, u1, (ramp_profile,))
+    ribs = _ribs(row.v + row.front, face - wall, base, ramp_low - floor + BITE, process)
+    ramp = Prism("x", u0, u1, (ramp_profile, *ribs))
 
     cuts = [_cavity(placed, row, b0, b1, back)]
     under = sill - bucket.sill_height - floor - base
@@ -103,6 +104,15 @@ def _bucket(
             ),
         ),
     )
+
+
+def _ribs(start: float, end: float, base: float, top: float, process: Process) -> list[Outline]:
+    """Walls below a ramp, so that its underside is bridged in spans that print, in (v, z)."""
+    wall = process.printer.wall
+    spans = ceil((end - start + wall) / (process.printer.max_bridge + wall))
+    step = (end - start + wall) / spans
+    ribs = (round(start + number * step, 3) for number in range(1, spans))
+    return [rectangle(round(v - wall, 3), v, base, top) for v in ribs]
 
 
 def _cavity(placed: PlacedBucket, row: PlacedRow, b0: float, b1: float, back: float) -> Prism:
