@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import acos, asin, ceil, degrees, hypot, inf, radians, sin, sqrt, tan
+from math import acos, asin, ceil, cos, degrees, hypot, inf, radians, sin, sqrt, tan
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from pelu_fab.hydraulics.comb import comb_teeth, predicted_shares, share_slack, 
 from pelu_fab.hydraulics.weir import rim_height_needed, weir_flow, weir_head
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Lowered
-from pelu_fab.ir.netlist import Bucket, Duct
+from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Mouth, Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
@@ -36,9 +36,11 @@ SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
 MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
-TRAY_ENDS = 45.0  # mm of a tray of chutes before its first gutter and past its last
+TRAY_ENDS = 45.0  # mm of a tray of chutes before the middle of its first gutter and past that of its last, at most
+WIDE_CELL = 58.0  # mm of a row's first cell: a wider one may move the first gutter out by half of what it has more
 BAY_GAP, LIKELY_BAY = 38.0, 0.55  # mm between bays of a row; part of the bed that a bay surely fits
-CUP_WALLS, LANE_SLOT = 3.4, 1.5  # mm: of a cup; air between chutes that meet a second tray
+CUP_WALLS = 3.4  # mm of a cup and the air beside it
+LEAST_SLIT, LIP = 0.8, 0.8  # mm: air between the walls of two chutes; room of a chute on either side of the hole above
 CATCH_SIDE = 2.5  # mm that a vessel reaches beyond the spout above it, each side
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
 CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 44.0, 9.0, 1.05
@@ -62,17 +64,37 @@ def size(lowered: Lowered, design: Design) -> Sized:
         if netlist.is_matching(layer):
             under = {b.mouths[0].target: sum(m.section_width for m in b.mouths) + 2 * CATCH_SIDE for b in buckets}
     cups = _cups(lowered, under, design)
-    below = [sum(_breadth(bucket, process) for bucket in row) for row in rows[1:]]
-    below.append(sum(cup.width + CUP_WALLS for cup in cups))
-    sized = tuple(_row(row, inflow, length, process) for row, length in zip(rows, below, strict=True))
+    below = _breadths(rows, cups, netlist, process)[1:]
+    sized = tuple(_row(row, inflow, widths, process) for row, widths in zip(rows, below, strict=True))
     return Sized(rows=sized, cups=cups, jugs=_jugs(design))
 
 
+def _breadths(
+    rows: Sequence[tuple[SizedBucket, ...]], cups: Sequence[SizedCup], netlist: Netlist, process: Process
+) -> list[list[float]]:
+    """What each cell of each row takes up along it at most; cells of a matching share the larger."""
+    gutter = HOLE + 4 * process.printer.wall + GUTTER_MARGIN + CUP_WALLS
+    after = {cup.port: max(cup.width + CUP_WALLS, gutter) for cup in cups}
+    breadths = [list(after.values())]
+    for layer, row in reversed(list(enumerate(rows))):
+        here = {bucket.name: max(_breadth(bucket, process), gutter) for bucket in row}
+        if netlist.is_matching(layer):
+            here = {name: max(width, after[netlist.leaving[name][0].target]) for name, width in here.items()}
+        breadths.insert(0, list(here.values()))
+        after = here
+    return breadths
+
+
 def _breadth(bucket: SizedBucket, process: Process) -> float:
-    """About what a bucket takes up along its row: its comb, or its chutes side by side."""
+    """What a bucket takes up along its row: its comb, or its chutes side by side and apart."""
     least, wall = process.channels.min_width, process.printer.wall
-    lanes = [max(least, mouth.section_width + process.channels.spout_gap - wall) + 2 * wall for mouth in bucket.mouths]
-    return max(bucket.width + wall, sum(lanes))
+    lanes = [max(least, mouth.section_width + process.channels.spout_gap - wall) for mouth in bucket.mouths]
+    return max(bucket.width + wall, sum(lanes) + len(lanes) * _apart(process))
+
+
+def _apart(process: Process) -> float:
+    """Between two chutes that meet a second tray: their walls, and there a wider chute on either side of a slit."""
+    return on_grid(2 * process.printer.wall + 2 * LIP + LEAST_SLIT)
 
 
 def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, least: float, design: Design) -> SizedBucket:
@@ -304,8 +326,10 @@ def _apron(bucket: Bucket, width: float, slats: int, design: Design) -> Pool:
     )
 
 
-def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], below: float, process: Process) -> SizedRow:
-    """`below` is about the length of the row that the gutters lead to, turned by a quarter."""
+def _row(
+    buckets: tuple[SizedBucket, ...], inflow: dict[str, float], below: Sequence[float], process: Process
+) -> SizedRow:
+    """`below`: widths of the cells in the row that the gutters lead to, turned by a quarter."""
     channels, layer = process.channels, process.printer.layer_height
     peak = max(bucket.design_head for bucket in buckets)
     rim = max(MIN_RIM, rim_height_needed(peak, process))
@@ -313,9 +337,11 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], below: floa
     targets = {mouth.target for bucket in buckets for mouth in bucket.mouths}
     deepest = max(normal_depth(inflow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
     bed = min(process.printer.bed[:2])
-    bays = BAY_GAP if below > LIKELY_BAY * bed else 0.0
-    short = TRAY_ENDS + below + bays < bed  # one tray of chutes reaches all gutters
-    lane_gap = process.printer.wall if short else on_grid(2 * process.printer.wall + LANE_SLOT)
+    bays = BAY_GAP if sum(below) > LIKELY_BAY * bed else 0.0
+    span = sum(below) - (below[0] + below[-1]) / 2 + max(0.0, below[0] - WIDE_CELL) + bays
+    slope = _chute_slope(channels.min_slope_deg)
+    short = (TRAY_ENDS + span) / cos(radians(slope)) < bed  # one tray of chutes reaches all gutters
+    lane_gap = process.printer.wall if short else _apart(process)
     lane_margin = on_grid((channels.spout_gap - process.printer.wall) / 2)
     chute = max(
         normal_depth(b.design_flow, channels.min_width, channels.min_slope_deg, channels.friction) for b in buckets
@@ -331,7 +357,7 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], below: floa
         gutter_width=on_grid(gutter),
         gutter_wall=on_grid(max(channels.min_wall_height, 2 * deepest)),
         hole=HOLE,
-        chute_slope_deg=_chute_slope(channels.min_slope_deg),
+        chute_slope_deg=slope,
         gutter_slope_deg=channels.min_slope_deg,
         narrowing=NARROWING,
         lane_margin=lane_margin,
