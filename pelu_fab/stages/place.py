@@ -8,7 +8,6 @@ from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.size import BAY_GAP
 
 CUP_GAP = 1.0  # mm between two cups that stand side by side
 TURN = 12.0  # mm between a row's end and the row turned by a quarter: room for a side frame
@@ -59,7 +58,8 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
     offs = [_off(layer, sized, matched, process) for layer in range(len(names))]
     depths = [inner_depths(sized, layer) for layer in range(len(names))]
     limits = [_bay_limit(offs[layer] - min(depths[layer].values()), process) for layer in range(1, len(names))] + [inf]
-    plans = [RowPlan(False, 0.0, _in_bays(names[0], widths[0], 0.0, limits[0]), False)]
+    gaps = [row.bay_gap for row in sized.rows] + [0.0]
+    plans = [RowPlan(False, 0.0, _in_bays(names[0], widths[0], 0.0, limits[0], gaps[0]), False)]
     beside = -inf  # end of the row two turns before
     for layer, row in enumerate(sized.rows, start=1):
         before, target = plans[-1], names[layer]
@@ -68,7 +68,7 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
             plans.append(_in_front(before, face, depths[layer], target, widths[layer], netlist))
             continue
         first = max(face + FIRST_GUTTER - widths[layer][target[0]] / 2, beside + ASIDE)
-        bays = _in_bays(target, widths[layer], first, limits[layer])
+        bays = _in_bays(target, widths[layer], first, limits[layer], gaps[layer])
         plans.append(RowPlan(not before.swapped, on_grid(before.end + offs[layer]), bays, False))
         beside = before.end
     return tuple(plans)
@@ -97,12 +97,12 @@ def _in_front(
     bays = [tuple(Cell(feeds[cell.name], cell.u, widths[feeds[cell.name]]) for cell in bay) for bay in before.bays]
     spare = [name for name in names if name not in feeds.values()]
     if spare:
-        bays[-1] += _in_bays(spare, widths, before.end + TURN, inf)[0]
+        bays[-1] += _in_bays(spare, widths, before.end + TURN, inf, 0.0)[0]
     return RowPlan(before.swapped, on_grid(face - CATCH + min(depths[t] for t in feeds.values())), tuple(bays), True)
 
 
 def _in_bays(
-    names: Sequence[str], widths: Mapping[str, float], start: float, limit: float
+    names: Sequence[str], widths: Mapping[str, float], start: float, limit: float, gap: float
 ) -> tuple[tuple[Cell, ...], ...]:
     """Cells side by side; a new bay begins, after a gap, where the next cell would make one longer than `limit`."""
     bays: list[list[Cell]] = [[]]
@@ -110,7 +110,7 @@ def _in_bays(
     for name in names:
         if bays[-1] and start + widths[name] - begin > limit:
             bays.append([])
-            start = begin = start + BAY_GAP
+            start = begin = start + gap
         bays[-1].append(Cell(name, on_grid(start + widths[name] / 2), widths[name]))
         start += widths[name]
     return tuple(tuple(bay) for bay in bays)

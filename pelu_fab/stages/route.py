@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import cos, radians, sin
 
 from pelu_fab.errors import FabBug
-from pelu_fab.ir.frames import SIDE, SIDE_GAP
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, STEP_OUT
 from pelu_fab.ir.layout import (
     Chute,
     ChuteTray,
@@ -33,7 +33,6 @@ RELAY = 16.0  # mm, along the slope, from the last gutter a tray reaches to the 
 LANDING = 16.0  # mm of a chute's full width where water lands
 LEAST_EXCESS = 2.1  # mm a side that a chute narrows beside a neighbour whose wall it shares: less would leave a slit
 LEAST_BEND = 0.01  # mm a side that any chute narrows
-STEP_IN, STEP_OUT = 2.1, 6.0  # mm behind a side frame: head of the next bay's gutters; the hole that feeds it
 
 
 def route(plans: tuple[RowPlan, ...], sized: Sized, process: Process) -> Layout:
