@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, inf, radians
 
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, STEP_OUT
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedBucket, SizedCup, SizedRow
@@ -13,6 +14,7 @@ CUP_GAP = 1.0  # mm between two cups that stand side by side
 TURN = 12.0  # mm between a row's end and the row turned by a quarter: room for a side frame
 ASIDE = 30.0  # mm between a row's end and the row two turns on, which runs the same way: room for both side frames
 REACH = 11.0  # mm that a row's tabs stand out at either end
+FRAME = 1.0 + SIDE_GAP + SIDE  # mm from a row's end to behind its side frame
 FIRST_GUTTER = 20.0  # mm from a spout's face to the middle of the first gutter: room to land and turn
 CATCH = 3.0  # mm that a vessel's back wall stands behind the lip that drops into it
 
@@ -110,7 +112,8 @@ def _in_bays(
     for name in names:
         if bays[-1] and start + widths[name] - begin > limit:
             bays.append([])
-            start = begin = start + gap
+            begin = start + FRAME + STEP_IN + REACH  # its gutters begin behind the bay before
+            start += gap
         bays[-1].append(Cell(name, on_grid(start + widths[name] / 2), widths[name]))
         start += widths[name]
     return tuple(tuple(bay) for bay in bays)
@@ -131,10 +134,10 @@ def _off(layer: int, sized: Sized, matched: Sequence[bool], process: Process) ->
 def _bay_limit(inlet: float, process: Process) -> float:
     """Longest bay whose row, trays and gutters fit the bed.
 
-    A gutter runs along its bay, through a side frame, and over the next row up to the farthest `inlet` from its end.
+    A gutter runs along its bay, through a side frame, and over the next bay's gutters or up to the farthest `inlet`.
     """
-    bed = max(process.printer.bed[:2])
-    return min(bed - 2 * REACH, bed * cos(radians(process.channels.min_slope_deg)) - inlet - 2 * REACH)
+    bed, past = max(process.printer.bed[:2]), max(inlet, FRAME + STEP_OUT)
+    return min(bed - 2 * REACH, bed * cos(radians(process.channels.min_slope_deg)) - past - 2 * REACH)
 
 
 def inner_depths(sized: Sized, layer: int) -> dict[str, float]:
