@@ -12,7 +12,7 @@ from test_solid import open_edges, volume_of
 from pelu_fab import load
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.device import Device, Mesh
+from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import PlacedBucket, PlacedRow
 from pelu_fab.ir.network import Network
 from pelu_fab.ir.process import Process
@@ -20,6 +20,7 @@ from pelu_fab.pipeline import compile_design
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN}
+LARGE, LARGE_WATER = process_named("fdm-pla-detergent", 1000.0), process_named("fdm-pla-water", 2000.0)
 
 
 def one_hot() -> Network:
@@ -120,9 +121,70 @@ def test_a_part_that_no_cut_fits_on_the_bed_is_refused_by_name() -> None:
         compile_design(design)
 
 
-def solid_of(mesh: Mesh) -> Manifold:
-    points, index = np.unique(mesh.corners.reshape(-1, 3), axis=0, return_inverse=True)
+def solid_of(corners: np.ndarray) -> Manifold:
+    points, index = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
     return Manifold(Mesh64(points.astype(np.float64), index.reshape(-1, 3).astype(np.uint64)))
+
+
+MIXED = ([2.0, 3.0], [[0.5, 0.5], [0.3, 0.7]])
+UNEVEN = ([2.0, 3.0], [[0.9, 0.1], [0.95, 0.05]])
+CROSSED = ([2.0, 3.0], [[0.0, 1.0], [1.0, 0.0]])
+CROWDED: dict[str, tuple[Network, Process]] = {
+    "a trestle's foot by the frame before": (network_of(MIXED, CROSSED, MIXED), LARGE),
+    "thick legs by the frame before": (random_network((3, 8, 8, 2), 1), LARGE_WATER),
+    "a wide bucket beside the segment two before": (network_of(MIXED, MIXED, ([1.0] * 2, [[1 / 8] * 8] * 2)), LARGE),
+    "a wide bucket across the frame two before": (network_of(MIXED, MIXED, ([1.0] * 2, [[0.1] * 10] * 2)), LARGE),
+    "a deep cup that a lip feeds": (network_of(UNEVEN, CROSSED), LARGE),
+    "a deep bucket that a lip feeds": (network_of(UNEVEN, CROSSED, ([60.0, 1.0], CROSSED[1])), LARGE),
+    "a deep cup before the rail": (network_of(([2.0, 3.0], CROSSED[1])), LARGE),
+    "gutters that step from bay to bay": (random_network((2, 6, 2), 1), WATER),
+}
+
+
+def clashes(device: Device) -> list[str]:
+    """Pairs of assembled parts that share space."""
+    placed = [(part.name, solid_of(device.assembled(k))) for k, part in enumerate(device.parts) if part.transform]
+    boxes = np.array([solid.bounding_box() for _, solid in placed])
+    near = (boxes[:, None, :3] < boxes[None, :, 3:]).all(axis=2)
+    pairs = np.argwhere(np.triu(near & near.T, 1))
+    return [f"{placed[i][0]} | {placed[j][0]}" for i, j in pairs if (placed[i][1] ^ placed[j][1]).volume() > 0.5]
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_every_part_leaves_the_others_room(name: str) -> None:
+    network, process = CROWDED[name]
+    maxima = tuple(400.0 if k == 0 and "cup" in name else 80.0 for k in range(network.widths[0]))
+    device = compile_design(design_of(network, process, input_max=maxima))
+    assert clashes(device) == []
+
+
+def test_a_planted_clash_is_found() -> None:
+    device = compile_design(design_of(network_of(MIXED)))
+    cups = [k for k, part in enumerate(device.parts) if part.role == "cup"]
+    moved = replace(device.parts[cups[1]], transform=device.parts[cups[0]].transform)
+    planted = replace(device, parts=(*device.parts[: cups[1]], moved, *device.parts[cups[1] + 1 :]))
+    assert "cup-y0 | cup-y1" in clashes(planted)
+
+
+def widest_bridge(device: Device) -> float:
+    """Widest span of the first row's hollows right below its ramps, by the mesh: the shorter side of each hollow."""
+    row, printer = device.layout.rows[0], device.design.process.printer
+    index = next(k for k, part in enumerate(device.parts) if part.role == "row")
+    v0, v1 = row.v + row.front, row.v + row.front + row.sized.ramp - printer.wall
+    top = row.sill_z - row.sized.ramp - printer.floor
+    slab = Manifold.cube((2e3, v1 - v0, 0.1)).translate((-1e3, v0, top - 0.2))
+    low, high = row.buckets[0].u0, row.buckets[-1].u1
+    slab = slab.trim_by_plane((1.0, 0.0, 0.0), low).trim_by_plane((-1.0, 0.0, 0.0), -high)
+    hollows = (slab - solid_of(device.assembled(index))).decompose()
+    boxes = np.array([hollow.bounding_box() for hollow in hollows])
+    return float((boxes[:, 3:5] - boxes[:, :2]).min(axis=1).max())
+
+
+@pytest.mark.parametrize("branches", [8, 14])
+def test_the_underside_of_a_long_ramp_is_bridged_in_spans_that_print(branches: int) -> None:
+    device = compile_design(design_of(network_of(([5.0], [[1.0 / branches] * branches])), LARGE))
+    assert device.layout.rows[0].sized.ramp - DETERGENT.printer.wall > DETERGENT.printer.max_bridge
+    assert 1.0 < widest_bridge(device) <= DETERGENT.printer.max_bridge
 
 
 def room_below_the_sill(solid: Manifold, shift: np.ndarray, row: PlacedRow, placed: PlacedBucket) -> float:
@@ -145,7 +207,7 @@ def retained_faults(device: Device) -> list[str]:
         assert part.transform is not None
         shift = np.array(part.transform)[:, 3]
         for placed in rows[part.name].buckets:
-            room = room_below_the_sill(solid_of(mesh), shift, rows[part.name], placed)
+            room = room_below_the_sill(solid_of(mesh.corners), shift, rows[part.name], placed)
             if abs(room - placed.bucket.drawn_volume) > 2.0 + 1e-4 * placed.bucket.drawn_volume:
                 found.append(f"{placed.bucket.name}: {room:.1f} for {placed.bucket.drawn_volume:.1f} mm3")
     return found
