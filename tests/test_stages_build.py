@@ -127,13 +127,14 @@ def solid_of(corners: np.ndarray) -> Manifold:
 
 
 MIXED = ([2.0, 3.0], [[0.5, 0.5], [0.3, 0.7]])
+EVEN = ([1.0, 1.0], [[0.5, 0.5]] * 2)
 UNEVEN = ([2.0, 3.0], [[0.9, 0.1], [0.95, 0.05]])
 CROSSED = ([2.0, 3.0], [[0.0, 1.0], [1.0, 0.0]])
 CROWDED: dict[str, tuple[Network, Process]] = {
     "a trestle's foot by the frame before": (network_of(MIXED, CROSSED, MIXED), LARGE),
     "thick legs by the frame before": (random_network((3, 8, 8, 2), 1), LARGE_WATER),
-    "a wide bucket beside the segment two before": (network_of(MIXED, MIXED, ([1.0] * 2, [[1 / 8] * 8] * 2)), LARGE),
-    "a wide bucket across the frame two before": (network_of(MIXED, MIXED, ([1.0] * 2, [[0.1] * 10] * 2)), LARGE),
+    "a wide bucket beside the segment two before": (network_of(EVEN, EVEN, ([1.0] * 2, [[1 / 8] * 8] * 2)), LARGE),
+    "a wide bucket across the frame two before": (network_of(EVEN, EVEN, ([1.0] * 2, [[0.1] * 10] * 2)), LARGE),
     "a deep cup that a lip feeds": (network_of(UNEVEN, CROSSED), LARGE),
     "a deep bucket that a lip feeds": (network_of(UNEVEN, CROSSED, ([60.0, 1.0], CROSSED[1])), LARGE),
     "a deep cup before the rail": (network_of(([2.0, 3.0], CROSSED[1])), LARGE),
