@@ -1,11 +1,13 @@
 """Every part is one body of the right shape, and every network compiles or is refused by name."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from manifold3d import Manifold, Mesh64
+from shapely import LineString, affinity
 from stagework import DETERGENT, RESIN, WATER, design_of, network_of, process_named, random_network
 from test_solid import open_edges, volume_of
 
@@ -17,6 +19,8 @@ from pelu_fab.ir.layout import PlacedBucket, PlacedRow
 from pelu_fab.ir.network import Network
 from pelu_fab.ir.process import Process
 from pelu_fab.pipeline import compile_design
+from pelu_fab.stages.build.joints import split
+from pelu_fab.stages.build.row import tab_profile
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN}
@@ -212,6 +216,44 @@ def retained_faults(device: Device) -> list[str]:
             if abs(room - placed.bucket.drawn_volume) > 2.0 + 1e-4 * placed.bucket.drawn_volume:
                 found.append(f"{placed.bucket.name}: {room:.1f} for {placed.bucket.drawn_volume:.1f} mm3")
     return found
+
+
+WEIGHTS: dict[str, Network] = {
+    "a deep bucket beside a shallow one": network_of(([60.0, 1.0], [[0.5, 0.5]] * 2)),
+    "a long ramp": network_of(([5.0], [[1.0 / 14] * 14])),
+    "deep buckets below": network_of(EVEN, ([60.0, 5.0], [[0.5, 0.5]] * 2)),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_row_stands_on_its_tabs_full_or_empty(name: str) -> None:
+    device = compile_design(design_of(WEIGHTS[name], LARGE))
+    rows = {f"row-{row.tag}": row for row in device.layout.rows}
+    for index, part in enumerate(device.parts):
+        if part.name not in rows:
+            continue
+        row = rows[part.name]
+        a, b, c = device.assembled(index).astype(np.float64).transpose(1, 0, 2)
+        volumes = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
+        middle = ((a + b + c) / 4.0 * volumes[:, None]).sum(axis=0)[0 if row.swapped else 1]
+        weight = volumes.sum() * DETERGENT.material.density
+        water = [(p.bucket.drawn_volume, row.v - p.bucket.pool_depth / 2) for p in row.buckets]
+        v0, v1, _, _ = tab_profile(row)
+        assert v0 < middle / volumes.sum() < v1
+        full = middle * DETERGENT.material.density + sum(volume * v for volume, v in water)
+        assert v0 < full / (weight + sum(volume for volume, _ in water)) < v1
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.6, 1.4])
+def test_dovetails_hold_the_pieces_of_a_bar_however_it_slopes(slope: float) -> None:
+    bar = LineString([(0.0, 0.0), (500.0, 500.0 * slope)]).buffer(3.0, cap_style="flat")
+    pieces = split(bar, (220.0, 220.0), 0.2)
+    assert len(pieces) > 2
+    for piece, following in pairwise(sorted(pieces, key=lambda p: p.centroid.x + p.centroid.y)):
+        assert not piece.intersects(following)
+        for x, y in ((1.2, 0.0), (0.0, 1.2), (0.0, -1.2)):
+            assert affinity.translate(piece, x, y).intersection(following).area > 0.1
+        assert affinity.translate(piece, -4.5, -4.5 * slope).intersection(following).area > 0.1
 
 
 def designs() -> dict[str, Design]:

@@ -14,7 +14,7 @@ from pelu_fab.stages.build.poses import upright
 BITE = 0.3  # mm: every join overlaps by this or more
 SPOUT_RISE = 3.0  # mm: top of the spouts' walls above the sill
 TAB_DEPTH, TAB_HEIGHT = 14.0, 6.0  # mm: a row rests on these in its side frames, at least so deep
-TAB_BACK, TAB_FACE = 0.6, 9.0  # of the deepest bucket that tabs reach back; mm between them and the spouts' face
+TAB_BACK, TAB_FACE = 0.66, 9.0  # of the deepest bucket that tabs reach back; mm between them and the spouts' face
 TAB_AIR = 0.8  # mm between a tab and the row before its front wall
 RAIL = 1.2  # mm: the baffle's top rail
 LAG = 0.8  # mm
