@@ -253,7 +253,8 @@ def test_dovetails_hold_the_pieces_of_a_bar_however_it_slopes(slope: float) -> N
         assert not piece.intersects(following)
         for x, y in ((1.2, 0.0), (0.0, 1.2), (0.0, -1.2)):
             assert affinity.translate(piece, x, y).intersection(following).area > 0.1
-        assert affinity.translate(piece, -4.5, -4.5 * slope).intersection(following).area > 0.1
+        pull = 4.5 / np.hypot(1.0, slope)
+        assert affinity.translate(piece, -pull, -pull * slope).intersection(following).area > 0.1
 
 
 def designs() -> dict[str, Design]:
