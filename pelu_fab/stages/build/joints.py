@@ -26,15 +26,22 @@ def split(plate: Polygon, bed: Sequence[float], gap: float) -> list[Polygon]:
     short, long = sorted((x1 - x0, y1 - y0))
     if short <= min(bed) and long <= max(bed):
         return [plate]
-    upright = (y1 - y0) > (x1 - x0)
-    turned = affinity.affine_transform(plate, [0, 1, 1, 0, 0, 0]) if upright else plate
-    pair = _cut(turned, gap)
-    if pair is None:
-        return [plate]
-    pieces = [piece for half in pair for piece in getattr(half, "geoms", [half])]
-    if upright:
-        pieces = [affinity.affine_transform(piece, [0, 1, 1, 0, 0, 0]) for piece in pieces]
-    return [part for piece in pieces if piece.area > CRUMB for part in split(piece, bed, gap)]
+    is_tall = (y1 - y0) > (x1 - x0)
+    halves = _cut_along(plate, gap, turn=is_tall) or _cut_along(plate, gap, turn=not is_tall)
+    pieces = [piece for half in halves for piece in getattr(half, "geoms", [half])]
+    return [part for piece in pieces if piece.area > CRUMB for part in split(piece, bed, gap)] or [plate]
+
+
+def _cut_along(plate: Polygon, gap: float, *, turn: bool) -> list[Polygon]:
+    """Both halves of a plate cut across x, or across y if `turn`; empty where no cut is possible."""
+    if not turn:
+        return list(_cut(plate, gap) or ())
+    return [_turned(half) for half in _cut(_turned(plate), gap) or ()]
+
+
+def _turned(shape: Polygon) -> Polygon:
+    """A shape with x and y exchanged."""
+    return affinity.affine_transform(shape, [0, 1, 1, 0, 0, 0])
 
 
 def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
