@@ -1,25 +1,30 @@
 """Every part is one body of the right shape, and every network compiles or is refused by name."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from manifold3d import Manifold, Mesh64
+from shapely import LineString, affinity
 from stagework import DETERGENT, RESIN, WATER, design_of, network_of, process_named, random_network
 from test_solid import open_edges, volume_of
 
 from pelu_fab import load
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.device import Device, Mesh
+from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import PlacedBucket, PlacedRow
 from pelu_fab.ir.network import Network
 from pelu_fab.ir.process import Process
 from pelu_fab.pipeline import compile_design
+from pelu_fab.stages.build.joints import split
+from pelu_fab.stages.build.row import tab_profile
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN}
+LARGE, LARGE_WATER = process_named("fdm-pla-detergent", 1000.0), process_named("fdm-pla-water", 2000.0)
 
 
 def one_hot() -> Network:
@@ -120,9 +125,71 @@ def test_a_part_that_no_cut_fits_on_the_bed_is_refused_by_name() -> None:
         compile_design(design)
 
 
-def solid_of(mesh: Mesh) -> Manifold:
-    points, index = np.unique(mesh.corners.reshape(-1, 3), axis=0, return_inverse=True)
+def solid_of(corners: np.ndarray) -> Manifold:
+    points, index = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
     return Manifold(Mesh64(points.astype(np.float64), index.reshape(-1, 3).astype(np.uint64)))
+
+
+MIXED = ([2.0, 3.0], [[0.5, 0.5], [0.3, 0.7]])
+EVEN = ([1.0, 1.0], [[0.5, 0.5]] * 2)
+UNEVEN = ([2.0, 3.0], [[0.9, 0.1], [0.95, 0.05]])
+CROSSED = ([2.0, 3.0], [[0.0, 1.0], [1.0, 0.0]])
+CROWDED: dict[str, tuple[Network, Process]] = {
+    "a trestle's foot by the frame before": (network_of(MIXED, CROSSED, MIXED), LARGE),
+    "thick legs by the frame before": (random_network((3, 8, 8, 2), 1), LARGE_WATER),
+    "a wide bucket beside the segment two before": (network_of(EVEN, EVEN, ([1.0] * 2, [[1 / 8] * 8] * 2)), LARGE),
+    "a wide bucket across the frame two before": (network_of(EVEN, EVEN, ([1.0] * 2, [[0.1] * 10] * 2)), LARGE),
+    "a deep cup that a lip feeds": (network_of(UNEVEN, CROSSED), LARGE),
+    "a deep bucket that a lip feeds": (network_of(UNEVEN, CROSSED, ([60.0, 1.0], CROSSED[1])), LARGE),
+    "a deep cup before the rail": (network_of(([2.0, 3.0], CROSSED[1])), LARGE),
+    "gutters that step from bay to bay": (random_network((2, 6, 2), 1), WATER),
+}
+
+
+def clashes(device: Device) -> list[str]:
+    """Pairs of assembled parts that share space."""
+    placed = [(part.name, solid_of(device.assembled(k))) for k, part in enumerate(device.parts) if part.transform]
+    boxes = np.array([solid.bounding_box() for _, solid in placed])
+    near = (boxes[:, None, :3] < boxes[None, :, 3:]).all(axis=2)
+    pairs = np.argwhere(np.triu(near & near.T, 1))
+    return [f"{placed[i][0]} | {placed[j][0]}" for i, j in pairs if (placed[i][1] ^ placed[j][1]).volume() > 0.5]
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_every_part_leaves_the_others_room(name: str) -> None:
+    network, process = CROWDED[name]
+    maxima = tuple(400.0 if k == 0 and "cup" in name else 80.0 for k in range(network.widths[0]))
+    device = compile_design(design_of(network, process, input_max=maxima))
+    assert clashes(device) == []
+
+
+def test_a_planted_clash_is_found() -> None:
+    device = compile_design(design_of(network_of(MIXED)))
+    cups = [k for k, part in enumerate(device.parts) if part.role == "cup"]
+    moved = replace(device.parts[cups[1]], transform=device.parts[cups[0]].transform)
+    planted = replace(device, parts=(*device.parts[: cups[1]], moved, *device.parts[cups[1] + 1 :]))
+    assert "cup-y0 | cup-y1" in clashes(planted)
+
+
+def widest_bridge(device: Device) -> float:
+    """Widest span of the first row's hollows right below its ramps, by the mesh: the shorter side of each hollow."""
+    row, printer = device.layout.rows[0], device.design.process.printer
+    index = next(k for k, part in enumerate(device.parts) if part.role == "row")
+    v0, v1 = row.v + row.front, row.v + row.front + row.sized.ramp - printer.wall
+    top = row.sill_z - row.sized.ramp - printer.floor
+    slab = Manifold.cube((2e3, v1 - v0, 0.1)).translate((-1e3, v0, top - 0.2))
+    low, high = row.buckets[0].u0, row.buckets[-1].u1
+    slab = slab.trim_by_plane((1.0, 0.0, 0.0), low).trim_by_plane((-1.0, 0.0, 0.0), -high)
+    hollows = (slab - solid_of(device.assembled(index))).decompose()
+    boxes = np.array([hollow.bounding_box() for hollow in hollows])
+    return float((boxes[:, 3:5] - boxes[:, :2]).min(axis=1).max())
+
+
+@pytest.mark.parametrize("branches", [8, 14])
+def test_the_underside_of_a_long_ramp_is_bridged_in_spans_that_print(branches: int) -> None:
+    device = compile_design(design_of(network_of(([5.0], [[1.0 / branches] * branches])), LARGE))
+    assert device.layout.rows[0].sized.ramp - DETERGENT.printer.wall > DETERGENT.printer.max_bridge
+    assert 1.0 < widest_bridge(device) <= DETERGENT.printer.max_bridge
 
 
 def room_below_the_sill(solid: Manifold, shift: np.ndarray, row: PlacedRow, placed: PlacedBucket) -> float:
@@ -145,10 +212,49 @@ def retained_faults(device: Device) -> list[str]:
         assert part.transform is not None
         shift = np.array(part.transform)[:, 3]
         for placed in rows[part.name].buckets:
-            room = room_below_the_sill(solid_of(mesh), shift, rows[part.name], placed)
+            room = room_below_the_sill(solid_of(mesh.corners), shift, rows[part.name], placed)
             if abs(room - placed.bucket.drawn_volume) > 2.0 + 1e-4 * placed.bucket.drawn_volume:
                 found.append(f"{placed.bucket.name}: {room:.1f} for {placed.bucket.drawn_volume:.1f} mm3")
     return found
+
+
+WEIGHTS: dict[str, Network] = {
+    "a deep bucket beside a shallow one": network_of(([60.0, 1.0], [[0.5, 0.5]] * 2)),
+    "a long ramp": network_of(([5.0], [[1.0 / 14] * 14])),
+    "deep buckets below": network_of(EVEN, ([60.0, 5.0], [[0.5, 0.5]] * 2)),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_row_stands_on_its_tabs_full_or_empty(name: str) -> None:
+    device = compile_design(design_of(WEIGHTS[name], LARGE))
+    rows = {f"row-{row.tag}": row for row in device.layout.rows}
+    for index, part in enumerate(device.parts):
+        if part.name not in rows:
+            continue
+        row = rows[part.name]
+        a, b, c = device.assembled(index).astype(np.float64).transpose(1, 0, 2)
+        volumes = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
+        middle = ((a + b + c) / 4.0 * volumes[:, None]).sum(axis=0)[0 if row.swapped else 1]
+        weight = volumes.sum() * DETERGENT.material.density
+        water = [(p.bucket.drawn_volume, row.v - p.bucket.pool_depth / 2) for p in row.buckets]
+        v0, v1, _, _ = tab_profile(row)
+        assert v0 < middle / volumes.sum() < v1
+        full = middle * DETERGENT.material.density + sum(volume * v for volume, v in water)
+        assert v0 < full / (weight + sum(volume for volume, _ in water)) < v1
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.6, 1.4])
+def test_dovetails_hold_the_pieces_of_a_bar_however_it_slopes(slope: float) -> None:
+    bar = LineString([(0.0, 0.0), (500.0, 500.0 * slope)]).buffer(3.0, cap_style="flat")
+    pieces = split(bar, (220.0, 220.0), 0.2)
+    assert len(pieces) > 2
+    for piece, following in pairwise(sorted(pieces, key=lambda p: p.centroid.x + p.centroid.y)):
+        assert not piece.intersects(following)
+        for x, y in ((1.2, 0.0), (0.0, 1.2), (0.0, -1.2)):
+            assert affinity.translate(piece, x, y).intersection(following).area > 0.1
+        pull = 4.5 / np.hypot(1.0, slope)
+        assert affinity.translate(piece, -pull, -pull * slope).intersection(following).area > 0.1
 
 
 def designs() -> dict[str, Design]:

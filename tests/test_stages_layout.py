@@ -4,12 +4,13 @@ from dataclasses import replace
 from itertools import pairwise
 from math import cos, radians, sin
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stagework import DETERGENT, RESIN, WATER, Stages, design_of, process_named, random_network, staged
+from stagework import DETERGENT, RESIN, WATER, Stages, design_of, network_of, process_named, random_network, staged
 
-from pelu_fab.ir.layout import ChuteTray, Crossbar, Layout, PlacedRow
+from pelu_fab.ir.layout import ChuteTray, Crossbar, Lane, Layout, PlacedRow
 from pelu_fab.ir.process import Process
 
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN, "large": process_named("fdm-pla-detergent", 600.0)}
@@ -58,6 +59,46 @@ def fall_faults(layout: Layout, process: Process) -> list[str]:
     return found
 
 
+def hand_over_faults(lane: Lane, bar: Crossbar) -> list[str]:
+    """A hole over the next tray must lie well inside the chute there."""
+    chutes = [
+        chute
+        for tray in bar.chute_trays
+        for chute in tray.chutes
+        if (chute.lane.source, chute.lane.mouth) == (lane.source, lane.mouth)
+    ]
+    return [
+        f"{lane.source}->{lane.target}: a hole from {above.h0:.2f} to {above.h1:.2f} over a chute from "
+        f"{below.lane.c0:.2f} to {below.lane.c1:.2f}"
+        for above, below in pairwise(chutes)
+        if above.h0 - below.lane.c0 < 0.5 or below.lane.c1 - above.h1 < 0.5
+    ]
+
+
+def slit_faults(layout: Layout, process: Process) -> list[str]:
+    """Neighbours on a tray that neither share a wall nor leave air that prints between theirs."""
+    return [
+        f"{a.lane.source}->{a.lane.target} and {b.lane.source}->{b.lane.target} leave {air:.2f} mm"
+        for bar in layout.crossbars
+        for tray in bar.chute_trays
+        for a, b in pairwise(tray.chutes)
+        if 0.0 < (air := b.lane.c0 - a.lane.c1 - 2 * process.printer.wall) < process.printer.nozzle
+    ]
+
+
+def lip_faults(layout: Layout) -> list[str]:
+    """Buckets of a matching whose lip does not stand over the room behind their baffle."""
+    found = []
+    for row, bar in zip(layout.rows, layout.crossbars, strict=True):
+        lip = row.v + row.front + row.sized.ramp
+        for below in layout.rows if not bar.gutters else ():
+            for placed in below.buckets if (below.layer, below.bay) == (row.layer + 1, row.bay) else ():
+                back = below.v - placed.bucket.depth
+                if not back + 1.0 < lip < back + placed.bucket.inlet_depth - 1.0:
+                    found.append(f"{placed.bucket.name}: the lip stands {lip - back:.2f} mm before its back wall")
+    return found
+
+
 def plan_faults(stages: Stages) -> list[str]:
     """Cells, lanes and gutters that overlap, and chutes that do not end over their gutter."""
     found = []
@@ -82,6 +123,7 @@ def plan_faults(stages: Stages) -> list[str]:
                 for chute in tray.chutes
                 if (chute.lane.source, chute.lane.mouth) == (lane.source, lane.mouth)
             ]
+            found += hand_over_faults(lane, bar)
             v = places[lane.target]
             if abs(ends[-1] - v) > row.sized.gutter_width / 2 - 1.0:
                 found.append(f"{lane.source}->{lane.target} ends at {ends[-1]:.1f}, its gutter runs at {v:.1f}")
@@ -102,6 +144,37 @@ def test_random_networks_lie_as_well(seed: int, widths: list[int]) -> None:
     stages = staged(design_of(random_network(tuple(widths), seed)))
     assert fall_faults(stages.layout, DETERGENT) == []
     assert plan_faults(stages) == []
+
+
+RELAYED = {
+    "three trays": design_of(network_of(([5.0], [[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05]])), WATER),
+    "lanes of all widths": design_of(random_network((3, 8), 3), process_named("fdm-pla-detergent", 160.0)),
+    "cells that a matching widens": design_of(
+        network_of(
+            ([5.0] * 2, [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]]),
+            ([2.0] * 3, np.eye(3).tolist()),
+            ([9.0] * 3, [[1 / 7] * 7] * 3),
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RELAYED)
+def test_a_tray_hands_its_water_on_to_wider_chutes(name: str) -> None:
+    stages = staged(RELAYED[name])
+    assert max(len(bar.chute_trays) for bar in stages.layout.crossbars) > 1
+    assert plan_faults(stages) == []
+    assert slit_faults(stages.layout, stages.design.process) == []
+
+
+def test_lips_drop_their_water_behind_the_baffle_of_every_depth_of_bucket() -> None:
+    shares = [[0.0, 1.0], [1.0, 0.0]]
+    stages = staged(design_of(network_of(([5.0, 5.0], shares), ([2.0, 60.0], [[0.5, 0.5], [0.5, 0.5]]))))
+    assert len({placed.bucket.depth for placed in stages.layout.rows[1].buckets}) == 2
+    assert lip_faults(stages.layout) == []
+    row = stages.layout.rows[1]
+    forward = replace(stages.layout, rows=(stages.layout.rows[0], replace(row, v=row.v - 20.0)))
+    assert lip_faults(forward)[0].startswith("L1.b1: the lip stands")
 
 
 def test_the_device_stands_on_the_table() -> None:
@@ -125,6 +198,12 @@ def test_planted_faults_are_found() -> None:
     short = replace(tray, chutes=(replace(tray.chutes[0], end=tray.chutes[0].end - 12.0), *tray.chutes[1:]))
     crossed = first(replace(bar, chute_trays=(short, *bar.chute_trays[1:])))
     assert "its gutter runs at" in plan_faults(replace(stages, layout=crossed))[0]
+    narrow = replace(tray.chutes[0], h0=tray.chutes[0].lane.c0)
+    twice = replace(bar, chute_trays=(ChuteTray(tray.plane, (narrow,)), tray))
+    assert "a hole from" in hand_over_faults(narrow.lane, twice)[0]
+    near = replace(tray.chutes[1].lane, c0=tray.chutes[0].lane.c1 + 2 * process.printer.wall + 0.3)
+    slit = replace(tray, chutes=(tray.chutes[0], replace(tray.chutes[1], lane=near)))
+    assert slit_faults(first(replace(bar, chute_trays=(slit,))), process)[0].endswith("leave 0.30 mm")
     lane = replace(bar.lanes[0], c1=bar.lanes[1].c0)
     touching = first(replace(bar, lanes=(lane, *bar.lanes[1:])))
     assert plan_faults(replace(stages, layout=touching))[0].startswith("lanes L0.b0->")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stagework import DETERGENT, RESIN, WATER, Stages, design_of, network_of, random_network, staged
 
+from pelu_fab.hydraulics.weir import weir_head
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import SizedBucket
 
@@ -52,6 +53,23 @@ def share_faults(stages: Stages) -> list[str]:
     return found
 
 
+def rim_faults(stages: Stages) -> list[str]:
+    """Rims too low at the design pour for water that splits by the teeth's open widths rather than by the shares."""
+    process = stages.design.process
+    need = process.channels.meniscus_freeboard + process.channels.slosh_freeboard
+    flow = {bucket.name: stages.design.pour_flow_ml * 1000.0 for bucket in stages.sized.rows[0].buckets}
+    found = []
+    for row in stages.sized.rows:
+        for bucket in row.buckets:
+            total = sum(sum(mouth.teeth) for mouth in bucket.mouths)
+            head = weir_head(flow[bucket.name], total, discharge=process.comb.discharge)
+            if row.rim_height < head + need - 1e-6:
+                found.append(f"{bucket.name}: {row.rim_height:.2f} mm of rim for a head of {head:.2f} mm")
+            for mouth in bucket.mouths:
+                flow[mouth.target] = flow.get(mouth.target, 0.0) + flow[bucket.name] * sum(mouth.teeth) / total
+    return found
+
+
 def tooth_faults(stages: Stages) -> list[str]:
     comb, printer = stages.design.process.comb, stages.design.process.printer
     found = []
@@ -89,6 +107,15 @@ def test_the_water_divides_as_trained_at_the_design_head(seed: int, name: str) -
         shares = dict(bucket.predicted_shares)
         assert sum(shares.values()) == pytest.approx(1.0)
         assert max(abs(shares[t] - ducts[bucket.name, t]) for t in shares) < 0.02
+
+
+def test_rims_hold_water_that_splits_by_the_open_widths() -> None:
+    layers = ([1.0] * 6, [[0.42, 0.58]] * 6), ([1.0] * 2, [[1.0, 0.0], [0.0, 1.0]])
+    stages = staged(design_of(network_of(*layers)))
+    assert max(bucket.design_head for bucket in buckets(stages)) > 7.5
+    assert rim_faults(stages) == []
+    low = replace(stages.sized.rows[1], rim_height=14.0)
+    assert rim_faults(replace(stages, sized=replace(stages.sized, rows=(stages.sized.rows[0], low))))
 
 
 @settings(max_examples=8)

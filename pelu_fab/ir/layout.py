@@ -64,10 +64,15 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Chute:
-    """A lane of a chute tray, from its head to a hole over its target's gutter or the next tray."""
+    """A lane of a chute tray, from its head to a hole over its target's gutter or the next tray.
+
+    As wide as the lane at its head, it has narrowed to the hole's `h0..h1` (inside) before the hole begins.
+    """
 
     lane: Lane
     end: float  # inner face of the end wall, along the slope from the head's inner face
+    h0: float
+    h1: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class SizedRow:
     lane_margin: float  # between a spout's water and its chute's walls, each side
     min_lane: float  # least inner width of a chute
     lane_gap: float  # between two chutes, walls included
+    bay_gap: float  # between two bays of the row, if it has several: room for their side frames, and gutters that step
 
 
 @dataclass(frozen=True, slots=True)

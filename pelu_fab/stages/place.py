@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, inf, radians
 
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, STEP_OUT
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.size import BAY_GAP
 
 CUP_GAP = 1.0  # mm between two cups that stand side by side
 TURN = 12.0  # mm between a row's end and the row turned by a quarter: room for a side frame
+ASIDE = 30.0  # mm between a row's end and the row two turns on, which runs the same way: room for both side frames
 REACH = 11.0  # mm that a row's tabs stand out at either end
+FRAME = 1.0 + SIDE_GAP + SIDE  # mm from a row's end to behind its side frame
 FIRST_GUTTER = 20.0  # mm from a spout's face to the middle of the first gutter: room to land and turn
 CATCH = 3.0  # mm that a vessel's back wall stands behind the lip that drops into it
 
@@ -55,19 +57,22 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
     matched = [netlist.is_matching(layer) for layer in range(len(netlist.rows))]
     widths = _cell_widths(sized, netlist, matched, process)
     names = [[b.name for b in row] for row in netlist.rows] + [[port for port, _ in netlist.outputs]]
-    limits = [_bay_limit(inner_depths(sized, layer + 1), process) for layer in range(len(sized.rows))] + [inf]
-    plans = [RowPlan(False, 0.0, _in_bays(names[0], widths[0], 0.0, limits[0]), False)]
+    offs = [_off(layer, sized, matched, process) for layer in range(len(names))]
+    depths = [inner_depths(sized, layer) for layer in range(len(names))]
+    limits = [_bay_limit(offs[layer] - min(depths[layer].values()), process) for layer in range(1, len(names))] + [inf]
+    gaps = [row.bay_gap for row in sized.rows] + [0.0]
+    plans = [RowPlan(False, 0.0, _in_bays(names[0], widths[0], 0.0, limits[0], gaps[0]), False)]
+    beside = -inf  # end of the row two turns before
     for layer, row in enumerate(sized.rows, start=1):
         before, target = plans[-1], names[layer]
         face = before.v + spout_face(row, process)
-        depths = inner_depths(sized, layer)
         if matched[layer - 1]:
-            plans.append(_in_front(before, face, depths, target, widths[layer], netlist))
+            plans.append(_in_front(before, face, depths[layer], target, widths[layer], netlist))
             continue
-        first = face + FIRST_GUTTER - widths[layer][target[0]] / 2
-        v = on_grid(before.end + TURN + process.printer.wall + max(depths.values()))
-        bays = _in_bays(target, widths[layer], first, limits[layer])
-        plans.append(RowPlan(not before.swapped, v, bays, False))
+        first = max(face + FIRST_GUTTER - widths[layer][target[0]] / 2, beside + ASIDE)
+        bays = _in_bays(target, widths[layer], first, limits[layer], gaps[layer])
+        plans.append(RowPlan(not before.swapped, on_grid(before.end + offs[layer]), bays, False))
+        beside = before.end
     return tuple(plans)
 
 
@@ -94,12 +99,12 @@ def _in_front(
     bays = [tuple(Cell(feeds[cell.name], cell.u, widths[feeds[cell.name]]) for cell in bay) for bay in before.bays]
     spare = [name for name in names if name not in feeds.values()]
     if spare:
-        bays[-1] += _in_bays(spare, widths, before.end + TURN, inf)[0]
+        bays[-1] += _in_bays(spare, widths, before.end + TURN, inf, 0.0)[0]
     return RowPlan(before.swapped, on_grid(face - CATCH + min(depths[t] for t in feeds.values())), tuple(bays), True)
 
 
 def _in_bays(
-    names: Sequence[str], widths: Mapping[str, float], start: float, limit: float
+    names: Sequence[str], widths: Mapping[str, float], start: float, limit: float, gap: float
 ) -> tuple[tuple[Cell, ...], ...]:
     """Cells side by side; a new bay begins, after a gap, where the next cell would make one longer than `limit`."""
     bays: list[list[Cell]] = [[]]
@@ -107,20 +112,32 @@ def _in_bays(
     for name in names:
         if bays[-1] and start + widths[name] - begin > limit:
             bays.append([])
-            start = begin = start + BAY_GAP
+            begin = start + FRAME + STEP_IN + REACH  # its gutters begin behind the bay before
+            start += gap
         bays[-1].append(Cell(name, on_grid(start + widths[name] / 2), widths[name]))
         start += widths[name]
     return tuple(tuple(bay) for bay in bays)
 
 
-def _bay_limit(depths: Mapping[str, float], process: Process) -> float:
+def _off(layer: int, sized: Sized, matched: Sequence[bool], process: Process) -> float:
+    """From the end of the row before to the sills of a turned row: no vessel of its segment reaches back farther."""
+    v, back = 0.0, -max(inner_depths(sized, layer).values())
+    while layer < len(sized.rows) and matched[layer]:
+        v += spout_face(sized.rows[layer], process) - CATCH
+        layer += 1
+        depths = inner_depths(sized, layer).values()
+        v += min(depths)
+        back = min(back, v - max(depths))
+    return TURN + process.printer.wall - back
+
+
+def _bay_limit(inlet: float, process: Process) -> float:
     """Longest bay whose row, trays and gutters fit the bed.
 
-    A gutter runs along its bay, through a side frame, and over the next row up to the inlet of its shallowest bucket.
+    A gutter runs along its bay, through a side frame, and over the next bay's gutters or up to the farthest `inlet`.
     """
-    bed = max(process.printer.bed[:2])
-    past = TURN + process.printer.wall + max(depths.values()) - min(depths.values()) + REACH
-    return min(bed - 2 * REACH, bed * cos(radians(process.channels.min_slope_deg)) - past - REACH)
+    bed, past = max(process.printer.bed[:2]), max(inlet, FRAME + STEP_OUT)
+    return min(bed - 2 * REACH, bed * cos(radians(process.channels.min_slope_deg)) - past - 2 * REACH)
 
 
 def inner_depths(sized: Sized, layer: int) -> dict[str, float]:

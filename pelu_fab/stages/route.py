@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import cos, radians, sin
 
 from pelu_fab.errors import FabBug
-from pelu_fab.ir.frames import SIDE, SIDE_GAP
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, STEP_OUT
 from pelu_fab.ir.layout import (
     Chute,
     ChuteTray,
@@ -22,16 +22,17 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedRow
 from pelu_fab.ir.units import on_grid
 from pelu_fab.stages.place import RowPlan, inner_depths, lane_widths, spout_face
+from pelu_fab.stages.size import LEAST_SLIT, LIP
 
 GAP = 0.8  # mm of air between a part and the part above it
 BEHIND = 1.5  # mm that a chute's head wall stands behind the spout's face, at its top
 UPSTREAM = 4.4  # mm of gutter before its first inflow
 RIM_GAP = 1.0  # mm between a gutter's underside and the rim below
 INLET = 0.8  # mm between a vessel's back wall and the water that falls in
-LEAST_SLIT = 0.8  # mm between the walls of two chutes
 RELAY = 16.0  # mm, along the slope, from the last gutter a tray reaches to the end of its holes over the next tray
-LIP = 0.8  # mm of wall that a tray's chute has more room than the hole above it
-STEP_IN, STEP_OUT = 2.1, 6.0  # mm behind a side frame: head of the next bay's gutters; the hole that feeds it
+LANDING = 16.0  # mm of a chute's full width where water lands
+LEAST_EXCESS = 2.1  # mm a side that a chute narrows beside a neighbour whose wall it shares: less would leave a slit
+LEAST_BEND = 0.01  # mm a side that any chute narrows
 
 
 def route(plans: tuple[RowPlan, ...], sized: Sized, process: Process) -> Layout:
@@ -143,6 +144,7 @@ def _chute_trays(row: PlacedRow, below: RowPlan, process: Process) -> tuple[Chut
     at = {cell.name: cell.u for cell in below.cells}
     wall, hole = process.printer.wall, row.sized.hole
     height, slope = process.printer.floor + row.sized.chute_wall, radians(row.sized.chute_slope_deg)
+    is_apart = row.sized.lane_gap > 2 * wall
     longest = min(process.printer.bed[:2]) - 2 * wall
     plane, lanes = _chute_plane(row, process), _row_lanes(row, process.printer.wall)
     trays: list[ChuteTray] = []
@@ -152,8 +154,11 @@ def _chute_trays(row: PlacedRow, below: RowPlan, process: Process) -> tuple[Chut
         if max(ends.values()) > longest:
             reached = [end for end in ends.values() if end + RELAY <= longest]
             relay = on_grid(max(reached) + RELAY) if reached else longest
-        trays.append(ChuteTray(plane, tuple(Chute(lane, min(ends[lane.target], relay)) for lane in lanes)))
-        lanes = _handed_on(tuple(lane for lane in lanes if ends[lane.target] > relay), row)
+        chutes = tuple(_chute(lane, min(ends[lane.target], relay), row.sized, is_apart=is_apart) for lane in lanes)
+        trays.append(ChuteTray(plane, chutes))
+        lanes = tuple(_handed_on(chute) for chute in chutes if ends[chute.lane.target] > relay)
+        if lanes and not is_apart:
+            raise FabBug(f"{row.tag}: its chutes stand too near each other for a second tray")
         low = plane.head_z - (relay + wall) * sin(slope)
         head = plane.head + (relay - hole) * cos(slope) - BEHIND - height * sin(slope)
         plane = (
@@ -164,13 +169,17 @@ def _chute_trays(row: PlacedRow, below: RowPlan, process: Process) -> tuple[Chut
     return tuple(trays)
 
 
-def _handed_on(lanes: tuple[Lane, ...], row: PlacedRow) -> tuple[Lane, ...]:
-    """Lanes as they begin on the next tray: a little wider than the holes above, which are as narrow as chutes get."""
-    half = row.sized.min_lane / 2 + (row.sized.lane_gap - 2 * LIP) / 4
-    middles = [(lane.c0 + lane.c1) / 2 for lane in lanes]
-    return tuple(
-        replace(lane, c0=on_grid(m - half), c1=on_grid(m + half)) for lane, m in zip(lanes, middles, strict=True)
-    )
+def _chute(lane: Lane, end: float, sized: SizedRow, *, is_apart: bool) -> Chute:
+    """A chute that narrows once its water has landed, if it is long enough and no slit opens beside it."""
+    excess = (lane.c1 - lane.c0 - sized.min_lane) / 2
+    is_long = LANDING + excess * sized.narrowing <= end - sized.hole
+    side = excess if is_long and excess >= (LEAST_BEND if is_apart else LEAST_EXCESS) else 0.0
+    return Chute(lane, end, lane.c0 + side, lane.c1 - side)
+
+
+def _handed_on(chute: Chute) -> Lane:
+    """A lane as it begins on the next tray: a little wider than the hole above."""
+    return replace(chute.lane, c0=on_grid(chute.h0 - LIP), c1=on_grid(chute.h1 + LIP))
 
 
 def _underside(tray: ChuteTray, process: Process) -> float:

@@ -1,9 +1,9 @@
 """Netlist in, dimensions out: combs, areas, heads, rims, channels and cups. No places yet."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
-from math import acos, asin, ceil, degrees, hypot, inf, radians, sin, sqrt, tan
+from math import acos, asin, ceil, cos, degrees, hypot, inf, radians, sin, sqrt, tan
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from pelu_fab.hydraulics.channel import normal_depth
 from pelu_fab.hydraulics.comb import comb_teeth, predicted_shares, share_slack, tooth_widths
 from pelu_fab.hydraulics.weir import rim_height_needed, weir_flow, weir_head
 from pelu_fab.ir.design import Design
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_OUT
 from pelu_fab.ir.lowered import Lowered
-from pelu_fab.ir.netlist import Bucket, Duct
+from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Mouth, Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
@@ -36,9 +37,12 @@ SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
 MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
-TRAY_ENDS = 45.0  # mm of a tray of chutes before its first gutter and past its last
-BAY_GAP, LIKELY_BAY = 38.0, 0.55  # mm between bays of a row; part of the bed that a bay surely fits
-CUP_WALLS, LANE_SLOT = 3.4, 1.5  # mm: of a cup; air between chutes that meet a second tray
+TRAY_ENDS = 45.0  # mm of a tray of chutes before the middle of its first gutter and past that of its last, at most
+WIDE_CELL = 58.0  # mm of a row's first cell: a wider one may move the first gutter out by half of what it has more
+LIKELY_BAY = 0.55  # part of the bed that a bay surely fits
+STEP_CLEAR = 0.3  # mm of air between a gutter that steps down to the next bay and that bay's side frame
+CUP_WALLS = 3.4  # mm of a cup and the air beside it
+LEAST_SLIT, LIP = 0.8, 0.8  # mm: air between the walls of two chutes; room of a chute on either side of the hole above
 CATCH_SIDE = 2.5  # mm that a vessel reaches beyond the spout above it, each side
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
 CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 44.0, 9.0, 1.05
@@ -57,22 +61,64 @@ def size(lowered: Lowered, design: Design) -> Sized:
         buckets = tuple(
             _bucket(b, netlist.leaving[b.name], inflow[b.name], under.get(b.name, 0.0), design) for b in row
         )
-        rows.append(buckets)
+        rows.append(_under_lips(buckets) if under else buckets)
         under = {}
         if netlist.is_matching(layer):
             under = {b.mouths[0].target: sum(m.section_width for m in b.mouths) + 2 * CATCH_SIDE for b in buckets}
     cups = _cups(lowered, under, design)
-    below = [sum(_breadth(bucket, process) for bucket in row) for row in rows[1:]]
-    below.append(sum(cup.width + CUP_WALLS for cup in cups))
-    sized = tuple(_row(row, inflow, length, process) for row, length in zip(rows, below, strict=True))
-    return Sized(rows=sized, cups=cups, jugs=_jugs(design))
+    flow = _at_most(rows, inflow)
+    below = _breadths(rows, cups, netlist, process)
+    sized: list[SizedRow] = []
+    for layer in reversed(range(len(rows))):
+        gap = sized[0].bay_gap if sized else 0.0
+        made = _row(rows[layer], flow, below[layer + 1], gap, process)
+        in_step = netlist.is_matching(layer)  # the next row, if any, has the same bays
+        sized.insert(0, replace(made, bay_gap=max(gap, made.bay_gap)) if in_step else made)
+    return Sized(rows=tuple(sized), cups=cups, jugs=_jugs(design))
+
+
+def _under_lips(buckets: tuple[SizedBucket, ...]) -> tuple[SizedBucket, ...]:
+    """Buckets of a matching: the lips stand in one line over the shallowest one's inlet, so the others' are deeper."""
+    least = min(bucket.depth for bucket in buckets)
+    return tuple(replace(b, inlet_depth=on_grid(b.inlet_depth + b.depth - least)) for b in buckets)
+
+
+def _at_most(rows: Sequence[tuple[SizedBucket, ...]], inflow: Mapping[str, float]) -> dict[str, float]:
+    """Flow into each bucket and cup, whether water splits by the shares, as designed, or by the teeth's open widths."""
+    most = {bucket.name: inflow[bucket.name] for bucket in rows[0]}
+    for bucket in (bucket for row in rows for bucket in row):
+        total = sum(sum(mouth.teeth) for mouth in bucket.mouths)
+        for mouth in bucket.mouths:
+            most[mouth.target] = most.get(mouth.target, 0.0) + most[bucket.name] * sum(mouth.teeth) / total
+    return {name: max(flow, inflow[name]) for name, flow in most.items()}
+
+
+def _breadths(
+    rows: Sequence[tuple[SizedBucket, ...]], cups: Sequence[SizedCup], netlist: Netlist, process: Process
+) -> list[list[float]]:
+    """What each cell of each row takes up along it at most; cells of a matching share the larger."""
+    gutter = HOLE + 4 * process.printer.wall + GUTTER_MARGIN + CUP_WALLS
+    after = {cup.port: max(cup.width + CUP_WALLS, gutter) for cup in cups}
+    breadths = [list(after.values())]
+    for layer, row in reversed(list(enumerate(rows))):
+        here = {bucket.name: max(_breadth(bucket, process), gutter) for bucket in row}
+        if netlist.is_matching(layer):
+            here = {name: max(width, after[netlist.leaving[name][0].target]) for name, width in here.items()}
+        breadths.insert(0, list(here.values()))
+        after = here
+    return breadths
 
 
 def _breadth(bucket: SizedBucket, process: Process) -> float:
-    """About what a bucket takes up along its row: its comb, or its chutes side by side."""
+    """What a bucket takes up along its row: its comb, or its chutes side by side and apart."""
     least, wall = process.channels.min_width, process.printer.wall
-    lanes = [max(least, mouth.section_width + process.channels.spout_gap - wall) + 2 * wall for mouth in bucket.mouths]
-    return max(bucket.width + wall, sum(lanes))
+    lanes = [max(least, mouth.section_width + process.channels.spout_gap - wall) for mouth in bucket.mouths]
+    return max(bucket.width + wall, sum(lanes) + len(lanes) * _apart(process))
+
+
+def _apart(process: Process) -> float:
+    """Between two chutes that meet a second tray: their walls, and there a wider chute on either side of a slit."""
+    return on_grid(2 * process.printer.wall + 2 * LIP + LEAST_SLIT)
 
 
 def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, least: float, design: Design) -> SizedBucket:
@@ -304,22 +350,28 @@ def _apron(bucket: Bucket, width: float, slats: int, design: Design) -> Pool:
     )
 
 
-def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], below: float, process: Process) -> SizedRow:
-    """`below` is about the length of the row that the gutters lead to, turned by a quarter."""
+def _row(
+    buckets: tuple[SizedBucket, ...], flow: Mapping[str, float], below: Sequence[float], gap: float, process: Process
+) -> SizedRow:
+    """`below`: widths of the cells in the row that the gutters lead to, turned by a quarter; `gap` between its bays."""
     channels, layer = process.channels, process.printer.layer_height
-    peak = max(bucket.design_head for bucket in buckets)
+    widths = {bucket.name: sum(sum(mouth.teeth) for mouth in bucket.mouths) for bucket in buckets}
+    peak = max(weir_head(flow[name], width, discharge=process.comb.discharge) for name, width in widths.items())
     rim = max(MIN_RIM, rim_height_needed(peak, process))
     gutter = HOLE + 2 * process.printer.wall + GUTTER_MARGIN
     targets = {mouth.target for bucket in buckets for mouth in bucket.mouths}
-    deepest = max(normal_depth(inflow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
+    deepest = max(normal_depth(flow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
     bed = min(process.printer.bed[:2])
-    bays = BAY_GAP if below > LIKELY_BAY * bed else 0.0
-    short = TRAY_ENDS + below + bays < bed  # one tray of chutes reaches all gutters
-    lane_gap = process.printer.wall if short else on_grid(2 * process.printer.wall + LANE_SLOT)
+    span = sum(below) - (below[0] + below[-1]) / 2 + max(0.0, below[0] - WIDE_CELL)
+    span += gap if sum(below) > LIKELY_BAY * bed else 0.0
+    slope = _chute_slope(channels.min_slope_deg)
+    short = (TRAY_ENDS + span) / cos(radians(slope)) < bed  # one tray of chutes reaches all gutters
+    lane_gap = process.printer.wall if short else _apart(process)
     lane_margin = on_grid((channels.spout_gap - process.printer.wall) / 2)
     chute = max(
         normal_depth(b.design_flow, channels.min_width, channels.min_slope_deg, channels.friction) for b in buckets
     )
+    gutter_wall = on_grid(max(channels.min_wall_height, 2 * deepest))
     return SizedRow(
         buckets=buckets,
         rim_height=on_grid(ceil(rim / layer - 1e-9) * layer),
@@ -329,15 +381,23 @@ def _row(buckets: tuple[SizedBucket, ...], inflow: dict[str, float], below: floa
         spout_height=SPOUT_HEIGHT,
         chute_wall=on_grid(max(channels.min_wall_height, 2 * chute)),
         gutter_width=on_grid(gutter),
-        gutter_wall=on_grid(max(channels.min_wall_height, 2 * deepest)),
+        gutter_wall=gutter_wall,
         hole=HOLE,
-        chute_slope_deg=_chute_slope(channels.min_slope_deg),
+        chute_slope_deg=slope,
         gutter_slope_deg=channels.min_slope_deg,
         narrowing=NARROWING,
         lane_margin=lane_margin,
         min_lane=channels.min_width,
         lane_gap=lane_gap,
+        bay_gap=_bay_gap(gutter_wall, process),
     )
+
+
+def _bay_gap(gutter_wall: float, process: Process) -> float:
+    """Between two bays: a side frame of either, and between them the end of a gutter, whose end wall leans forward."""
+    slope, wall = radians(process.channels.min_slope_deg), process.printer.wall
+    end = (HOLE + wall) * cos(slope) + (process.printer.floor + gutter_wall) * sin(slope)
+    return on_grid(wall + 2 * (SIDE_GAP + SIDE) + STEP_OUT + end + STEP_CLEAR)
 
 
 def _ramp(buckets: tuple[SizedBucket, ...], gap: float, margin: float, process: Process) -> float:

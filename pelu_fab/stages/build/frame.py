@@ -20,6 +20,7 @@ from pelu_fab.stages.build.trays import GUTTER_TAB, chute_strips, gutter_groups,
 BAR, LEG, PAD, FILLET = 10.0, 7.0, 3.0, 4.0  # mm: base bar, legs, rims of windows, rounding of inner corners
 BRACE = 6.0
 CROSSING = 10.0  # mm above the bars that stays free where a frame of the segment before stands
+FAR = 1e6
 SLENDER = 30.0  # a leg's height per mm of its width, at most
 END = 3.0  # mm of bar beyond a crossing
 CUP_STOP = 0.8  # mm between the cups and the rail before them
@@ -103,8 +104,10 @@ def _segment_parts(
     number: int, segment: Segment, before: Segment | None, after: Segment | None, process: Process
 ) -> list[Part]:
     gap = process.printer.clearance
-    drawn = [(bay, side, *_drawing(bay, side, process)) for bay in segment.bays for side in SIDES]
-    ground = _ground(segment, before, after, [s for _, _, struts, _ in drawn for s in struts], process)
+    link = (before.bays[-1].u1, before.bays[-1].u1 + SIDE) if before else None
+    least = link[1] + gap + FILLET if link else -FAR
+    drawn = [(bay, side, *_drawing(bay, side, least, process)) for bay in segment.bays for side in SIDES]
+    ground = _ground(segment, link, after, [s for _, _, struts, _ in drawn for s in struts], process)
     bar = rect(ground.start, 0.0, ground.end, BAR)
     parts = []
     for index, (bay, side, struts, windows) in enumerate(drawn):
@@ -127,35 +130,39 @@ def _segment_parts(
     return parts
 
 
-def _drawing(bay: Bay, side: str, process: Process) -> tuple[list[Polygon], list[Polygon]]:
-    """Struts of a side frame, and its windows with their clearance."""
+def _drawing(bay: Bay, side: str, least: float, process: Process) -> tuple[list[Polygon], list[Polygon]]:
+    """Struts of a side frame, none of them behind the line v = `least`, and its windows with their clearance."""
     gap = process.printer.clearance
     windows = [_grown(_tab_window(row), gap) for row in bay.rows]
     if bay.crossbar is None:
-        return [leg for row in bay.rows for leg in _trestle(row)], windows
+        return [leg for row in bay.rows for leg in _trestle(row, least)], windows
     chutes = [_grown(w, gap) for w in _chute_windows(bay.rows[-1], bay.crossbar, process)]
     gutters = [_grown(w, gap) for w in _gutter_windows(bay, process, at_right=side == "right")]
-    struts = [leg for row in bay.rows[:-1] for leg in _trestle(row)]
-    return struts + _portal(bay, chutes, gutters, process), windows + chutes + gutters
+    struts = [leg for row in bay.rows[:-1] for leg in _trestle(row, least)]
+    return struts + _portal(bay, chutes, gutters, least, process), windows + chutes + gutters
 
 
 def _ground(
-    segment: Segment, before: Segment | None, after: Segment | None, struts: Sequence[Polygon], process: Process
+    segment: Segment,
+    link: tuple[float, float] | None,
+    after: Segment | None,
+    struts: Sequence[Polygon],
+    process: Process,
 ) -> Ground:
-    front = max((cup.v1 for cup in segment.cups), default=float("-inf")) + process.printer.wall + CUP_STOP
-    front = max([front, *(s.bounds[2] for s in struts)])
+    beyond = process.printer.wall + CUP_STOP
+    front = max([*(cup.v1 + beyond for cup in segment.cups), *(s.bounds[2] for s in struts)])
     crossings: tuple[tuple[float, float], ...] = ()
     if after is not None:
         ends = [u for bay in after.bays for u in (bay.u0 - SIDE, bay.u1)]
         crossings = tuple((u, u + SIDE) for u in ends)
     tabs = [_tab_window(row).bounds[0] - PAD - 1.0 for bay in segment.bays for row in bay.rows]
-    back = min([*tabs, *(a - 2 * END - SIDE for a, _ in crossings)], default=front)
+    cups = [cup.v0 - beyond + END for cup in segment.cups]
+    back = min([*tabs, *cups, *(a - 2 * END - SIDE for a, _ in crossings)], default=front)
     ahead = max([front, *(b + 2 * END for _, b in crossings)])
     rails: list[tuple[float, float]] = [(ahead, ahead + SIDE)]
-    if before is None:
+    if link is None:
         rails.insert(0, (back - SIDE - END, back - END))
         return Ground(rails[0][0] - END, ahead + SIDE + END, tuple(rails), None, crossings)
-    link = (before.bays[-1].u1, before.bays[-1].u1 + SIDE)
     return Ground(link[0] - END, ahead + SIDE + END, tuple(rails), link, crossings)
 
 
@@ -163,7 +170,7 @@ def _plate(bar: Polygon, struts: Sequence[Polygon], windows: Sequence[Polygon]) 
     """All bars in one plate, inner corners rounded, windows cut last and sharp."""
     solid = unary_union([bar, *struts, *(_grown(w, PAD) for w in windows)])
     rounded = solid.buffer(FILLET, quad_segs=6).buffer(-FILLET, quad_segs=6)
-    keep = rect(-1e7, 0.0, 1e7, 1e7)
+    keep = rect(-FAR, 0.0, FAR, FAR)
     return rounded.intersection(keep).difference(unary_union([*windows]))
 
 
@@ -226,7 +233,9 @@ def _gutter_windows(bay: Bay, process: Process, *, at_right: bool) -> list[Polyg
     return [rect(v - half, low, v + half, high) for v in places]
 
 
-def _portal(bay: Bay, chutes: Sequence[Polygon], gutters: Sequence[Polygon], process: Process) -> list[Polygon]:
+def _portal(
+    bay: Bay, chutes: Sequence[Polygon], gutters: Sequence[Polygon], least: float, process: Process
+) -> list[Polygon]:
     """Legs under the row and at the far end, a bar along the chutes' slope, one under the gutters, and a brace."""
     crossbar, row = bay.crossbar, bay.rows[-1]
     assert crossbar is not None
@@ -237,20 +246,21 @@ def _portal(bay: Bay, chutes: Sequence[Polygon], gutters: Sequence[Polygon], pro
     (x0, z0_), (x1, z1_) = knots[-2:]
     top = z1_ + (z1_ - z0_) / (x1 - x0) * (last - x1)
     half = max(LEG, z0 / SLENDER) / 2
-    legs = [LineString([(back, 0.0), (back, z0)]), LineString([(last, 0.0), (last, top)])]
-    struts = [leg.buffer(half, cap_style="flat") for leg in legs]
-    struts.append(LineString([(back, z0), *knots, (last, top)]).buffer(half, join_style="mitre"))
+    foot = max(back - half, least)
+    struts = [rect(foot, 0.0, foot + 2 * half, z0), rect(last - half, 0.0, last + half, top)]
+    beam = LineString([(back, z0), *knots, (last, top)]).buffer(half, join_style="mitre")
+    struts.append(beam.intersection(rect(least, 0.0, FAR, FAR)))
     low = gutters[0].bounds[1]
     struts.append(rect(back, low - BRACE, last, low))
     struts.append(LineString([(back, BAR / 2), (last, low - BRACE / 2)]).buffer(BRACE / 2, cap_style="flat"))
     return struts
 
 
-def _trestle(row: PlacedRow) -> list[Polygon]:
+def _trestle(row: PlacedRow, least: float) -> list[Polygon]:
     """Two legs that spread from a row's tab to the base bar."""
     v0, v1, z0, _ = tab_profile(row)
     middle, spread = (v0 + v1) / 2, min(22.0, (z0 - BAR) / 2)
     return [
-        LineString([(middle, z0 + 2.0), (middle + side * spread, BAR / 2)]).buffer(BRACE / 2, cap_style="flat")
-        for side in (-1, 1)
+        LineString([(middle, z0 + 2.0), (foot, BAR / 2)]).buffer(BRACE / 2, cap_style="flat")
+        for foot in (max(middle - spread, least + BRACE), middle + spread)
     ]

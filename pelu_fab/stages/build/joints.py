@@ -8,7 +8,7 @@ from shapely import Polygon, affinity, unary_union
 from shapely.geometry import box as rect
 
 DEPTH, NECK, HEAD, WIDEST = 5.0, 0.35, 0.55, 12.0  # mm and fractions of the bar's width: a dovetail
-STEEPEST = 0.5  # slope of a bar against the cut's normal; steeper ones are only cut, and held by the others
+AROUND = 0.8  # mm of material that a dovetail leaves on either side, beside the gap; where it can't, a bar is only cut
 CLEAR, MOST_CHANGE = 8.0, 0.1  # mm beyond a dovetail in which bars run plain; of their width
 MIN_BAR = 5.5  # mm: narrowest bar that takes a dovetail
 TRIALS, MARGIN = 40, 0.38  # cuts tried on either side of the middle; how far from it, as a fraction of the length
@@ -26,15 +26,22 @@ def split(plate: Polygon, bed: Sequence[float], gap: float) -> list[Polygon]:
     short, long = sorted((x1 - x0, y1 - y0))
     if short <= min(bed) and long <= max(bed):
         return [plate]
-    upright = (y1 - y0) > (x1 - x0)
-    turned = affinity.affine_transform(plate, [0, 1, 1, 0, 0, 0]) if upright else plate
-    pair = _cut(turned, gap)
-    if pair is None:
-        return [plate]
-    pieces = [piece for half in pair for piece in getattr(half, "geoms", [half])]
-    if upright:
-        pieces = [affinity.affine_transform(piece, [0, 1, 1, 0, 0, 0]) for piece in pieces]
-    return [part for piece in pieces if piece.area > CRUMB for part in split(piece, bed, gap)]
+    is_tall = (y1 - y0) > (x1 - x0)
+    halves = _cut_along(plate, gap, turn=is_tall) or _cut_along(plate, gap, turn=not is_tall)
+    pieces = [piece for half in halves for piece in getattr(half, "geoms", [half])]
+    return [part for piece in pieces if piece.area > CRUMB for part in split(piece, bed, gap)] or [plate]
+
+
+def _cut_along(plate: Polygon, gap: float, *, turn: bool) -> list[Polygon]:
+    """Both halves of a plate cut across x, or across y if `turn`; empty where no cut is possible."""
+    if not turn:
+        return list(_cut(plate, gap) or ())
+    return [_turned(half) for half in _cut(_turned(plate), gap) or ()]
+
+
+def _turned(shape: Polygon) -> Polygon:
+    """A shape with x and y exchanged."""
+    return affinity.affine_transform(shape, [0, 1, 1, 0, 0, 0])
 
 
 def _cut(plate: Polygon, gap: float) -> tuple[Polygon, Polygon] | None:
@@ -57,8 +64,8 @@ def _cut_clear(plate: Polygon, gap: float, clear: float, change: float) -> tuple
         return None
     best = int(able[np.argmin(counts[1][able])])
     x, bars, ahead = float(tried[best]), around[1][best], _crossings(plate, [float(tried[best]) + DEPTH])[0]
-    level = [bar for bar in bars if abs(sum(_nearest(bar, ahead)) - sum(bar)) / 2 < STEEPEST * DEPTH]
-    tails = unary_union([_tail(x, bar, ahead) for bar in level])
+    able_tails = (_tail(x, bar, ahead) for bar in bars)
+    tails = unary_union([tail for tail in able_tails if plate.covers(tail.buffer(gap + AROUND, join_style="mitre"))])
     left = plate.intersection(rect(-FAR, -FAR, x, FAR)).union(tails)
     right = plate.intersection(rect(x + gap, -FAR, FAR, FAR)).difference(tails.buffer(gap, join_style="mitre"))
     return left, right

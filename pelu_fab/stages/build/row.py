@@ -1,7 +1,7 @@
 """One row of buckets as a part: cavities, combs, ramps and spouts. Prints upright, as it stands."""
 
 from dataclasses import dataclass
-from math import atan2, tan
+from math import atan2, ceil, tan
 
 from pelu_fab.ir.frames import SIDE, SIDE_GAP, TAB_OUT
 from pelu_fab.ir.layout import Lane, PlacedBucket, PlacedRow
@@ -13,7 +13,9 @@ from pelu_fab.stages.build.poses import upright
 
 BITE = 0.3  # mm: every join overlaps by this or more
 SPOUT_RISE = 3.0  # mm: top of the spouts' walls above the sill
-TAB_DEPTH, TAB_HEIGHT = 14.0, 6.0  # mm: a row rests on these in its side frames
+TAB_DEPTH, TAB_HEIGHT = 14.0, 6.0  # mm: a row rests on these in its side frames, at least so deep
+TAB_BACK, TAB_FACE = 0.66, 9.0  # of the deepest bucket that tabs reach back; mm between them and the spouts' face
+TAB_AIR = 0.8  # mm between a tab and the row before its front wall
 RAIL = 1.2  # mm: the baffle's top rail
 LAG = 0.8  # mm
 LEAST_SLOT = 1.5  # mm: a narrower slot between two walls is filled
@@ -74,7 +76,8 @@ def _bucket(
         (face - wall, ramp_low - floor),
         (row.v + row.front / 2, ramp_low - floor),
     )
-    ramp = Prism("x", u0, u1, (ramp_profile,))
+    ribs = _ribs(row.v + row.front, face - wall, base, ramp_low - floor + BITE, process)
+    ramp = Prism("x", u0, u1, (ramp_profile, *ribs))
 
     cuts = [_cavity(placed, row, b0, b1, back)]
     under = sill - bucket.sill_height - floor - base
@@ -103,6 +106,15 @@ def _bucket(
             ),
         ),
     )
+
+
+def _ribs(start: float, end: float, base: float, top: float, process: Process) -> list[Outline]:
+    """Walls below a ramp, so that its underside is bridged in spans that print, in (v, z)."""
+    wall = process.printer.wall
+    spans = ceil((end - start + wall) / (process.printer.max_bridge + wall))
+    step = (end - start + wall) / spans
+    ribs = (round(start + number * step, 3) for number in range(1, spans))
+    return [rectangle(round(v - wall, 3), v, base, top) for v in ribs]
 
 
 def _cavity(placed: PlacedBucket, row: PlacedRow, b0: float, b1: float, back: float) -> Prism:
@@ -213,16 +225,28 @@ def row_ends(row: PlacedRow, wall: float) -> tuple[float, float]:
 
 
 def tab_profile(row: PlacedRow) -> tuple[float, float, float, float]:
-    """Where a row's tabs pass its side frames: v0, v1, z0, z1."""
-    v1 = row.v + row.front
-    return v1 - TAB_DEPTH, v1, row.bottom_z, row.bottom_z + TAB_HEIGHT
+    """Where a row's tabs pass its side frames: v0, v1, z0, z1. Its centre of mass lies between, full or empty."""
+    front = row.v + row.front
+    v0 = min(front - TAB_DEPTH, row.v - TAB_BACK * max(placed.bucket.depth for placed in row.buckets))
+    v1 = max(front, front + row.sized.ramp - TAB_FACE)
+    return round(v0, 3), round(v1, 3), row.bottom_z, row.bottom_z + TAB_HEIGHT
 
 
 def _tabs(row: PlacedRow, wall: float) -> tuple[Prism, ...]:
     u0, u1 = row_ends(row, wall)
     reach = SIDE_GAP + SIDE + TAB_OUT
     v0, v1, z0, z1 = tab_profile(row)
-    return (box((u0 - reach, u0 + 2 * BITE), (v0, v1), (z0, z1)), box((u1 - 2 * BITE, u1 + reach), (v0, v1), (z0, z1)))
+    front = row.v + row.front
+    return (
+        Prism("z", z0, z1, (_tab(u0 - reach, u0 + 2 * BITE, u0 - TAB_AIR, v0, front, v1),)),
+        Prism("z", z0, z1, (_tab(u1 + reach, u1 - 2 * BITE, u1 + TAB_AIR, v0, front, v1),)),
+    )
+
+
+def _tab(out: float, joint: float, free: float, v0: float, front: float, v1: float) -> Outline:
+    """A tab in plan: joined to the row's body, and free of the hollow before its front wall."""
+    ahead = ((free, front), (free, v1)) if v1 > front else ()
+    return ((out, v0), (joint, v0), (joint, front), *ahead, (out, max(v1, front)))
 
 
 def _names(placed: PlacedBucket, row: PlacedRow, labels: dict[str, str], process: Process, back: float) -> Prism:

@@ -10,10 +10,9 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, rectangle
 from pelu_fab.stages.build.poses import Modules, chute_tray, gutter_tray
 from pelu_fab.stages.build.row import row_ends
+from pelu_fab.stages.route import LANDING
 
 STRIP = 8.0  # mm: a bar of floor with a rib that joins the channels of a tray
-LEAST_EXCESS = 2.1  # mm a side: less would leave a slit beside a neighbour's wall
-LANDING = 16.0  # mm of full width where water lands
 STRIP_GAP = 2.0  # mm between a strip and the hole below it
 GUTTER_TAB = 10.0  # mm
 
@@ -27,7 +26,10 @@ def chute_parts(row: PlacedRow, crossbar: Crossbar, process: Process) -> list[Pa
     for number, tray in enumerate(crossbar.chute_trays):
         outer = [_chute_plan(chute, row, wall) for chute in tray.chutes]
         inner = [_chute_plan(chute, row, 0.0) for chute in tray.chutes]
-        holes = [_chute_hole(chute, row) for chute in tray.chutes]
+        holes = [
+            rectangle(round(chute.h0, 3), round(chute.h1, 3), chute.end - sized.hole, chute.end)
+            for chute in tray.chutes
+        ]
         strips, ribs = [], []
         for t0, t1 in chute_strips(tray, sized.hole, wall):
             strips.append(rectangle(u0 - reach, u1 + reach, t0, t1))
@@ -41,28 +43,17 @@ def chute_parts(row: PlacedRow, crossbar: Crossbar, process: Process) -> list[Pa
 
 
 def _chute_plan(chute: Chute, row: PlacedRow, wall: float) -> Outline:
-    """Outline of a chute grown by `wall`: as wide as its lane where water lands, then narrowed."""
+    """Outline of a chute grown by `wall`: as wide as its lane where water lands, then narrowed to its hole."""
     lane, end = chute.lane, chute.end
-    middle = (lane.c0 + lane.c1) / 2
-    excess = (lane.c1 - lane.c0 - row.sized.min_lane) / 2
-    run = excess * row.sized.narrowing
-    if excess < LEAST_EXCESS or LANDING + run > end - row.sized.hole:
-        return rectangle(lane.c0 - wall, lane.c1 + wall, -wall, end + wall)
-    half = row.sized.min_lane / 2
-    corner = wall * tan(atan2(excess, run) / 2)  # a mitre: the wall keeps its thickness round the bend
+    narrowed = chute.h0 - lane.c0
+    run = narrowed * row.sized.narrowing
+    corner = wall * tan(atan2(narrowed, run) / 2)  # a mitre: the wall keeps its thickness round the bend
     t0, t1 = LANDING + corner, LANDING + run + corner
-    left = ((middle - half - wall, t1), (lane.c0 - wall, t0))
-    right = ((lane.c1 + wall, t0), (middle + half + wall, t1))
+    left = ((chute.h0 - wall, t1), (lane.c0 - wall, t0)) if narrowed else ()
+    right = ((lane.c1 + wall, t0), (chute.h1 + wall, t1)) if narrowed else ()
     points = [(lane.c0 - wall, -wall), (lane.c1 + wall, -wall), *right]
-    points += [(middle + half + wall, end + wall), (middle - half - wall, end + wall), *left]
+    points += [(chute.h1 + wall, end + wall), (chute.h0 - wall, end + wall), *left]
     return tuple((round(u, 3), round(t, 3)) for u, t in points)
-
-
-def _chute_hole(chute: Chute, row: PlacedRow) -> Outline:
-    """The opening before the end wall, as wide as the chute is there."""
-    plan = _chute_plan(chute, row, 0.0)
-    end = [u for u, t in plan if t > chute.end - 1e-6]
-    return rectangle(min(end), max(end), chute.end - row.sized.hole, chute.end)
 
 
 def chute_strips(tray: ChuteTray, hole: float, wall: float) -> tuple[tuple[float, float], ...]:
