@@ -8,6 +8,7 @@ from shapely import Polygon, affinity, unary_union
 from shapely.geometry import box as rect
 
 DEPTH, NECK, HEAD, WIDEST = 5.0, 0.35, 0.55, 12.0  # mm and fractions of the bar's width: a dovetail
+STEEPEST = 2.0  # slope of a bar against the cut's normal, beyond which a dovetail's neck would be too thin
 AROUND = 0.8  # mm of material that a dovetail leaves on either side, beside the gap; where it can't, a bar is only cut
 CLEAR, MOST_CHANGE = 8.0, 0.1  # mm beyond a dovetail in which bars run plain; of their width
 MIN_BAR = 5.5  # mm: narrowest bar that takes a dovetail
@@ -64,7 +65,8 @@ def _cut_clear(plate: Polygon, gap: float, clear: float, change: float) -> tuple
         return None
     best = int(able[np.argmin(counts[1][able])])
     x, bars, ahead = float(tried[best]), around[1][best], _crossings(plate, [float(tried[best]) + DEPTH])[0]
-    able_tails = (_tail(x, bar, ahead) for bar in bars)
+    level = [bar for bar in bars if abs(sum(_nearest(bar, ahead)) - sum(bar)) / 2 < STEEPEST * DEPTH]
+    able_tails = [_tail(x, bar, ahead) for bar in level]
     tails = unary_union([tail for tail in able_tails if plate.covers(tail.buffer(gap + AROUND, join_style="mitre"))])
     left = plate.intersection(rect(-FAR, -FAR, x, FAR)).union(tails)
     right = plate.intersection(rect(x + gap, -FAR, FAR, FAR)).difference(tails.buffer(gap, join_style="mitre"))
