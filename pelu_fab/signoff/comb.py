@@ -21,7 +21,7 @@ STATIONS = (0.1, 0.5, 0.9)  # of the sill's last `THROAT` mm along the flow, whe
 THROAT = 1.2
 LEAST_BED = 20.0  # mm2: a smaller slope beside a pool is a chamfer or a sliver
 CLOSED_AT = 0.6  # mm before the outer edge: where a line across the tooth parts inside from outside
-REACH = 80.0  # mm: no tooth and no spout is wider
+REACH, WIDEST_SPOUT = 80.0, 500.0  # mm: no tooth and no spout is wider
 SPOUT_LEVELS = (0.08, 0.3, 0.5, 0.7, 0.92)
 
 
@@ -268,18 +268,18 @@ def _groove(
     lines: Segments, origin: Array, outward: Array, along: Array
 ) -> list[tuple[float, float, Array, Array, float]]:
     """(width, depth, left, right, area) of the groove round each origin."""
-    left, right = lines.reach(origin, -along, REACH), lines.reach(origin, along, REACH)
+    left, right = lines.reach(origin, -along, WIDEST_SPOUT), lines.reach(origin, along, WIDEST_SPOUT)
     width = left + right
     closed = np.isfinite(width)
     left, right = np.where(closed, left, 0.0), np.where(closed, right, 0.0)
     # From the middle, where the drop may not have run: the back wall, and the tips of the fins.
     centre = origin + along * ((right - left) / 2)[:, None]
-    back = lines.reach(centre, -outward, REACH)
+    back = lines.reach(centre, -outward, WIDEST_SPOUT)
     wall = centre - outward * np.where(np.isfinite(back), back, 0.0)[:, None]
     half = (width / 2)[:, None]
     half = np.where(np.isfinite(half), half, 0.0)
     tips = [
-        lines.reach(wall + outward * 0.05 + s * along * (half + 0.1), outward, REACH, leaving=True) + 0.05
+        lines.reach(wall + outward * 0.05 + s * along * (half + 0.1), outward, WIDEST_SPOUT, leaving=True) + 0.05
         for s in (-1.0, 1.0)
     ]
     depth = np.minimum(tips[0], tips[1])
@@ -289,7 +289,7 @@ def _groove(
     area = width * depth
     for share in (0.15, 0.5, 0.85):
         place = wall + outward * (depth * share)[:, None]
-        across = lines.reach(place, along, REACH) + lines.reach(place, -along, REACH)
+        across = lines.reach(place, along, WIDEST_SPOUT) + lines.reach(place, -along, WIDEST_SPOUT)
         area = np.where(ok, np.minimum(area, np.where(np.isfinite(across), across, 0.0) * depth), 0.0)
     return [
         (

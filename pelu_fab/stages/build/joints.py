@@ -14,6 +14,7 @@ CLEAR, MOST_CHANGE = 8.0, 0.1  # mm beyond a dovetail in which bars run plain; o
 MIN_BAR = 5.5  # mm: narrowest bar that takes a dovetail
 TRIALS, MARGIN = 40, 0.38  # cuts tried on either side of the middle; how far from it, as a fraction of the length
 FAR = 1e6
+SLIVER, TIP = 0.8, 0.6  # mm, mm2: nothing thinner stays on a piece, but for the tips of corners
 CRUMB = 20.0  # mm2: what a cut chips off a corner
 Interval = tuple[float, float]
 
@@ -63,14 +64,27 @@ def _cut_clear(plate: Polygon, gap: float, clear: float, change: float) -> tuple
     able = able[[_is_plain([column[k] for column in around], change) for k in able]] if len(able) else able
     if not len(able):
         return None
-    best = int(able[np.argmin(counts[1][able])])
-    x, bars, ahead = float(tried[best]), around[1][best], _crossings(plate, [float(tried[best]) + DEPTH])[0]
+    for best in able[np.argsort(counts[1][able], kind="stable")].tolist():
+        halves = _halves(plate, float(tried[best]), around[1][best], gap)
+        if not any(_has_sliver(half) for half in halves):
+            return halves
+    return None
+
+
+def _halves(plate: Polygon, x: float, bars: Sequence[Interval], gap: float) -> tuple[Polygon, Polygon]:
+    ahead = _crossings(plate, [x + DEPTH])[0]
     level = [bar for bar in bars if abs(sum(_nearest(bar, ahead)) - sum(bar)) / 2 < STEEPEST * DEPTH]
     able_tails = [_tail(x, bar, ahead) for bar in level]
     tails = unary_union([tail for tail in able_tails if plate.covers(tail.buffer(gap + AROUND, join_style="mitre"))])
     left = plate.intersection(rect(-FAR, -FAR, x, FAR)).union(tails)
     right = plate.intersection(rect(x + gap, -FAR, FAR, FAR)).difference(tails.buffer(gap, join_style="mitre"))
     return left, right
+
+
+def _has_sliver(half: Polygon) -> bool:
+    """Whether a cut left something too thin to print, more than the tip of a corner."""
+    core = half.buffer(-SLIVER / 2, join_style="mitre").buffer(SLIVER / 2 + 1e-3, join_style="mitre")
+    return any(piece.area > TIP for piece in getattr(half.difference(core), "geoms", [half.difference(core)]))
 
 
 def _is_plain(stations: Sequence[Sequence[Interval]], change: float) -> bool:

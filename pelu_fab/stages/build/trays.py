@@ -12,7 +12,7 @@ from pelu_fab.stages.build.poses import Modules, chute_tray, gutter_tray
 from pelu_fab.stages.build.row import row_ends
 from pelu_fab.stages.route import LANDING
 
-STRIP = 8.0  # mm: a bar of floor with a rib that joins the channels of a tray
+STRIP, LEAST_STRIP = 8.0, 4.0  # mm: a bar of floor with a rib that joins the channels of a tray
 STRIP_GAP = 2.0  # mm between a strip and the hole below it
 GUTTER_TAB = 10.0  # mm
 
@@ -60,9 +60,13 @@ def chute_strips(tray: ChuteTray, hole: float, wall: float) -> tuple[tuple[float
     """Where the tray's two strips run, along the slope: at the head, and before the last holes."""
     ends = sorted({chute.end for chute in tray.chutes}, reverse=True)
     last = ends[0] - hole - STRIP_GAP
-    if len(ends) > 1 and last - STRIP < ends[1] + STRIP_GAP:  # holes of a relay lie close behind the last gutter's
+    first = last - STRIP
+    if len(ends) > 1 and first < ends[1] + STRIP_GAP:  # holes of a relay lie close behind the last gutter's
+        first = ends[1] + STRIP_GAP
+    if last - first < LEAST_STRIP - 1e-6:
         last = ends[1] - hole - STRIP_GAP
-    return ((-wall, STRIP - wall), (round(last - STRIP, 3), round(last, 3)))
+        first = last - STRIP
+    return ((-wall, STRIP - wall), (round(first, 3), round(last, 3)))
 
 
 def gutter_parts(row: PlacedRow, crossbar: Crossbar, process: Process) -> list[Part]:
