@@ -308,9 +308,74 @@ def tray_faults(device: Device) -> Iterator[Fault]:
             ("lvs.open", "drc.stray", "lvs.stray", "drc.breach", "lvs.extra", "lvs.share"), (goal, "L"),
         )  # fmt: skip
         yield Fault(f"reversed {part}", _reversed(device, part, flow), ("lvs.open", "drc.stray"), ("L",))
+        yield from _floor_faults(device, part, start, end, goal)
         straight = end - 12.0 * flow  # before the hole, past what narrows
         thin = _thin_walls(device, part, straight, across, flow)
         yield Fault(f"thin wall {part}", thin, ("drc.wall",), (part,))
+
+
+def _floor_faults(device: Device, part: str, start: np.ndarray, end: np.ndarray, goal: str) -> Iterator[Fault]:
+    """A dent, and a channel that ends too early, on the way from `start` to the lip at `end` in the tray's frame."""
+    along = int(np.argmax(np.abs(end - start)))
+    flow = np.eye(3)[along] * np.sign(end - start)[along]
+    across = np.array([-flow[1], flow[0], 0.0])
+    room = _channel(device, part, start + 0.7 * (end - start), across)
+    dent = oriented_box(room[0] - [0, 0, 0.95], across, (room[1] - 0.1, 9.0, 3.0))
+    yield Fault(f"dent {part}", device.local(part, lambda s: s - dent), ("drc.puddle",), (goal,))
+    lip = room[0] + ((end - room[0]) @ flow) * flow
+    gone = oriented_box(lip + 10.0 * flow - [0, 0, 5.0], across, (room[1] + 3.0, 44.0, 60.0))
+    rules = ("lvs.open", "lvs.extra", "lvs.stray", "lvs.share", "drc.stray", "drc.breach", "lvs.short")
+    yield Fault(f"shortened spout {part}", device.local(part, lambda s: s - gone), rules, (goal, "L"))
+
+
+def _channel(device: Device, part: str, middle: np.ndarray, across: np.ndarray) -> tuple[np.ndarray, float]:
+    """Middle of the floor of the channel round a place in a tray's own frame, and the channel's width."""
+    mesh = next(p.mesh for p in device.recovery.parts if p.entry.name == part)
+    section = solid_of(mesh.corners).slice(float(middle[2] + 1.0))
+    gaps = [-np.inf, np.inf]
+    for ring in map(np.array, section.to_polygons()):
+        for p, q in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+            side = np.array([(v - middle[:2]) @ across[:2] for v in (p, q)])
+            ahead = np.array([(v - middle[:2]) @ [across[1], -across[0]] for v in (p, q)])
+            if ahead.min() <= 0.0 <= ahead.max() and np.ptp(ahead) > 1e-6:
+                at = float(np.interp(0.0, np.sort(ahead), side[np.argsort(ahead)]))
+                gaps = [max(gaps[0], at), gaps[1]] if at < 0 else [gaps[0], min(gaps[1], at)]
+    return middle + across * (gaps[0] + gaps[1]) / 2, gaps[1] - gaps[0]
+
+
+def misdirected(device: Device) -> Iterator[Fault]:
+    """A chute with a hole over another target's gutter than its own: its water goes where a neighbour's should."""
+    trails, surface = device.recovery.found.trails, device.recovery.surface
+    for part in (name for name in device.trays() if device.entries[name].role == "chutes"):
+        number = surface.names.index(part)
+        matrix = device.entries[part].matrix
+        assert matrix is not None
+        on = (trails.face >= 0) & (surface.part_of_face[trails.face] == number)
+        paths = {}
+        for drop in np.unique(trails.drop[on]):
+            path = (trails.at[on & (trails.drop == drop)] - matrix[:3, 3]) @ matrix[:3, :3]
+            path = path[np.abs(path[:, 2] - path[0, 2]) < 0.02]
+            if trails.goal[drop] != NOWHERE and len(path) > 1:
+                paths[int(trails.goal[drop])] = (path[0], path[-1], int(trails.source[drop]))
+        along = [int(np.argmax(np.abs(b - a))) for a, b, _ in paths.values()]
+        order = sorted(paths, key=lambda goal: abs(paths[goal][1][along[0]]))
+        if len(order) < 2:
+            continue
+        near, far = paths[order[-2]], paths[order[-1]]
+        flow = np.eye(3)[along[0]] * np.sign(far[1] - far[0])[along[0]]
+        place = far[1] + ((near[1] - far[1]) @ flow + 4.0) * flow
+        room = _channel(device, part, place, np.array([-flow[1], flow[0], 0.0]))
+        hole = oriented_box(room[0] - [0, 0, 5.0], flow, (8.0, room[1] - 0.1, 5.5))
+        names = (
+            f"{device.names[far[2]]}->{device.names[order[-1]]}",
+            f"{device.names[far[2]]}->{device.names[order[-2]]}",
+        )
+        yield Fault(
+            f"misdirected chute {part}",
+            device.local(part, lambda s, h=hole: s - h),
+            ("lvs.open", "lvs.extra", "lvs.share"),
+            names,
+        )
 
 
 def _floor_box(device: Device, part: str) -> Manifold:
@@ -379,6 +444,18 @@ def whole_faults(device: Device) -> Iterator[Fault]:
         cube = corners_of(Manifold.cube([3.0, 3.0, 3.0]).translate([float(v) for v in high + 2.0]))
         return to_bytes(np.concatenate([corners, cube]))
 
+    def through(blob: bytes) -> bytes:
+        corners = read_stl(blob, row)
+        face = corners[
+            int(
+                np.argmax(
+                    np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+                )
+            )
+        ]
+        cube = corners_of(Manifold.cube([3.0, 3.0, 3.0], True).rotate([20.0, 30.0, 40.0]))
+        return to_bytes(np.concatenate([corners, cube + face.mean(axis=0)]))
+
     scaled = lambda factor: lambda blob: to_bytes(read_stl(blob, row) * factor)  # noqa: E731
     if len(list(device.buckets())) > 1:  # a mirrored symmetric bucket is the same bucket
         yield Fault(
@@ -407,6 +484,7 @@ def whole_faults(device: Device) -> Iterator[Fault]:
     yield Fault("NaN", device.raw(row, nan), ("mesh.file",), (row,))
     yield Fault("truncated", device.raw(row, lambda b: b[: len(b) // 2]), ("mesh.file",), (row,))
     yield Fault("empty file", device.raw(row, lambda b: b""), ("mesh.file",), (row,))
+    yield Fault("shell through a wall", device.raw(row, through), ("mesh.intersect",), (row,))
     yield Fault("floating shell", device.raw(row, floating), ("mesh.bodies",), (row,))
     if len(device.rows()) > 1:
         yield Fault(
@@ -435,7 +513,7 @@ def _swapped(device: Device, one: str, other: str) -> Edit:
 
 
 def all_faults(device: Device) -> list[Fault]:
-    kinds = (tooth_faults, mouth_faults, sill_faults, pool_faults, wall_faults, tray_faults, whole_faults)
+    kinds = (tooth_faults, mouth_faults, sill_faults, pool_faults, wall_faults, tray_faults, misdirected, whole_faults)
     return [fault for kind in kinds for fault in kind(device)]
 
 

@@ -138,7 +138,7 @@ def test_a_failed_check_is_exit_1_and_names_it_and_what_was_skipped(
         "FAILED lvs.share at L0.b2->L1.b1: found 0.5312, limit 0.002 at (1, 2.5, 3) mm",
         "SKIPPED slicer.info at all parts: no slicer is installed",
         "checks passed: 1 of 3 (mesh 1)",
-        "verdict: fail",
+        "verdict: fail, 1 of 3 checks skipped",
     ]
     assert run("compile", "design", "-o", "out") == 1
 

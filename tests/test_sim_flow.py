@@ -15,7 +15,7 @@ from pelu_fab.sim.energy import energy
 from pelu_fab.sim.flow import flow
 from pelu_fab.sim.limits import design_pour, flow_violations, pour_violations
 from pelu_fab.sim.plumbing import Conditions
-from pelu_fab.sim.schedule import Pour, all_at_once, from_pours, one_by_one, with_pours
+from pelu_fab.sim.schedule import Pour, all_at_once, from_pours, in_portions, one_by_one, with_pours
 from pelu_fab.sim.tolerance import Noise, blank, draw
 from pelu_fab.sim.water import check_water
 
@@ -33,6 +33,7 @@ SCHEDULES = {
     "one by one": one_by_one(POUR, 12_000.0),
     "one by one, other order, long pauses": one_by_one(POUR, 20_000.0, pause=7.0, order=[2, 0, 3, 1]),
     "at the design flow": design_pour(POUR, 12_000.0),
+    "in portions": in_portions(POUR * np.array([[[0.5, 0, 0.2, 1]], [[0.1, 0.3, 0.8, 0]], [[0.4, 0.7, 0, 0]]]), 5.0),
     "topped up later": from_pours([Pour(i, v / 2, t, 3.0) for i, v in enumerate(POUR) for t in (0.0, 60.0 + i)], 4),
 }
 

@@ -44,7 +44,15 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
             groups[group] = groups.get(group, 0) + 1
     passed = ", ".join(f"{group} {count}" for group, count in sorted(groups.items()))
     lines.append(f"checks passed: {sum(groups.values())} of {len(checks)}" + (f" ({passed})" if passed else ""))
-    return [*lines, f"verdict: {report['verdict']}"]
+    return [*lines, verdict_line(report)]
+
+
+def verdict_line(report: Mapping[str, Any]) -> str:
+    """The verdict, and how many checks it had to do without."""
+    skipped = sum(check["status"] == "skipped" for check in report["checks"])
+    return f"verdict: {report['verdict']}" + (
+        f", {skipped} of {len(report['checks'])} checks skipped" if skipped else ""
+    )
 
 
 def _check_line(word: str, check: Mapping[str, Any]) -> str:

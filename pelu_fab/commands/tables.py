@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pelu_fab.commands import printable, report_lines
+from pelu_fab.commands import printable, report_lines, verdict_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +26,7 @@ def print_report(report: Mapping[str, Any]) -> None:
     console.print(group_table(report))
     if any(check["status"] != "pass" for check in report["checks"]):
         console.print(finding_table(report))
-    console.print(Text(f"verdict: {report['verdict']}", style=f"bold {COLOURS[report['verdict']]}"))
+    console.print(Text(verdict_line(report), style=f"bold {COLOURS[report['verdict']]}"))
 
 
 def group_table(report: Mapping[str, Any]) -> "Table":

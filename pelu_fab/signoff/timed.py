@@ -10,10 +10,10 @@ from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.report import Check, most, skipped
 from pelu_fab.signoff.stl import Array
 from pelu_fab.sim.flow import flow
-from pelu_fab.sim.schedule import all_at_once, one_by_one
+from pelu_fab.sim.schedule import all_at_once, in_portions
 from pelu_fab.sim.water import WaterBucket, WaterMouth, WaterNetwork
 
-RUNS = 24
+RUNS = 100  # each poured at once, and again in portions of which every run has its own order
 LARGEST = 60  # buckets; beyond, stepping through time takes longer than all other checks together
 AGREES = 1e-6  # of what was poured, between the stepped water and the recovered network's arithmetic
 RULES = ("mass.water", "mass.water_agrees")
@@ -23,18 +23,18 @@ HIGH_RIM = 200.0  # mm: freeboard is drc.freeboard's business, here nothing may 
 def balance_over_time(
     found: Extraction, recovered: Recovered, process: Process, book: Book, portions: Array, design_flow: float
 ) -> list[Check]:
-    """Poured = retained + delivered + in transit, all jugs at once and one after the other; and the same cups."""
+    """Poured = retained + delivered + in transit, all jugs at once and portion by portion; and the same cups."""
     reason = _cannot_run(recovered)
     if reason:
         return [skipped(rule, "device", reason) for rule in RULES]
     water = water_of(found, recovered, process)
-    poured = portions.sum(axis=0)[:RUNS]
+    portions = portions[:, :RUNS]
+    poured = portions.sum(axis=0)
     total = np.maximum(poured.sum(axis=1), 1.0)
     rate = max(design_flow, 1000.0)
-    order = list(range(poured.shape[1]))[::-1]
     runs = [
         flow(water, process, all_at_once(poured, float(poured.max()) / rate)),
-        flow(water, process, one_by_one(poured, rate, order=order)),
+        flow(water, process, in_portions(portions, float(portions.max()) / rate)),
     ]
     error = max(float((np.abs(run.mass_error()) / total).max()) for run in runs)
     cups = book.pour(poured)[1]

@@ -65,6 +65,13 @@ def one_by_one(volumes: Array, rate: float, *, pause: float = 1.0, order: Sequen
     return Schedule(start[:, :, None], end[:, :, None], np.full_like(volumes, rate)[:, :, None])
 
 
+def in_portions(portions: Array, duration: float) -> Schedule:
+    """Portions (steps, runs, inputs), mm3, one step after the other, each evenly over `duration` seconds."""
+    volumes = np.moveaxis(np.asarray(portions, dtype=np.float64), 0, 2)
+    start = np.broadcast_to(np.arange(len(portions)) * duration, volumes.shape).copy()
+    return Schedule(start, start + duration, volumes / duration)
+
+
 def from_pours(pours: Sequence[Pour], inputs: int) -> Schedule:
     """One run from any list of pours: orders, pauses and later top-ups."""
     for pour in pours:
