@@ -12,6 +12,7 @@ from stagework import DETERGENT, RESIN, WATER, Stages, design_of, network_of, pr
 
 from pelu_fab.ir.layout import ChuteTray, Crossbar, Lane, Layout, PlacedRow
 from pelu_fab.ir.process import Process
+from pelu_fab.stages.build.trays import chute_strips
 
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN, "large": process_named("fdm-pla-detergent", 600.0)}
 SHAPES = [(1, 1), (4, 3, 3), (2, 5, 2), (5, 4, 3, 2), (3, 6), (8, 8), (2, 2, 2, 2, 2)]
@@ -84,6 +85,25 @@ def slit_faults(layout: Layout, process: Process) -> list[str]:
         for a, b in pairwise(tray.chutes)
         if 0.0 < (air := b.lane.c0 - a.lane.c1 - 2 * process.printer.wall) < process.printer.nozzle
     ]
+
+
+def strip_faults(bar: Crossbar, row: PlacedRow, process: Process) -> list[str]:
+    """Holes over a gutter that have a strip of a lower tray in between, on which the water would land."""
+    found = []
+    hole, wall = row.sized.hole, process.printer.wall
+    for number, tray in enumerate(bar.chute_trays):
+        lower = bar.chute_trays[number + 1 :]
+        handed_on = {(chute.lane.source, chute.lane.mouth) for other in lower for chute in other.chutes}
+        strips = [(o.plane, t0, t1) for o in lower for t0, t1 in chute_strips(o, hole, wall)]
+        for chute in tray.chutes:
+            if (chute.lane.source, chute.lane.mouth) in handed_on:
+                continue
+            ends = [tray.plane.head + t * cos(radians(tray.plane.slope_deg)) for t in (chute.end - hole, chute.end)]
+            for plane, t0, t1 in strips:
+                cosine = cos(radians(plane.slope_deg))
+                if ends[0] < plane.head + t1 * cosine and plane.head + t0 * cosine < ends[1]:
+                    found.append(f"{chute.lane.source}->{chute.lane.target}: a strip below its hole")
+    return found
 
 
 def lip_faults(layout: Layout) -> list[str]:
@@ -165,6 +185,13 @@ def test_a_tray_hands_its_water_on_to_wider_chutes(name: str) -> None:
     assert max(len(bar.chute_trays) for bar in stages.layout.crossbars) > 1
     assert plan_faults(stages) == []
     assert slit_faults(stages.layout, stages.design.process) == []
+
+
+@pytest.mark.parametrize("bed", range(112, 200, 4))
+def test_nothing_stands_below_the_holes_over_gutters(bed: float) -> None:
+    stages = staged(design_of(random_network((2, 5, 8), 1), process_named("resin", bed)))
+    for bar, row in zip(stages.layout.crossbars, stages.layout.rows, strict=True):
+        assert strip_faults(bar, row, stages.design.process) == []
 
 
 def test_lips_drop_their_water_behind_the_baffle_of_every_depth_of_bucket() -> None:

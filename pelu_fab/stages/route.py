@@ -30,6 +30,7 @@ UPSTREAM = 4.4  # mm of gutter before its first inflow
 RIM_GAP = 1.0  # mm between a gutter's underside and the rim below
 INLET = 0.8  # mm between a vessel's back wall and the water that falls in
 RELAY = 16.0  # mm, along the slope, from the last gutter a tray reaches to the end of its holes over the next tray
+BEFORE = 12.0  # mm from there to the first hole below: the next tray's head stays out of the way of what falls here
 LANDING = 16.0  # mm of a chute's full width where water lands
 LEAST_EXCESS = 2.1  # mm a side that a chute narrows beside a neighbour whose wall it shares: less would leave a slit
 LEAST_BEND = 0.01  # mm a side that any chute narrows
@@ -153,7 +154,7 @@ def _chute_trays(row: PlacedRow, below: RowPlan, process: Process) -> tuple[Chut
         relay = float("inf")
         if max(ends.values()) > longest:
             reached = [end for end in ends.values() if end + RELAY <= longest]
-            relay = on_grid(max(reached) + RELAY) if reached else longest
+            relay = on_grid(max(reached) + RELAY) if reached else min(longest, on_grid(min(ends.values()) - BEFORE))
         chutes = tuple(_chute(lane, min(ends[lane.target], relay), row.sized, is_apart=is_apart) for lane in lanes)
         trays.append(ChuteTray(plane, chutes))
         lanes = tuple(_handed_on(chute) for chute in chutes if ends[chute.lane.target] > relay)
