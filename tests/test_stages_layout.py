@@ -194,6 +194,21 @@ def test_nothing_stands_below_the_holes_over_gutters(bed: float) -> None:
         assert strip_faults(bar, row, stages.design.process) == []
 
 
+@pytest.mark.parametrize(("inputs", "process"), [(8, DETERGENT), (16, PROCESSES["large"]), (30, PROCESSES["large"])])
+def test_a_bays_gutters_fall_into_the_next_ones_behind_their_head_walls(inputs: int, process: Process) -> None:
+    stages = staged(design_of(random_network((inputs, 2), 1), process))
+    steps = 0
+    for (bar, row), (following, _) in pairwise(zip(stages.layout.crossbars, stages.layout.rows, strict=True)):
+        assert bar.gutter_plane is not None and following.gutter_plane is not None
+        sine, cosine = sin(radians(bar.gutter_plane.slope_deg)), cos(radians(bar.gutter_plane.slope_deg))
+        wall_top = following.gutter_plane.head + (process.printer.floor + row.sized.gutter_wall) * sine
+        for gutter in bar.gutters:
+            hole = bar.gutter_plane.head + (gutter.end - row.sized.hole) * cosine + process.printer.floor * sine
+            assert hole > wall_top + 0.7
+            steps += 1
+    assert steps >= 2
+
+
 def test_lips_drop_their_water_behind_the_baffle_of_every_depth_of_bucket() -> None:
     shares = [[0.0, 1.0], [1.0, 0.0]]
     stages = staged(design_of(network_of(([5.0, 5.0], shares), ([2.0, 60.0], [[0.5, 0.5], [0.5, 0.5]]))))

@@ -1,5 +1,16 @@
 """Measures that layout and parts share: where side frames stand beside a row. mm."""
 
+from math import radians, sin
+
 SIDE_GAP, SIDE = 6.0, 3.6  # air between a row's end and its side frame; thickness of a side frame
-STEP_IN, STEP_OUT = 2.1, 6.0  # behind a side frame between bays: head of the next bay's gutters; the hole that feeds it
+STEP_IN, STEP_OUT = (
+    2.1,
+    6.0,
+)  # behind a side frame between bays: head of the next gutters; least, the hole above
+STEP_LIP = 0.8  # from the top of that head's wall, which leans forward, to the hole
 TAB_OUT = 1.0  # that a tab shows outside
+
+
+def step_out(gutter_wall: float, slope_deg: float) -> float:
+    """From a side frame between bays to the hole that feeds the next bay's gutters."""
+    return round(max(STEP_OUT, STEP_IN + gutter_wall * sin(radians(slope_deg)) + STEP_LIP), 3)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.stl import Array, Index, Mask
 
 
 def cut(corners: Array, z: float) -> tuple[Array, Index]:
@@ -14,10 +14,16 @@ def cut(corners: Array, z: float) -> tuple[Array, Index]:
     lone = np.where(count[chosen] == 1, np.argmax(side, axis=1), np.argmin(side, axis=1))
     rows = np.arange(len(chosen))
     tip, one, two = ring[rows, lone], ring[rows, (lone + 1) % 3], ring[rows, (lone + 2) % 3]
-    first = tip[:, :2] + (one - tip)[:, :2] * ((z - tip[:, 2]) / (one[:, 2] - tip[:, 2]))[:, None]
-    second = tip[:, :2] + (two - tip)[:, :2] * ((z - tip[:, 2]) / (two[:, 2] - tip[:, 2]))[:, None]
     upward = (count[chosen] == 1)[:, None]
+    first, second = _crossing(tip, one, upward, z), _crossing(tip, two, upward, z)
     return np.stack([np.where(upward, first, second), np.where(upward, second, first)], axis=1), chosen
+
+
+def _crossing(tip: Array, other: Array, upward: Mask, z: float) -> Array:
+    """Where an edge meets the plane, from its lower end up: both its triangles get the same to the bit."""
+    low, high = np.where(upward, other, tip), np.where(upward, tip, other)
+    way = high - low
+    return np.asarray(low[:, :2] + way[:, :2] * ((z - low[:, 2]) / way[:, 2])[:, None])
 
 
 class Segments:

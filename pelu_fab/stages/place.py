@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, inf, radians
 
-from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, STEP_OUT
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, step_out
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized, SizedBucket, SizedCup, SizedRow
@@ -59,7 +59,10 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ..
     names = [[b.name for b in row] for row in netlist.rows] + [[port for port, _ in netlist.outputs]]
     offs = [_off(layer, sized, matched, process) for layer in range(len(names))]
     depths = [inner_depths(sized, layer) for layer in range(len(names))]
-    limits = [_bay_limit(offs[layer] - min(depths[layer].values()), process) for layer in range(1, len(names))] + [inf]
+    limits = [
+        _bay_limit(row, offs[layer] - min(depths[layer].values()), process)
+        for layer, row in enumerate(sized.rows, start=1)
+    ] + [inf]
     gaps = [row.bay_gap for row in sized.rows] + [0.0]
     plans = [RowPlan(False, 0.0, _in_bays(names[0], widths[0], 0.0, limits[0], gaps[0]), False)]
     beside = -inf  # end of the row two turns before
@@ -131,12 +134,12 @@ def _off(layer: int, sized: Sized, matched: Sequence[bool], process: Process) ->
     return TURN + process.printer.wall - back
 
 
-def _bay_limit(inlet: float, process: Process) -> float:
+def _bay_limit(row: SizedRow, inlet: float, process: Process) -> float:
     """Longest bay whose row, trays and gutters fit the bed.
 
     A gutter runs along its bay, through a side frame, and over the next bay's gutters or up to the farthest `inlet`.
     """
-    bed, past = max(process.printer.bed[:2]), max(inlet, FRAME + STEP_OUT)
+    bed, past = max(process.printer.bed[:2]), max(inlet, FRAME + step_out(row.gutter_wall, row.gutter_slope_deg))
     return min(bed - 2 * REACH, bed * cos(radians(process.channels.min_slope_deg)) - past - 2 * REACH)
 
 

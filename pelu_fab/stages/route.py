@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import cos, radians, sin
 
 from pelu_fab.errors import FabBug
-from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, STEP_OUT
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, step_out
 from pelu_fab.ir.layout import (
     Chute,
     ChuteTray,
@@ -115,7 +115,8 @@ def _crossbars(
             head = bays[number - 1].buckets[-1].u1 + wall / 2 + SIDE_GAP + SIDE + STEP_IN
         head_z = min(lowest, ceiling) - GAP - wall * sine - height * cosine
         last = number + 1 == len(bays)
-        step = bay.buckets[-1].u1 + wall / 2 + SIDE_GAP + SIDE + STEP_OUT
+        step = bay.buckets[-1].u1 + wall / 2 + SIDE_GAP + SIDE
+        step += step_out(sized.gutter_wall, sized.gutter_slope_deg)
         gutters = tuple(
             Gutter(
                 target=cell.name,

@@ -13,7 +13,7 @@ from pelu_fab.hydraulics.channel import normal_depth
 from pelu_fab.hydraulics.comb import comb_teeth, predicted_shares, share_slack, tooth_widths
 from pelu_fab.hydraulics.weir import rim_height_needed, weir_flow, weir_head
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_OUT
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, step_out
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
@@ -397,7 +397,8 @@ def _bay_gap(gutter_wall: float, process: Process) -> float:
     """Between two bays: a side frame of either, and between them the end of a gutter, whose end wall leans forward."""
     slope, wall = radians(process.channels.min_slope_deg), process.printer.wall
     end = (HOLE + wall) * cos(slope) + (process.printer.floor + gutter_wall) * sin(slope)
-    return on_grid(wall + 2 * (SIDE_GAP + SIDE) + STEP_OUT + end + STEP_CLEAR)
+    step = step_out(gutter_wall, process.channels.min_slope_deg)
+    return on_grid(wall + 2 * (SIDE_GAP + SIDE) + step + end + STEP_CLEAR)
 
 
 def _ramp(buckets: tuple[SizedBucket, ...], gap: float, margin: float, process: Process) -> float:
