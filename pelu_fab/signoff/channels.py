@@ -31,17 +31,17 @@ def breaches(wet: Wet) -> list[Check]:
     checks: list[Check] = []
     combs = {v.part for v in wet.found.vessels}
     for part, name in enumerate(wet.surface.names):
-        if name not in combs and reached_floor(wet, part).any():
+        if name not in combs and len(reached_floor(wet, part)):
             checks += _tray(wet, part)
     return checks or [passed("drc.breach", "all channels", "no tray carries water")]
 
 
 def _tray(wet: Wet, part: int) -> list[Check]:
     """One tray, each of its floors at its own height."""
-    floor = np.flatnonzero(reached_floor(wet, part))
+    floor = reached_floor(wet, part)
     normals = wet.surface.mesh.normals[floor]
     turn = upright(np.median(normals, axis=0))
-    own = wet.surface.corners[wet.surface.part_of_face == part] @ turn.T
+    own = wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T
     heights = (wet.surface.corners[floor] @ turn.T)[:, :, 2]
     flat = np.ptp(heights, axis=1) < 0.01
     checks: list[Check] = []
@@ -111,13 +111,14 @@ def _leaks(
 
 def _waters(wet: Wet, part: int, turn: Array, height: float) -> tuple[Array, Index, Array]:
     """Places of drops on this floor in the tray's frame, the vessel each will reach, and whether it leaves there."""
-    trails = wet.found.trails
-    at = trails.at @ turn.T
-    same = np.append(trails.drop[1:] == trails.drop[:-1], False)
+    trails, here = wet.found.trails, wet.trail_on(part)
+    at = trails.at[here] @ turn.T
+    here, at = here[np.abs(at[:, 2] - height) < ON_FLOOR], at[np.abs(at[:, 2] - height) < ON_FLOOR]
+    after = np.minimum(here + 1, len(trails.face) - 1)
     # Off the lip, or down the wall of the hole that it ran along.
-    sinks = (np.append(trails.face[1:], 0) == -1) | (np.append(at[1:, 2], np.inf) < height - ON_FLOOR)
-    on = (trails.face >= 0) & (wet.surface.part_of_face[trails.face] == part) & (np.abs(at[:, 2] - height) < ON_FLOOR)
-    return at[on, :2], trails.goal[trails.drop[on]], (sinks & same)[on]
+    sinks = (trails.face[after] == -1) | (trails.at[after] @ turn[2] < height - ON_FLOOR)
+    same = (after > here) & (trails.drop[after] == trails.drop[here])
+    return at[:, :2], trails.goal[trails.drop[here]], sinks & same
 
 
 def _back(turn: Array, point: Point, height: float) -> Place:
@@ -172,7 +173,7 @@ def _walled(wet: Wet, index: int, name: str, vessel: Vessel, head: float, need: 
 def _around(wet: Wet, vessel: Vessel) -> Array:
     """Triangles of the vessel's part near it."""
     part = wet.surface.names.index(vessel.part)
-    own = wet.surface.corners[wet.surface.part_of_face == part]
+    own = wet.surface.corners[wet.surface.faces_of_part(part)]
     low, high = _window(vessel)
     near = (own[:, :, :2].max(axis=1) > low).all(axis=1) & (own[:, :, :2].min(axis=1) < high).all(axis=1)
     return np.asarray(own[near & (own[:, :, 2].max(axis=1) > vessel.level)])
@@ -190,7 +191,7 @@ def _escape(wet: Wet, index: int, vessel: Vessel, corners: Array, z: float) -> s
         return None
     # Look again at the whole part with every comb closed: does it run into a neighbour?
     part = wet.surface.names.index(vessel.part)
-    own = wet.surface.corners[wet.surface.part_of_face == part]
+    own = wet.surface.corners[wet.surface.faces_of_part(part)]
     low, high = own.reshape(-1, 3).min(axis=0)[:2], own.reshape(-1, 3).max(axis=0)[:2]
     others = {i: v for i, v in enumerate(wet.found.vessels) if v.part == vessel.part and v.teeth}
     room = _room(vessel, list(others.values()), own, z, (low, high))

@@ -55,9 +55,7 @@ class Spout:
 
 def sills_of_pool(surface: Surface, part: int, level: float, under: Index) -> list[Sill]:
     """Teeth of a pool that spills at `level`, `under` being its triangles under water, in order along the comb."""
-    wet = np.zeros(len(surface.mesh.faces), bool)
-    wet[under] = True
-    return _sills(surface, part, level, wet)
+    return _sills(surface, part, level, under)
 
 
 def bed_at(surface: Surface, face: int, level: float) -> Index:
@@ -84,12 +82,13 @@ def bed_beside(surface: Surface, part: int, level: float, pool: Index) -> Index:
 
 
 def _sloping(surface: Surface, part: int, level: float) -> Index:
-    z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
+    own = surface.faces_of_part(part)
+    z, up = surface.corners[own, :, 2], surface.mesh.normals[own, 2]
     low = z.min(axis=1)
     # A low step between bed and sill is no wall.
     step = (np.abs(up) < 0.02) & (z.max(axis=1) < level + BAND[1]) & (low > level + BAND[0])
     sloping = (up > 0.02) & (up < 0.99999) & (low > level - 1e-3)
-    return np.flatnonzero((sloping | step) & (surface.part_of_face == part))
+    return np.asarray(own.start + np.flatnonzero(sloping | step))
 
 
 def _beside(surface: Surface, faces: Index, allowed: Index) -> Index:
@@ -100,16 +99,16 @@ def _beside(surface: Surface, faces: Index, allowed: Index) -> Index:
 
 def _flats(surface: Surface, part: int, level: float) -> Index:
     """Level triangles near the spill level, and the low upright steps from one of them down to another."""
-    z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
-    near = (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1]) & (surface.part_of_face == part)
+    own = surface.faces_of_part(part)
+    z, up = surface.corners[own, :, 2], surface.mesh.normals[own, 2]
+    near = (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1])
     # A micro-step that an edit or float32 left on a sill is part of the flat.
-    flat = np.flatnonzero(near & ((up > LEVEL) | ((np.abs(up) < 0.02) & (np.ptp(z, axis=1) < JOINT))))
-    upright = np.flatnonzero(near & (np.abs(up) < 0.02) & (np.ptp(z, axis=1) >= JOINT))
+    flat = own.start + np.flatnonzero(near & ((up > LEVEL) | ((np.abs(up) < 0.02) & (np.ptp(z, axis=1) < JOINT))))
+    upright = own.start + np.flatnonzero(near & (np.abs(up) < 0.02) & (np.ptp(z, axis=1) >= JOINT))
     if not len(upright):
-        return flat
-    position = np.full(len(up), -1, np.int64)
-    position[upright] = np.arange(len(upright))
-    number, label = connected_components(_adjacency(surface, upright, position), directed=False)
+        return np.asarray(flat)
+    z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
+    number, label = connected_components(_adjacency(surface, upright), directed=False)
     foot = np.full(number, np.inf)
     np.minimum.at(foot, label, z[upright].min(axis=1))
     beyond = surface.neighbours[upright]
@@ -120,34 +119,35 @@ def _flats(surface: Surface, part: int, level: float) -> Index:
 
 
 def spread(surface: Surface, seeds: Index, allowed: Index) -> Index:
-    """All triangles among `allowed` that hang together with the seeds."""
+    """All triangles among `allowed` (ascending) that hang together with the seeds."""
     if not len(seeds) or not len(allowed):
         return np.asarray(seeds, np.int64)
-    position = np.full(len(surface.mesh.faces), -1, np.int64)
-    position[allowed] = np.arange(len(allowed))
-    _, label = connected_components(_adjacency(surface, allowed, position), directed=False)
-    inside = position[seeds]
+    _, label = connected_components(_adjacency(surface, allowed), directed=False)
+    inside = _position(allowed, seeds)
     return allowed[np.isin(label, np.unique(label[inside[inside >= 0]]))]
 
 
-def _adjacency(surface: Surface, allowed: Index, position: Index) -> coo_matrix:
-    beyond = position[surface.neighbours[allowed]]
-    beyond[surface.neighbours[allowed] < 0] = -1
-    row = np.repeat(np.arange(len(allowed)), 3)
-    column = beyond.reshape(-1)
+def _position(members: Index, wanted: Index) -> Index:
+    """Where each wanted number stands among `members` (ascending), -1 where it does not."""
+    if not len(members):
+        return np.full(wanted.shape, -1, np.int64)
+    place = np.minimum(np.searchsorted(members, wanted), len(members) - 1)
+    return np.where(members[place] == wanted, place, -1)
+
+
+def _adjacency(surface: Surface, allowed: Index) -> coo_matrix:
+    row, column = np.repeat(np.arange(len(allowed)), 3), _position(allowed, surface.neighbours[allowed]).reshape(-1)
     kept = column >= 0
     return coo_matrix((np.ones(kept.sum(), bool), (row[kept], column[kept])), shape=(len(allowed), len(allowed)))
 
 
-def _sills(surface: Surface, part: int, level: float, wet: Mask) -> list[Sill]:
+def _sills(surface: Surface, part: int, level: float, under: Index) -> list[Sill]:
     flats = _flats(surface, part, level)
     if not len(flats):
         return []
-    position = np.full(len(surface.mesh.faces), -1, np.int64)
-    position[flats] = np.arange(len(flats))
-    number, label = connected_components(_adjacency(surface, flats, position), directed=False)
+    number, label = connected_components(_adjacency(surface, flats), directed=False)
     beyond = surface.neighbours[flats]
-    inner = (beyond >= 0) & wet[beyond]
+    inner = _position(under, beyond) >= 0
     fed = np.zeros(number, bool)
     fed[label[inner.any(axis=1)]] = True
     points, faces = surface.mesh.points, surface.mesh.faces
@@ -157,8 +157,8 @@ def _sills(surface: Surface, part: int, level: float, wet: Mask) -> list[Sill]:
     falls_away = (
         level_face
         & (beyond >= 0)
-        & ~wet[beyond]
-        & (position[beyond] < 0)
+        & ~inner
+        & (_position(flats, beyond) < 0)
         & (third < edge_z - 1e-3)
         & fed[label][:, None]
     )
@@ -217,7 +217,7 @@ def _sill(surface: Surface, flats: Index, own: Index, row: Index, corner: Index,
 
 def tooth_widths(surface: Surface, part: int, sills: Sequence[Sill]) -> tuple[Array, Array]:
     """Least and greatest open width (mm) of each tooth: chords between its blades, at several heights and depths."""
-    own = surface.corners[surface.part_of_face == part]
+    own = surface.corners[surface.faces_of_part(part)]
     least, most = np.full(len(sills), np.inf), np.zeros(len(sills))
     levels = np.array([s.level for s in sills])
     groups = np.unique(np.round(levels, 3))
@@ -248,7 +248,7 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
     found: list[list[tuple[float, float, Array, Array, float]]] = [[] for _ in sills]
     top, end = drops.run_top[drop_of_sill, 2], drops.run_end[drop_of_sill, 2]
     valid = np.flatnonzero(np.isfinite(top) & (top - end > 1.0))
-    own = surface.corners[surface.part_of_face == part]
+    own = surface.corners[surface.faces_of_part(part)]
     outward = np.array([s.outward for s in sills]).reshape(-1, 2)
     along = np.stack([-outward[:, 1], outward[:, 0]], axis=1)
     spans = np.round(np.stack([top, end], axis=1), 1)

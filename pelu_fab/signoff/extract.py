@@ -86,7 +86,7 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
         return search.index[key]
     surface, basin = search.surface, search.surface.basins[number]
     part = int(surface.part_of_basin[number])
-    under = np.flatnonzero(surface.basin_of_face == number)
+    under = surface.faces_of_basin(number)
     under = under[surface.corners[under][:, :, 2].min(axis=1) < basin.level - 1e-4]
     sills = [] if is_cup else comb.sills_of_pool(surface, part, basin.level, under)
     middle = surface.corners[under].reshape(-1, 3)

@@ -52,15 +52,16 @@ def gapes(surface: Surface, entries: Sequence[PartEntry]) -> list[Check]:
     Pieces of a frame keep each other upright by their joints, so they only have to stand somewhere.
     """
     part, air, at = _contacts(surface)
+    order = np.argsort(part, kind="stable")
+    bounds = np.searchsorted(part[order], np.arange(len(entries) + 1))
     table = float(surface.mesh.points[:, 2].min())
     checks = []
     for number, entry in enumerate(entries):
-        faces = surface.part_of_face == number
-        mesh = Mesh(surface.mesh.points, surface.mesh.faces[faces], surface.mesh.normals[faces])
-        corners = mesh.corners.reshape(-1, 3)
-        gaps = np.concatenate([air[part == number], corners[:, 2] - table])
-        places = np.concatenate([at[part == number], corners[:, :2]])
-        middle = mesh.centre
+        faces, own = surface.faces_of_part(number), order[bounds[number] : bounds[number + 1]]
+        corners = surface.corners[faces].reshape(-1, 3)
+        gaps = np.concatenate([air[own], corners[:, 2] - table])
+        places = np.concatenate([at[own], corners[:, :2]])
+        middle = Mesh(corners, np.arange(len(corners)).reshape(-1, 3), surface.mesh.normals[faces]).centre
         least = max(0.0, float(gaps.min()))
         drop = min(least, FARTHEST) if entry.role == FRAME else _drop(gaps, places, middle)
         x, y, z = (round(float(v), 3) for v in middle)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import asin, degrees
 
@@ -11,7 +12,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.signoff.comb import spread
 from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Tooth, Vessel
 from pelu_fab.signoff.report import Check, failed, least, most, passed
-from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.surface import Surface
 
 PUDDLE = 10.0  # mm3: a third of a drop
@@ -20,7 +21,7 @@ UNEVEN = 1.5  # times the thinnest blade that prints
 SLOPE_SLACK = 0.01  # degrees: float32 corners of a short edge
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Wet:
     """What the water rules look at: the surface, what was extracted, and each vessel's name."""
 
@@ -28,6 +29,24 @@ class Wet:
     found: Extraction
     names: Mapping[int, str]
     process: Process
+
+    @cached_property
+    def touched(self) -> Index:
+        """Triangles that drops ran over, ascending."""
+        face = self.found.trails.face
+        return np.unique(face[face >= 0])
+
+    @cached_property
+    def _stretches(self) -> tuple[Index, Index]:
+        face = self.found.trails.face
+        part = np.where(face >= 0, self.surface.part_of_face[face], -1)
+        order = np.argsort(part, kind="stable")
+        return order, np.searchsorted(part[order], np.arange(len(self.surface.names) + 1))
+
+    def trail_on(self, part: int) -> Index:
+        """Places of all trails on a part, as indices into them, in order."""
+        order, starts = self._stretches
+        return order[starts[part] : starts[part + 1]]
 
     def duct(self, source: int, goal: int) -> str:
         """`L0.b1->L1.b0`, or with a question mark where the water went astray."""
@@ -52,8 +71,8 @@ def slopes(wet: Wet) -> list[Check]:
 
 def puddles(wet: Wet) -> list[Check]:
     """Hollows on the wet floors that are no vessel."""
-    surface, trails = wet.surface, wet.found.trails
-    visited = np.unique(trails.face[trails.face >= 0])
+    surface = wet.surface
+    visited = wet.touched
     floors = np.flatnonzero(surface.mesh.normals[:, 2] > FLOOR_UP)
     reached = np.zeros(len(surface.mesh.faces), bool)
     reached[spread(surface, visited[surface.mesh.normals[visited, 2] > FLOOR_UP], floors)] = True
@@ -63,7 +82,7 @@ def puddles(wet: Wet) -> list[Check]:
     for number, basin in enumerate(surface.basins):
         if number in vessels or basin.volume <= PUDDLE:
             continue
-        own = np.flatnonzero(surface.basin_of_face == number)
+        own = surface.faces_of_basin(number)
         around = np.unique(np.append(own, surface.neighbours[own]))
         if reached[around[around >= 0]].any():
             at = _middle(surface, own, basin.level)
@@ -174,12 +193,12 @@ def inflows(found: Extraction, layers: Sequence[tuple[int, ...]], design_flow: f
     return flow
 
 
-def reached_floor(wet: Wet, part: int) -> Mask:
+def reached_floor(wet: Wet, part: int) -> Index:
     """Floors of a part that drops touched."""
-    trails = wet.found.trails
-    mask = np.zeros(len(wet.surface.mesh.faces), bool)
-    mask[trails.face[trails.face >= 0]] = True
-    return np.asarray(mask & (wet.surface.part_of_face == part) & (wet.surface.mesh.normals[:, 2] > FLOOR_UP))
+    own = wet.surface.faces_of_part(part)
+    start, stop = np.searchsorted(wet.touched, (own.start, own.stop)).tolist()
+    touched = wet.touched[start:stop]
+    return np.asarray(touched[wet.surface.mesh.normals[touched, 2] > FLOOR_UP])
 
 
 def strays(wet: Wet) -> list[Check]:

@@ -37,6 +37,25 @@ class Surface:
         return self.mesh.corners
 
     @cached_property
+    def _bounds_of_parts(self) -> Index:
+        return np.searchsorted(self.part_of_face, np.arange(len(self.names) + 1))
+
+    def faces_of_part(self, part: int) -> slice:
+        """Triangles of a part: they lie side by side."""
+        start, stop = self._bounds_of_parts[part : part + 2].tolist()
+        return slice(start, stop)
+
+    @cached_property
+    def _by_basin(self) -> tuple[Index, Index]:
+        order = np.argsort(self.basin_of_face, kind="stable")
+        return order, np.searchsorted(self.basin_of_face[order], np.arange(len(self.basins) + 1))
+
+    def faces_of_basin(self, number: int) -> Index:
+        """Triangles that lie under a basin, in order."""
+        order, starts = self._by_basin
+        return order[starts[number] : starts[number + 1]]
+
+    @cached_property
     def basin_levels(self) -> Array:
         """Spill level of each basin."""
         return np.array([basin.level for basin in self.basins])
