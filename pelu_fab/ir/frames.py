@@ -14,3 +14,12 @@ TAB_OUT = 1.0  # that a tab shows outside
 def step_out(gutter_wall: float, slope_deg: float) -> float:
     """From a side frame between bays to the hole that feeds the next bay's gutters."""
     return round(max(STEP_OUT, STEP_IN + gutter_wall * sin(radians(slope_deg)) + STEP_LIP), 3)
+
+
+def letters(number: int) -> str:
+    """a to z, then aa, ab and so on: the name of a bay."""
+    name = ""
+    while number >= 0:
+        name = chr(ord("a") + number % 26) + name
+        number = number // 26 - 1
+    return name

@@ -102,8 +102,8 @@ def _flats(surface: Surface, part: int, level: float) -> Index:
     own = surface.faces_of_part(part)
     z, up = surface.corners[own, :, 2], surface.mesh.normals[own, 2]
     near = (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1])
-    # A micro-step that an edit or float32 left on a sill is part of the flat.
-    flat = own.start + np.flatnonzero(near & ((up > LEVEL) | ((np.abs(up) < 0.02) & (np.ptp(z, axis=1) < JOINT))))
+    # A micro-step or sliver that an edit or float32 left on a sill is part of the flat.
+    flat = own.start + np.flatnonzero(near & ((up > LEVEL) | (np.ptp(z, axis=1) < JOINT)))
     upright = own.start + np.flatnonzero(near & (np.abs(up) < 0.02) & (np.ptp(z, axis=1) >= JOINT))
     if not len(upright):
         return np.asarray(flat)
@@ -153,7 +153,9 @@ def _sills(surface: Surface, part: int, level: float, under: Index) -> list[Sill
     points, faces = surface.mesh.points, surface.mesh.faces
     third = surface.corners[beyond][:, :, :, 2].min(axis=2)  # lowest corner of each neighbour
     edge_z = np.minimum(points[faces[flats], 2], points[np.roll(faces[flats], -1, axis=1), 2])
-    level_face = (surface.mesh.normals[flats, 2] > LEVEL)[:, None]
+    level_face = ((surface.mesh.normals[flats, 2] > LEVEL) | (np.ptp(surface.corners[flats, :, 2], axis=1) < JOINT))[
+        :, None
+    ]
     falls_away = (
         level_face
         & (beyond >= 0)

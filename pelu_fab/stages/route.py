@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import cos, radians, sin
 
 from pelu_fab.errors import FabBug
-from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, step_out
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, letters, step_out
 from pelu_fab.ir.layout import (
     Chute,
     ChuteTray,
@@ -65,7 +65,7 @@ def _placed_rows(layer: int, plan: RowPlan, row: SizedRow, rim_z: float, process
         PlacedRow(
             layer=layer,
             bay=number,
-            tag=f"L{layer}" + (chr(ord("a") + number) if len(plan.bays) > 1 else ""),
+            tag=f"L{layer}" + (letters(number) if len(plan.bays) > 1 else ""),
             swapped=plan.swapped,
             v=plan.v,
             buckets=tuple(

@@ -8,7 +8,7 @@ from shapely import Polygon, unary_union
 from shapely.geometry import LineString
 from shapely.geometry import box as rect
 
-from pelu_fab.ir.frames import SIDE, SIDE_GAP
+from pelu_fab.ir.frames import SIDE, SIDE_GAP, letters
 from pelu_fab.ir.layout import Crossbar, Layout, PlacedCup, PlacedRow, Plane
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Axis, Outline, Part, Prism, Step
@@ -118,7 +118,7 @@ def _segment_parts(
         if ground.link is not None:
             a, b = ground.link
             plate = plate.difference(rect(a - gap, BAR / 2 - gap, b + gap, BAR + CROSSING))
-        tag = f"{number}" + (chr(ord("a") + index // 2) if len(segment.bays) > 1 else "")
+        tag = f"{number}" + (letters(index // 2) if len(segment.bays) > 1 else "")
         u = bay.u1 if side == "right" else bay.u0 - SIDE
         parts += _flat(f"side-{tag}-{side}", plate, u, segment.swapped, False, process)
     frames = [u for bay in segment.bays for u in (bay.u0 - SIDE, bay.u1)]
