@@ -39,6 +39,63 @@ def judged(process: str, bed: float | None, network: dict[str, Any], **choices: 
         return verify(Path(scratch) / "device")
 
 
+# Devices that once failed, and what was wrong.
+FOUND = {
+    "a spout wider than sign-off looked": {
+        "process": "fdm-pla-water",
+        "bed": 400.0,
+        "most_poured": 90.0,
+        "network": {
+            "widths": (6, 6, 8, 5, 7, 7, 2),
+            "patterns": ("dense", "graded", "graded", "pruned", "unfed", "dense"),
+            "most_retained": 60.0,
+            "seed": 564533598,
+        },
+    },
+    "a sliver beside a dovetail": {
+        "process": "resin",
+        "bed": None,
+        "most_poured": 20.0,
+        "network": {
+            "widths": (1, 5, 5, 2, 5, 6, 3),
+            "patterns": ("matching", "even", "unfed", "dense", "one-hot", "one-hot"),
+            "most_retained": 15.0,
+            "seed": 2674153209,
+        },
+    },
+    "a tray that tipped over its strip": {
+        "process": "resin",
+        "bed": None,
+        "most_poured": 90.0,
+        "network": {
+            "widths": (2, 8, 4, 1, 3),
+            "patterns": ("graded", "matching", "even", "one-hot"),
+            "most_retained": 15.0,
+            "seed": 2622970227,
+        },
+    },
+    "a tray's strip below a hole": {
+        "process": "resin",
+        "bed": None,
+        "most_poured": 50.0,
+        "network": {
+            "widths": (7, 4, 8, 6, 5, 5),
+            "patterns": ("graded", "matching", "sparse", "matching", "dense"),
+            "most_retained": 4.0,
+            "seed": 3246658040,
+        },
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOUND)
+def test_a_device_that_once_failed_passes(name: str) -> None:
+    report = judged(**FOUND[name])
+    assert [str(c) for c in report.failures] == []
+    assert report.verdict == "pass"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("process", PROCESSES)
