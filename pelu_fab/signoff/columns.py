@@ -7,6 +7,8 @@ import numpy as np
 from pelu_fab.signoff.stl import Array, Index
 
 MOST_CELLS = 8192  # along x and along y
+CROWDED, HELPS = 12, 0.7  # triangles in a cell, on average, beyond which cells are halved, if that parts them enough
+MOST_MEMBERS = 4_000_000  # in all cells
 BLOCK = 2_000_000  # pairs of point and triangle looked at together
 
 
@@ -24,9 +26,15 @@ class Columns:
         ends = plan.reshape(-1, 2) if len(plan) else np.zeros((1, 2))
         self._origin, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-6)
         pitch = np.sqrt(span[0] * span[1] / max(len(plan), 1))
-        self._cells = np.clip(span / pitch, 1, MOST_CELLS).astype(int)
-        self._pitch = span / self._cells
-        self._fill(plan)
+        before = np.inf
+        for finer in (1.0, 2.0, 4.0, 8.0):  # long slivers cross many cells: only small cells tell them apart
+            self._cells = np.clip(span * finer / pitch, 1, MOST_CELLS).astype(int)
+            self._pitch = span / self._cells
+            self._fill(plan)
+            crowd = len(self._members) / self._cells.prod()
+            if crowd < CROWDED or crowd > HELPS * before or len(self._members) > MOST_MEMBERS:
+                break
+            before = crowd
 
     def _fill(self, plan: Array) -> None:
         """Note each triangle in the cells that it touches: row by row, from its left end there to its right."""

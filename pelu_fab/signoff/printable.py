@@ -25,6 +25,7 @@ ON_BED = 0.05  # mm above the bed
 FACING = 0.94  # two faces within 20 degrees of back to back are a wall
 SQUARE = 0.999  # a wedge of air closes by itself and means nothing
 SLAB, FARTHEST = 12.0, 4.0  # mm: faces further apart than the second are no wall worth measuring
+FEW = 1000  # places that are not worth a slab of their own
 FROM_WALL = 0.2  # mm: an overhang shorter than nozzle plus this needs no bridge
 
 
@@ -87,8 +88,9 @@ def _along(mesh: Mesh, area: Array, axis: Array) -> tuple[Array, Index, Array, A
     start = 0
     while start < len(order):
         bottom = at[order[start], 2]
-        end = int(np.searchsorted(at[order, 2], bottom + SLAB, "right"))
-        near = np.flatnonzero((high > bottom - FARTHEST) & (low < bottom + SLAB + FARTHEST))
+        end = max(int(np.searchsorted(at[order, 2], bottom + SLAB, "right")), min(start + FEW, len(order)))
+        top = at[order[end - 1], 2]
+        near = np.flatnonzero((high > bottom - FARTHEST) & (low < top + FARTHEST))
         chosen = order[start:end]
         found = _facing_each_other(corners[near], mesh.normals[rivals[near]] @ axis, at[chosen], local[chosen], near)
         outward = mesh.normals[rivals[local[chosen]]] @ axis
