@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
+from pelu_fab.commands.tables import print_report
+from pelu_fab.commands.verify import signed_off
 
 if TYPE_CHECKING:
     from pelu_fab.ir.device import Device
-from pelu_fab.commands.tables import print_report
 
 
 def compile_design(
@@ -30,7 +31,6 @@ def compile_design(
     import pelu_fab
     from pelu_fab.files import safe_name
     from pelu_fab.formats.choice import chosen
-    from pelu_fab.formats.report import write_report
     from pelu_fab.pipeline import is_current
 
     wanted = formats.split(",") if formats else None
@@ -47,18 +47,17 @@ def compile_design(
         with step(f"writing {directory}"):
             pelu_fab.write(part, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
-        report = pelu_fab.verify(directory, progress=say)
-        say("report")
-        page = write_report(directory)
-    table = report.to_dict()
+        table, written = signed_off(directory, say)
     if json:
         print_json({"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": table})
     else:
         print_report(table)
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
-        if page is not None:
-            print(printable(f"to look at: {page} (pelu-fab view {directory})"))
-    if report.verdict != "pass":
+        for path in written.places:
+            print(printable(f"where: {path}"))
+        if written.page is not None:
+            print(printable(f"to look at: {written.page} (pelu-fab view {directory})"))
+    if table["verdict"] != "pass":
         raise typer.Exit(CHECK_FAILED)
 
 

@@ -1,6 +1,7 @@
 """`pelu-fab verify`: sign-off of the files in a folder, from the files alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,30 +19,46 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
     """Recover the network from the STL files, compare it with the checkpoint; writes verify.json and report.html."""
-    import pelu_fab
     from pelu_fab.files import recover
-    from pelu_fab.formats.places import placed_failures, write_places
-    from pelu_fab.formats.report import write_report
-    from pelu_fab.signoff.recovery import placed_parts
 
     pour = None if trace is None else _volumes(trace)
     recover(directory)
     with step(f"verifying {directory}") as say:
-        report = pelu_fab.verify(directory, trace=pour, progress=say)
-        say("report")
-        write_report(directory)
-        table = report.to_dict()
-        places = write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
+        table, written = signed_off(directory, say, trace=pour)
     if json:
         print_json(table)
     else:
         print_report(table)
-        for path in places:
+        for path in written.places:
             print(printable(f"where: {path}"))
         if pour is not None:
             print("\n".join(_trace_lines(table["trace"])))
-    if report.verdict != "pass":
+    if table["verdict"] != "pass":
         raise typer.Exit(CHECK_FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What sign-off left beside verify.json: the page, if the export is whole, and where the findings are."""
+
+    page: Path | None
+    places: tuple[Path, ...]
+
+
+def signed_off(
+    directory: Path, say: Callable[[str], None], *, trace: Sequence[float] | None = None
+) -> tuple[dict[str, Any], Written]:
+    """Sign off a folder, and write the page and the files that show findings; the report's table, and their paths."""
+    import pelu_fab
+    from pelu_fab.formats.places import placed_failures, write_places
+    from pelu_fab.formats.report import write_report
+    from pelu_fab.signoff.recovery import placed_parts
+
+    table = pelu_fab.verify(directory, trace=trace, progress=say).to_dict()
+    say("report")
+    page = write_report(directory)
+    places = write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
+    return table, Written(page, tuple(places))
 
 
 def _volumes(text: str) -> list[float]:
