@@ -198,6 +198,10 @@ def test_nothing_stands_below_the_holes_over_gutters(bed: float) -> None:
 def test_a_bays_gutters_fall_into_the_next_ones_behind_their_head_walls(inputs: int, process: Process) -> None:
     stages = staged(design_of(random_network((inputs, 2), 1), process))
     steps = 0
+    bar, row = stages.layout.crossbars[0], stages.layout.rows[0]
+    assert bar.gutter_plane is not None
+    lean = (process.printer.floor + row.sized.gutter_wall) * sin(radians(bar.gutter_plane.slope_deg))
+    assert bar.gutter_plane.head + lean < min(lane.c0 for lane in bar.lanes)
     for (bar, row), (following, _) in pairwise(zip(stages.layout.crossbars, stages.layout.rows, strict=True)):
         assert bar.gutter_plane is not None and following.gutter_plane is not None
         sine, cosine = sin(radians(bar.gutter_plane.slope_deg)), cos(radians(bar.gutter_plane.slope_deg))

@@ -26,7 +26,7 @@ from pelu_fab.stages.size import LEAST_SLIT, LIP
 
 GAP = 0.8  # mm of air between a part and the part above it
 BEHIND = 1.5  # mm that a chute's head wall stands behind the spout's face, at its top
-UPSTREAM = 4.4  # mm of gutter before its first inflow
+UPSTREAM = 4.4  # mm of gutter before its first inflow, at least
 RIM_GAP = 1.0  # mm between a gutter's underside and the rim below
 INLET = 0.8  # mm between a vessel's back wall and the water that falls in
 RELAY = 16.0  # mm, along the slope, from the last gutter a tray reaches to the end of its holes over the next tray
@@ -110,7 +110,7 @@ def _crossbars(
         sine, cosine = sin(radians(sized.gutter_slope_deg)), cos(radians(sized.gutter_slope_deg))
         height = floor + sized.gutter_wall
         fed |= {lane.target for lane in lanes}
-        head = min(lane.c0 for lane in lanes) - UPSTREAM
+        head = min(lane.c0 for lane in lanes) - max(UPSTREAM, height * sine + INLET)  # its wall leans forward
         if number:
             head = bays[number - 1].buckets[-1].u1 + wall / 2 + SIDE_GAP + SIDE + STEP_IN
         head_z = min(lowest, ceiling) - GAP - wall * sine - height * cosine
