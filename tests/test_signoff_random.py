@@ -74,6 +74,18 @@ FOUND = {
             "seed": 2622970227,
         },
     },
+    "a brace cut loose": {
+        "process": "resin",
+        "bed": None,
+        "most_poured": 90.0,
+        "compensation": "none",
+        "network": {
+            "widths": (3, 1, 4, 2),
+            "patterns": ("even", "pruned", "even"),
+            "most_retained": 60.0,
+            "seed": 523900,
+        },
+    },
     "a tray's strip below a hole": {
         "process": "resin",
         "bed": None,

@@ -7,7 +7,7 @@ STEP_IN, STEP_OUT = (
     2.1,
     6.0,
 )  # behind a side frame between bays: head of the next gutters; least, the hole above
-STEP_LIP = 0.8  # from the top of that head's wall, which leans forward, to the hole
+STEP_LIP = 0.4  # from the top of that head's wall, which leans forward, to the hole
 TAB_OUT = 1.0  # that a tab shows outside
 
 

@@ -18,7 +18,7 @@ from pelu_fab.stages.build.row import row_ends, tab_profile
 from pelu_fab.stages.build.trays import GUTTER_TAB, chute_strips, gutter_groups, tab_places
 
 BAR, LEG, PAD, FILLET = 10.0, 7.0, 3.0, 4.0  # mm: base bar, legs, rims of windows, rounding of inner corners
-BRACE = 6.0
+BRACE, STEEPEST = 6.0, 1.8  # of a brace: width, and slope up to which a cut through it can dovetail
 CROSSING = 10.0  # mm above the bars that stays free where a frame of the segment before stands
 FAR = 1e6
 SLENDER = 30.0  # a leg's height per mm of its width, at most
@@ -252,7 +252,8 @@ def _portal(
     struts.append(beam.intersection(rect(least, 0.0, FAR, FAR)))
     low = gutters[0].bounds[1]
     struts.append(rect(back, low - BRACE, last, low))
-    struts.append(LineString([(back, BAR / 2), (last, low - BRACE / 2)]).buffer(BRACE / 2, cap_style="flat"))
+    joint = min(low - BRACE / 2, BAR / 2 + STEEPEST * (last - back))
+    struts.append(LineString([(back, BAR / 2), (last, joint)]).buffer(BRACE / 2, cap_style="flat"))
     return struts
 
 
