@@ -10,7 +10,7 @@ from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.report import Check, most, skipped
 from pelu_fab.signoff.stl import Array
 from pelu_fab.sim.flow import flow
-from pelu_fab.sim.schedule import all_at_once, in_portions
+from pelu_fab.sim.schedule import all_at_once, in_portions, side_by_side
 from pelu_fab.sim.water import WaterBucket, WaterMouth, WaterNetwork
 
 RUNS = 100  # each poured at once, and again in portions of which every run has its own order
@@ -30,15 +30,15 @@ def balance_over_time(
     water = water_of(found, recovered, process)
     portions = portions[:, :RUNS]
     poured = portions.sum(axis=0)
-    total = np.maximum(poured.sum(axis=1), 1.0)
     rate = max(design_flow, 1000.0)
-    runs = [
-        flow(water, process, all_at_once(poured, float(poured.max()) / rate)),
-        flow(water, process, in_portions(portions, float(portions.max()) / rate)),
-    ]
-    error = max(float((np.abs(run.mass_error()) / total).max()) for run in runs)
-    cups = book.pour(poured)[1]
-    apart = max(float((np.abs(run.cups - cups).max(axis=1) / total).max()) for run in runs)
+    both = side_by_side(
+        all_at_once(poured, float(poured.max()) / rate), in_portions(portions, float(portions.max()) / rate)
+    )
+    run = flow(water, process, both)
+    total = np.maximum(run.poured.sum(axis=1), 1.0)
+    error = float((np.abs(run.mass_error()) / total).max())
+    cups = np.tile(book.pour(poured)[1], (2, 1))
+    apart = float((np.abs(run.cups - cups).max(axis=1) / total).max())
     return [
         most("mass.water", "device", error, BALANCE, "", f"water stepped through time, {2 * len(poured)} pours"),
         most("mass.water_agrees", "device", apart, AGREES, "", "its cups against the recovered network's arithmetic"),
