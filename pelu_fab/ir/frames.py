@@ -3,10 +3,8 @@
 from math import radians, sin
 
 SIDE_GAP, SIDE = 6.0, 3.6  # air between a row's end and its side frame; thickness of a side frame
-STEP_IN, STEP_OUT = (
-    2.1,
-    6.0,
-)  # behind a side frame between bays: head of the next gutters; least, the hole above
+STEP_IN = 2.1  # from behind a side frame between bays to the head of the next bay's gutters
+STEP_OUT = 6.0  # from the same line to the hole that feeds them, at least
 STEP_LIP = 0.4  # from the top of that head's wall, which leans forward, to the hole
 TAB_OUT = 1.0  # that a tab shows outside
 

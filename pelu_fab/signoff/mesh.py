@@ -4,6 +4,7 @@ A folder and a part's entry in, the part as it lies in the assembly and what is 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ SURFACE_RULES = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LoadedPart:
     """One part as read, in its file's coordinates; `matrix` takes it to the assembly, None for a loose part."""
 
@@ -42,7 +43,7 @@ class LoadedPart:
     shape: Topology
     matrix: Array | None
 
-    @property
+    @cached_property
     def placed(self) -> Mesh:
         """The part at its place in the assembly, a loose one as it lies."""
         return self.mesh.placed(self.matrix)
@@ -101,7 +102,11 @@ def _in_words(move: Array) -> str:
 
 def surface_checks(where: str, mesh: Mesh, shape: Topology) -> list[Check]:
     """What every printable surface must be, whatever it is for."""
-    checks = [
+    oriented = _none("mesh.oriented", where, mesh, shape.turned_edges, "edges whose triangles disagree on the outside")
+    inside_out = [s for s in shape.shells if s.volume <= 0]
+    if inside_out and len(inside_out) == len(shape.shells):
+        oriented = failed("mesh.oriented", where, "every face looks inwards", inside_out[0].at)
+    return [
         _none(
             "mesh.closed",
             where,
@@ -111,13 +116,9 @@ def surface_checks(where: str, mesh: Mesh, shape: Topology) -> list[Check]:
         ),
         _none("mesh.degenerate", where, mesh, shape.degenerate, "triangles without area"),
         _none("mesh.duplicate", where, mesh, shape.duplicate, "triangles twice in the same place"),
-        _none("mesh.oriented", where, mesh, shape.turned_edges, "edges whose triangles disagree on the outside"),
+        oriented,
         intersections(where, mesh),
     ]
-    inside_out = [s for s in shape.shells if s.volume <= 0]
-    if inside_out and len(inside_out) == len(shape.shells):
-        checks[-2] = failed("mesh.oriented", where, "every face looks inwards", inside_out[0].at)
-    return checks
 
 
 def expected_checks(entry: PartEntry, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
