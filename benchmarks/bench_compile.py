@@ -24,9 +24,9 @@ from pelu_fab import load
 from pelu_fab.formats.stl import to_stl
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
-from pelu_fab.ir.network import Layer, Network
 from pelu_fab.ir.solid import moved
 from pelu_fab.kernels import brep, mesh
+from pelu_fab.network.model import Layer, Network
 from pelu_fab.pipeline import compile_design
 from pelu_fab.sources.process import process_and_bytes
 

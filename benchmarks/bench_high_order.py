@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from pelu_fab.training.high_order import high_order_fc_layers
-from pelu_fab.training.high_order_conv import HighOrderConvolution, high_order_convolution_layers
-from pelu_fab.training.high_order_mlp import MaxAbsNormalization
+from pelu_fab.layers.high_order import high_order_fc_layers
+from pelu_fab.layers.high_order_conv import HighOrderConvolution, high_order_convolution_layers
+from pelu_fab.layers.high_order_mlp import MaxAbsNormalization
 
 FULL = (
     "continuous",

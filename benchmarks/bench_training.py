@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from pelu_fab.layers.pelu import PeLU
 from pelu_fab.training.data import Split, read_table
 from pelu_fab.training.fit import fit
-from pelu_fab.training.layer import PeLU
 from pelu_fab.training.loss import Task
 from pelu_fab.training.recipe import Recipe
 from pelu_fab.training.replicas import Replicas

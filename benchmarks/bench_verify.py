@@ -18,7 +18,7 @@ from manifold3d import Manifold
 
 import pelu_fab
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.network import Layer, Network
+from pelu_fab.network.model import Layer, Network
 from pelu_fab.signoff import verify
 from pelu_fab.signoff.stl import RECORD, read_stl, weld
 from pelu_fab.signoff.topology import topology

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pelu_fab.sim.reference import predict
+from pelu_fab.network.algebra import predict
+from pelu_fab.network.teeth import choose_combs, round_to_combs
 from pelu_fab.sources.checkpoint import read_checkpoint
-from pelu_fab.teeth import choose_combs, round_to_combs
 from pelu_fab.training.data import Split, Table, folds, read_table, split
 from pelu_fab.training.fit import fit
 from pelu_fab.training.loss import Task

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 import pelu_fab
-from pelu_fab.sim import reference
-from pelu_fab.training import energy
-from pelu_fab.training.energy_network import NetworkEnergy, bucket_layer
+from pelu_fab.layers import energy
+from pelu_fab.layers.energy_network import NetworkEnergy, bucket_layer
+from pelu_fab.layers.high_order import high_order_fc_layers
+from pelu_fab.layers.to_pelu import to_pelu
+from pelu_fab.network import algebra
 from pelu_fab.training.functions_plot import EARTH, INK, WATER, blank, png
-from pelu_fab.training.high_order import high_order_fc_layers
-from pelu_fab.training.to_pelu import to_pelu
 
 HERE = Path(__file__).parent
 LAYERS = (
@@ -72,7 +72,7 @@ def network() -> bytes:
     device = NetworkEnergy(iris)
     path = device.descend(torch.tensor(pours), steps=1500)
     kept = torch.stack(list(device.retained(path.states).values()), -1)
-    wanted = np.hstack(reference.run(iris, pours).kept)
+    wanted = np.hstack(algebra.run(iris, pours).kept)
     figure = blank(8.0, 2.8)
     left, right = figure.subplots(1, 2)
     left.semilogy(path.energies + 1e-18)
@@ -129,7 +129,7 @@ def sine() -> bytes:
     """What designs/sine reads over a full turn, and its cups."""
     design = pelu_fab.load(HERE.parent / "designs" / "sine")
     degrees = np.linspace(0, 360, 361)
-    cups = reference.outputs(design.network, degrees[:, None] * design.network.input_scale)
+    cups = algebra.outputs(design.network, degrees[:, None] * design.network.input_scale)
     (readout,) = design.readouts
     names = design.network.outputs
     read = [readout.value(dict(zip(names, row.tolist(), strict=True))) for row in cups]

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pelu_fab.ir.design import Design
     from pelu_fab.ir.device import Device
     from pelu_fab.ir.netlist import Netlist
-    from pelu_fab.ir.network import Network
+    from pelu_fab.network.algebra import Outcome
+    from pelu_fab.network.model import Network
     from pelu_fab.signoff import Report
-    from pelu_fab.sim.reference import Outcome
 
 __version__ = "0.1.0"
 __all__ = ["compile", "inspect", "load", "simulate", "verify", "write"]
@@ -71,7 +71,7 @@ def simulate(source: "Netlist | Network", pour: Sequence[float]) -> "Outcome":
     """
     import numpy as np
 
-    from pelu_fab.sim.reference import run
+    from pelu_fab.network.algebra import run
 
     return run(source, np.asarray(pour, dtype=np.float64))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from pelu_fab.errors import FabError
+from pelu_fab.exports import chosen, to_chosen_files
 from pelu_fab.files import read_input, write_all
 from pelu_fab.formats.bom import to_bom, to_print_settings
-from pelu_fab.formats.choice import chosen, to_chosen_files
 from pelu_fab.formats.manifest import to_manifest, to_network_json, to_samples_csv
 from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.stl import to_stl

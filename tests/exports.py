@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pelu_fab
-from pelu_fab.formats.report import write_report
 from pelu_fab.ir.device import Device
+from pelu_fab.show.report import write_report
 
 DESIGNS = Path(__file__).parents[1] / "designs"
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pelu_fab.ir.network import Layer, Network
+from pelu_fab.network.model import Layer, Network
 
 SHAPES = ("1-1", "2-5-2 one-hot", "5-4-3-2", "dropped shares")
 

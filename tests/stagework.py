@@ -8,9 +8,9 @@ import numpy as np
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.layout import Layout
 from pelu_fab.ir.lowered import Lowered
-from pelu_fab.ir.network import Layer, Network
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized
+from pelu_fab.network.model import Layer, Network
 from pelu_fab.sources.process import process_and_bytes
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.place import RowPlan, place

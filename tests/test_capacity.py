@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pelu_fab.capacity import (
+from pelu_fab.network.algebra import outputs, predict
+from pelu_fab.network.capacity import (
     activation_patterns,
     bends_along,
     branch_table,
@@ -18,8 +19,7 @@ from pelu_fab.capacity import (
     dry_buckets,
     inflows,
 )
-from pelu_fab.ir.network import Layer, Network, bucket_name
-from pelu_fab.sim.reference import outputs, predict
+from pelu_fab.network.model import Layer, Network, bucket_name
 from pelu_fab.sources.checkpoint import read_checkpoint
 
 seeds = st.integers(0, 2**31)

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from pelu_fab.errors import FabError
-from pelu_fab.training import energy, lagrangians
-from pelu_fab.training.energy import NeuronLayer, descend, make_layer
-from pelu_fab.training.energy_network import bucket_layer
+from pelu_fab.layers import energy, lagrangians
+from pelu_fab.layers.energy import NeuronLayer, descend, make_layer
+from pelu_fab.layers.energy_network import bucket_layer
 
 torch.set_num_threads(1)
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import Layer, Network
-from pelu_fab.training.energy import descend
-from pelu_fab.training.energy_network import NetworkEnergy, bucket_layer
+from pelu_fab.layers.energy import descend
+from pelu_fab.layers.energy_network import NetworkEnergy, bucket_layer
+from pelu_fab.network.model import Layer, Network
 
 torch.set_num_threads(1)
 

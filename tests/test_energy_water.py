@@ -7,14 +7,13 @@ import pytest
 import torch
 
 from pelu_fab.commands.device import Device, device_of
-from pelu_fab.ir.network import Network
 from pelu_fab.ir.units import MM3_PER_ML
-from pelu_fab.sim import reference
+from pelu_fab.layers.energy import descend
+from pelu_fab.layers.energy_network import NetworkEnergy, bucket_layer
+from pelu_fab.network.model import Network
 from pelu_fab.sim.flow import Flow, flow
 from pelu_fab.sim.lagrangian import bucket_energy
 from pelu_fab.sim.schedule import Schedule, all_at_once
-from pelu_fab.training.energy import descend
-from pelu_fab.training.energy_network import NetworkEnergy, bucket_layer
 
 torch.set_num_threads(1)
 FLOWERS = ([51.0, 35.0, 14.0, 2.0], [70.0, 32.0, 47.0, 14.0], [63.0, 33.0, 60.0, 25.0])
@@ -35,7 +34,7 @@ def run(request: pytest.FixtureRequest, device: Device) -> tuple[np.ndarray, Flo
 
 def as_network(device: Device) -> Network:
     """What the device was asked to be, in units: shares too small to print are gone from it."""
-    layers = reference.layers_of(device.netlist)
+    layers = device.netlist.layers
     scaled = tuple(type(layer)(layer.retained / device.unit_volume, layer.shares) for layer in layers)
     return Network(scaled, device.network.inputs, device.network.outputs)
 

@@ -18,19 +18,19 @@ from hypothesis import strategies as st
 import pelu_fab
 from exports import DESIGNS, device, export
 from pelu_fab.errors import FabError
-from pelu_fab.formats.animation import to_gif
-from pelu_fab.formats.choice import DEFAULT, WRITERS, chosen
+from pelu_fab.exports import DEFAULT, WRITERS, chosen
 from pelu_fab.formats.glb import to_glb
-from pelu_fab.formats.pictures import to_hero, to_section
-from pelu_fab.formats.report import to_report
-from pelu_fab.formats.report_data import read_facts
-from pelu_fab.formats.scene import scene_of
-from pelu_fab.formats.svg import to_svg
 from pelu_fab.formats.threemf import to_3mf
 from pelu_fab.formats.weld import MARGIN, PART_GAP, plates, weld
+from pelu_fab.show.animation import to_gif
+from pelu_fab.show.pictures import to_hero, to_section
+from pelu_fab.show.report import to_report
+from pelu_fab.show.report_data import read_facts
+from pelu_fab.show.scene import scene_of
+from pelu_fab.show.svg import to_svg
 
 HERE = Path(__file__).parent
-MODULES = Path(pelu_fab.__file__).parent / "formats" / "viewer_src" / "node_modules"
+MODULES = Path(pelu_fab.__file__).parent / "show" / "viewer_src" / "node_modules"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -166,7 +166,7 @@ def test_glb_is_in_metres_with_y_up_and_named_parts() -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
-@pytest.mark.skipif(not (MODULES / "gltf-validator").is_dir(), reason="run npm ci in pelu_fab/formats/viewer_src")
+@pytest.mark.skipif(not (MODULES / "gltf-validator").is_dir(), reason="run npm ci in pelu_fab/show/viewer_src")
 def test_glb_passes_khronos_validator(tmp_path: Path) -> None:
     (tmp_path / "device.glb").write_bytes(to_glb(device("and-or")))
     told = json.loads(run("node", str(HERE / "gltf_validate.mjs"), str(tmp_path / "device.glb"), str(MODULES)))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import pelu_fab
 from pelu_fab.cli import application
 from pelu_fab.errors import FabError
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
 from pelu_fab.training.functions import FUNCTIONS, checked_points, read_points
 from pelu_fab.training.functions_design import design_files
 from pelu_fab.training.functions_fit import Fit, fit, sills, tidied
@@ -82,7 +82,7 @@ def test_a_fitted_design_loads_and_its_readout_gives_the_function(sine: Fit, tmp
     (readout,) = design.readouts
     low, per_unit = sine.points.low, (sine.points.high - sine.points.low) / sine.water.volume
     for _, pour in design.protocol:
-        cups = dict(zip(design.network.outputs, reference.outputs(design.network, np.array([pour]))[0], strict=True))
+        cups = dict(zip(design.network.outputs, algebra.outputs(design.network, np.array([pour]))[0], strict=True))
         read = (cups[readout.plus] - cups[readout.minus or ""]) * readout.scale + readout.offset
         assert read == pytest.approx(np.sin(low + pour[0] * per_unit), abs=0.08)
 

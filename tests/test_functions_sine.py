@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import pelu_fab
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
 
 torch.set_num_threads(1)
 FOLDER = Path("designs/sine")
@@ -46,7 +46,7 @@ def test_the_layer_and_its_water_are_the_same_function() -> None:
 def test_the_cups_read_a_sine_on_the_designs_scale() -> None:
     design = pelu_fab.load(FOLDER)
     (readout,) = design.readouts
-    cups = reference.outputs(design.network, ANGLES[:, None] * design.network.input_scale)
+    cups = algebra.outputs(design.network, ANGLES[:, None] * design.network.input_scale)
     read = [readout.value(dict(zip(design.network.outputs, row.tolist(), strict=True))) for row in cups]
     assert np.abs(np.array(read) - np.sin(np.radians(ANGLES))).max() < MISS + 1e-3
 

@@ -4,8 +4,8 @@ import torch
 from numpy.polynomial import chebyshev
 
 from pelu_fab.errors import FabError
-from pelu_fab.training.high_order import Basis, ProdLayer, SumLayer, chebyshev_lobatto, high_order_fc_layers, mirrored
-from pelu_fab.training.high_order_mlp import HighOrderMLP, MaxAbsNormalization
+from pelu_fab.layers.high_order import Basis, ProdLayer, SumLayer, chebyshev_lobatto, high_order_fc_layers, mirrored
+from pelu_fab.layers.high_order_mlp import HighOrderMLP, MaxAbsNormalization
 
 torch.set_num_threads(1)
 SUMS = ("continuous", "discontinuous", "polynomial", "fourier")

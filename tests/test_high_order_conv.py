@@ -4,14 +4,14 @@ from torch import nn
 from torch.nn import functional
 
 from pelu_fab.errors import FabError
-from pelu_fab.training.high_order import SumLayer
-from pelu_fab.training.high_order_conv import (
+from pelu_fab.layers.high_order import SumLayer
+from pelu_fab.layers.high_order_conv import (
     HighOrderConvolution,
     high_order_convolution_layers,
     high_order_convolution_transpose_layers,
 )
-from pelu_fab.training.high_order_mlp import HighOrderMLP, MaxAbsNormalization
-from pelu_fab.training.refine import refine
+from pelu_fab.layers.high_order_mlp import HighOrderMLP, MaxAbsNormalization
+from pelu_fab.layers.refine import refine
 
 torch.set_num_threads(1)
 KINDS = ("continuous", "discontinuous", "polynomial", "fourier")

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from pelu_fab.layers.high_order import high_order_fc_layers
+from pelu_fab.layers.high_order_mlp import HighOrderMLP
 from pelu_fab.training.functions_nets import gather, make_net, water_weights
 from pelu_fab.training.functions_train import train
-from pelu_fab.training.high_order import high_order_fc_layers
-from pelu_fab.training.high_order_mlp import HighOrderMLP
 
 torch.set_num_threads(1)
 

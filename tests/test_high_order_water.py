@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import check_network
-from pelu_fab.training.high_order import SumLayer, high_order_fc_layers
-from pelu_fab.training.to_pelu import curves_of, from_pelu, straightening_bound, to_pelu
-from pelu_fab.training.to_pelu_water import Curve, WaterSum, add_in_water
+from pelu_fab.layers.high_order import SumLayer, high_order_fc_layers
+from pelu_fab.layers.to_pelu import curves_of, from_pelu, straightening_bound, to_pelu
+from pelu_fab.layers.to_pelu_water import Curve, WaterSum, add_in_water
+from pelu_fab.network.model import check_network
 
 torch.set_num_threads(1)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from pelu_fab.formats.findings import MOST, PANEL, REACH, SCALE, to_findings
 from pelu_fab.formats.glb import METRES
-from pelu_fab.formats.markers import to_markers
-from pelu_fab.formats.places import NAMES, write_places
+from pelu_fab.show.findings import MOST, PANEL, REACH, SCALE, to_findings
+from pelu_fab.show.markers import to_markers
+from pelu_fab.show.places import NAMES, write_places
 
 SVG = "{http://www.w3.org/2000/svg}"
 CUBE = np.array(trimesh.creation.box(bounds=[[0.0, 14.0, 26.0], [20.0, 26.0, 34.0]]).triangles)

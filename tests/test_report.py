@@ -16,12 +16,12 @@ import pytest
 import pelu_fab
 from exports import export
 from pelu_fab.errors import FabError
-from pelu_fab.formats.report import to_report, write_report
-from pelu_fab.formats.report_data import layers_of, read_facts
-from pelu_fab.formats.report_parts import pack
-from pelu_fab.formats.report_proof import numbers
+from pelu_fab.show.report import to_report, write_report
+from pelu_fab.show.report_data import layers_of, read_facts
+from pelu_fab.show.report_parts import pack
+from pelu_fab.show.report_proof import numbers
 
-VIEWER = Path(pelu_fab.__file__).parent / "formats" / "viewer_src"
+VIEWER = Path(pelu_fab.__file__).parent / "show" / "viewer_src"
 HOSTILE = """<script>alert("1")</script>'&`"""
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from exports import export
 from pelu_fab.cli import application
-from pelu_fab.formats.report import write_report
+from pelu_fab.show.report import write_report
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [

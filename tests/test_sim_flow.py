@@ -9,8 +9,8 @@ from waterworks import DETERGENT, WATER, random_netlist, water_of
 from pelu_fab import hydraulics as h
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
+from pelu_fab.network import algebra
 from pelu_fab.sim import flow as flow_module
-from pelu_fab.sim import reference
 from pelu_fab.sim.energy import energy
 from pelu_fab.sim.flow import flow
 from pelu_fab.sim.limits import design_pour, flow_violations, pour_violations
@@ -41,7 +41,7 @@ SCHEDULES = {
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_ideal_water_ends_where_the_algebra_says_whatever_the_schedule(name):
     found = flow(DEVICE, DETERGENT, SCHEDULES[name])
-    exact = reference.run(NETLIST, POUR)
+    exact = algebra.run(NETLIST, POUR)
     assert np.abs(found.cups - exact.outputs).max() < 1e-3  # mm3: 1e-6 mL
     assert np.abs(found.kept - np.concatenate(exact.kept, axis=1)).max() < 1e-3
     assert np.abs(found.mass_error()).max() < 1e-6  # mm3: 1e-9 mL
@@ -94,8 +94,8 @@ def test_pouring_more_later_refines_the_answer():
     later = from_pours([Pour(i, v * 0.4, 40.0, 3.0) for i, v in enumerate(POUR)], 4)
     early = flow(DEVICE, DETERGENT, first)
     both = flow(DEVICE, DETERGENT, with_pours(first, later))
-    assert np.abs(early.cups - reference.outputs(NETLIST, POUR * 0.6)).max() < 1e-3
-    assert np.abs(both.cups - reference.outputs(NETLIST, POUR)).max() < 1e-3
+    assert np.abs(early.cups - algebra.outputs(NETLIST, POUR * 0.6)).max() < 1e-3
+    assert np.abs(both.cups - algebra.outputs(NETLIST, POUR)).max() < 1e-3
     assert (both.cups >= early.cups - 1e-6).all()
 
 
@@ -218,4 +218,4 @@ def test_eight_six_four_runs_like_any_other():
     netlist = random_netlist((8, 6, 4), seed=3)
     pour = np.linspace(10_000, 60_000, 8)
     found = flow(water_of(netlist), DETERGENT, design_pour(pour, 12_000.0))
-    assert np.abs(found.cups - reference.outputs(netlist, pour)).max() < 1e-3
+    assert np.abs(found.cups - algebra.outputs(netlist, pour)).max() < 1e-3

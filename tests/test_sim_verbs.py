@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import pelu_fab
 from pelu_fab.cli import application
 from pelu_fab.commands.device import device_of
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
 from pelu_fab.sim.flow import flow
 from pelu_fab.sim.limits import design_pour, pour_violations
 from pelu_fab.sim.plumbing import Conditions
@@ -106,7 +106,7 @@ def test_eight_six_four_simulates_and_forecasts(wide, tmp_path):
 
 
 def test_pictures_are_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("pelu_fab.sim.section.FRAMES", 12)
+    monkeypatch.setattr("pelu_fab.show.section.FRAMES", 12)
     plot, gif, chart = tmp_path / "flow.png", tmp_path / "iris.gif", tmp_path / "yield.png"
     assert run("simulate", IRIS, "--row", 0, "--plot", plot, "--gif", gif).exit_code == 0
     assert run("yield", IRIS, "--prints", 64, "--plot", chart).exit_code == 0
@@ -151,7 +151,7 @@ def test_the_device_computes_what_was_trained_for_all_flowers_in_real_water():
     from pelu_fab.sim.schedule import all_at_once
 
     found = flow(device.water, device.process, all_at_once(pours, 5.0), Conditions(mode="real"), sample_every=1.0)
-    exact = reference.predict(device.netlist, pours)
+    exact = algebra.predict(device.netlist, pours)
     assert (found.cups.argmax(axis=1) != exact).sum() <= 2
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import Network
+from pelu_fab.network.model import Network
 from pelu_fab.sources.checkpoint import parse_checkpoint, read_checkpoint, softmax, to_widget
 
 IRIS = Path(__file__).parents[1] / "designs" / "iris"
@@ -395,5 +395,5 @@ def test_a_newer_schema_in_safetensors_is_refused(tmp_path: Path) -> None:
 def test_without_torch_a_pt_file_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_torch(tmp_path / "a.pt", as_torch(small()))
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    monkeypatch.delitem(__import__("sys").modules, "pelu_fab.training.checkpoint", raising=False)
+    monkeypatch.delitem(__import__("sys").modules, "pelu_fab.layers.checkpoint", raising=False)
     refused(path, r"PyTorch is not installed; pip install 'pelu_fab\[train\]'")

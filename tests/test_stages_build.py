@@ -16,8 +16,8 @@ from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import PlacedBucket, PlacedRow
-from pelu_fab.ir.network import Network
 from pelu_fab.ir.process import Process
+from pelu_fab.network.model import Network
 from pelu_fab.pipeline import compile_design
 from pelu_fab.stages.build.joints import split
 from pelu_fab.stages.build.row import tab_profile

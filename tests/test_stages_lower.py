@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from stagework import DETERGENT, design_of, network_of, random_network
 
 from pelu_fab import load
-from pelu_fab.capacity import dead_buckets
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Samples
 from pelu_fab.ir.netlist import to_text
-from pelu_fab.ir.network import Network
-from pelu_fab.sim.reference import outputs
+from pelu_fab.network.algebra import outputs
+from pelu_fab.network.capacity import dead_buckets
+from pelu_fab.network.model import Network
 from pelu_fab.stages.lower import least_share, lower
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pelu_fab.ir.network import Layer, Network
-from pelu_fab.sim.reference import outputs, predict
+from pelu_fab.network.algebra import outputs, predict
+from pelu_fab.network.model import Layer, Network
+from pelu_fab.network.teeth import choose_combs, round_shares, round_to_combs
 from pelu_fab.sources.checkpoint import read_checkpoint
-from pelu_fab.teeth import choose_combs, round_shares, round_to_combs
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
 

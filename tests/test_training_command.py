@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pelu_fab.cli import application
 from pelu_fab.commands.train import _workshop
-from pelu_fab.sim.reference import predict
+from pelu_fab.network.algebra import predict
 from pelu_fab.sources.checkpoint import read_checkpoint
 from pelu_fab.sources.design import load, read_design_file
 from pelu_fab.training.data import read_table

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from pelu_fab.errors import FabError
-from pelu_fab.sim.reference import outputs
+from pelu_fab.layers.pelu import PeLU
+from pelu_fab.network.algebra import outputs
 from pelu_fab.training.data import Split, folds, minmax, read_table, split, with_complements
 from pelu_fab.training.fit import fit, phases, rate
-from pelu_fab.training.layer import PeLU
 from pelu_fab.training.loss import Task, loss
 from pelu_fab.training.readout import cups, leads, scores
 from pelu_fab.training.recipe import Deviations, Recipe, recipe_of
@@ -261,7 +261,7 @@ def test_a_recipe_that_makes_no_sense_is_refused_by_key(table: dict[str, object]
 
 
 def test_a_bucket_that_no_branch_reaches_is_left_out_without_changing_an_answer() -> None:
-    from pelu_fab.ir.network import Layer, Network
+    from pelu_fab.network.model import Layer, Network
 
     network = Network(
         (Layer(np.ones(2), np.array([[0.5, 0, 0.5], [1.0, 0, 0]])), Layer(np.ones(3), np.eye(3)[:, :2] * 0 + 0.5)),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pelu_fab.errors import FabError
-from pelu_fab.sim.reference import outputs
+from pelu_fab.layers.pelu import PeLU, to_network
+from pelu_fab.network.algebra import outputs
 from pelu_fab.sources.checkpoint import read_checkpoint
-from pelu_fab.training.layer import PeLU, to_network
 from pelu_fab.training.save import checkpoint_bytes
 
 
@@ -147,10 +147,10 @@ def test_the_package_gives_the_layer_but_loads_torch_only_for_it() -> None:
     import subprocess
     import sys
 
-    import pelu_fab.training
+    import pelu_fab.layers
 
-    assert pelu_fab.training.PeLU is PeLU and pelu_fab.training.to_network is to_network
+    assert pelu_fab.layers.PeLU is PeLU and pelu_fab.layers.to_network is to_network
     with pytest.raises(AttributeError, match=r"has no attribute 'Relu'"):
-        _ = pelu_fab.training.Relu
-    code = "import sys, pelu_fab.training.recipe, pelu_fab.training.data, pelu_fab.training.save, pelu_fab.teeth"
+        _ = pelu_fab.layers.Relu
+    code = "import sys, pelu_fab.layers, pelu_fab.training.recipe, pelu_fab.training.data, pelu_fab.training.save"
     subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], check=True)

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pelu_fab.layers.sparse import entropy, half_norm, keep_largest, l1, sparsemax
 from pelu_fab.training.loss import Task, loss
 from pelu_fab.training.prune import prune
 from pelu_fab.training.recipe import Recipe
 from pelu_fab.training.replicas import Replicas
-from pelu_fab.training.sparse import entropy, half_norm, keep_largest, l1, sparsemax
 from pelu_fab.training.teeth import round_to_teeth, straight_through
 
 logits = st.integers(0, 2**31).map(lambda seed: torch.randn(3, 4, generator=torch.Generator().manual_seed(seed)))

@@ -7,7 +7,7 @@ import pytest
 from waterworks import DETERGENT, random_netlist, water_of
 
 from pelu_fab.errors import FabError
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
 from pelu_fab.sim.forecast import certified_pairs, forecast, jobs_of, run_job, to_json
 from pelu_fab.sim.noise import CAUSES, Noise
 from pelu_fab.sim.sweep import runner
@@ -15,7 +15,7 @@ from pelu_fab.sim.tilt import tilt_sensitivity
 from pelu_fab.sim.tolerance import answers, blank, draw, fullest, outputs, pour_errors
 
 NETLIST = random_netlist((4, 3, 3), seed=1)
-LAYERS = reference.layers_of(NETLIST)
+LAYERS = NETLIST.layers
 WATER = water_of(NETLIST)
 DEVICE = blank(WATER, DETERGENT)
 RNG = np.random.default_rng(5)
@@ -44,7 +44,7 @@ def test_outputs_of_a_print_equal_the_algebra_with_its_parameters():
             replace(a, retained=r[k], shares=s[k])
             for a, r, s in zip(LAYERS, prints.retained, prints.shares, strict=True)
         ]
-        exact = reference.outputs(layers, POURS)
+        exact = algebra.outputs(layers, POURS)
         assert np.abs(found[k].T - exact).max() < 1e-6
         assert (fullest(found)[k] == exact.argmax(1)).all()
 
@@ -77,7 +77,7 @@ def test_misread_jugs_scatter_the_answers_alike_from_the_pool_and_afresh():
     noise = Noise(pour_ml=2.0)
     fresh = answers(prints, POURS, noise, np.random.default_rng(1))
     pooled = answers(prints, POURS, noise, np.random.default_rng(2), pool=pour_errors(1 << 20, rng()))
-    exact = reference.predict(LAYERS, POURS)
+    exact = algebra.predict(LAYERS, POURS)
     assert abs((fresh != exact).mean() - (pooled != exact).mean()) < 0.01
     assert (fresh != exact).mean() > 0
 
@@ -86,7 +86,7 @@ def test_what_is_certified_never_changes():
     prints = draw(DEVICE, replace(NOISE, film_ml=0.04), 300, rng())
     certain = certified_pairs(LAYERS, prints, POURS)
     found = fullest(outputs(prints, POURS.T.copy()))
-    changed = found != reference.predict(LAYERS, POURS)
+    changed = found != algebra.predict(LAYERS, POURS)
     assert certain.any() and changed.any()
     assert not (certain & changed).any()
 
@@ -144,7 +144,7 @@ def test_torch_judges_as_numpy_does():
     prints = draw(DEVICE, replace(NOISE, film_ml=0.04), 200, rng())
     assert (torch_answers(prints, POURS, Noise(), rng()) == answers(prints, POURS, Noise(), rng())).mean() > 0.9999
     noisy = [
-        judge(prints, POURS, Noise(pour_ml=2.0), rng()) != reference.predict(LAYERS, POURS)
+        judge(prints, POURS, Noise(pour_ml=2.0), rng()) != algebra.predict(LAYERS, POURS)
         for judge in (torch_answers, answers)
     ]
     assert noisy[0].mean() == pytest.approx(noisy[1].mean(), abs=0.01)

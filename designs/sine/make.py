@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pelu_fab.layers.high_order import SumLayer, make_basis
+from pelu_fab.layers.to_pelu import to_pelu
+from pelu_fab.layers.to_pelu_water import WaterSum
 from pelu_fab.sources.checkpoint import to_widget
 from pelu_fab.training.functions_design import design_toml
-from pelu_fab.training.high_order import SumLayer, make_basis
-from pelu_fab.training.to_pelu import to_pelu
-from pelu_fab.training.to_pelu_water import WaterSum
 
 SEGMENTS, CORNER = 40, 63.0  # degrees: a multiple of 9, next to where a trapezoid fits a sine best
 JUG = 180.0  # units for a full turn: half a millilitre a degree

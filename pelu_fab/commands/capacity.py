@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pelu_fab.capacity import Capacity, branch_table, capacity, capacity_table
 from pelu_fab.commands import print_json, printable
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.network import Array
+from pelu_fab.network.capacity import Capacity, branch_table, capacity, capacity_table
+from pelu_fab.network.model import Array
 
 DRAWN = 1000  # pours, where there are no data
 

@@ -29,8 +29,8 @@ def compile_design(
 ) -> None:
     """Compile a trained network into parts to print, and sign them off."""
     import pelu_fab
+    from pelu_fab.exports import chosen
     from pelu_fab.files import safe_name
-    from pelu_fab.formats.choice import chosen
     from pelu_fab.pipeline import is_current
 
     wanted = formats.split(",") if formats else None

@@ -53,7 +53,7 @@ def coupon_design(process: "Process") -> "Design":
     import numpy as np
 
     from pelu_fab.ir.design import Design
-    from pelu_fab.ir.network import Layer, Network
+    from pelu_fab.network.model import Layer, Network
 
     parts = np.array(COUNTS) * np.array(_teeth(process))
     network = Network(
@@ -86,8 +86,8 @@ def coupon_sized(design: "Design") -> "tuple[Lowered, Sized]":
 
     import numpy as np
 
-    from pelu_fab.ir.network import Layer
     from pelu_fab.ir.units import on_grid
+    from pelu_fab.network.model import Layer
     from pelu_fab.stages.lower import lower
     from pelu_fab.stages.size import size
 

@@ -11,9 +11,9 @@ from pelu_fab.ir.device import Device as Compiled
 from pelu_fab.ir.layout import Layout
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Netlist
-from pelu_fab.ir.network import Network
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized
+from pelu_fab.network.model import Network
 from pelu_fab.sim.schedule import Pour
 from pelu_fab.sim.water import WaterNetwork
 

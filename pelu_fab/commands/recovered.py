@@ -10,8 +10,8 @@ from pelu_fab.errors import FabError
 from pelu_fab.hydraulics import weir_head
 from pelu_fab.ir.design import Samples
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
-from pelu_fab.ir.network import bucket_name, input_name, output_name
 from pelu_fab.ir.process import Process
+from pelu_fab.network.model import bucket_name, input_name, output_name
 from pelu_fab.signoff.channels import freeboards
 from pelu_fab.signoff.found import Tooth, Vessel
 from pelu_fab.signoff.gravity import Wet

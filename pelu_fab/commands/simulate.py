@@ -57,11 +57,11 @@ def simulate(
     books = energy(found, device.water, schedule, density=device.process.fluid.density)
     result = _result(device, schedule, found, books, mode)
     if plot is not None:
-        from pelu_fab.sim.plots import flow_png
+        from pelu_fab.show.plots import flow_png
 
         write_file(plot, flow_png(found, device.water, title=device.water.name))
     if gif is not None:
-        from pelu_fab.sim.section import section_gif
+        from pelu_fab.show.section import section_gif
 
         with step("drawing the section"):
             write_file(gif, section_gif(found, device.water, schedule))
@@ -113,18 +113,18 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
     import numpy as np
 
     from pelu_fab.ir.units import MM3_PER_ML
-    from pelu_fab.sim import reference
+    from pelu_fab.network import algebra
     from pelu_fab.sim.energy import forward_cost
     from pelu_fab.sim.lagrangian import bucket_energy
     from pelu_fab.sim.limits import flow_violations
 
     p = found.plumbing
     stride = max(1, len(found.trace.times) // CURVE_POINTS)
-    asked = reference.outputs(device.netlist, schedule.poured)[0]
-    trained = device.network
-    algebra = reference.outputs(trained, schedule.poured / device.unit_volume)[0] * device.unit_volume
+    asked = algebra.outputs(device.netlist, schedule.poured)[0]
+    network = device.network
+    trained = algebra.outputs(network, schedule.poured / device.unit_volume)[0] * device.unit_volume
     wanted = {(duct.source, duct.target): duct.share for duct in device.netlist.ducts}
-    seconds, watts = forward_cost(trained)
+    seconds, watts = forward_cost(network)
     ducts = {
         f"{b}->{t}": {"asked": wanted.get((b, t), 0.0), "delivered": None if np.isnan(s[0]) else float(s[0])}
         for (b, t), s in found.shares().items()
@@ -141,7 +141,7 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
                 "label": label,
                 "ml": float(found.cups[0, c] / MM3_PER_ML),
                 "asked_ml": float(asked[c] / MM3_PER_ML),
-                "trained_ml": float(algebra[c] / MM3_PER_ML),
+                "trained_ml": float(trained[c] / MM3_PER_ML),
             }
             for c, (port, label) in enumerate(device.water.outputs)
         ],

@@ -50,8 +50,8 @@ def signed_off(
 ) -> tuple[dict[str, Any], Written]:
     """Sign off a folder, and write the page and the files that show findings; the report's table, and their paths."""
     import pelu_fab
-    from pelu_fab.formats.places import placed_failures, write_places
-    from pelu_fab.formats.report import write_report
+    from pelu_fab.show.places import placed_failures, write_places
+    from pelu_fab.show.report import write_report
     from pelu_fab.signoff.recovery import placed_parts
 
     table = pelu_fab.verify(directory, trace=trace, progress=say).to_dict()

@@ -18,7 +18,7 @@ def view(
 
     import pelu_fab
     from pelu_fab.files import recover
-    from pelu_fab.formats.report import NAME, write_report
+    from pelu_fab.show.report import NAME, write_report
 
     recover(directory)
     page = directory / NAME

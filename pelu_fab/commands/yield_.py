@@ -61,7 +61,7 @@ def forecast_yield(
         {"process": name, "scale": size, "tilt": tilt, **to_json(one, thresholds)} for name, size, tilt, one in found
     ]
     if plot is not None:
-        from pelu_fab.sim.plots import forecast_png
+        from pelu_fab.show.plots import forecast_png
 
         write_file(plot, forecast_png(found[0][3], title=f"{source.name}, {found[0][0]}: {prints} prints"))
     if json:
@@ -87,7 +87,6 @@ def _sweep(
 ) -> list[tuple[str, float, dict[str, Any], "Forecast"]]:
     """One forecast for each process and scale; all their chunks in one queue."""
     from pelu_fab.commands.device import device_of
-    from pelu_fab.sim import reference
     from pelu_fab.sim.forecast import assemble, jobs_of, run_job
     from pelu_fab.sim.noise import Noise
     from pelu_fab.sim.sweep import runner
@@ -98,7 +97,7 @@ def _sweep(
         device = device_of(source, process=name, settings=settings)
         samples = _samples(device, data)
         pours = samples.inputs * device.unit_volume
-        layers = reference.layers_of(device.netlist)
+        layers = device.netlist.layers
         tilt = tilt_sensitivity(device.water, device.process)
         lean = {"share_per_degree": dict(tilt.per_degree), "level_deg": tilt.level_deg if tilt.worst > 1e-9 else None}
         for size in scales:

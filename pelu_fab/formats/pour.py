@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
-from pelu_fab.sim.reference import outputs
+from pelu_fab.network.algebra import outputs
 
 Array = NDArray[np.float64]
 

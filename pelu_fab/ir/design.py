@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.ir.network import Network
 from pelu_fab.ir.process import Process
+from pelu_fab.network.model import Network
 
 Compensation = Literal["process", "none"]
 CombLayout = Literal["grouped", "common-centroid"]

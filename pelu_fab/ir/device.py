@@ -56,5 +56,5 @@ class Device:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """How a notebook shows it. Called by name, so that nothing here depends on a format."""
-        bundle: dict[str, str] = import_module("pelu_fab.formats.mime").device_bundle(self)
+        bundle: dict[str, str] = import_module("pelu_fab.show.notebook").device_bundle(self)
         return bundle

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pelu_fab.ir.netlist import Netlist
-from pelu_fab.ir.network import Network
+from pelu_fab.network.model import Network
 
 
 @dataclass(frozen=True, slots=True)

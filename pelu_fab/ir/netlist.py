@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isclose
 
+import numpy as np
+
 from pelu_fab.errors import FabError
 from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.network.model import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,19 @@ class Netlist:
         for duct in self.ducts:
             table[duct.source].append(duct)
         return {name: tuple(ducts) for name, ducts in table.items()}
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Retained volumes (mm3) and shares as arrays, row by row."""
+        layers = []
+        for index, row in enumerate(self.rows):
+            column = {name: j for j, name in enumerate(self.targets(index))}
+            shares = np.zeros((len(row), len(column)))
+            for i, bucket in enumerate(row):
+                for duct in self.leaving[bucket.name]:
+                    shares[i, column[duct.target]] += duct.share
+            layers.append(Layer(np.array([b.retained_volume for b in row]), shares))
+        return tuple(layers)
 
     @property
     def buckets(self) -> tuple[Bucket, ...]:

@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import Layer, Network, check_network
 from pelu_fab.ir.process import Process
+from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.signoff.found import Place
 from pelu_fab.signoff.stl import Array, Index
 

@@ -7,8 +7,8 @@ from math import isfinite
 import numpy as np
 
 from pelu_fab.hydraulics import tooth_widths
-from pelu_fab.ir.network import Network, bucket_name
 from pelu_fab.ir.process import Process
+from pelu_fab.network.model import Network, bucket_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Tooth, Vessel
 from pelu_fab.signoff.recovered import Recovered, duct_name, held
 from pelu_fab.signoff.report import Check, failed, most, passed

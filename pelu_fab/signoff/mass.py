@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pelu_fab.ir.network import Network, bucket_name
+from pelu_fab.network.model import Network, bucket_name
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.report import Check, failed, most, passed, skipped
 from pelu_fab.signoff.stl import Array

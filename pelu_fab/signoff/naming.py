@@ -12,8 +12,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from pelu_fab.ir.network import Network
 from pelu_fab.ir.process import Process
+from pelu_fab.network.model import Network
 from pelu_fab.signoff.found import NOWHERE, Extraction
 from pelu_fab.signoff.recovered import delivered, retained_volume
 from pelu_fab.signoff.stl import Array, Index, Mask

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pelu_fab.hydraulics import held_on_slope, held_volume
-from pelu_fab.ir.network import Network, bucket_name, output_name
 from pelu_fab.ir.process import Process
+from pelu_fab.network.model import Network, bucket_name, output_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.stl import Array
 

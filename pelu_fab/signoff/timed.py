@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pelu_fab.ir.network import bucket_name, output_name
 from pelu_fab.ir.process import Process
+from pelu_fab.network.model import bucket_name, output_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.mass import BALANCE, Book
 from pelu_fab.signoff.recovered import Recovered

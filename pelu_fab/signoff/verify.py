@@ -8,7 +8,7 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, to_text
-from pelu_fab.ir.network import bucket_name, input_name, output_name
+from pelu_fab.network.model import bucket_name, input_name, output_name
 from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass, timed
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE

@@ -1,1 +1,1 @@
-"""Water in the device: the algebra, the flow over time, tolerance and energy. Imports no stage."""
+"""Water in the device: the flow over time, tolerance and energy. Imports no stage."""

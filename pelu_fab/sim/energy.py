@@ -6,8 +6,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.ir.network import Network
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
+from pelu_fab.network.model import Network
 from pelu_fab.sim.flow import Flow
 from pelu_fab.sim.schedule import Schedule
 from pelu_fab.sim.water import WaterNetwork
@@ -62,8 +62,8 @@ def _left(schedule: Schedule, time: float) -> float:
 def forward_cost(network: Network) -> tuple[float, float]:
     """(seconds, watts) of one forward pass on this processor: measured time, assumed power."""
     pour = np.ones((1, network.widths[0]))
-    reference.outputs(network, pour)
+    algebra.outputs(network, pour)
     start = perf_counter()
     for _ in range(100):
-        reference.outputs(network, pour)
+        algebra.outputs(network, pour)
     return (perf_counter() - start) / 100, CPU_WATTS

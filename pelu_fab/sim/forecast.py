@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.ir.network import Layer
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
+from pelu_fab.network.model import Layer
 from pelu_fab.sim.noise import CAUSES, Noise
 from pelu_fab.sim.tolerance import Answers, Blank, Prints, answers, blank, draw, pour_errors
 from pelu_fab.sim.water import WaterNetwork
@@ -82,7 +82,7 @@ def certified_pairs(layers: Sequence[Layer], prints: Prints, pours: Array) -> ND
         moved += np.abs(retained - layer.retained).sum(axis=1)[:, None] + film.sum(axis=1)[:, None]
         moved += np.abs(shares - layer.shares).sum(axis=2) @ spilled.T
         volumes = spilled @ layer.shares
-    return np.asarray(moved < reference.gaps(layers, pours))
+    return np.asarray(moved < algebra.gaps(layers, pours))
 
 
 def run_job(job: Job) -> Part:
@@ -130,7 +130,7 @@ def jobs_of(
     judge: Callable[..., Answers] = answers,
 ) -> list[tuple[str, Job]]:
     """All chunks of one forecast, each with what it is for: `yield`, `drawn`, `cause:xy`, `bucket:L0.b0`."""
-    truth = labels if labels is not None else reference.predict(layers, pours)
+    truth = labels if labels is not None else algebra.predict(layers, pours)
     start = Job(blank(water, process), noise, tuple(layers), pours, truth, CHUNK, (seed,), judge)
     named = []
     for chunk, first in enumerate(range(0, prints, CHUNK)):
@@ -189,7 +189,7 @@ def assemble(
     printed = [part for name, part in pairs if name == "yield"]
     drawn = next(float(part.accuracy[0]) for name, part in pairs if name == "drawn")
     accuracy = np.concatenate([part.accuracy for part in printed])
-    answers_trained = reference.predict(layers, pours)
+    answers_trained = algebra.predict(layers, pours)
 
     def changed(prefix: str) -> dict[str, float]:
         found = {
@@ -202,7 +202,7 @@ def assemble(
         accuracy=accuracy,
         asked=1.0 if labels is None else float((answers_trained == labels).mean()),
         drawn=drawn,
-        gaps=reference.gaps(layers, pours) / MM3_PER_ML,
+        gaps=algebra.gaps(layers, pours) / MM3_PER_ML,
         certified=sum(p.certified for p in printed) / sum(p.pairs for p in printed),
         by_cause=changed("cause:"),
         by_bucket=changed("bucket:"),

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input
-from pelu_fab.ir.network import Layer, Network, check_network
+from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.sources.tables import Names, json_table, validate
 
 Array = NDArray[np.float64]
@@ -133,7 +133,7 @@ def _check_content(blob: bytes, suffix: str, where: str) -> None:
 
 def _from_torch(blob: bytes, where: str) -> tuple[Mapping[str, Array], Mapping[str, object]]:
     try:
-        from pelu_fab.training.checkpoint import read_state_dict
+        from pelu_fab.layers.checkpoint import read_state_dict
     except ModuleNotFoundError as error:
         what = "is a PyTorch file, and PyTorch is not installed"
         raise FabError(where, what, "pip install 'pelu_fab[train]', or save it as .safetensors") from error

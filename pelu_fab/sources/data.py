@@ -10,7 +10,7 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Samples
-from pelu_fab.ir.network import Network
+from pelu_fab.network.model import Network
 from pelu_fab.sources.tables import nearest, text_of
 
 MAX_ROWS = 100_000

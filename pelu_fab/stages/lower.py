@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.capacity import dead_buckets
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Change, Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, check_netlist
-from pelu_fab.ir.network import Layer, Network, bucket_name, input_name, output_name
-from pelu_fab.sim.reference import outputs, predict
+from pelu_fab.network.algebra import outputs, predict
+from pelu_fab.network.capacity import dead_buckets
+from pelu_fab.network.model import Layer, Network, bucket_name, input_name, output_name
 
 Array = NDArray[np.float64]
 Place = tuple[int, int, int]  # layer, source, target

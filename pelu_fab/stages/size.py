@@ -19,7 +19,7 @@ from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Mouth, Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
-from pelu_fab.sim.reference import outputs
+from pelu_fab.network.algebra import outputs
 from pelu_fab.stages.lower import most_teeth
 
 MIN_DEPTH, MIN_SILL = 15.0, 4.0  # mm: room for the falling water; a pool deep enough to calm it

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input, sha256
-from pelu_fab.ir.network import Array
+from pelu_fab.network.model import Array
 from pelu_fab.sources.data import csv_cells
 
 Rows = NDArray[np.bool_]

@@ -6,10 +6,10 @@ from math import ceil
 import numpy as np
 
 from pelu_fab.files import safe_name
+from pelu_fab.layers.to_pelu_water import WaterSum
 from pelu_fab.sources.checkpoint import to_widget
 from pelu_fab.training.functions_fit import Fit
 from pelu_fab.training.functions_plot import fit_png
-from pelu_fab.training.to_pelu_water import WaterSum
 
 
 def design_files(fit: Fit) -> dict[str, bytes]:

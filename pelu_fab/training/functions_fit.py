@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pelu_fab.capacity import bends_along
 from pelu_fab.errors import FabBug, FabError
+from pelu_fab.layers.to_pelu_water import Curve, WaterSum, add_in_water
+from pelu_fab.network.capacity import bends_along
 from pelu_fab.training.functions import Points
 from pelu_fab.training.functions_nets import Kind, Readout, WaterNet, gather, make_net, water_scale
 from pelu_fab.training.functions_train import Watch, one_thread, train
-from pelu_fab.training.to_pelu_water import Curve, WaterSum, add_in_water
 
 Array = NDArray[np.float64]
 NEAREST = 0.01  # two sills closer than this part of the axis become one: a steeper step leaves too little to read

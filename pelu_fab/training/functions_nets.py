@@ -14,7 +14,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional
 
 from pelu_fab.errors import FabError
-from pelu_fab.training.layer import PeLU
+from pelu_fab.layers.pelu import PeLU
 
 Kind = Literal["pelu", "leaky pelu", "relu", "leaky relu"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
 from pelu_fab.training.functions_fit import Fit
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _draw_curve(axes: Any, fit: Fit) -> None:
 
 def _draw_cups(axes: Any, fit: Fit) -> None:
     x = np.linspace(fit.points.low, fit.points.high, 200)
-    cups = reference.outputs(fit.water.network, fit.water.volumes(x[:, None]))
+    cups = algebra.outputs(fit.water.network, fit.water.volumes(x[:, None]))
     for name, column, colour in zip(fit.water.network.outputs, cups.T, (WATER, EARTH, "#aaaaaa"), strict=False):
         axes.plot(x, column, color=colour, label=name)
     axes.set_xlabel("x")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pelu_fab.layers.sparse import PENALTIES
 from pelu_fab.training.readout import answer_loss, scores
 from pelu_fab.training.recipe import Readout, Recipe
 from pelu_fab.training.replicas import Pool, Replicas, flow
-from pelu_fab.training.sparse import PENALTIES
 
 
 @dataclass(frozen=True, slots=True, eq=False)

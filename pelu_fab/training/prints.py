@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.network import Array, Layer, Network
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.network.model import Array, Layer, Network
 from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.tolerance import Prints, blank, draw
 from pelu_fab.sim.water import water_from_sized

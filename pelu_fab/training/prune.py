@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from pelu_fab.layers.sparse import keep_largest
 from pelu_fab.training.loss import Task
 from pelu_fab.training.replicas import Replicas
-from pelu_fab.training.sparse import keep_largest
 
 DRY = -0.5  # what a branch that only stands for form's sake carries
 

@@ -12,10 +12,10 @@ from math import hypot
 import torch
 from torch import Tensor, nn
 
-from pelu_fab.ir.network import Layer, Network
-from pelu_fab.training.layer import Init, PeLU, ShareFunction, spill
+from pelu_fab.layers.pelu import Init, PeLU, ShareFunction, spill
+from pelu_fab.layers.sparse import sparsemax
+from pelu_fab.network.model import Layer, Network
 from pelu_fab.training.recipe import Deviations
-from pelu_fab.training.sparse import sparsemax
 from pelu_fab.training.teeth import round_to_teeth, straight_through
 
 SILENT = Deviations.model_validate({})

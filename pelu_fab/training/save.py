@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pelu_fab.ir.network import Network
+from pelu_fab.network.model import Network
 from pelu_fab.training.data import Table
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import Layer, Network
-from pelu_fab.sim.reference import outputs
+from pelu_fab.network.algebra import outputs
+from pelu_fab.network.model import Layer, Network
 from pelu_fab.training.data import Rows, Split, Table, check_pourable, folds, minmax, split, with_complements
 from pelu_fab.training.fit import Point, Watch, fit, polish
 from pelu_fab.training.loss import Task, loss

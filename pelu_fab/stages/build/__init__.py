@@ -2,9 +2,9 @@
 
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.layout import Layout
-from pelu_fab.ir.network import bucket_name
 from pelu_fab.ir.sized import Sized
 from pelu_fab.ir.solid import Part
+from pelu_fab.network.model import bucket_name
 from pelu_fab.stages.build.frame import frame_parts
 from pelu_fab.stages.build.row import row_part
 from pelu_fab.stages.build.trays import chute_parts, gutter_parts

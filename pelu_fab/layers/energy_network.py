@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import Network, bucket_name
-from pelu_fab.training.energy import Descent, NeuronLayer, ReluLayer
+from pelu_fab.layers.energy import Descent, NeuronLayer, ReluLayer
+from pelu_fab.network.model import Network, bucket_name
 
 
 def bucket_layer(thresholds: Sequence[float], name: str | None = None) -> NeuronLayer:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.formats.scene import Scene, Stream, scene_of
-from pelu_fab.formats.svg_views import Drawing, Flat, View, draw
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.show.scene import Scene, Stream, scene_of
+from pelu_fab.show.views import Drawing, Flat, View, draw
 
 Array = NDArray[np.float64]
 WIDTH = 920  # pixels

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from pelu_fab.formats.scene import Pool, scene_of
 from pelu_fab.formats.threemf import COLOURS
 from pelu_fab.formats.weld import weld
 from pelu_fab.ir.device import Device
+from pelu_fab.show.scene import Pool, scene_of
 
 SIZE = (1500, 1100)
 SIGHT = (0.95, 1.25, 0.72)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input
 from pelu_fab.formats.stl import FACET
-from pelu_fab.ir.network import Layer
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
+from pelu_fab.network.model import Layer
 
 Table = dict[str, Any]
 
@@ -143,7 +143,7 @@ def confusion(layers: tuple[Layer, ...], facts: Facts) -> NDArray[np.int64] | No
     if facts.samples is None or facts.samples[1] is None or not layers:
         return None
     inputs, labels = facts.samples[0], np.asarray(facts.samples[1])
-    found = reference.predict(layers, inputs)
+    found = algebra.predict(layers, inputs)
     size = len(facts.manifest["outputs"])
     table = np.zeros((size, size), dtype=np.int64)
     np.add.at(table, (labels, found), 1)

@@ -5,13 +5,13 @@ Volumes come back in the unit they came in: units for a `Network`, mm3 for a `Ne
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.netlist import Netlist
-from pelu_fab.ir.network import Layer, Network
+from pelu_fab.network.model import Layer
 
 Array = NDArray[np.float64]
 
@@ -24,26 +24,20 @@ class Outcome:
     outputs: Array
 
 
-def layers_of(source: Network | Netlist | Sequence[Layer]) -> tuple[Layer, ...]:
-    """Retained volumes and shares by layer: in units for a network, in mm3 for a netlist."""
-    if isinstance(source, Network):
-        return source.layers
-    if not isinstance(source, Netlist):
-        return tuple(source)
-    layers = []
-    for index, row in enumerate(source.rows):
-        column = {name: j for j, name in enumerate(source.targets(index))}
-        shares = np.zeros((len(row), len(column)))
-        for i, bucket in enumerate(row):
-            for duct in source.leaving[bucket.name]:
-                shares[i, column[duct.target]] += duct.share
-        layers.append(Layer(np.array([b.retained_volume for b in row]), shares))
-    return tuple(layers)
+class Layered(Protocol):
+    """What has layers: a `Network`, in units, or a netlist, in mm3."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Upstream first."""
 
 
-def run(source: Network | Netlist | Sequence[Layer], pours: Array) -> Outcome:
+Source = Layered | Sequence[Layer]
+
+
+def run(source: Source, pours: Array) -> Outcome:
     """PeLU(v; A, h) = ReLU(v - h²) · softmax(A), layer after layer, for each row of `pours` (rows, in)."""
-    layers = layers_of(source)
+    layers = source if isinstance(source, Sequence) else source.layers
     volumes = np.atleast_2d(np.asarray(pours, dtype=np.float64))
     if volumes.ndim != 2 or volumes.shape[1] != len(layers[0].retained):
         raise FabError(
@@ -59,17 +53,17 @@ def run(source: Network | Netlist | Sequence[Layer], pours: Array) -> Outcome:
     return Outcome(tuple(kept), volumes)
 
 
-def outputs(source: Network | Netlist | Sequence[Layer], pours: Array) -> Array:
+def outputs(source: Source, pours: Array) -> Array:
     """What reaches the cups, (rows, out)."""
     return run(source, pours).outputs
 
 
-def predict(source: Network | Netlist | Sequence[Layer], pours: Array) -> NDArray[np.int64]:
+def predict(source: Source, pours: Array) -> NDArray[np.int64]:
     """Index of the fullest cup of each row; the first of equals."""
     return np.asarray(outputs(source, pours).argmax(axis=1), dtype=np.int64)
 
 
-def gaps(source: Network | Netlist | Sequence[Layer], pours: Array) -> Array:
+def gaps(source: Source, pours: Array) -> Array:
     """How far the fullest cup leads the next, by row: the certified error budget.
 
     The map is non-expansive in L1, and so is each layer in its thresholds: no set of errors with

@@ -2,8 +2,8 @@
 
 from html import escape
 
-from pelu_fab.formats.svg_views import VIEWS, Drawing, Shape, View, Word, draw
 from pelu_fab.ir.device import Device
+from pelu_fab.show.views import VIEWS, Drawing, Shape, View, Word, draw
 
 MARGIN, GAP, HEAD = 14.0, 26.0, 24.0  # mm
 TITLES: dict[View, str] = {"plan": "plan, from above", "front": "front, along y", "side": "side, along x"}

@@ -2,9 +2,9 @@
 
 from html import escape
 
-from pelu_fab.formats.report_data import Facts
-from pelu_fab.formats.report_html import image
-from pelu_fab.formats.report_parts import MOST_PAINTED, picture_of, picture_of_device
+from pelu_fab.show.report_data import Facts
+from pelu_fab.show.report_html import image
+from pelu_fab.show.report_parts import MOST_PAINTED, picture_of, picture_of_device
 
 
 def printing(facts: Facts) -> str:

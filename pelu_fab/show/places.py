@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pelu_fab.files import write_file
-from pelu_fab.formats import findings, markers
-from pelu_fab.formats.findings import Parts
+from pelu_fab.show import findings, markers
+from pelu_fab.show.findings import Parts
 
 NAMES = (markers.NAME, findings.NAME)
 

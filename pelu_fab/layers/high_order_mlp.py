@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pelu_fab.errors import FabError
-from pelu_fab.training.high_order import high_order_fc_layers
+from pelu_fab.layers.high_order import high_order_fc_layers
 
 
 class MaxAbsNormalization(nn.Module):

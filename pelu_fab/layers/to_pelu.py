@@ -13,10 +13,10 @@ from numpy.polynomial import chebyshev
 from torch import nn
 
 from pelu_fab.errors import FabError
-from pelu_fab.sim import reference
-from pelu_fab.training.high_order import Basis, ProdLayer, ProductLayer, SumLayer
-from pelu_fab.training.refine import transfer
-from pelu_fab.training.to_pelu_water import Curve, WaterSum, add_in_water
+from pelu_fab.layers.high_order import Basis, ProdLayer, ProductLayer, SumLayer
+from pelu_fab.layers.refine import transfer
+from pelu_fab.layers.to_pelu_water import Curve, WaterSum, add_in_water
+from pelu_fab.network import algebra
 
 MOST_SEGMENTS = 1024
 GRID = 2001  # points an input at which the error is measured
@@ -49,7 +49,7 @@ def from_pelu(water: WaterSum, segments: int | None = None) -> SumLayer:
     for index in range(inputs):
         pours = np.zeros((count + 1, inputs))
         pours[:, index] = np.linspace(0.0, water.volume, count + 1)
-        weights[index] = water.read(reference.outputs(water.network, pours)) - water.offset
+        weights[index] = water.read(algebra.outputs(water.network, pours)) - water.offset
     weights[0] += water.offset
     with torch.no_grad():
         layer.w.copy_(torch.tensor(weights))

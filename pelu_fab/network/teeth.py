@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.ir.network import Array, Layer, Network
+from pelu_fab.network.model import Array, Layer, Network
 
 LEAST_TEETH = 5  # fewer make no comb: end teeth are no longer the exception
 

@@ -5,9 +5,9 @@ from string import Template
 
 import numpy as np
 
-from pelu_fab.formats.report_data import Facts, layers_of
-from pelu_fab.formats.report_html import asset, image
-from pelu_fab.formats.report_parts import MOST_PAINTED, picture_of_device
+from pelu_fab.show.report_data import Facts, layers_of
+from pelu_fab.show.report_html import asset, image
+from pelu_fab.show.report_parts import MOST_PAINTED, picture_of_device
 
 
 def heading(facts: Facts) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.ir.network import Array, Network, bucket_name, output_name
+from pelu_fab.network.model import Array, Network, bucket_name, output_name
 
 EPSILON = 1e-9  # units: float dust; a bucket that would spill less than this never spills
 

@@ -13,7 +13,7 @@ DEFAULT = ("stl", "svg", "3mf", "report")
 
 
 def _svg(device: Device) -> dict[str, bytes]:
-    from pelu_fab.formats.svg import to_svg
+    from pelu_fab.show.svg import to_svg
 
     return {"layout.svg": to_svg(device)}
 
@@ -21,7 +21,7 @@ def _svg(device: Device) -> dict[str, bytes]:
 def _report(device: Device) -> dict[str, bytes]:
     """What the report needs and no mesh says; the report itself follows the sign-off."""
     from pelu_fab.formats.manifest import to_json
-    from pelu_fab.formats.scene import scene_of, to_scene_table
+    from pelu_fab.show.scene import scene_of, to_scene_table
 
     table = to_scene_table(scene_of(device))
     table["protocol"] = [{"title": title, "units": list(units)} for title, units in device.design.protocol]
@@ -48,13 +48,13 @@ def _step(device: Device) -> dict[str, bytes]:
 
 
 def _pictures(device: Device) -> dict[str, bytes]:
-    from pelu_fab.formats.pictures import to_hero, to_section
+    from pelu_fab.show.pictures import to_hero, to_section
 
     return {"hero.png": to_hero(device), "section.png": to_section(device)}
 
 
 def _gif(device: Device) -> dict[str, bytes]:
-    from pelu_fab.formats.animation import to_gif
+    from pelu_fab.show.animation import to_gif
 
     return {"pour.gif": to_gif(device)}
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import Layer, Network, check_network
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
+from pelu_fab.network.model import Layer, Network, check_network
 
 Array = NDArray[np.float64]
 FLAT = 1e-12  # a change of slope this far below the largest is rounding, and gets no bucket
@@ -83,7 +83,7 @@ class WaterSum:
 
     def __call__(self, x: Array) -> Array:
         """y (rows, outputs) for x (rows, inputs), by the algebra of the water."""
-        return self.read(reference.outputs(self.network, self.volumes(x)))
+        return self.read(algebra.outputs(self.network, self.volumes(x)))
 
 
 def add_in_water(

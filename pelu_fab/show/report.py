@@ -7,12 +7,12 @@ from html import escape
 from pathlib import Path
 
 from pelu_fab.files import write_file
-from pelu_fab.formats.report_data import Facts, Table, read_facts
-from pelu_fab.formats.report_html import asset
-from pelu_fab.formats.report_parts import pack
-from pelu_fab.formats.report_print import pouring, printing
-from pelu_fab.formats.report_proof import asked_and_built, numbers, proof
-from pelu_fab.formats.report_stage import heading, stage
+from pelu_fab.show.report_data import Facts, Table, read_facts
+from pelu_fab.show.report_html import asset
+from pelu_fab.show.report_parts import pack
+from pelu_fab.show.report_print import pouring, printing
+from pelu_fab.show.report_proof import asked_and_built, numbers, proof
+from pelu_fab.show.report_stage import heading, stage
 
 NAME = "report.html"
 

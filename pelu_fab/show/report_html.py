@@ -10,7 +10,7 @@ from importlib.resources import files
 @cache
 def asset(name: str) -> str:
     """A file of the package's assets, as text."""
-    return (files("pelu_fab.formats") / "assets" / name).read_text(encoding="utf-8")
+    return (files("pelu_fab.show") / "assets" / name).read_text(encoding="utf-8")
 
 
 def image(blob: bytes, alt: str, kind: str = "image/png") -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pelu_fab.errors import FabError
-from pelu_fab.training.high_order import Kind, SumLayer, make_basis
+from pelu_fab.layers.high_order import Kind, SumLayer, make_basis
 
 Size = int | Sequence[int]
 CONVOLUTIONS = tuple(f"{kind}{dims}d" for kind in get_args(Kind) for dims in (1, 2))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pelu_fab.errors import FabError
-from pelu_fab.training import lagrangians
+from pelu_fab.layers import lagrangians
 
 Scheme = Literal["explicit", "implicit"]
 BISECTIONS = 60  # halvings of a bracket: beyond the last bit of a float64

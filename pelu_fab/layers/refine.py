@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pelu_fab.errors import FabError
-from pelu_fab.training.high_order import Basis, SumLayer, chebyshev_lobatto, lagrange
+from pelu_fab.layers.high_order import Basis, SumLayer, chebyshev_lobatto, lagrange
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -11,13 +11,13 @@ from waterworks import random_netlist
 
 import pelu_fab
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import Layer
-from pelu_fab.sim import reference
+from pelu_fab.network import algebra
+from pelu_fab.network.model import Layer
 from pelu_fab.sources.design import load
 
 HERE = Path(__file__).parent
 NETLIST = random_netlist((4, 3, 3))
-LAYERS = reference.layers_of(NETLIST)
+LAYERS = NETLIST.layers
 pours = st.lists(st.floats(0, 60_000), min_size=4, max_size=4).map(np.array)
 
 
@@ -26,9 +26,9 @@ def test_iris_gives_the_blogs_own_volumes_and_its_three_errors():
     with (HERE / "data" / "widget_iris_expected.csv").open() as file:
         rows = list(csv.DictReader(file))
     expected = np.array([[float(row[label]) for label in design.network.outputs] for row in rows])
-    found = reference.outputs(design.network, design.samples.inputs)
+    found = algebra.outputs(design.network, design.samples.inputs)
     assert np.abs(found - expected).max() < 1e-5  # shares are stored as float32
-    assert (reference.predict(design.network, design.samples.inputs) != design.samples.labels).sum() == 3
+    assert (algebra.predict(design.network, design.samples.inputs) != design.samples.labels).sum() == 3
 
 
 def test_the_package_simulates_a_network_and_its_netlist_alike():
@@ -52,59 +52,59 @@ def by_hand(volumes):
 
 @given(pours)
 def test_the_arrays_say_what_the_netlist_says_bucket_by_bucket(pour):
-    assert reference.outputs(NETLIST, pour)[0] == pytest.approx(by_hand(pour), rel=1e-12, abs=1e-9)
+    assert algebra.outputs(NETLIST, pour)[0] == pytest.approx(by_hand(pour), rel=1e-12, abs=1e-9)
 
 
 @given(pours)
 def test_no_water_is_made_or_lost(pour):
-    found = reference.run(NETLIST, pour)
+    found = algebra.run(NETLIST, pour)
     assert sum(k.sum() for k in found.kept) + found.outputs.sum() == pytest.approx(pour.sum(), rel=1e-12, abs=1e-9)
 
 
 @given(pours, pours)
 def test_outputs_are_monotone_and_the_map_does_not_expand(first, second):
-    more = reference.outputs(NETLIST, np.maximum(first, second))[0]
-    assert (more >= reference.outputs(NETLIST, first)[0] - 1e-6).all()
-    apart = np.abs(reference.outputs(NETLIST, first) - reference.outputs(NETLIST, second)).sum()
+    more = algebra.outputs(NETLIST, np.maximum(first, second))[0]
+    assert (more >= algebra.outputs(NETLIST, first)[0] - 1e-6).all()
+    apart = np.abs(algebra.outputs(NETLIST, first) - algebra.outputs(NETLIST, second)).sum()
     assert apart <= np.abs(first - second).sum() * (1 + 1e-12) + 1e-6
 
 
 @given(pours, pours)
 def test_outputs_are_convex(first, second):
-    middle = reference.outputs(NETLIST, (first + second) / 2)
-    assert (middle <= (reference.outputs(NETLIST, first) + reference.outputs(NETLIST, second)) / 2 + 1e-6).all()
+    middle = algebra.outputs(NETLIST, (first + second) / 2)
+    assert (middle <= (algebra.outputs(NETLIST, first) + algebra.outputs(NETLIST, second)) / 2 + 1e-6).all()
 
 
 @given(pours, st.floats(0.01, 100))
 def test_scaling_volumes_and_thresholds_scales_the_outputs(pour, factor):
     scaled = [Layer(layer.retained * factor, layer.shares) for layer in LAYERS]
-    assert reference.outputs(scaled, pour * factor) == pytest.approx(reference.outputs(LAYERS, pour) * factor, abs=1e-6)
+    assert algebra.outputs(scaled, pour * factor) == pytest.approx(algebra.outputs(LAYERS, pour) * factor, abs=1e-6)
 
 
 @given(pours, st.integers(0, 2**31))
 @settings(max_examples=50)
 def test_errors_inside_the_gap_never_change_the_answer(pour, seed):
     rng = np.random.default_rng(seed)
-    gap = reference.gaps(LAYERS, pour)[0]
+    gap = algebra.gaps(LAYERS, pour)[0]
     parts = rng.dirichlet(np.ones(3)) * 0.999 * gap
     poured = pour + rng.choice([-1, 1], 4) * rng.dirichlet(np.ones(4)) * parts[0]
     thresholds = [parts[1] * rng.dirichlet(np.ones(4)), parts[2] * rng.dirichlet(np.ones(3))]
     moved = [
         Layer(np.maximum(layer.retained - t, 0), layer.shares) for layer, t in zip(LAYERS, thresholds, strict=True)
     ]
-    assert reference.predict(moved, np.maximum(poured, 0)) == reference.predict(LAYERS, pour)
+    assert algebra.predict(moved, np.maximum(poured, 0)) == algebra.predict(LAYERS, pour)
 
 
 def test_bad_pours_are_refused():
     with pytest.raises(FabError, match=r"^pour: has 3 volumes; give one for each of the 4 inputs$"):
-        reference.run(NETLIST, np.ones(3))
+        algebra.run(NETLIST, np.ones(3))
     for bad in (-1.0, np.nan, np.inf):
         with pytest.raises(FabError, match="negative or infinite"):
-            reference.run(NETLIST, np.array([1.0, bad, 1.0, 1.0]))
+            algebra.run(NETLIST, np.array([1.0, bad, 1.0, 1.0]))
 
 
 def test_the_first_of_equal_cups_wins_and_one_cup_always_leads():
     layers = [Layer(np.zeros(1), np.array([[0.5, 0.5]]))]
-    assert reference.predict(layers, np.array([[8.0]]))[0] == 0
-    assert reference.gaps(layers, np.array([[8.0]]))[0] == 0
-    assert reference.gaps([Layer(np.zeros(1), np.ones((1, 1)))], np.array([[8.0]]))[0] == np.inf
+    assert algebra.predict(layers, np.array([[8.0]]))[0] == 0
+    assert algebra.gaps(layers, np.array([[8.0]]))[0] == 0
+    assert algebra.gaps([Layer(np.zeros(1), np.ones((1, 1)))], np.array([[8.0]]))[0] == np.inf

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.network import Layer, Network, check_network
-from pelu_fab.training.sparse import sparsemax
+from pelu_fab.layers.sparse import sparsemax
+from pelu_fab.network.model import Layer, Network, check_network
 
 Init = Literal["normal", "open", "even"]
 ShareFunction = Literal["softmax", "sparsemax"]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from pelu_fab.formats.svg import to_svg
 from pelu_fab.ir.device import Device
+from pelu_fab.show.svg import to_svg
 
 MOST = 1_500_000  # bytes of all that goes into one cell of a notebook
 Bundle = dict[str, str]

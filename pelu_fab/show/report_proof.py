@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.formats.report_data import Facts, Table, confusion, layers_of
-from pelu_fab.formats.report_html import image, table
-from pelu_fab.ir.network import bucket_name, output_name
+from pelu_fab.network.model import bucket_name, output_name
+from pelu_fab.show.report_data import Facts, Table, confusion, layers_of
+from pelu_fab.show.report_html import image, table
 
 WORDS = {"pass": "passed", "fail": "failed", "skipped": "skipped"}
 GROUPS = {

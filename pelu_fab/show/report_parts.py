@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.formats.painter import to_png
-from pelu_fab.formats.report_data import PrintedPart, Table
+from pelu_fab.show.painter import to_png
+from pelu_fab.show.report_data import PrintedPart, Table
 
 COLOURS = {"frame": (83, 102, 122), "chutes": (223, 229, 234), "gutters": (203, 215, 224), "cup": (176, 208, 232)}
 PORCELAIN = (243, 239, 230)
