@@ -19,7 +19,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "sim": frozenset({"errors", "network", "ir", "hydraulics"}),
     "kernels": frozenset({"errors", "ir"}),
     "stages": frozenset({"errors", "network", "ir", "hydraulics", "sim"}),
-    "signoff": frozenset({"errors", "network", "ir", "hydraulics", "sim"}),  # never stages, formats or pipeline
+    "signoff": frozenset({"errors", "network", "ir", "hydraulics"}),  # never stages, formats or pipeline
     "layers": frozenset({"errors", "network"}),
     "sources": frozenset({"errors", "files", "network", "ir", "layers"}),  # layers: to read .pt alone
     "training": frozenset({"errors", "files", "network", "ir", "layers", "sim", "sources", "stages"}),

@@ -47,6 +47,16 @@ def test_ideal_water_ends_where_the_algebra_says_whatever_the_schedule(name):
     assert np.abs(found.mass_error()).max() < 1e-6  # mm3: 1e-9 mL
 
 
+def test_a_hundred_pours_at_once_and_in_portions_of_any_order_fill_the_cups_alike():
+    rng = np.random.default_rng(0)
+    poured = rng.uniform(0.0, 60_000.0, (100, 4)) * (rng.random((100, 4)) > 0.1)
+    portions = np.moveaxis(rng.dirichlet(np.ones(6), poured.shape), 2, 0) * poured
+    for schedule in (all_at_once(poured, 5.0), in_portions(portions, 3.0)):
+        found = flow(DEVICE, DETERGENT, schedule)
+        assert (np.abs(found.mass_error()) <= 1e-9 * np.maximum(found.poured.sum(axis=1), 1.0)).all()
+        assert np.abs(found.cups - algebra.outputs(NETLIST, poured)).max() < 1e-3  # mm3
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("conditions", [REAL, Conditions(mode="real", tilt_deg=(0.5, -0.3), primed=False)])
 def test_real_water_is_neither_made_nor_lost(name, conditions):

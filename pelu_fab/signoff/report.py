@@ -165,7 +165,6 @@ MANDATORY = (
     "lvs.retained",
     "lvs.share",
     "lvs.section",
-    "mass.checkpoint",
     "mass.recovered",
 )
 

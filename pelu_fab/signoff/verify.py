@@ -9,7 +9,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, to_text
 from pelu_fab.network.model import bucket_name, input_name, output_name
-from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass, timed
+from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
@@ -77,24 +77,14 @@ def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | Non
     trained, lowered = (mass.book_of(n, unit) for n in (dossier.trained, dossier.lowered))
     built = mass.book_of_recovered(recovery.recovered)
     input_max = _input_max(dossier)
-    portions = mass.pours(input_max)
     data, as_built = equivalence.data_checks(trained, lowered, built, dossier.samples, unit)
     bound, facts = equivalence.bound_checks(trained, lowered, built, input_max, unit)
     if dossier.samples is not None:
         as_built["certified_rows"] = equivalence.certified(trained, dossier.samples[0], facts["bound_units"], unit)
     checks = [
         *checks,
-        *mass.balance(trained, portions, "mass.checkpoint"),
-        *mass.balance(built, portions, "mass.recovered"),
+        mass.balance(built, input_max),
         *mass.leaks(recovery.recovered),
-        *timed.balance_over_time(
-            recovery.found,
-            recovery.recovered,
-            dossier.manifest.process,
-            built,
-            portions,
-            dossier.manifest.design_flow,
-        ),
         *data,
         *bound,
     ]

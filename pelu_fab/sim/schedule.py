@@ -72,17 +72,6 @@ def in_portions(portions: Array, duration: float) -> Schedule:
     return Schedule(start, start + duration, volumes / duration)
 
 
-def side_by_side(*schedules: Schedule) -> Schedule:
-    """The runs of several schedules in one."""
-    events = max(one.rate.shape[2] for one in schedules)
-
-    def padded(table: Array) -> Array:
-        return np.pad(table, ((0, 0), (0, 0), (0, events - table.shape[2])))
-
-    starts, ends, rates = zip(*((padded(s.start), padded(s.end), padded(s.rate)) for s in schedules), strict=True)
-    return Schedule(np.concatenate(starts), np.concatenate(ends), np.concatenate(rates))
-
-
 def from_pours(pours: Sequence[Pour], inputs: int) -> Schedule:
     """One run from any list of pours: orders, pauses and later top-ups."""
     for pour in pours:
