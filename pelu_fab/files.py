@@ -13,7 +13,7 @@ import re
 import shutil
 import stat
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from pelu_fab.errors import FabBug, FabError
@@ -24,6 +24,7 @@ except ImportError:  # Windows: two builds into one folder are then the user's t
     fcntl = None  # type: ignore[assignment]
 
 MEBIBYTE = 1 << 20
+HEAD = 4096  # bytes by which a file is judged before the rest of it is read
 MAX_NAME = 60
 WORK = ".pelu_fab"  # inside the output folder while it is being written: new files, old files, journal
 JOURNAL = "journal.json"
@@ -43,11 +44,18 @@ def sha256(blob: bytes) -> str:
     return hashlib.sha256(blob).hexdigest()
 
 
-def read_input(path: Path, *, limit: int = 64 * MEBIBYTE, too_big: str = "give a smaller file") -> bytes:
+def read_input(
+    path: Path,
+    *,
+    limit: int = 64 * MEBIBYTE,
+    too_big: str = "give a smaller file",
+    judge: Callable[[bytes, int], None] | None = None,
+) -> bytes:
     """Read a regular file whole, from one handle, so that what is hashed is what is used.
 
     A folder, FIFO, device, missing, unreadable or empty file, and one of more than `limit` bytes, raise `FabError`;
-    `too_big` is then the remedy. A FIFO is never waited for.
+    `too_big` is then the remedy. A FIFO is never waited for. `judge` sees the first 4 KiB and the size before the rest
+    is read, and may raise.
     """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -59,15 +67,43 @@ def read_input(path: Path, *, limit: int = 64 * MEBIBYTE, too_big: str = "give a
         raise FabError(str(path), f"is {_kind(status.st_mode)}, not a file", "give the path of a regular file")
     with os.fdopen(handle, "rb") as file:
         try:
-            blob = file.read(limit + 1)
+            blob = file.read(HEAD)
+            if judge is not None and blob:
+                judge(blob, status.st_size)
+            if status.st_size <= limit:
+                blob += file.read(limit + 1 - len(blob))
         except OSError as error:
             raise _unreadable(path, error) from error
-    if len(blob) > limit:
+    if max(status.st_size, len(blob)) > limit:
         size = max(status.st_size, len(blob)) / MEBIBYTE
         raise FabError(str(path), f"is {size:.1f} MiB large, at most {limit / MEBIBYTE:g} MiB are read", too_big)
     if not blob:
         raise FabError(str(path), "is empty (0 bytes)", "write it again, the last writing was cut off")
     return blob
+
+
+def is_missing(path: Path) -> bool:
+    """Whether nothing is there. False where it can't be told: reading it then says why."""
+    try:
+        return not path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder; False where it can't be told: reading it then says why."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def entries(folder: Path) -> list[Path]:
+    """What a folder holds, by name; one that may not be entered raises `FabError`."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error) from error
 
 
 def _kind(mode: int) -> str:

@@ -13,15 +13,17 @@ ROOT = Path(__file__).parent.parent / "pelu_fab"
 ALLOWED: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "files": frozenset({"errors"}),
+    "kinds": frozenset(),
     "network": frozenset({"errors"}),
     "ir": frozenset({"errors", "network"}),
     "hydraulics": frozenset({"errors", "ir"}),
     "sim": frozenset({"errors", "network", "ir", "hydraulics"}),
     "kernels": frozenset({"errors", "ir"}),
     "stages": frozenset({"errors", "network", "ir", "hydraulics", "sim"}),
-    "signoff": frozenset({"errors", "network", "ir", "hydraulics"}),  # never stages, formats or pipeline
+    # signoff: never stages, formats or pipeline; files and kinds to read what it judges, and no more
+    "signoff": frozenset({"errors", "files", "kinds", "network", "ir", "hydraulics"}),
     "layers": frozenset({"errors", "network"}),
-    "sources": frozenset({"errors", "files", "network", "ir", "layers"}),  # layers: to read .pt alone
+    "sources": frozenset({"errors", "files", "kinds", "network", "ir", "layers"}),  # layers: to read .pt alone
     "training": frozenset({"errors", "files", "network", "ir", "layers", "sim", "sources", "stages"}),
     "formats": frozenset({"errors", "files", "network", "ir", "sim", "kernels"}),
     "show": frozenset({"errors", "files", "network", "ir", "hydraulics", "sim", "formats"}),

@@ -5,18 +5,27 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pelu_fab.errors import FabError
+from pelu_fab.files import is_missing, read_input
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.signoff.found import Place
 from pelu_fab.signoff.stl import Array, Index
 
 SCHEMA = 1
+LARGEST = 1e9  # of any number in a companion: units, mm or mm3/s that no device has
+
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Row = Annotated[list[Number], Field(min_length=4, max_length=4)]
+Matrix = (
+    Annotated[list[Row], Field(min_length=4, max_length=4)]
+    | Annotated[list[Number], Field(min_length=16, max_length=16)]
+)
 
 
 class _Table(BaseModel):
@@ -38,11 +47,11 @@ class PartEntry(_Table):
     role: str
     file: str
     sha256: str = ""
-    transform: list[list[float]] | list[float] | None = None
-    volume: float | None = None
+    transform: Matrix | None = None
+    volume: Number | None = None
     bodies: int = 1
     genus: int | None = None
-    clearance: float = 0.2
+    clearance: Number = 0.2
     pose: PoseEntry | None = None
 
     @property
@@ -56,7 +65,7 @@ class PortEntry(_Table):
 
     port: str
     label: str = ""
-    at: tuple[float, float, float]
+    at: tuple[Number, Number, Number]
 
 
 class Manifest(_Table):
@@ -64,14 +73,14 @@ class Manifest(_Table):
 
     schema_number: int = Field(alias="schema")
     name: str = ""
-    unit_ml: float = Field(default=1.0, gt=0)
-    design_flow: float = 0.0
+    unit_ml: float = Field(default=1.0, gt=0, le=1e6)
+    design_flow: Number = 0.0
     compensation: str = "process"
     process: Process
     parts: tuple[PartEntry, ...] = Field(min_length=1)
     inputs: tuple[PortEntry, ...] = Field(min_length=1)
     outputs: tuple[PortEntry, ...] = Field(min_length=1)
-    input_max: tuple[float, ...] = ()
+    input_max: tuple[Number, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,24 +105,27 @@ def read_dossier(folder: Path) -> Dossier:
     manifest = _manifest(path)
     trained = read_network(folder / "network.json")
     lowered_path = folder / "lowered.json"
-    lowered = read_network(lowered_path) if lowered_path.exists() else trained
+    lowered = trained if is_missing(lowered_path) else read_network(lowered_path)
     for part in manifest.parts:
-        inside = (folder / part.file).resolve()
-        if not inside.is_relative_to(folder.resolve()):
+        if not _is_inside(folder, part.file):
             raise FabError(str(path), f"part {part.name} lies outside the folder ({part.file})", "compile it again")
     return Dossier(folder, manifest, trained, lowered, _samples(folder / "samples.csv", len(trained.inputs)))
 
 
+def _is_inside(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a NUL, a name too long, links in a circle
+        return False
+
+
 def _load(path: Path) -> Any:
+    if is_missing(path):
+        raise FabError(str(path), "does not exist", "give a folder that `pelu-fab compile` wrote")
+    blob = read_input(path)
     try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError as error:
-        raise FabError(str(path), "does not exist", "give a folder that `pelu-fab compile` wrote") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise FabError(str(path), f"can't be read ({error})", "compile it again") from error
-    try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        return json.loads(blob.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise FabError(str(path), f"is no valid JSON ({error})", "compile it again") from error
 
 
@@ -141,7 +153,7 @@ def read_network(path: Path) -> Network:
     try:
         layers = tuple(Layer(np.array(one["h"], float), np.array(one["w"], float)) for one in data["layers"])
         network = Network(layers, tuple(data["inputs"]), tuple(data["outputs"]), float(data.get("input_scale", 1.0)))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FabError(str(path), f"is no network ({error!r})", "compile it again") from error
     check_network(network, str(path))
     return network
@@ -149,13 +161,15 @@ def read_network(path: Path) -> Network:
 
 def _samples(path: Path, inputs: int) -> tuple[Array, Index | None] | None:
     """Rows in units as poured; a last column more than there are inputs is the label."""
-    if not path.exists():
+    if is_missing(path):
         return None
-    lines = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     try:
+        lines = [line.split(",") for line in read_input(path).decode("utf-8").splitlines() if line.strip()]
         rows = np.array([[float(v) for v in line] for line in lines if _is_number(line[0])])
     except ValueError as error:
         raise FabError(str(path), f"has a cell that is no number ({error})", "compile it again") from error
+    if not np.isfinite(rows).all() or (np.abs(rows) > LARGEST).any():
+        raise FabError(str(path), f"has a number that is not finite or above {LARGEST:g}", "compile it again")
     if rows.ndim != 2 or rows.shape[1] not in (inputs, inputs + 1):
         raise FabError(str(path), f"has {rows.shape} cells, {inputs} inputs and a label are needed", "compile it again")
     labels = rows[:, inputs].astype(np.int64) if rows.shape[1] > inputs else None

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from pelu_fab.errors import FabError
+from pelu_fab.files import entries, is_folder
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.flood import flood
-from pelu_fab.signoff.stl import Array, Mesh, read_stl, weld
+from pelu_fab.signoff.stl import Array, Mesh, read_stl_file, weld
 from pelu_fab.signoff.topology import Topology, topology
 
 LEAST_BUCKET = 300.0  # mm3: smaller hollows are puddles and lettering
+USUAL = (5.0, 3000.0)  # mm: the longest side of a part that one prints; outside, its unit is in doubt
+UNITS = {"inches": 25.4, "metres": 1000.0, "centimetres": 10.0, "µm": 1e-3}  # mm each
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Hollow:
 
 @dataclass(frozen=True, slots=True)
 class MeshFacts:
-    """Facts of one file. `thinnest` is a wall estimate, mm; `puddles` counts hollows below 0.3 mL."""
+    """Facts of one file. `thinnest` is a wall estimate, mm; `puddles` counts hollows below 0.3 mL; `hint` is a doubt of
+    its unit."""
 
     name: str
     triangles: int
@@ -45,6 +49,7 @@ class MeshFacts:
     thinnest: float | None
     buckets: tuple[Hollow, ...]
     puddles: int
+    hint: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For people and for JSON; lengths in mm, volumes in mL."""
@@ -72,6 +77,7 @@ class MeshFacts:
                 for b in self.buckets
             ],
             "puddles": self.puddles,
+            **({} if self.hint is None else {"hint": self.hint}),
         }
 
 
@@ -90,18 +96,21 @@ class Inspection:
 def inspect(path: Path) -> Inspection:
     """Look at one STL, or at every STL of a folder (its `parts` too); no file, or a broken one, raises `FabError`."""
     path = Path(path)
-    files = sorted(path.glob("*.stl")) + sorted(path.glob("parts/*.stl")) if path.is_dir() else [path]
+    files = _meshes(path) if is_folder(path) else [path]
     if not files:
         raise FabError(str(path), "holds no .stl file", "give an STL file, or a folder that compile wrote")
     return Inspection(str(path), tuple(_facts(file) for file in files))
 
 
+def _meshes(folder: Path) -> list[Path]:
+    """Its STL files and those of its `parts`, by name, whatever the case of their suffix."""
+    places = [folder, *(place for place in [folder / "parts"] if is_folder(place))]
+    return [file for place in places for file in entries(place) if file.suffix.lower() == ".stl"]
+
+
 def _facts(file: Path) -> MeshFacts:
-    try:
-        blob = file.read_bytes()
-    except OSError as error:
-        raise FabError(str(file), f"can't be read ({error.strerror})", "give the path of an STL file") from error
-    mesh = weld(read_stl(blob, str(file)))
+    _, corners = read_stl_file(file, str(file))
+    mesh = weld(corners)
     shape = topology(mesh)
     low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
     hollows = _hollows(mesh) if shape.is_closed else ()
@@ -121,7 +130,17 @@ def _facts(file: Path) -> MeshFacts:
         thinnest=_thinnest(mesh, shape),
         buckets=tuple(h for h in hollows if h.volume >= LEAST_BUCKET),
         puddles=sum(h.volume < LEAST_BUCKET for h in hollows),
+        hint=unit_hint(float((high - low).max())),
     )
+
+
+def unit_hint(longest: float) -> str | None:
+    """A doubt of a mesh's unit, where its longest side (mm) is not that of a part to print, with units that fit."""
+    if USUAL[0] <= longest <= USUAL[1]:
+        return None
+    fitting = [f"{name} ({longest * mm:.4g} mm)" for name, mm in UNITS.items() if 10.0 <= longest * mm <= 1000.0]
+    asked = f": is it in {' or '.join(fitting)}? An STL is read in mm" if fitting else ", if an STL is in mm"
+    return f"the longest side is {longest:.3g} mm{asked}"
 
 
 def _hollows(mesh: Mesh) -> tuple[Hollow, ...]:

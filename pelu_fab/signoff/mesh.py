@@ -16,7 +16,7 @@ from pelu_fab.signoff.intersections import intersections
 from pelu_fab.signoff.pose import Pose, way_back
 from pelu_fab.signoff.printable import part_checks
 from pelu_fab.signoff.report import Check, Place, equal, failed, most, passed, skipped
-from pelu_fab.signoff.stl import Array, Index, Mesh, read_stl, weld
+from pelu_fab.signoff.stl import Array, Index, Mesh, read_stl_file, weld
 from pelu_fab.signoff.topology import Topology, place, topology
 
 VOLUME_TOLERANCE = 1e-3  # of the volume: float32 corners and any re-triangulation stay far below
@@ -64,9 +64,9 @@ def read_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[C
     """Read one part's file; without a readable file the other rules of it are skipped."""
     where = entry.name
     try:
-        blob = (folder / entry.file).read_bytes()
-        mesh = weld(read_stl(blob, entry.file))
-    except (FabError, OSError) as error:
+        blob, corners = read_stl_file(folder / entry.file, entry.file)
+        mesh = weld(corners)
+    except FabError as error:
         reason = f"{entry.file} can't be read"
         return None, [failed("mesh.file", where, str(error)), *(skipped(r, where, reason) for r in SURFACE_RULES)]
     matrix, state = entry.matrix, "as written"

@@ -3,13 +3,18 @@
 Binary and ASCII. Welding is exact: two corners are one vertex if and only if their float32 coordinates are equal.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
+from pelu_fab.files import MEBIBYTE, read_input
+from pelu_fab.kinds import kind_of
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -17,7 +22,35 @@ Mask = NDArray[np.bool_]
 
 RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("pad", "<u2")])
 HEADER = 84
+MAX_STL = 512 * MEBIBYTE
+BOM = b"\xef\xbb\xbf"
 LARGEST = 1e5  # mm: a coordinate beyond 100 m is no part of a desk toy
+# Possessive quantifiers: no text makes these look at a byte twice. A normal is not used, and may be `-nan(ind)`.
+NUMBER = rb"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:e[+-]?+\d++)?+|nan|inf(?:inity)?+)"
+VERTEX = rb"\s++vertex" + rb"\s++(" + NUMBER + rb")" + rb"\s++(" + NUMBER + rb")" + rb"\s++(" + NUMBER + rb")"
+FACET = re.compile(
+    rb"\s*+facet\s++normal\s++\S++\s++\S++\s++\S++\s++outer\s++loop"
+    + 3 * VERTEX
+    + rb"\s++end[ \t]*+loop\s++end[ \t]*+facet(?!\S)",
+    re.IGNORECASE,
+)
+SOLID = re.compile(rb"\s*+solid(?!\S)[^\r\n]*+", re.IGNORECASE)
+ENDSOLID = re.compile(rb"\s*+end[ \t]*+solid(?!\S)[^\r\n]*+", re.IGNORECASE)
+WORD = re.compile(rb"(\s*+)(\S*+)")
+END = re.compile(rb"(\s*+)(end[ \t]+\S*+|\S*+)", re.IGNORECASE)
+NUMBER_WORD = re.compile(NUMBER, re.IGNORECASE)
+COMMA = re.compile(rb"[+-]?\d+,\d+")
+FACET_WORDS = (
+    ("facet", "normal", "any", "any", "any", "outer", "loop")
+    + 3
+    * (
+        "vertex",
+        "a number",
+        "a number",
+        "a number",
+    )
+    + ("endloop", "endfacet")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +100,23 @@ class Mesh:
         return Mesh(self.points @ turn.T + shift, self.faces, self.normals @ turn.T)
 
 
+def read_stl_file(path: Path, where: str) -> tuple[bytes, Array]:
+    """Bytes and corners of an STL file, named `where` in errors; what is no STL is refused by its first bytes."""
+    blob = read_input(
+        path, limit=MAX_STL, too_big="simplify the mesh", judge=lambda head, size: check_head(head, size, where)
+    )
+    return blob, read_stl(blob, where)
+
+
 def read_stl(blob: bytes, where: str) -> Array:
     """Corners (m, 3, 3) in mm of a binary or ASCII STL.
 
-    A wrong size or count, an empty mesh, numbers that are not finite or absurdly large raise `FabError`.
+    A wrong size or count, a text that breaks the grammar, an empty mesh, numbers that are not finite or absurdly large
+    raise `FabError`; so does a file that is something else, by what it is.
     """
     if not blob:
         raise FabError(where, "is empty (0 bytes)", "export it again")
-    ascii_text = blob[:5].lower() == b"solid" and b"facet" in blob[:2000] and not _is_binary_size(blob)
-    corners = _read_ascii(blob, where) if ascii_text else _read_binary(blob, where)
+    corners = _read_ascii(blob, where) if _is_text(blob) else _read_binary(blob, where)
     if len(corners) == 0:
         raise FabError(where, "holds 0 triangles", "export it again")
     bad = ~np.isfinite(corners).all(axis=(1, 2))
@@ -86,41 +127,89 @@ def read_stl(blob: bytes, where: str) -> Array:
     return corners
 
 
-def _is_binary_size(blob: bytes) -> bool:
-    return len(blob) >= HEADER and len(blob) == HEADER + 50 * int.from_bytes(blob[80:84], "little")
+def check_head(head: bytes, size: int, where: str) -> None:
+    """Refuse by its first bytes what would be read in vain: another kind of file, or a size that is no STL's."""
+    if size >= HEADER and size == HEADER + 50 * int.from_bytes(head[80:84], "little"):
+        return
+    kind = kind_of(head)
+    if kind is not None:
+        raise FabError(where, f"is {kind.is_}", kind.remedy)
+    if not _is_text(head):
+        _check_count(head, size, where)
+
+
+def _is_text(blob: bytes) -> bool:
+    """Whether the grammar of the ASCII form decides: a size that fits the binary form wins, whatever the header says.
+
+    A binary file's count holds a zero byte (below 16.7 million triangles), which no text has.
+    """
+    if len(blob) >= HEADER and len(blob) == HEADER + 50 * int.from_bytes(blob[80:84], "little"):
+        return False
+    start = blob[:4096].removeprefix(BOM).lstrip()[:5].lower()
+    return start == b"solid" and b"\0" not in blob[:HEADER]
 
 
 def _read_binary(blob: bytes, where: str) -> Array:
-    if len(blob) < HEADER:
-        raise FabError(where, f"has {len(blob)} bytes, an STL needs at least {HEADER}", "export it again")
+    check_head(blob[:4096], len(blob), where)
     count = int.from_bytes(blob[80:84], "little")
-    if len(blob) != HEADER + 50 * count:
-        raise FabError(
-            where,
-            f"announces {count} triangles ({HEADER + 50 * count} bytes) but has {len(blob)} bytes",
-            "copy or export it again, it was cut off or changed",
-        )
     return np.asarray(np.frombuffer(blob, RECORD, count, HEADER)["corners"], dtype=np.float64)
 
 
+def _check_count(head: bytes, size: int, where: str) -> None:
+    if size < HEADER:
+        raise FabError(where, f"has {size} bytes, an STL needs at least {HEADER}", "export it again")
+    count = int.from_bytes(head[80:84], "little")
+    over = size - (HEADER + 50 * count)
+    if over > 0 and 50 * count >= size // 2:
+        raise FabError(where, f"has {over} bytes too many behind its {count} triangles", "export it again as binary")
+    if over:
+        whole = (size - HEADER) // 50
+        what = f"announces {count} triangles ({HEADER + 50 * count} bytes) but has {size} bytes, {whole} triangles"
+        raise FabError(where, what, "copy or export it again, it was cut off, changed, or is no STL")
+
+
 def _read_ascii(blob: bytes, where: str) -> Array:
-    words = blob.split()
-    if not words[-1:] or b"endsolid" not in words[-4096:]:
-        raise FabError(where, "does not end with `endsolid`", "copy or export it again, it was cut off")
-    table = np.array(words, dtype=object)
-    at = np.flatnonzero(table == b"vertex")
-    facets = int((table == b"facet").sum())
-    if len(at) != 3 * facets or (len(at) and at[-1] + 3 >= len(table)):
-        raise FabError(
-            where, f"has {facets} facets but {len(at)} vertices, three for each are needed", "export it again"
-        )
-    try:
-        numbers = table[at[:, None] + np.array([1, 2, 3])].astype(np.float64)
-    except ValueError as error:
-        raise FabError(where, f"has a vertex that is no number ({error})", "export it again") from error
+    """By the grammar: `solid NAME`, facets, `endsolid NAME`, once or more; a name ends with its line."""
+    text = blob.removeprefix(BOM).rstrip()
+    numbers: list[float] = []
+    at = 0
+    while at < len(text):
+        opened = SOLID.match(text, at)
+        if opened is None:
+            raise _wrong(text, at, ("solid",), where)
+        at = opened.end()
+        while (facet := FACET.match(text, at)) is not None:
+            numbers += map(float, facet.groups())
+            at = facet.end()
+        closed = ENDSOLID.match(text, at)
+        if closed is None:
+            raise _wrong(text, at, FACET_WORDS, where)
+        at = closed.end()
     # Binary STL holds float32; equal corners must weld whichever form they came in.
     with np.errstate(over="ignore"):
-        return np.asarray(numbers.astype(np.float32).astype(np.float64).reshape(-1, 3, 3))
+        return np.asarray(np.array(numbers, dtype=np.float32).astype(np.float64).reshape(-1, 3, 3))
+
+
+def _wrong(text: bytes, at: int, expected: Sequence[str], where: str) -> FabError:
+    """What stands in a text instead of what the grammar wants there, with its line."""
+    for want in expected:
+        space, word = (END if want.startswith("end") else WORD).match(text, at).groups()  # type: ignore[union-attr]
+        line = text.count(b"\n", 0, at + len(space)) + 1
+        due = "`facet` or `endsolid`" if want == "facet" else f"`{want}`"
+        if not word:
+            return FabError(
+                where, f"ends in line {line}, where {due} is due", "copy or export it again, it was cut off"
+            )
+        plain = b"".join(word[:20].split()).lower().decode("latin-1")
+        fits = NUMBER_WORD.fullmatch(word) if want == "a number" else want in ("any", plain)
+        if not fits:
+            found = word[:40].decode("latin-1")
+            remedy = "export it again"
+            if want == "a number" and COMMA.fullmatch(word):
+                remedy = "export it with decimal points, not commas"
+            return FabError(f"{where}, line {line}", f"has {found!r} where {due} is due", remedy)
+        at += len(space) + len(word)
+    return FabError(where, "breaks the grammar of an ASCII STL", "export it again")
 
 
 def weld(corners: Array) -> Mesh:
