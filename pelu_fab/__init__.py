@@ -1,8 +1,8 @@
 """Compile a trained PeLU network into a printable device that runs on water, and prove it from the STL.
 
     design = pelu_fab.load("designs/iris")
-    part = pelu_fab.compile(design)
-    pelu_fab.write(part, "exports/iris")
+    device = pelu_fab.compile(design)
+    pelu_fab.write(device, "exports/iris")
     report = pelu_fab.verify("exports/iris")
 
 Nothing heavy is imported until one of these is called.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pelu_fab.exports import Skipped
     from pelu_fab.ir.design import Design
     from pelu_fab.ir.device import Device
     from pelu_fab.ir.netlist import Netlist
@@ -40,12 +41,12 @@ def compile(design: "Design", progress: Callable[[str], None] | None = None) -> 
 
 
 def write(
-    part: "Device", directory: str | PathLike[str], *, force: bool = False, formats: Sequence[str] | None = None
-) -> None:
-    """Write a device's files into a folder, all or none."""
+    device: "Device", directory: str | PathLike[str], *, force: bool = False, formats: Sequence[str] | None = None
+) -> "tuple[Skipped, ...]":
+    """Write a device's files into a folder, all or none; returns the formats that can't be made on this machine."""
     from pelu_fab.pipeline import write
 
-    write(part, Path(directory), force=force, formats=formats)
+    return write(device, Path(directory), force=force, formats=formats)
 
 
 def verify(

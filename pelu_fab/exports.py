@@ -1,15 +1,18 @@
 """Which files an export holds: names of formats in, the files that each adds out."""
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import safe_name
 from pelu_fab.ir.device import Device
+from pelu_fab.worker import WorkerFailed
 
 ALWAYS = "stl"  # with netlist, networks and manifest: without them nothing can be signed off
 DEFAULT = ("stl", "svg", "3mf", "report")
+PACKAGES = {"step": "pelu_fab[step]", "pictures": "pelu_fab[pictures]"}  # what brings what a format needs
 
 
 def _svg(device: Device) -> dict[str, bytes]:
@@ -48,9 +51,9 @@ def _step(device: Device) -> dict[str, bytes]:
 
 
 def _pictures(device: Device) -> dict[str, bytes]:
-    from pelu_fab.show.pictures import to_hero, to_section
+    from pelu_fab.show.pictures import to_pictures
 
-    return {"hero.png": to_hero(device), "section.png": to_section(device)}
+    return to_pictures(device)
 
 
 def _gif(device: Device) -> dict[str, bytes]:
@@ -82,10 +85,38 @@ def chosen(formats: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name for name in known if name in wanted or "all" in wanted)
 
 
-def to_chosen_files(device: Device, formats: Sequence[str] | None) -> dict[str, bytes]:
-    """Files of the chosen formats by name, without those that every export holds."""
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An output that can't be made on this machine, why, and what to do about it. All others are made."""
+
+    format: str
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"SKIPPED {self.format}: {self.why}; {self.remedy}"
+
+
+def to_chosen_files(device: Device, formats: Sequence[str] | None) -> tuple[dict[str, bytes], tuple[Skipped, ...]]:
+    """Files of the chosen formats by name, without those that every export holds; and what had to be left out."""
     files: dict[str, bytes] = {}
+    skipped = []
     for name in chosen(formats):
-        if name in WRITERS:
+        if name not in WRITERS:
+            continue
+        try:
             files |= WRITERS[name](device)
-    return files
+        except (ImportError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the loader's
+                raise
+            remedy = f"pip install '{PACKAGES.get(name, 'pelu_fab')}'"
+            skipped.append(Skipped(name, str(error), remedy + _library(error)))
+        except WorkerFailed as error:
+            skipped.append(Skipped(name, f"the renderer {error}", "install OpenGL (libGL), or leave the format out"))
+    return files, tuple(skipped)
+
+
+def _library(error: Exception) -> str:
+    """What to say besides where a package is there, but not a library of the system that it needs."""
+    found = re.search(r"lib\S+\.so[.\d]*", str(error))
+    return f" and the system's {found[0]}" if found else ""

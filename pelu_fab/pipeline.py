@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pelu_fab.errors import FabError
-from pelu_fab.exports import chosen, to_chosen_files
+from pelu_fab.exports import Skipped, chosen, to_chosen_files
 from pelu_fab.files import read_input, write_all
 from pelu_fab.formats.bom import to_bom, to_print_settings
 from pelu_fab.formats.manifest import to_manifest, to_network_json, to_samples_csv
@@ -51,15 +51,23 @@ def compile_design(design: Design, progress: Progress | None = None) -> Device:
     return device
 
 
-def write(device: Device, directory: Path, *, force: bool = False, formats: Sequence[str] | None = None) -> None:
-    """Write the device's files into `directory`, all or none; a folder with other people's files only with `force`."""
-    files = to_files(device, formats)
-    files["manifest.json"] = to_manifest(device, files, cache_key(device.design, formats))
+def write(
+    device: Device, directory: Path, *, force: bool = False, formats: Sequence[str] | None = None
+) -> tuple[Skipped, ...]:
+    """Write the device's files into `directory`, all or none; a folder with other people's files only with `force`.
+
+    Returns the formats that could not be made here, for want of a package or a library.
+    """
+    files, skipped = to_files(device, formats)
+    missing = {one.format for one in skipped}
+    made = [name for name in chosen(formats) if name not in missing]
+    files["manifest.json"] = to_manifest(device, files, cache_key(device.design, made))
     write_all(Path(directory), files, force=force)
+    return skipped
 
 
-def to_files(device: Device, formats: Sequence[str] | None = None) -> dict[str, bytes]:
-    """Every file of an export by name, but for the manifest."""
+def to_files(device: Device, formats: Sequence[str] | None = None) -> tuple[dict[str, bytes], tuple[Skipped, ...]]:
+    """Every file of an export by name, but for the manifest; and the formats that could not be made here."""
     files = {
         f"parts/{part.name}.stl": to_stl(mesh.corners, part.name)
         for part, mesh in zip(device.parts, device.meshes, strict=True)
@@ -75,7 +83,8 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> dict[str, 
     samples = to_samples_csv(device)
     if samples is not None:
         files["samples.csv"] = samples
-    return files | to_chosen_files(device, formats)
+    others, skipped = to_chosen_files(device, formats)
+    return files | others, skipped
 
 
 def cache_key(design: Design, formats: Sequence[str] | None) -> str:

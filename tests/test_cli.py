@@ -67,7 +67,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 
     record("load", SimpleNamespace(name="My Iris"))
     record("compile", "the part")
-    for name, result in (("write", None), ("verify", PASS), ("inspect", PASS)):
+    for name, result in (("write", ()), ("verify", PASS), ("inspect", PASS)):
         record(name, result)
     monkeypatch.setattr("pelu_fab.commands.compile._check_pours", lambda part, *, force: None)
     return calls

@@ -14,11 +14,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "files": frozenset({"errors"}),
     "kinds": frozenset(),
+    "worker": frozenset(),
     "network": frozenset({"errors"}),
     "ir": frozenset({"errors", "network"}),
     "hydraulics": frozenset({"errors", "ir"}),
     "sim": frozenset({"errors", "network", "ir", "hydraulics"}),
-    "kernels": frozenset({"errors", "ir"}),
+    "kernels": frozenset({"errors", "ir", "worker"}),
     "stages": frozenset({"errors", "network", "ir", "hydraulics", "sim"}),
     # signoff: never stages, formats or pipeline; files and kinds to read what it judges, and no more
     "signoff": frozenset({"errors", "files", "kinds", "network", "ir", "hydraulics"}),
@@ -26,8 +27,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "sources": frozenset({"errors", "files", "kinds", "network", "ir", "layers"}),  # layers: to read .pt alone
     "training": frozenset({"errors", "files", "network", "ir", "layers", "sim", "sources", "stages"}),
     "formats": frozenset({"errors", "files", "network", "ir", "sim", "kernels"}),
-    "show": frozenset({"errors", "files", "network", "ir", "hydraulics", "sim", "formats"}),
-    "exports": frozenset({"errors", "files", "ir", "formats", "show"}),
+    "show": frozenset({"errors", "files", "network", "ir", "hydraulics", "sim", "formats", "worker"}),
+    "exports": frozenset({"errors", "files", "ir", "formats", "show", "worker"}),
     "pipeline": frozenset({"errors", "files", "ir", "kernels", "stages", "formats", "exports"}),
     "commands": frozenset(
         {"errors", "files", "network", "ir", "hydraulics", "sim", "kernels", "stages", "signoff", "layers", "sources"}
@@ -35,7 +36,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     ),
     "cli": frozenset({"commands", "errors"}),
     "__main__": frozenset({"cli"}),
-    "__init__": frozenset({"files", "formats", "ir", "network", "pipeline", "signoff", "sim", "sources"}),
+    "__init__": frozenset({"exports", "files", "formats", "ir", "network", "pipeline", "signoff", "sim", "sources"}),
 }
 # Whose module level may import what is neither Python's own nor numpy; inside a function, each may as it needs.
 HOMES: Mapping[str, frozenset[str]] = {

@@ -17,13 +17,13 @@ import json
 from hashlib import sha256
 from pelu_fab import load, pipeline
 device = pipeline.compile_design(load({str(IRIS)!r}))
-files = pipeline.to_files(device, FORMATS)
+files, _ = pipeline.to_files(device, FORMATS)
 print(json.dumps({{name: sha256(blob).hexdigest() for name, blob in files.items()}}))
 """
 
 
 def hashes(formats: tuple[str, ...]) -> dict[str, str]:
-    files = pipeline.to_files(pipeline.compile_design(load(IRIS)), formats)
+    files, _ = pipeline.to_files(pipeline.compile_design(load(IRIS)), formats)
     return {name: sha256(blob).hexdigest() for name, blob in files.items()}
 
 
@@ -62,6 +62,6 @@ def test_every_format_but_pictures_is_the_same_in_another_process() -> None:
 def test_another_design_gives_other_bytes() -> None:
     """The comparison above can fail: a bucket 1 mm deeper changes some part."""
     design = load(IRIS, settings=["depth=19"])
-    files = pipeline.to_files(pipeline.compile_design(design), ("stl",))
+    files, _ = pipeline.to_files(pipeline.compile_design(design), ("stl",))
     here = hashes(("stl",))
     assert any(sha256(blob).hexdigest() != here.get(name) for name, blob in files.items())

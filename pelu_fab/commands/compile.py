@@ -1,6 +1,8 @@
 """`pelu-fab compile`: a checkpoint or design to files that print, ending with their sign-off."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ from pelu_fab.commands.tables import print_report
 from pelu_fab.commands.verify import signed_off
 
 if TYPE_CHECKING:
+    from pelu_fab.exports import Skipped
     from pelu_fab.ir.device import Device
 
 
@@ -39,20 +42,24 @@ def compile_design(
         design = pelu_fab.load(source, process=process, settings=setting or [])
     directory = out or Path("exports") / safe_name(design.name)
     unchanged = is_current(design, directory, wanted)
+    skipped: Sequence[Skipped] = ()
     if not unchanged:
         with step(f"compiling {design.name}") as say:
             part = pelu_fab.compile(design, say)
             say("pour")
             _check_pours(part, force=force)
         with step(f"writing {directory}"):
-            pelu_fab.write(part, directory, force=force, formats=wanted)
+            skipped = pelu_fab.write(part, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
         table, written = signed_off(directory, say)
     if json:
-        print_json({"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": table})
+        told = {"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": table}
+        print_json(told | {"skipped": [asdict(one) for one in skipped]})
     else:
         print_report(table)
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
+        for one in skipped:
+            print(printable(str(one)))
         for path in written.places:
             print(printable(f"where: {path}"))
         if written.page is not None:

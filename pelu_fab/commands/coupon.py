@@ -134,7 +134,7 @@ def _write(device: "Device", out: Path, *, force: bool) -> None:
     from pelu_fab.formats.manifest import to_manifest
     from pelu_fab.pipeline import cache_key, to_files
 
-    files = to_files(device)
+    files, _ = to_files(device)
     files["weigh.md"] = _protocol(device).encode()
     files["measured.csv"] = _table().encode()
     files["manifest.json"] = to_manifest(device, files, cache_key(device.design, None))

@@ -4,9 +4,6 @@ The same prisms as the mesh kernel's, as exact planar faces; lettering is left o
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +12,7 @@ from typing import Any
 
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.solid import IDENTITY, Outline, Part, Prism, Step
+from pelu_fab.worker import WorkerFailed, run_apart
 
 TIME_LIMIT = 600.0  # s, for a whole device
 LOOSE_GAP = 20.0  # mm between the assembly and the loose parts that lie beside it
@@ -49,22 +47,16 @@ def without_lettering(part: Part) -> Part:
 def build_brep(parts: Sequence[Part], name: str, *, time_limit: float = TIME_LIMIT) -> Brep:
     """Build every part as a B-rep and write all into one STEP assembly `name`, in a process of its own.
 
-    Raises `FabBug` with the reason when the kernel crashes, hangs beyond `time_limit` seconds, or breaks a solid.
+    Raises `ImportError` where cadquery or a library of it is missing, `FabBug` with the reason when the kernel crashes,
+    hangs beyond `time_limit` seconds, or breaks a solid.
     """
     job = {"name": name, "parts": [asdict(without_lettering(part)) for part in parts]}
     with tempfile.TemporaryDirectory(prefix="pelu-fab-") as folder:
         (Path(folder) / "job.json").write_text(json.dumps(job))
-        # Not multiprocessing: its spawn imports the caller's main module again, which may have no guard.
-        command = [sys.executable, "-c", f"from {__name__} import work; work({folder!r})"]
-        paths = os.pathsep.join(p for p in sys.path if p)
-        environment = {**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "0"}
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=time_limit, env=environment)
-        except subprocess.TimeoutExpired as error:
-            raise FabBug(f"{name}: the B-rep kernel took more than {time_limit:g} s") from error
-        if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}, no reason given"])[-1]
-            raise FabBug(f"{name}: the B-rep kernel failed: {last}")
+            run_apart(__name__, Path(folder), time_limit=time_limit)
+        except WorkerFailed as error:
+            raise FabBug(f"{name}: the B-rep kernel {error}") from error
         told = json.loads((Path(folder) / "told.json").read_text())
         return Brep((Path(folder) / "out.step").read_bytes(), tuple(told["volumes"]), tuple(told["reread"]))
 

@@ -1,6 +1,9 @@
 """hero.png and section.png: the device rendered off-screen, whole and cut open. A device in, PNG bytes out."""
 
+import pickle
+import tempfile
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +12,31 @@ from pelu_fab.formats.threemf import COLOURS
 from pelu_fab.formats.weld import weld
 from pelu_fab.ir.device import Device
 from pelu_fab.show.scene import Pool, scene_of
+from pelu_fab.worker import run_apart
 
+TIME_LIMIT = 300.0  # s, for both
 SIZE = (1500, 1100)
 SIGHT = (0.95, 1.25, 0.72)
 WATER = (42, 143, 208)
 Box = tuple[float, float, float, float, float, float]
+
+
+def to_pictures(device: Device, *, time_limit: float = TIME_LIMIT) -> dict[str, bytes]:
+    """Both, rendered in a process of their own: where there is no OpenGL, VTK may take its process with it.
+
+    Raises `ImportError` where pyvista or a library of it is missing, `WorkerFailed` where it can't render.
+    """
+    with tempfile.TemporaryDirectory(prefix="pelu-fab-") as folder:
+        (Path(folder) / "device.pickle").write_bytes(pickle.dumps(device))
+        run_apart(__name__, Path(folder), time_limit=time_limit)
+        return {name: (Path(folder) / name).read_bytes() for name in ("hero.png", "section.png")}
+
+
+def work(folder: str) -> None:
+    """What the worker process does: device.pickle in, both pictures out."""
+    device = pickle.loads((Path(folder) / "device.pickle").read_bytes())
+    for name, picture in (("hero.png", to_hero), ("section.png", to_section)):
+        (Path(folder) / name).write_bytes(picture(device))
 
 
 def to_hero(device: Device) -> bytes:
@@ -104,6 +127,8 @@ def _shot(plotter: Any, sight: tuple[float, float, float]) -> bytes:
     plotter.camera.zoom(1.2)
     pixels = plotter.screenshot(None, return_img=True)
     plotter.close()
+    if pixels.min() == pixels.max():
+        raise RuntimeError("the picture is empty: nothing renders here")
     image = Image.fromarray(pixels).quantize(255, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     stream = BytesIO()
     image.save(stream, "PNG", optimize=True)
