@@ -1,0 +1,190 @@
+"""A card: one bucket as a printed piece that lies across its gutters. mm, mm2, mm3.
+
+Local coordinates: x along the comb (absolute in the device), y down the gutters with 0 at the sill's inner edge, z up
+with 0 at the sill. Water comes in behind (y < 0), runs over the sill, down a 45 degree ramp and off a lip.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from pelu_fab.ir.solid import Outline
+
+Span = tuple[float, float]
+BLADE_RUN, SETTLE, STRAIGHT, LAST = 2.4, 1.5, 3.0, 2.0  # mm of ramp: blades, to the section, of it, of the spout
+
+
+@dataclass(frozen=True, slots=True)
+class Mouth:
+    """One branch's opening: adjacent `teeth` along x, the walled `section` behind them, the `spout` at the lip."""
+
+    target: str
+    teeth: tuple[Span, ...]
+    section: Span  # its width is exactly proportional to the share
+    spout: Span
+
+    @property
+    def opening(self) -> Span:
+        """From the first tooth's edge to the last one's."""
+        return self.teeth[0][0], self.teeth[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """A wall across the inlet, y0 to y1 and up to `top_z`, with `holes` (x0, x1, z0, z1) that water goes through."""
+
+    y0: float
+    y1: float
+    top_z: float
+    holes: tuple[tuple[float, float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Underside:
+    """What lies below a card's ramp: its foot on the bed, or a beak that leans back to the front wall."""
+
+    bottom_z: float
+    is_beak: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """One bucket. Inside `x0..x1` along the comb; a flat floor from the sill back `pool`, then one that rises by
+    `rise` a mm to the back wall at `-depth`."""
+
+    name: str
+    retained_volume: float  # wanted of real water: threshold and priming volume
+    drawn_volume: float  # of the cavity below the sill
+    held_volume: float  # above the sill and on the walls when the last drop has left
+    x0: float
+    x1: float
+    pool: float
+    depth: float
+    floor_z: float
+    rise: float
+    rim_z: float
+    plates: tuple[Plate, ...]
+    mouths: tuple[Mouth, ...]
+    wall: float
+    sill: float  # length in flow direction
+    run: float  # of the ramp, and its drop
+    lip: float  # height of the lip's face
+    under: Underside
+    design_flow: float  # mm3/s
+    design_head: float
+    notch: tuple[float, float, float] | None = None  # x0, x1 and foot of the back wall's gap where a gutter comes in
+
+    @property
+    def lip_y(self) -> float:
+        """Where the water leaves."""
+        return round(self.sill + self.run, 3)
+
+    @property
+    def lip_z(self) -> float:
+        """Upper edge of the lip, below the sill."""
+        return -self.run
+
+    @cached_property
+    def body(self) -> Span:
+        """Along x, walls included."""
+        spouts = [edge for mouth in self.mouths for edge in (*mouth.spout, *mouth.section, *mouth.opening)]
+        return round(min(self.x0 - self.wall, *(x - 2 * self.wall for x in spouts)), 3), round(
+            max(self.x1 + self.wall, *(x + 2 * self.wall for x in spouts)), 3
+        )
+
+    @cached_property
+    def cavity(self) -> Outline:
+        """The inside in (y, z), open at the rim."""
+        back = self.depth - self.pool
+        corners = [(0.0, self.rim_z), (0.0, self.floor_z)]
+        corners += [(-self.pool, self.floor_z)] if self.pool > 0 else []
+        corners += [(-self.depth, self.floor_z + back * self.rise)] if back > 0 else []
+        return tuple((round(y, 3), round(z, 3)) for y, z in (*corners, (-self.depth, self.rim_z)))
+
+    @cached_property
+    def outline(self) -> Outline:
+        """The whole piece in (y, z): back wall, underside, lip, ramp, front wall up to the rim."""
+        bottom, behind = self.under.bottom_z, -self.depth - self.wall
+        if self.under.is_beak:
+            corners = [(behind, self.rim_z), (behind, bottom)]
+        else:
+            corners = [(behind, self.rim_z), (behind, self.slant - behind), (self.slant - bottom, bottom)]
+        if self.under.is_beak:
+            corners += [(self.sill, bottom), (self.sill, -2 * self.run - self.lip)]
+            corners.append((self.lip_y, -self.run - self.lip))
+        else:
+            corners.append((self.lip_y, bottom))
+        corners += [(self.lip_y, -self.run), (self.sill, 0.0), (self.sill, self.rim_z)]
+        return tuple((round(y, 3), round(z, 3)) for y, z in corners)
+
+    @property
+    def slant(self) -> float:
+        """y + z of the underside that rises at 45 degrees behind the foot, a wall below the inside's."""
+        return self.floor_z - self.pool - self.wall * 2**0.5
+
+    @property
+    def foot(self) -> Span:
+        """y of the flat that stands on the bed."""
+        start = -self.depth - self.wall if self.under.is_beak else self.slant - self.under.bottom_z
+        return round(start, 3), self.sill if self.under.is_beak else self.lip_y
+
+    def water_area(self, level: float = 0.0) -> float:
+        """Water surface (mm2) at `level` above the sill, plates taken out."""
+        back = min(self.depth - self.pool, max(level - self.floor_z, 0.0) / self.rise)
+        plates = sum(plate.y1 - plate.y0 for plate in self.plates if plate.top_z >= level)
+        return (self.x1 - self.x0) * (self.pool + back - plates)
+
+    def volume_below(self, level: float = 0.0) -> float:
+        """Room (mm3) below `level`, plates taken out and their holes put back."""
+        width, deep = self.x1 - self.x0, level - self.floor_z
+        back = self.depth - self.pool
+        behind = back * deep - self.rise * back**2 / 2 if deep >= back * self.rise else deep**2 / (2 * self.rise)
+        room = width * (self.pool * deep + behind)
+        for plate in self.plates:
+            thick = plate.y1 - plate.y0
+            room -= thick * width * (min(plate.top_z, level) - self.floor_z)
+            room += thick * sum(
+                (x1 - x0) * max(0.0, min(z1, level) - max(z0, self.floor_z)) for x0, x1, z0, z1 in plate.holes
+            )
+        return room
+
+    def edge(self) -> float:
+        """Length (mm) of the water's edge at the sill on walls that hold a meniscus: all but the comb's side."""
+        back = min(self.depth - self.pool, -self.floor_z / self.rise)
+        around = 2 * (self.pool + back) + (self.x1 - self.x0)
+        return around + sum(2 * (self.x1 - self.x0 - (p.y1 - p.y0)) for p in self.plates if p.top_z > 0)
+
+    def bank(self, mouth: Mouth, side: int) -> Outline:
+        """The left (0) or right (1) bank of a mouth's water in plan (x, y), from the sill to the lip."""
+        y1 = self.sill + BLADE_RUN
+        y2, y3 = y1 + SETTLE, y1 + SETTLE + STRAIGHT
+        if self.run < BLADE_RUN + SETTLE + STRAIGHT + LAST + 3.0:  # a short ramp leads straight to its spout
+            stations = [(mouth.opening, self.sill), (mouth.opening, y1), (mouth.spout, self.lip_y)]
+        else:
+            last = self.lip_y - LAST
+            stations = [(mouth.opening, self.sill), (mouth.opening, y1), (mouth.section, y2), (mouth.section, y3)]
+            stations += [(mouth.spout, last), (mouth.spout, self.lip_y)]
+        return tuple((round(span[side], 3), round(y, 3)) for span, y in stations)
+
+
+def spread_mouths(groups: Sequence[float], goals: Sequence[float], gap: float) -> list[float]:
+    """Left edges of groups of teeth, each as near to its goal (a middle along x) as neighbours let it, `gap` apart.
+
+    Pools of adjacent groups move together (isotonic regression of the shifts): the sum of squares is least.
+    """
+    widths = list(groups)
+    offsets = [0.0]
+    for width in widths[:-1]:
+        offsets.append(offsets[-1] + width + gap)
+    wanted = [goal - width / 2 - offset for goal, width, offset in zip(goals, widths, offsets, strict=True)]
+    blocks: list[tuple[float, int]] = []  # (sum, count)
+    for value in wanted:
+        blocks.append((value, 1))
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            last, before = blocks.pop(), blocks.pop()
+            blocks.append((before[0] + last[0], before[1] + last[1]))
+    shifts = [total / count for total, count in blocks for _ in range(count)]
+    lefts = [shift + offset for shift, offset in zip(shifts, offsets, strict=True)]
+    assert all(b - a >= w + gap - 1e-9 for (a, b), w in zip(pairwise(lefts), widths, strict=False))
+    return lefts

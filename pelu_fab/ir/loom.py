@@ -1,0 +1,137 @@
+"""The weave: cards across gutters, a staircase; then a row of cards side by side over the cups. mm, device coordinates.
+
+x across (along every comb), y downstream (gutters and falls run that way), z up, the table at 0.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import cos, radians, sin, tan
+
+from pelu_fab.ir.card import Card, Span
+from pelu_fab.ir.sized import SizedCup
+from pelu_fab.ir.solid import Outline, Point
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCard:
+    """A card at its place; `ears` (y from, to; local) rest on the walls beside it."""
+
+    card: Card
+    y: float
+    z: float
+    ear: Span
+    reach: Span  # along x, ears included
+
+    def at(self, point: Point) -> Point:
+        """A local (y, z) in the device."""
+        return point[0] + self.y, point[1] + self.z
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A gutter's inner walls where it passes `along` (of the tray's slope, from its head)."""
+
+    along: float
+    x0: float
+    x1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gutter:
+    """Carries a target's water down a tray, between walls that bend at its stations."""
+
+    target: str
+    stations: tuple[Station, ...]
+
+    @property
+    def end(self) -> Station:
+        """Its lip."""
+        return self.stations[-1]
+
+
+@dataclass(frozen=True)
+class Tray:
+    """Gutters side by side on one sloping floor; `head` is (y, z) of the floor's upper end.
+
+    Tray coordinates: x, `along` the slope from the head, `up` from the floor.
+    """
+
+    name: str
+    head: Point
+    slope_deg: float
+    gutters: tuple[Gutter, ...]
+    wall_height: float
+    wall: float  # between gutters
+    side: float  # the walls that carry cards
+    floor: float
+    length: float
+    lap: float = 0.0  # of the head that lies under the tray before
+    half: float = 0.0  # from the middle to the inner face of the outer walls
+
+    @cached_property
+    def _turn(self) -> tuple[float, float]:
+        return cos(radians(self.slope_deg)), sin(radians(self.slope_deg))
+
+    def at(self, along: float, up: float = 0.0) -> Point:
+        """(y, z) of a place of the tray."""
+        c, s = self._turn
+        return self.head[0] + along * c + up * s, self.head[1] - along * s + up * c
+
+    def to(self, point: Point) -> Point:
+        """(along, up) of a place (y, z)."""
+        c, s = self._turn
+        y, z = point[0] - self.head[0], point[1] - self.head[1]
+        return y * c - z * s, y * s + z * c
+
+    def floor_z(self, y: float) -> float:
+        """Elevation of the floor's upper face at `y`."""
+        return self.head[1] - (y - self.head[0]) * tan(radians(self.slope_deg))
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCup:
+    """A cup whose cavity spans x0..x1 and y0..y1, floor at `floor_z`."""
+
+    cup: SizedCup
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    floor_z: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rack:
+    """Upright plates between which row cards hang and cups stand, on a back wall; plates centred at `plates`."""
+
+    plates: tuple[float, ...]
+    thickness: float
+    back: Span  # y of the back wall
+    front: float
+    seat_z: float  # what the row cards' ears stand on
+    back_z: float  # top of the back wall, on which the tray lies
+
+
+@dataclass(frozen=True, slots=True)
+class Trestle:
+    """What carries a tray's head: a U in plan, open to the front. Top edge `top` is (y, z) under the tray."""
+
+    x: Span
+    y: Span
+    top_z: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loom:
+    """The whole device. `layers` hold the placed cards upstream first; a woven layer has a tray, a row has none."""
+
+    layers: tuple[tuple[PlacedCard, ...], ...]
+    trays: tuple[Tray, ...]
+    cups: tuple[PlacedCup, ...]
+    rack: Rack
+    trestles: tuple[Trestle, ...]
+
+
+def turned(outline: Outline, tray: Tray, placed: PlacedCard) -> Outline:
+    """A card's (y, z) outline in a tray's (along, up)."""
+    return tuple((round(a, 3), round(b, 3)) for a, b in (tray.to(placed.at(point)) for point in outline))

@@ -1,0 +1,360 @@
+"""Netlist in, cards and gutters out: the comb, pool, inlet and spouts of every bucket. Places along y and z come later."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, permutations
+from math import ceil, floor, inf, radians, tan
+
+from pelu_fab.errors import FabError
+from pelu_fab.hydraulics.capillary import held_volume
+from pelu_fab.hydraulics.weir import weir_head
+from pelu_fab.ir.card import Card, Mouth, Plate, Span, Underside, spread_mouths
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.lowered import Lowered
+from pelu_fab.ir.netlist import Bucket, Duct, Netlist
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.sized import SizedCup
+from pelu_fab.ir.units import on_grid
+from pelu_fab.stages.size import _comb, _cups, _jugs, _teeth
+
+LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
+LONE_TEETH = 4  # of a bucket with one branch
+POOL_DEPTH, POOL, INLET = 12.0, 11.0, 9.0  # mm: below the sill; from the comb to the last plate; behind the first
+LONE_INLET, RIM, BROW, PLATE_TOP = 6.0, 18.0, 4.0, 9.0  # mm: of floor that always rises; above the sill
+RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
+LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
+CLOSING = 2.5  # run of a bank per mm that it moves in
+SPOUT, NARROW_SPOUT, MARGIN = 9.0, 2.2, 2.0  # mm: led in to this at most; least; between a spout and its gutter's wall
+HOLE, HOLE_HEIGHT, PLATE_GAP = 3.0, 3.0, 5.0  # mm: of a plate's holes; between two plates
+MAX_DEPTH, LONE_DEEP, ROW_WIDTH = 70.0, 28.0, 30.0  # mm: of a card along y; of a row's cards below the sill, and x
+LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
+MOST_ORDERS = 6  # gutters whose every order is tried
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A gutter as the cards of its layer see it: inner walls, straight past all of them."""
+
+    target: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """Cards of each layer, the courses under each woven layer (none under a row), cups and jugs; V0 in mm3."""
+
+    layers: tuple[tuple[Card, ...], ...]
+    courses: tuple[tuple[Course, ...], ...]
+    cups: tuple[SizedCup, ...]
+    jugs: tuple[SizedCup, ...]
+    priming_volume: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Comb:
+    """Teeth of a bucket by branch, before they have a place."""
+
+    bucket: Bucket
+    ducts: tuple[Duct, ...]
+    teeth: tuple[tuple[float, ...], ...]
+    flow: float
+    blade: float
+
+    @property
+    def groups(self) -> list[float]:
+        """Width of each branch's teeth, blades between."""
+        return [sum(teeth) + self.blade * (len(teeth) - 1) for teeth in self.teeth]
+
+    @property
+    def sections(self) -> list[float]:
+        """Width of each branch's walled channel: exactly proportional to its share, about as wide as its teeth."""
+        scale = min(group / duct.share for group, duct in zip(self.groups, self.ducts, strict=True))
+        return [on_grid(duct.share * scale) for duct in self.ducts]
+
+    @property
+    def spouts(self) -> list[float]:
+        """Width at the lip: led in as far as the ramp's banks may close."""
+        closing = 2 * (RUN - 8.9) / CLOSING
+        return [on_grid(min(s, max(SPOUT, s - closing))) for s in self.sections]
+
+
+def size_cards(lowered: Lowered, design: Design) -> Cards:
+    """Give every bucket its card, at the design pour of one jug at a time."""
+    netlist, process = lowered.netlist, design.process
+    flow = design.pour_flow_ml * 1000.0  # one jug at a time: no card ever sees more
+    combs = [[_comb_of(b, netlist.leaving[b.name], flow, design) for b in row] for row in netlist.rows]
+    courses = [_courses(row, netlist, layer, process) for layer, row in enumerate(combs)]
+    several = [
+        _least_room(comb, _places(comb, courses[layer]), design)
+        for layer, row in enumerate(combs)
+        for comb in row
+        if len(comb.ducts) > 1
+    ]
+    priming = ceil(max(several, default=0.0) / 500.0) * 500.0  # whole half millilitres
+    layers = tuple(_layer(row, courses[n], n, priming, design) for n, row in enumerate(combs))
+    cups = _cups(lowered, {}, design)
+    return Cards(layers, tuple(courses), cups, _jugs(design), priming)
+
+
+def _comb_of(bucket: Bucket, ducts: Sequence[Duct], flow: float, design: Design) -> _Comb:
+    process = design.process
+    real = design.compensation == "process"
+    kappa, excess = (process.comb.kappa, process.comb.end_excess) if real else (0.0, 0.0)
+    if len(ducts) == 1:
+        teeth: tuple[tuple[float, ...], ...] = ((process.comb.tooth,) * LONE_TEETH,)
+        return _Comb(bucket, tuple(ducts), teeth, flow, process.printer.blade)
+    shares = [duct.share for duct in ducts]
+    open_width = flow / LOAD
+    broad = open_width * (1 + process.printer.blade / process.comb.tooth)
+    counts, order = _comb(bucket.name, shares, flow, broad, kappa, excess, design)
+    widths = _teeth(shares, counts, order, kappa, excess, process)
+    teeth = tuple(tuple(w for w, o in zip(widths, order, strict=True) if o == i) for i in range(len(ducts)))
+    return _Comb(bucket, tuple(ducts), teeth, flow, process.printer.blade)
+
+
+def _courses(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Process) -> tuple[Course, ...]:
+    """Gutters side by side under a layer, each as wide as the widest spout above it asks; none under a row.
+
+    Their order is the one that keeps the combs shortest; x = 0 in the middle.
+    """
+    if all(len(comb.ducts) == 1 for comb in combs):
+        return ()
+    need = {target: process.channels.min_width for target in netlist.targets(layer)}
+    for comb in combs:
+        for duct, spout in zip(comb.ducts, comb.spouts, strict=True):
+            need[duct.target] = max(need[duct.target], spout + 2 * MARGIN)
+    fed = {duct.target for comb in combs for duct in comb.ducts}
+    order = _shortest([t for t in need if t in fed], combs, need, process)
+    return _side_by_side(order, need, process)
+
+
+def _side_by_side(order: Sequence[str], widths: Mapping[str, float], process: Process) -> tuple[Course, ...]:
+    wall = process.printer.wall
+    left = -(sum(widths[t] for t in order) + (len(order) - 1) * wall) / 2
+    courses = []
+    for target in order:
+        courses.append(Course(target, (on_grid(left), on_grid(left + widths[target]))))
+        left += widths[target] + wall
+    return tuple(courses)
+
+
+def _shortest(
+    targets: list[str], combs: Sequence[_Comb], widths: Mapping[str, float], process: Process
+) -> Sequence[str]:
+    """The order of gutters whose combs add up to the least length: all orders of a few, else swaps while they help."""
+
+    def length(order: Sequence[str]) -> float:
+        courses = _side_by_side(order, widths, process)
+        lefts = [(comb, _places(comb, courses)) for comb in combs if len(comb.ducts) > 1]
+        return round(sum(_extent(comb, places)[1] - _extent(comb, places)[0] for comb, places in lefts), 6)
+
+    if len(targets) <= MOST_ORDERS:
+        return min(permutations(targets), key=length)
+    best, least = list(targets), length(targets)
+    helped = True
+    while helped:
+        helped = False
+        for i, j in combinations(range(len(best)), 2):
+            tried = best.copy()
+            tried[i], tried[j] = tried[j], tried[i]
+            if (found := length(tried)) < least:
+                best, least, helped = tried, found, True
+    return best
+
+
+def _extent(comb: _Comb, lefts: Sequence[float]) -> Span:
+    """From the first tooth's edge to the last one's along x."""
+    ends = [(left, left + group) for left, group in zip(lefts, comb.groups, strict=True)]
+    return min(a for a, _ in ends), max(b for _, b in ends)
+
+
+def _around(span: Span, bundle: Span) -> Span:
+    """All the room over the gutters: where a big threshold grows."""
+    return min(span[0], bundle[0]), max(span[1], bundle[1])
+
+
+def _places(comb: _Comb, courses: Sequence[Course]) -> list[float]:
+    """Left edge of each branch's teeth: over its gutter, as near as its neighbours let it."""
+    goals = {course.target: sum(course.span) / 2 for course in courses}
+    ranked = sorted(range(len(comb.ducts)), key=lambda i: goals.get(comb.ducts[i].target, 0.0))
+    wanted = [goals.get(comb.ducts[i].target, 0.0) for i in ranked]
+    lefts = spread_mouths([comb.groups[i] for i in ranked], wanted, comb.blade)
+    return [on_grid(left) for _, left in sorted(zip(ranked, lefts, strict=True))]
+
+
+def _least_room(comb: _Comb, lefts: Sequence[float], design: Design) -> float:
+    """What the smallest calm pool before this comb keeps, mm3."""
+    card = _empty(comb, _extent(comb, lefts), POOL_DEPTH, _least_pool(comb, design), None, design)
+    return card.volume_below() + _held(card, design)
+
+
+def _held(card: Card, design: Design) -> float:
+    if design.compensation != "process":
+        return 0.0
+    process = design.process
+    return held_volume(card.water_area(), card.edge(), process.fluid, process.comb.residual_head)
+
+
+def _thick(process: Process) -> float:
+    """Of a plate: a thin wall that stands by itself."""
+    return on_grid(3 * process.printer.nozzle)
+
+
+def _plates(span: Span, floor_z: float, comb: _Comb, process: Process) -> tuple[Plate, ...]:
+    """Two walls with many like holes, staggered: what evens the inflow."""
+    thick = _thick(process)
+    number = max(3, round((span[1] - span[0]) / (process.comb.tooth + comb.blade)))
+    step = (span[1] - span[0]) / number
+    plates = []
+    for index in range(2):
+        y1 = -POOL - index * (thick + PLATE_GAP)
+        centres = [span[0] + step * (k + 0.5 * (index + 1)) for k in range(number - index)]
+        holes = tuple(
+            (on_grid(c - HOLE / 2), on_grid(c + HOLE / 2), floor_z, on_grid(floor_z + HOLE_HEIGHT)) for c in centres
+        )
+        plates.append(Plate(on_grid(y1 - thick), on_grid(y1), PLATE_TOP, holes))
+    return tuple(plates)
+
+
+def _least_pool(comb: _Comb, design: Design) -> float:
+    """Flat floor that a comb needs before it."""
+    return POOL + 2 * _thick(design.process) + PLATE_GAP if len(comb.ducts) > 1 else 0.0
+
+
+def _empty(
+    comb: _Comb, span: Span, deep: float, pool: float, depth: float | None, design: Design, in_row: bool = False
+) -> Card:
+    """A card with this pool, its mouths yet to come; `depth` None: no longer than it must be."""
+    process = design.process
+    several = len(comb.ducts) > 1
+    teeth = sum(w for teeth in comb.teeth for w in teeth)
+    rise = on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0
+    return Card(
+        name=comb.bucket.name,
+        retained_volume=0.0,
+        drawn_volume=0.0,
+        held_volume=0.0,
+        x0=on_grid(span[0]),
+        x1=on_grid(span[1]),
+        pool=on_grid(pool),
+        depth=on_grid(min(depth or inf, pool + INLET if depth is None else inf, pool + (RIM - BROW + deep) / rise)),
+        floor_z=-on_grid(deep),
+        rise=rise,
+        rim_z=RIM,
+        plates=_plates(span, -on_grid(deep), comb, process) if several else (),
+        mouths=(),
+        wall=process.printer.wall,
+        sill=process.comb.sill_length,
+        run=RUN,
+        lip=LIP,
+        under=Underside(-on_grid(RUN + LIP), False),
+        design_flow=comb.flow,
+        design_head=weir_head(comb.flow, teeth, discharge=process.comb.discharge),
+    )
+
+
+def _layer(
+    combs: Sequence[_Comb], courses: Sequence[Course], layer: int, priming: float, design: Design
+) -> tuple[Card, ...]:
+    """Cards of one layer, all equally long: the shortest for which each finds a pool."""
+    process = design.process
+    step = process.printer.layer_height
+    deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
+    places = [_places(comb, courses) for comb in combs]
+    bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-ROW_WIDTH / 2, ROW_WIDTH / 2)
+    spans = [
+        [_extent(comb, lefts), _around(_extent(comb, lefts), bundle)] if courses else [bundle]
+        for comb, lefts in zip(combs, places, strict=True)
+    ]
+    wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
+    depth = max(_least_pool(comb, design) + (INLET if len(comb.ducts) > 1 else LONE_INLET) for comb in combs)
+    depth = float(ceil(depth))
+    while depth <= MAX_DEPTH:
+        pools = [
+            next((found for span in tried if (found := _pool(comb, span, want, deepest, depth, design, not courses))), None)
+            for comb, tried, want in zip(combs, spans, wanted, strict=True)
+        ]
+        if all(pools):
+            break
+        depth += 1.0
+    else:
+        short = next(comb.bucket for comb, pool in zip(combs, pools, strict=True) if not pool)
+        raise FabError(
+            short.name,
+            f"keeps {short.retained_volume / 1000:.1f} mL, more than a card of {MAX_DEPTH:g} x {deepest:g} mm holds",
+            "make the unit smaller (unit_ml), or train smaller thresholds",
+        )
+    bottom = max((pool[0] for pool in pools if pool), default=0.0) + process.printer.floor
+    under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True) if not courses else None
+    cards = []
+    for comb, want, pool, lefts in zip(combs, wanted, pools, places, strict=True):
+        assert pool is not None
+        card = _empty(comb, pool[2], pool[0], pool[1], depth, design, not courses)
+        card = replace(
+            card,
+            retained_volume=want,
+            drawn_volume=card.volume_below(),
+            held_volume=_held(card, design),
+            mouths=_mouths(comb, lefts, courses),
+            under=under or card.under,
+            run=LONE_RUN if under else RUN,
+            rim_z=RIM,
+        )
+        cards.append(card)
+    return tuple(cards)
+
+
+def _pool(
+    comb: _Comb, span: Span, wanted: float, deepest: float, depth: float, design: Design, in_row: bool
+) -> tuple[float, float, Span] | None:
+    """The shallowest (depth below the sill, flat floor, span) that keeps `wanted` of real water; None if none does.
+
+    The depth is a whole number of layers; the length of the flat floor makes the volume exact.
+    """
+    step = design.process.printer.layer_height
+    several = len(comb.ducts) > 1
+    least, most = _least_pool(comb, design), depth - (INLET if several else LONE_INLET)
+
+    def room(deep: float, pool: float) -> float:
+        card = _empty(comb, span, deep, pool, depth, design, in_row)
+        return card.volume_below() + _held(card, design)
+
+    first = ceil(POOL_DEPTH / step - 1e-9) if several else 0
+    for level in range(first, round(deepest / step) + 1):
+        deep = on_grid(level * step)
+        if room(deep, most) < wanted - 1e-9:
+            continue
+        if room(deep, least) > wanted + 1e-9:
+            return (0.0, 0.0, span) if level == 0 else None
+        low, high = least, most
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (middle, high) if room(deep, middle) < wanted else (low, middle)
+        return deep, on_grid(high), span
+    return None
+
+
+def _mouths(comb: _Comb, lefts: Sequence[float], courses: Sequence[Course]) -> tuple[Mouth, ...]:
+    goals = {course.target: course.span for course in courses}
+    mouths = []
+    for duct, teeth, left, group, section, spout in zip(
+        comb.ducts, comb.teeth, lefts, comb.groups, comb.sections, comb.spouts, strict=True
+    ):
+        x, spans = left, []
+        for width in teeth:
+            spans.append((on_grid(x), on_grid(x + width)))
+            x += width + comb.blade
+        middle = left + group / 2
+        aim = middle
+        if duct.target in goals:
+            low, high = goals[duct.target]
+            aim = min(max(middle, low + MARGIN + spout / 2), high - MARGIN - spout / 2)
+        mouths.append(
+            Mouth(
+                duct.target,
+                tuple(spans),
+                (on_grid(middle - section / 2), on_grid(middle + section / 2)),
+                (on_grid(aim - spout / 2), on_grid(aim + spout / 2)),
+            )
+        )
+    return tuple(mouths)

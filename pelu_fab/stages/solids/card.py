@@ -1,0 +1,108 @@
+"""A card as a part: body, inlet plates, comb, ramp with its banks, ears. Prints upright, as it hangs."""
+
+from pelu_fab.ir.card import BLADE_RUN, Card, Mouth
+from pelu_fab.ir.loom import PlacedCard
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, moved
+
+BITE = 0.3  # mm: every join overlaps by this
+BLADE_TOP, BANK_TOP = 9.0, 13.0  # mm above the sill at the comb; above the ramp at the lip
+HIGH = 200.0
+
+
+def card_part(placed: PlacedCard, process: Process) -> Part:
+    """The card's part, named after its bucket."""
+    card = placed.card
+    bottom = card.under.bottom_z
+    modules: list[tuple[Step, ...]] = [_body(card), *_plates(card), _banks(card)]
+    modules.append((Step("add", _ears(placed)),))
+    x, y = min(card.body[0], placed.reach[0]), min(p[0] for p in card.outline)
+    shift = (-x, -y, -bottom)
+    mapped = tuple(tuple(Step(s.op, tuple(moved(p, *shift) for p in s.prisms)) for s in module) for module in modules)
+    transform = (
+        (1.0, 0.0, 0.0, round(x, 6)),
+        (0.0, 1.0, 0.0, round(placed.y + y, 6)),
+        (0.0, 0.0, 1.0, round(placed.z + bottom, 6)),
+    )
+    return Part(f"card-{card.name.replace('.', '-')}", "card", mapped, transform, None)
+
+
+def _body(card: Card) -> tuple[Step, ...]:
+    x0, x1 = card.body
+    teeth = tuple(box(t, (-BITE if card.pool > 0 else 0.0, card.sill + BITE), (0.0, HIGH)) for m in card.mouths for t in m.teeth)
+    gap: tuple[Prism, ...] = ()
+    if card.notch:
+        gap = (box(card.notch[:2], (-card.depth - card.wall - 1.0, -card.depth + BITE), (card.notch[2], HIGH)),)
+    return (
+        Step("add", (Prism("x", x0, x1, (card.outline,)),)),
+        Step("cut", (Prism("x", card.x0, card.x1, (_raised(card.cavity),)), *teeth, *gap)),
+    )
+
+
+def _raised(cavity: Outline) -> Outline:
+    """The cavity with its open top drawn out, so that nothing closes it."""
+    top = max(z for _, z in cavity)
+    return tuple((y, z + HIGH if z == top else z) for y, z in cavity)
+
+
+def _plates(card: Card) -> list[tuple[Step, ...]]:
+    made = []
+    for plate in card.plates:
+        wall = box((card.x0 - BITE, card.x1 + BITE), (plate.y0, plate.y1), (card.floor_z - BITE, plate.top_z))
+        holes = tuple(
+            box((a, b), (plate.y0 - BITE, plate.y1 + BITE), (c, d)) for a, b, c, d in plate.holes
+        )
+        made.append((Step("add", (wall,)), Step("cut", holes)))
+    return made
+
+
+def _banks(card: Card) -> tuple[Step, ...]:
+    """What stands between the waters on the ramp, its tops falling from the blades' to the lip's."""
+    floor = -card.run - card.lip
+    solids: list[Prism] = []
+    mouths = sorted(card.mouths, key=lambda m: m.opening[0])
+    for left, right in zip(mouths, mouths[1:], strict=False):
+        outline = (*card.bank(left, 1), *reversed(card.bank(right, 0)))
+        solids.append(Prism("z", floor, HIGH, (_embedded(outline, card),)))
+    solids.append(Prism("z", floor, HIGH, (_embedded(_outer(card, mouths[0], 0), card),)))
+    solids.append(Prism("z", floor, HIGH, (_embedded(_outer(card, mouths[-1], 1), card),)))
+    blades = tuple(
+        box((a[1], b[0]), (card.sill - BITE, card.sill + BLADE_RUN), (floor, HIGH))
+        for m in mouths
+        for a, b in zip(m.teeth, m.teeth[1:], strict=False)
+    )
+    y0, y1 = card.sill + BLADE_RUN + 1.0, card.lip_y + 1.0
+    end = min(-card.run + BANK_TOP, BLADE_TOP)
+    above: Outline = ((-1.0, BLADE_TOP), (y0, BLADE_TOP), (y1, end), (y1, 2 * HIGH), (-1.0, 2 * HIGH))
+    below: Outline = ((card.sill, -0.0 - BITE), (card.lip_y, -card.run - BITE), (card.lip_y, 2 * floor), (card.sill, 2 * floor))
+    x0, x1 = card.body
+    return (
+        Step("add", (*solids, *blades)),
+        Step("cut", (Prism("x", x0 - 1.0, x1 + 1.0, (above,)), Prism("x", x0 - 1.0, x1 + 1.0, (below,)))),
+    )
+
+
+def _outer(card: Card, mouth: Mouth, side: int) -> Outline:
+    bank = card.bank(mouth, side)
+    out = -2 * card.wall if side == 0 else 2 * card.wall
+    return (*bank, *((round(x + out, 3), y) for x, y in reversed(bank)))
+
+
+def _embedded(outline: Outline, card: Card) -> Outline:
+    """Reaching a little into the front wall."""
+    return tuple((x, y - BITE if y == card.sill else y) for x, y in outline)
+
+
+def _ears(placed: PlacedCard) -> tuple[Prism, ...]:
+    """Bars from the body to the walls beside it; their undersides lie on the bed."""
+    card, bottom = placed.card, placed.card.under.bottom_z
+    y0, y1 = placed.ear
+    ears = []
+    for side in (0, 1):
+        end, body = placed.reach[side], card.body[side]
+        inner = body + (BITE if side == 0 else -BITE)
+        x = (min(end, inner), max(end, inner))
+        ears.append(box(x, (y0, y1) if abs(end - body) < 8.0 else (y1 - 6.0, y1), (bottom, bottom + 8.0)))
+        tip = (end, end + 3.6) if side == 0 else (end - 3.6, end)
+        ears.append(box(tip, (y0, y1), (bottom, bottom + 8.0)))
+    return tuple(ears)

@@ -1,0 +1,335 @@
+"""Cards in, loom out: where every card, gutter, cup and support stands. A formula, no search."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import cos, radians, tan
+
+from pelu_fab.errors import FabError
+from pelu_fab.ir.card import Card, Span
+from pelu_fab.ir.loom import Gutter, Loom, PlacedCard, PlacedCup, Rack, Station, Tray, Trestle
+from pelu_fab.ir.netlist import Netlist
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.units import on_grid
+from pelu_fab.stages.cards import Cards, Course
+
+FALL, UNDER = 8.0, 4.5  # mm from a lip to its gutter's floor, at least; between that floor and a foot's upper end
+BETWEEN, LANDING, BREAK, HEAD = 1.5, 18.0, 12.0, 8.0  # mm: two cards; past a lip, straight; to a joint; before an ear
+SLOPE_DEG = 10.0
+GUTTER_WALL = 13.0  # mm
+EAR, EAR_OUT, SIDE, SIDE_AIR = (-18.0, 2.0), 3.0, 4.0, 0.3  # mm: local y of an ear; its reach; walls it stands on; air
+KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
+ENTRY, OVERLAP, NOTCH = 13.0, 4.0, 2.5  # mm: a gutter's lip above the sill that it feeds; that it reaches inside the back wall; air below it
+LAP, STEP = 8.0, 0.4  # mm: that a tray reaches over the next; air between their floors
+CUP_UNDER, CUP_AIR = 2.0, 0.5  # mm between a cup's rim and what is above; beside a cup
+PLATE = 6.4  # mm: thickness of the rack's plates
+EDGE = 2.5  # mm between a gutter's water and the walls of the vessel that it falls into
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Where a gutter ends: y of its lip, middle and greatest width there."""
+
+    y: float
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """The plane of a staircase's floor: z = top - y tan β."""
+
+    top: float
+
+    def z(self, y: float) -> float:
+        """Elevation at y."""
+        return self.top - y * tan(radians(SLOPE_DEG))
+
+
+def weave(cards: Cards, netlist: Netlist, process: Process) -> Loom:
+    """Stand the staircases, the row and the cups one after the other, downstream and down; then all on the table."""
+    layers: list[tuple[PlacedCard, ...]] = []
+    trays: list[Tray] = []
+    slope, back = Slope(0.0), 0.0  # of the staircase that comes; y of its first card's back
+    last = len(cards.layers) - 1
+    for layer, row in enumerate(cards.layers):
+        courses = cards.courses[layer]
+        if not courses:
+            raise FabError(netlist.name, f"layer {layer} has one branch a bucket above another such layer", "not yet")
+        ys = _steps(row, back)
+        pieces = _pieces(row, ys, process)
+        placed = _stand(row, ys, pieces, slope, courses, process)
+        layers.append(placed)
+        after = placed[-1].y + row[-1].lip_y + LANDING
+        if layer == last or not cards.courses[layer + 1]:
+            names = [course.target for course in courses]
+            exits = _side_by_side(courses, names, after, cards, process)
+            trays += _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
+            if layer == last:
+                return _on_table(Loom(tuple(layers), tuple(trays), *_ending(None, exits, trays, cards, process)), process)
+            hung = _row(cards.layers[layer + 1], exits, trays[-1])
+            layers.append(hung)
+            return _on_table(Loom(tuple(layers), tuple(trays), *_ending(hung, exits, trays, cards, process)), process)
+        following = cards.layers[layer + 1]
+        back = after
+        steps = _steps(following, back)
+        exits = {
+            card.name: Exit(y - card.depth + OVERLAP, sum(c.span) / 2, c.span[1] - c.span[0])
+            for card, y in zip(following, steps, strict=True)
+            for c in courses
+            if c.target == card.name
+        }
+        trays += _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
+        slope = _below(slope, following, steps, process)
+    raise AssertionError("a device has a layer")
+
+
+def _steps(row: Sequence[Card], back: float) -> list[float]:
+    """y of each card's sill, one behind the other, the first one's back wall at `back`."""
+    ys = []
+    for card in row:
+        ys.append(on_grid(back + card.wall + card.depth))
+        back = ys[-1] + card.lip_y + BETWEEN
+    return ys
+
+
+def _pieces(row: Sequence[Card], ys: Sequence[float], process: Process) -> list[int]:
+    """The tray that each card hangs on: a new one begins where the next card's landing would lie beyond the bed."""
+    bed = max(process.printer.bed[:2])
+    reach = bed * cos(radians(SLOPE_DEG)) - GUTTER_WALL
+    start, number, found = ys[0] + EAR[0] - HEAD, 0, []
+    for card, y in zip(row, ys, strict=True):
+        if y + card.lip_y + LANDING - start > reach:
+            start, number = found_at + BREAK - LAP, number + 1
+        found_at = y + card.lip_y
+        found.append(number)
+    return found
+
+
+def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
+    """The floor of a staircase's further trays: each passes under the one before."""
+    return Slope(slope.top - piece * (process.printer.floor + STEP) / cos(radians(SLOPE_DEG)))
+
+
+def fall(card: Card) -> float:
+    """From a card's foot to its gutter's floor below the lip: enough for the jet, and for water under its heel."""
+    return on_grid(max(FALL, UNDER + (card.foot[1] - card.foot[0]) * tan(radians(SLOPE_DEG))))
+
+
+def _stand(
+    row: Sequence[Card],
+    ys: Sequence[float],
+    pieces: Sequence[int],
+    slope: Slope,
+    courses: Sequence[Course],
+    process: Process,
+) -> tuple[PlacedCard, ...]:
+    half = _half(row, courses, process)
+    placed = []
+    for card, y, piece in zip(row, ys, pieces, strict=True):
+        z = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card) - card.under.bottom_z
+        reach = half + EAR_OUT + SIDE_AIR
+        placed.append(PlacedCard(card, y, on_grid(z), EAR, (-on_grid(reach), on_grid(reach))))
+    return tuple(placed)
+
+
+def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> float:
+    """From the middle to the inner face of a tray's outer walls."""
+    bodies = [edge for card in row for edge in card.body]
+    edge = max(-courses[0].span[0], courses[-1].span[1])
+    return on_grid(max(edge + process.printer.wall, *(abs(b) + SIDE_AIR for b in bodies)))
+
+
+def _below(slope: Slope, row: Sequence[Card], ys: Sequence[float], process: Process) -> Slope:
+    """The slope of the next staircase: its cards' rims clear the gutters that pass over and end in them."""
+    clear = process.printer.floor / cos(radians(SLOPE_DEG)) + 1.0
+    pieces = _pieces(row, ys, process)
+    tops = []
+    for card, y, piece in zip(row, ys, pieces, strict=True):
+        rise = _lowered(Slope(0.0), piece, process).z(y + card.lip_y) + fall(card) - card.under.bottom_z + card.rim_z
+        tops.append(slope.z(y + card.sill) - clear - rise)
+    return Slope(on_grid(min(tops)))
+
+
+def _side_by_side(
+    courses: Sequence[Course], names: Sequence[str], after: float, cards: Cards, process: Process
+) -> dict[str, Exit]:
+    """Gutters fan out to vessels that stand side by side."""
+    pitch = row_pitch(cards, process)
+    room = cup_width(cards) - 2 * EDGE
+    widths = [course.span[1] - course.span[0] for course in courses]
+    middles = [sum(course.span) / 2 for course in courses]
+    goals = [pitch * (k - (len(names) - 1) / 2) for k in range(len(names))]
+    ends = [min(width, room) for width in widths]
+    run = max(
+        max(abs(goal - middle) / KINK, (width - end) / 2 * LEAD, 6.0)
+        for goal, middle, width, end in zip(goals, middles, widths, ends, strict=True)
+    )
+    y = on_grid(after + run)
+    return {n: Exit(y, on_grid(goal), on_grid(end)) for n, goal, end in zip(names, goals, ends, strict=True)}
+
+
+def cup_width(cards: Cards) -> float:
+    """Inner width that all cups share, and a row's cards with them."""
+    rows = [card.x1 - card.x0 for row in cards.layers for card in row if card.under.is_beak]
+    return on_grid(max([cup.width for cup in cards.cups] + rows))
+
+
+def row_pitch(cards: Cards, process: Process) -> float:
+    """From one cup or row card to the next."""
+    return on_grid(cup_width(cards) + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
+
+
+def _trays(
+    name: str,
+    placed: Sequence[PlacedCard],
+    pieces: Sequence[int],
+    courses: Sequence[Course],
+    exits: Mapping[str, Exit],
+    slope: Slope,
+    process: Process,
+) -> list[Tray]:
+    """The pieces of one staircase's floor, head to tail, each passing its water on to the next, a step lower."""
+    half = _half([p.card for p in placed], courses, process)
+    fan = placed[-1].y + placed[-1].card.lip_y + LANDING
+    end = max(exit.y for exit in exits.values())
+    starts = [placed[0].y + EAR[0] - HEAD]
+    ends = []
+    for one, two, a, b in zip(placed, placed[1:], pieces, pieces[1:], strict=False):
+        if a != b:
+            ends.append(one.y + one.card.lip_y + BREAK)
+            starts.append(ends[-1] - LAP)
+    bed = max(process.printer.bed[:2]) * cos(radians(SLOPE_DEG)) - GUTTER_WALL
+    while end - starts[-1] > bed:
+        joint = fan - LANDING + BREAK if len(ends) == len(set(pieces)) - 1 else starts[-1] + bed - 1.0
+        ends.append(min(joint, starts[-1] + bed - 1.0))
+        starts.append(ends[-1] - LAP)
+    ends.append(end)
+    made = []
+    for number, (y0, y1) in enumerate(zip(starts, ends, strict=True)):
+        plane = _lowered(slope, number, process)
+        tray = Tray(
+            name=name if len(starts) == 1 else f"{name}{'abcdefghij'[number]}",
+            head=(on_grid(y0), on_grid(plane.z(y0))),
+            slope_deg=SLOPE_DEG,
+            gutters=(),
+            wall_height=GUTTER_WALL,
+            wall=process.printer.wall,
+            side=SIDE,
+            floor=process.printer.floor,
+            length=0.0,
+            lap=LAP if number else 0.0,
+        )
+        gutters = tuple(
+            g for course in courses if (g := _gutter(course, exits[course.target], fan, tray, y1, number > 0))
+        )
+        length = max(g.end.along for g in gutters)
+        made.append(replace(tray, gutters=gutters, length=length, half=half))
+    return made
+
+
+def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float, is_fed: bool) -> Gutter | None:
+    """The part of a gutter that lies on this tray, from its head to `end` or the gutter's own lip."""
+    straight = (sum(course.span) / 2, course.span[1] - course.span[0])
+    kink = min(fan, out.y)
+
+    def span(y: float) -> Span:
+        part = 0.0 if out.y <= kink or y <= kink else min((y - kink) / (out.y - kink), 1.0)
+        x = straight[0] + (out.x - straight[0]) * part
+        width = straight[1] + (out.width - straight[1]) * part
+        return on_grid(x - width / 2), on_grid(x + width / 2)
+
+    first, last = tray.head[0], min(end, out.y)
+    if last - first < LAP:
+        return None
+    ys = [first, *(y for y in (kink,) if first + 1.0 < y < last - 1.0), last]
+    return Gutter(course.target, tuple(Station(on_grid(tray.to((y, tray.floor_z(y)))[0]), *span(y)) for y in ys))
+
+
+def _row(row: Sequence[Card], exits: Mapping[str, Exit], tray: Tray) -> tuple[PlacedCard, ...]:
+    """Cards side by side, each before its gutter's lip."""
+    placed = []
+    for card in row:
+        out = exits[card.name]
+        y = on_grid(out.y - OVERLAP + card.depth)
+        z = on_grid(tray.floor_z(out.y) - ENTRY)
+        middle = (card.x0 + card.x1) / 2
+        side = out.width / 2 + tray.wall + SIDE_AIR * 2
+        foot = ENTRY - tray.floor - NOTCH
+        shifted = replace(_moved(card, out.x - middle), notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
+        reach = (shifted.body[0] - EAR_OUT + SIDE_AIR, shifted.body[1] + EAR_OUT - SIDE_AIR)
+        placed.append(PlacedCard(shifted, y, z, (-card.depth + 8.0, -4.0), reach))
+    return tuple(placed)
+
+
+def _moved(card: Card, x: float) -> Card:
+    """The card `x` further along its comb."""
+
+    def span(s: Span) -> Span:
+        return on_grid(s[0] + x), on_grid(s[1] + x)
+
+    mouths = tuple(
+        replace(m, teeth=tuple(span(t) for t in m.teeth), section=span(m.section), spout=span(m.spout))
+        for m in card.mouths
+    )
+    return replace(card, x0=on_grid(card.x0 + x), x1=on_grid(card.x1 + x), mouths=mouths)
+
+
+def _ending(
+    hung: tuple[PlacedCard, ...] | None,
+    exits: Mapping[str, Exit],
+    trays: Sequence[Tray],
+    cards: Cards,
+    process: Process,
+) -> tuple[tuple[PlacedCup, ...], Rack, tuple[Trestle, ...]]:
+    """Cups, the rack round them, and the trestles under the trays."""
+    wall, floor = process.printer.wall, process.printer.floor
+    tray = trays[-1]
+    end = max(exit.y for exit in exits.values())
+    depth = max(cup.depth for cup in cards.cups)
+    height = max(cup.height for cup in cards.cups)
+    width = cup_width(cards)
+    pitch = row_pitch(cards, process)
+    if hung is None:
+        xs = {name: exit.x for name, exit in exits.items()}
+        rim = tray.floor_z(end) - floor * 1.1 - CUP_UNDER
+        front, seat = end - OVERLAP, rim
+    else:
+        xs = {p.card.mouths[0].target: (p.card.x0 + p.card.x1) / 2 for p in hung}
+        rim = min(p.z + p.card.under.bottom_z for p in hung) - CUP_UNDER
+        front, seat = max(p.y for p in hung) + hung[0].card.sill, rim + CUP_UNDER
+    cups = tuple(
+        PlacedCup(
+            replace(cup, width=width, depth=depth, height=height),
+            on_grid(xs[cup.port] - width / 2),
+            on_grid(xs[cup.port] + width / 2),
+            on_grid(front + wall),
+            on_grid(front + wall + depth),
+            on_grid(rim - height),
+        )
+        for cup in cards.cups
+        if cup.port in xs
+    )
+    middles = sorted(xs.values())
+    plates = [middles[0] - pitch / 2, *(m + pitch / 2 for m in middles)]
+    back = min(p.y - p.card.depth - wall for p in hung) if hung else front
+    rack = Rack(
+        tuple(on_grid(p) for p in plates), PLATE, (on_grid(back - 2 * wall - 0.4), on_grid(back - 0.4)),
+        on_grid(front + wall + depth * 0.6), on_grid(seat), on_grid(tray.floor_z(back - 0.4) - floor * 1.1),
+    )
+    first = trays[0]
+    y = first.head[0] + 12.0
+    half = first.half
+    trestle = Trestle((-half, half), (on_grid(y - 3.0), on_grid(y + 40.0)), on_grid(first.floor_z(y + 1.0) - floor * 1.1))
+    return cups, rack, (trestle,)
+
+
+def _on_table(loom: Loom, process: Process) -> Loom:
+    """Everything moved up so that the cups stand on the table."""
+    up = process.printer.floor - min(cup.floor_z for cup in loom.cups)
+    return Loom(
+        tuple(tuple(replace(p, z=on_grid(p.z + up)) for p in layer) for layer in loom.layers),
+        tuple(replace(t, head=(t.head[0], on_grid(t.head[1] + up))) for t in loom.trays),
+        tuple(replace(c, floor_z=on_grid(c.floor_z + up)) for c in loom.cups),
+        replace(loom.rack, seat_z=on_grid(loom.rack.seat_z + up), back_z=on_grid(loom.rack.back_z + up)),
+        tuple(replace(t, top_z=on_grid(t.top_z + up)) for t in loom.trestles),
+    )
