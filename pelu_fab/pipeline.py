@@ -21,11 +21,10 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.netlist import to_text
 from pelu_fab.kernels.mesh import build_mesh
-from pelu_fab.stages.build import build
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.place import place
-from pelu_fab.stages.route import route
 from pelu_fab.stages.size import size
+from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
 
@@ -38,9 +37,7 @@ def compile_design(design: Design, progress: Progress | None = None) -> Device:
     say("size")
     sized = size(lowered, design)
     say("place")
-    plans = place(sized, lowered.netlist, design.process)
-    say("route")
-    layout = route(plans, sized, design.process)
+    layout = place(sized, lowered.netlist, design.process)
     say("build")
     parts = build(layout, sized, design)
     say(f"mesh {len(parts)} parts")

@@ -8,7 +8,6 @@ import numpy as np
 
 from pelu_fab.files import sha256
 from pelu_fab.ir.device import Device, Mesh
-from pelu_fab.ir.layout import PlacedBucket
 from pelu_fab.ir.units import on_grid
 from pelu_fab.network.model import Network, input_name
 
@@ -98,41 +97,17 @@ def _pose(mesh: Mesh) -> dict[str, list[float]]:
 
 
 def _inputs(device: Device) -> list[dict[str, Any]]:
+    """Behind the inlet's walls, below the rim, in the middle of each first card."""
     labels = dict(device.lowered.netlist.inputs)
-    places = {
-        input_name(int(b.bucket.name.split(".b")[1])): _place(
-            row.swapped, _between_posts(b), row.v - b.bucket.depth + b.bucket.inlet_depth / 2, row.rim_z - 1.0
-        )
-        for row in device.layout.rows
-        if row.layer == 0
-        for b in row.buckets
-    }
-    return [{"port": port, "label": labels[port], "at": places[port]} for port in labels]
-
-
-def _between_posts(placed: PlacedBucket) -> float:
-    """Across the flow, the place nearest the middle from where no post of the baffle stands in the way."""
-    pitch = placed.bucket.width / (placed.bucket.slats + 1)
-    return placed.u + (pitch / 2 if placed.bucket.slats % 2 else 0.0)
+    return [
+        {"port": port, "label": labels[port], "at": [on_grid(v) for v in placed.inlet]}
+        for port, placed in zip(labels, device.layout.layers[0], strict=True)
+    ]
 
 
 def _outputs(device: Device) -> list[dict[str, Any]]:
     cups = {cup.cup.port: cup for cup in device.layout.cups}
+    labels = dict(device.lowered.netlist.outputs)
     return [
-        {
-            "port": port,
-            "label": label,
-            "at": _place(
-                cups[port].swapped,
-                (cups[port].u0 + cups[port].u1) / 2,
-                (cups[port].v0 + cups[port].v1) / 2,
-                cups[port].floor_z + cups[port].cup.height / 2,
-            ),
-        }
-        for port, label in device.lowered.netlist.outputs
+        {"port": port, "label": label, "at": [on_grid(v) for v in cups[port].middle]} for port, label in labels.items()
     ]
-
-
-def _place(swapped: bool, u: float, v: float, z: float) -> list[float]:
-    x, y = (v, u) if swapped else (u, v)
-    return [on_grid(x), on_grid(y), on_grid(z)]

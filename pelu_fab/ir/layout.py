@@ -1,137 +1,160 @@
-"""Every bucket, chute, gutter and cup at its place. mm, assembly coordinates: x, y in plan, z up, the table at 0.
+"""The weave: cards across gutters, a staircase; then a row of cards side by side over the cups. mm, device coordinates.
 
-A row lies along its `u` and its combs face its `v`. Rows whose `swapped` is false have u = x and v = y, the others
-u = y and v = x: each crossbar turns the row by a quarter. Coordinates in u and v are absolute.
+x across (along every comb), y downstream (gutters and falls run that way), z up, the table at 0.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import cos, radians, sin, tan
 
-from pelu_fab.ir.sized import SizedBucket, SizedCup, SizedRow
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedBucket:
-    """A bucket centred on `u` along its row; `u0` to `u1` is its cell, walls included."""
-
-    bucket: SizedBucket
-    u: float
-    u0: float
-    u1: float
+from pelu_fab.ir.card import Card, Span
+from pelu_fab.ir.sized import SizedCup
+from pelu_fab.ir.solid import Outline, Point
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedRow:
-    """One row, or one bay of a row that is longer than the bed. `v` is the line where all its sills begin."""
+class PlacedCard:
+    """A card at its place; `ears` (y from, to; local) rest on the walls beside it."""
 
-    layer: int
-    bay: int
-    tag: str  # L0, or L0a, L0b where the row has several bays
-    swapped: bool
-    v: float
-    buckets: tuple[PlacedBucket, ...]
-    sized: SizedRow
-    front: float  # thickness of the front wall: the sill's length
-    sill_z: float
-    rim_z: float
-    bottom_z: float  # lip of the spouts, and the bed face of the part
+    card: Card
+    y: float
+    z: float
+    ear: Span
+    reach: Span  # along x, ears included
 
+    def at(self, point: Point) -> Point:
+        """A local (y, z) in the device."""
+        return point[0] + self.y, point[1] + self.z
 
-@dataclass(frozen=True, slots=True)
-class PlacedCup:
-    """A cup whose cavity spans `u0..u1` and `v0..v1` inside, floor at `floor_z`."""
-
-    cup: SizedCup
-    swapped: bool
-    u0: float
-    u1: float
-    v0: float
-    v1: float
-    floor_z: float
+    @property
+    def inlet(self) -> tuple[float, float, float]:
+        """Where a hand pours: in the middle behind the inlet's walls, a mm below the rim."""
+        card = self.card
+        front = min([plate.y0 for plate in card.plates], default=-card.pool if card.plates else 0.0)
+        y, z = self.at(((front - card.depth) / 2, card.rim_z - 1.0))
+        return (card.x0 + card.x1) / 2 + 1.1, y, z
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """Where one mouth's water runs down: spout `u0..u1` of the row part, chute `c0..c1` (inside) of the tray."""
+class Station:
+    """A gutter's inner walls where it passes `along` (of the tray's slope, from its head)."""
 
-    source: str
-    target: str
-    mouth: int  # number in its comb
-    u0: float
-    u1: float
-    c0: float
-    c1: float
-
-
-@dataclass(frozen=True, slots=True)
-class Chute:
-    """A lane of a chute tray, from its head to a hole over its target's gutter or the next tray.
-
-    As wide as the lane at its head, it has narrowed to the hole's `h0..h1` (inside) before the hole begins.
-    """
-
-    lane: Lane
-    end: float  # inner face of the end wall, along the slope from the head's inner face
-    h0: float
-    h1: float
+    along: float
+    x0: float
+    x1: float
 
 
 @dataclass(frozen=True, slots=True)
 class Gutter:
-    """A channel along the row, centred on `v`, that gathers for `target`; lengths along the slope."""
+    """Carries a target's water down a tray, between walls that bend at its stations."""
 
     target: str
-    v: float
-    start: float  # inner face of the upper end wall, from the tray's head
-    end: float  # inner face of the lower end wall
+    stations: tuple[Station, ...]
+
+    @property
+    def end(self) -> Station:
+        """Its lip."""
+        return self.stations[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """A tray's underside: `head` (v of chutes, u of gutters) and `head_z` where it is highest; `slope_deg` down."""
+@dataclass(frozen=True)
+class Tray:
+    """Gutters side by side on one sloping floor; `head` is (y, z) of the floor's upper end.
 
-    head: float
-    head_z: float
-    slope_deg: float
-
-
-@dataclass(frozen=True, slots=True)
-class ChuteTray:
-    """Chutes on one plane. Where the last gutters lie beyond the bed, some chutes only hand on to the next tray."""
-
-    plane: Plane
-    chutes: tuple[Chute, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Crossbar:
-    """What leads one bay's spills on: trays of chutes above gutters on one plane. Empty for a matching.
-
-    Gutters end over the next row, or, where another bay follows, over the head of its gutters.
+    Tray coordinates: x, `along` the slope from the head, `up` from the floor.
     """
 
-    tag: str
-    swapped: bool
-    lanes: tuple[Lane, ...]
-    chute_trays: tuple[ChuteTray, ...] = ()
-    gutters: tuple[Gutter, ...] = ()
-    gutter_plane: Plane | None = None
-    is_last_bay: bool = True
+    name: str
+    head: Point
+    slope_deg: float
+    gutters: tuple[Gutter, ...]
+    wall_height: float
+    wall: float  # between gutters
+    side: float  # the walls that carry cards
+    floor: float
+    length: float
+    lap: float = 0.0  # of the head that lies under the tray before
+    half: float = 0.0  # from the middle to the inner face of the outer walls
+
+    @cached_property
+    def _turn(self) -> tuple[float, float]:
+        return cos(radians(self.slope_deg)), sin(radians(self.slope_deg))
+
+    def at(self, along: float, up: float = 0.0) -> Point:
+        """(y, z) of a place of the tray."""
+        c, s = self._turn
+        return self.head[0] + along * c + up * s, self.head[1] - along * s + up * c
+
+    def to(self, point: Point) -> Point:
+        """(along, up) of a place (y, z)."""
+        c, s = self._turn
+        y, z = point[0] - self.head[0], point[1] - self.head[1]
+        return y * c - z * s, y * s + z * c
+
+    def floor_z(self, y: float) -> float:
+        """Elevation of the floor's upper face at `y`."""
+        return self.head[1] - (y - self.head[0]) * tan(radians(self.slope_deg))
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCup:
+    """A cup whose cavity spans x0..x1 and y0..y1, floor at `floor_z`."""
+
+    cup: SizedCup
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    floor_z: float
 
     @property
-    def chutes(self) -> tuple[Chute, ...]:
-        """Chutes of the uppermost tray, one a lane."""
-        return self.chute_trays[0].chutes if self.chute_trays else ()
+    def middle(self) -> tuple[float, float, float]:
+        """A place in the air inside."""
+        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2, self.floor_z + self.cup.height / 2
 
-    @property
-    def chute_plane(self) -> Plane | None:
-        """Where the uppermost tray of chutes lies."""
-        return self.chute_trays[0].plane if self.chute_trays else None
+
+@dataclass(frozen=True, slots=True)
+class Rack:
+    """Upright plates between which row cards hang and cups stand, on a back wall; plates centred at `plates`."""
+
+    plates: tuple[float, ...]
+    thickness: float
+    back: Span  # y of the back wall
+    front: float
+    seat_z: float  # what the row cards' ears stand on
+    back_z: float  # top of the back wall, on which the tray lies
+
+
+@dataclass(frozen=True, slots=True)
+class Trestle:
+    """What carries a tray's head: a U in plan, open to the front. Top edge `top` is (y, z) under the tray."""
+
+    x: Span
+    y: Span
+    top_z: float
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The whole device: bays of rows from upstream down, a crossbar for each, cups last."""
+    """The whole device. `layers` hold the placed cards upstream first; a woven layer has a tray, a row has none."""
 
-    rows: tuple[PlacedRow, ...]
-    crossbars: tuple[Crossbar, ...]
+    layers: tuple[tuple[PlacedCard, ...], ...]
+    trays: tuple[Tray, ...]
     cups: tuple[PlacedCup, ...]
+    rack: Rack
+    trestles: tuple[Trestle, ...]
+
+    @property
+    def cards(self) -> tuple[PlacedCard, ...]:
+        """Every card, upstream first."""
+        return tuple(placed for layer in self.layers for placed in layer)
+
+    @property
+    def hung(self) -> tuple[PlacedCard, ...]:
+        """The row's cards, which hang in the rack."""
+        return tuple(placed for placed in self.cards if placed.card.under.is_beak)
+
+
+def turned(outline: Outline, tray: Tray, placed: PlacedCard) -> Outline:
+    """A card's (y, z) outline in a tray's (along, up)."""
+    return tuple((round(a, 3), round(b, 3)) for a, b in (tray.to(placed.at(point)) for point in outline))

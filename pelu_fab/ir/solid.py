@@ -1,5 +1,6 @@
 """Parts as kernel-neutral solids: prisms along an axis, added and cut in order. Two kernels build the same from it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -41,7 +42,7 @@ class Part:
     """
 
     name: str
-    role: str  # row | chutes | gutters | cup | jug | frame | foot
+    role: str  # card | tray | cup | jug | stand
     modules: tuple[tuple[Step, ...], ...]
     transform: Transform | None  # None: a loose part, not in the assembly
     genus: int | None = None
@@ -67,6 +68,31 @@ def swapped(prism: Prism) -> Prism:
     if prism.axis == "z":
         return replace(prism, outlines=flip(prism.outlines), voids=flip(prism.voids))
     return replace(prism, axis="y" if prism.axis == "x" else "x")
+
+
+def shifted(modules: Iterable[tuple[Step, ...]], x: float, y: float, z: float) -> tuple[tuple[Step, ...], ...]:
+    """Every prism of some modules shifted by (x, y, z)."""
+    return tuple(tuple(Step(s.op, tuple(moved(p, x, y, z) for p in s.prisms)) for s in module) for module in modules)
+
+
+def upright(name: str, role: str, modules: Iterable[tuple[Step, ...]], genus: int | None = None) -> Part:
+    """A part that prints as it stands: `modules` in device coordinates."""
+    modules = tuple(modules)
+    x, y, z = lowest(modules)
+    transform: Transform = ((1.0, 0.0, 0.0, x), (0.0, 1.0, 0.0, y), (0.0, 0.0, 1.0, z))
+    return Part(name, role, shifted(modules, -x, -y, -z), transform, genus)
+
+
+def lowest(modules: Iterable[tuple[Step, ...]]) -> tuple[float, float, float]:
+    """Least x, y and z over all added prisms."""
+    axes = {"x": (1, 2, 0), "y": (0, 2, 1), "z": (0, 1, 2)}
+    low = [float("inf")] * 3
+    for prism in (p for module in modules for s in module if s.op == "add" for p in s.prisms):
+        a, b, along = axes[prism.axis]
+        low[along] = min(low[along], prism.start)
+        low[a] = min(low[a], min(point[0] for outline in prism.outlines for point in outline))
+        low[b] = min(low[b], min(point[1] for outline in prism.outlines for point in outline))
+    return low[0], low[1], low[2]
 
 
 def moved(prism: Prism, x: float, y: float, z: float) -> Prism:

@@ -1,178 +1,347 @@
-"""Dimensions in, plan out: where every bucket, lane and cup stands in x and y. A formula, no search."""
+"""Cards in, loom out: where every card, gutter, cup and support stands. A formula, no search."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import cos, inf, radians
+from dataclasses import dataclass, replace
+from math import cos, radians, tan
 
-from pelu_fab.ir.frames import SIDE, SIDE_GAP, STEP_IN, step_out
+from pelu_fab.errors import FabError
+from pelu_fab.ir.card import Card, Span
+from pelu_fab.ir.layout import Gutter, Layout, PlacedCard, PlacedCup, Rack, Station, Tray, Trestle
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.sized import Sized, SizedBucket, SizedCup, SizedRow
+from pelu_fab.ir.sized import Course, Sized
 from pelu_fab.ir.units import on_grid
 
-CUP_GAP = 1.0  # mm between two cups that stand side by side
-TURN = 12.0  # mm between a row's end and the row turned by a quarter: room for a side frame
-ASIDE = 30.0  # mm between a row's end and the row two turns on, which runs the same way: room for both side frames
-REACH = 11.0  # mm that a row's tabs stand out at either end
-FRAME = 1.0 + SIDE_GAP + SIDE  # mm from a row's end to behind its side frame
-FIRST_GUTTER = 20.0  # mm from a spout's face to the middle of the first gutter: room to land and turn
-CATCH = 3.0  # mm that a vessel's back wall stands behind the lip that drops into it
+FALL, UNDER = 8.0, 4.5  # mm from a lip to its gutter's floor, at least; between that floor and a foot's upper end
+BETWEEN, LANDING, BREAK, HEAD = 1.5, 18.0, 12.0, 8.0  # mm: two cards; past a lip, straight; to a joint; before an ear
+SLOPE_DEG = 10.0
+GUTTER_WALL = 13.0  # mm
+EAR, EAR_OUT, SIDE, SIDE_AIR = (-18.0, 2.0), 3.0, 4.0, 0.3  # mm: local y of an ear; its reach; walls it stands on; air
+KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
+ENTRY, OVERLAP, NOTCH = (
+    13.0,
+    4.0,
+    2.5,
+)  # mm: a gutter's lip above the sill that it feeds; that it reaches inside the back wall; air below it
+LAP, STEP = 8.0, 0.4  # mm: that a tray reaches over the next; air between their floors
+CUP_UNDER, CUP_AIR = 2.0, 0.5  # mm between a cup's rim and what is above; beside a cup
+PLATE = 6.4  # mm: thickness of the rack's plates
+EDGE = 2.5  # mm between a gutter's water and the walls of the vessel that it falls into
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A place in a row: `u` its middle, `width` with walls, for a bucket or a cup."""
+class Exit:
+    """Where a gutter ends: y of its lip, middle and greatest width there."""
 
-    name: str
-    u: float
+    y: float
+    x: float
     width: float
 
 
 @dataclass(frozen=True, slots=True)
-class RowPlan:
-    """Cells along u, in bays that fit the bed; `v` the line of the sills (the inner front of the cups)."""
+class Slope:
+    """The plane of a staircase's floor: z = top - y tan β."""
 
-    swapped: bool  # u runs along y
-    v: float
-    bays: tuple[tuple[Cell, ...], ...]
-    is_matched: bool  # fed by lips directly, not by gutters
+    top: float
 
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells along u."""
-        return tuple(cell for bay in self.bays for cell in bay)
-
-    @property
-    def end(self) -> float:
-        """Outer end of the row along u."""
-        return self.cells[-1].u + self.cells[-1].width / 2
+    def z(self, y: float) -> float:
+        """Elevation at y."""
+        return self.top - y * tan(radians(SLOPE_DEG))
 
 
-def place(sized: Sized, netlist: Netlist, process: Process) -> tuple[RowPlan, ...]:
-    """Plan of every row of buckets, and of the cups last.
-
-    A layer that is a matching (each bucket feeds one target, each target has one source) drops straight into a row that
-    stands in front; any other layer turns the next row by a quarter, one gutter a cell.
-    """
-    matched = [netlist.is_matching(layer) for layer in range(len(netlist.rows))]
-    widths = _cell_widths(sized, netlist, matched, process)
-    names = [[b.name for b in row] for row in netlist.rows] + [[port for port, _ in netlist.outputs]]
-    offs = [_off(layer, sized, matched, process) for layer in range(len(names))]
-    depths = [inner_depths(sized, layer) for layer in range(len(names))]
-    limits = [
-        _bay_limit(row, offs[layer] - min(depths[layer].values()), process)
-        for layer, row in enumerate(sized.rows, start=1)
-    ] + [inf]
-    gaps = [row.bay_gap for row in sized.rows] + [0.0]
-    plans = [RowPlan(False, 0.0, _in_bays(names[0], widths[0], 0.0, limits[0], gaps[0]), False)]
-    beside = -inf  # end of the row two turns before
-    for layer, row in enumerate(sized.rows, start=1):
-        before, target = plans[-1], names[layer]
-        face = before.v + spout_face(row, process)
-        if matched[layer - 1]:
-            plans.append(_in_front(before, face, depths[layer], target, widths[layer], netlist))
-            continue
-        first = max(face + FIRST_GUTTER - widths[layer][target[0]] / 2, beside + ASIDE)
-        bays = _in_bays(target, widths[layer], first, limits[layer], gaps[layer])
-        plans.append(RowPlan(not before.swapped, on_grid(before.end + offs[layer]), bays, False))
-        beside = before.end
-    return tuple(plans)
-
-
-def spout_face(row: SizedRow, process: Process) -> float:
-    """From the line of the sills to the face of the spouts, where water falls."""
-    return process.comb.sill_length + row.ramp
-
-
-def lane_widths(bucket: SizedBucket, row: SizedRow) -> list[float]:
-    """Inner width of the chute below each mouth: what drains itself, or the spout and its margins."""
-    return [max(row.min_lane, mouth.section_width + 2 * row.lane_margin) for mouth in bucket.mouths]
-
-
-def _in_front(
-    before: RowPlan,
-    face: float,
-    depths: Mapping[str, float],
-    names: Sequence[str],
-    widths: Mapping[str, float],
-    netlist: Netlist,
-) -> RowPlan:
-    """Targets of a matching, each before its source; cups that nothing feeds stand aside."""
-    feeds = {cell.name: netlist.leaving[cell.name][0].target for cell in before.cells}
-    bays = [tuple(Cell(feeds[cell.name], cell.u, widths[feeds[cell.name]]) for cell in bay) for bay in before.bays]
-    spare = [name for name in names if name not in feeds.values()]
-    if spare:
-        bays[-1] += _in_bays(spare, widths, before.end + TURN, inf, 0.0)[0]
-    return RowPlan(before.swapped, on_grid(face - CATCH + min(depths[t] for t in feeds.values())), tuple(bays), True)
-
-
-def _in_bays(
-    names: Sequence[str], widths: Mapping[str, float], start: float, limit: float, gap: float
-) -> tuple[tuple[Cell, ...], ...]:
-    """Cells side by side; a new bay begins, after a gap, where the next cell would make one longer than `limit`."""
-    bays: list[list[Cell]] = [[]]
-    begin = start
-    for name in names:
-        if bays[-1] and start + widths[name] - begin > limit:
-            bays.append([])
-            begin = start + FRAME + STEP_IN + REACH  # its gutters begin behind the bay before
-            start += gap
-        bays[-1].append(Cell(name, on_grid(start + widths[name] / 2), widths[name]))
-        start += widths[name]
-    return tuple(tuple(bay) for bay in bays)
-
-
-def _off(layer: int, sized: Sized, matched: Sequence[bool], process: Process) -> float:
-    """From the end of the row before to the sills of a turned row: no vessel of its segment reaches back farther."""
-    v, back = 0.0, -max(inner_depths(sized, layer).values())
-    while layer < len(sized.rows) and matched[layer]:
-        v += spout_face(sized.rows[layer], process) - CATCH
-        layer += 1
-        depths = inner_depths(sized, layer).values()
-        v += min(depths)
-        back = min(back, v - max(depths))
-    return TURN + process.printer.wall - back
-
-
-def _bay_limit(row: SizedRow, inlet: float, process: Process) -> float:
-    """Longest bay whose row, trays and gutters fit the bed.
-
-    A gutter runs along its bay, through a side frame, and over the next bay's gutters or up to the farthest `inlet`.
-    """
-    bed, past = max(process.printer.bed[:2]), max(inlet, FRAME + step_out(row.gutter_wall, row.gutter_slope_deg))
-    return min(bed - 2 * REACH, bed * cos(radians(process.channels.min_slope_deg)) - past - 2 * REACH)
-
-
-def inner_depths(sized: Sized, layer: int) -> dict[str, float]:
-    """Inner depth along the flow of what stands in row `layer`."""
-    if layer < len(sized.rows):
-        return {bucket.name: bucket.depth for bucket in sized.rows[layer].buckets}
-    return {cup.port: cup.depth for cup in sized.cups}
-
-
-def _cell_widths(sized: Sized, netlist: Netlist, matched: Sequence[bool], process: Process) -> list[dict[str, float]]:
-    """Width of every cell; matched cells stand one behind the other, so they share the larger."""
-    widths = [{b.name: _bucket_cell(b, row, process) for b in row.buckets} for row in sized.rows]
-    widths.append({cup.port: _cup_cell(cup, process) for cup in sized.cups})
-    for layer, row in enumerate(sized.rows):
-        if not matched[layer]:
-            least = row.gutter_width + 2 * process.printer.wall + CUP_GAP
-            widths[layer + 1] = {name: max(width, least) for name, width in widths[layer + 1].items()}
-    layers = range(len(sized.rows))
-    for layer in (*layers, *reversed(layers)):
-        if matched[layer]:
-            for source in widths[layer]:
-                target = netlist.leaving[source][0].target
-                widths[layer][source] = widths[layer + 1][target] = max(
-                    widths[layer][source], widths[layer + 1][target]
+def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
+    """Stand the staircases, the row and the cups one after the other, downstream and down; then all on the table."""
+    layers: list[tuple[PlacedCard, ...]] = []
+    trays: list[Tray] = []
+    slope, back = Slope(0.0), 0.0  # of the staircase that comes; y of its first card's back
+    last = len(sized.layers) - 1
+    for layer, row in enumerate(sized.layers):
+        courses = sized.courses[layer]
+        if not courses:
+            raise FabError(netlist.name, f"layer {layer} has one branch a bucket above another such layer", "not yet")
+        ys = _steps(row, back)
+        pieces = _pieces(row, ys, process)
+        placed = _stand(row, ys, pieces, slope, courses, process)
+        layers.append(placed)
+        after = placed[-1].y + row[-1].lip_y + LANDING
+        if layer == last or not sized.courses[layer + 1]:
+            names = [course.target for course in courses]
+            exits = _side_by_side(courses, names, after, sized, process)
+            trays += _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
+            if layer == last:
+                return _on_table(
+                    Layout(tuple(layers), tuple(trays), *_ending(None, exits, trays, sized, process)), process
                 )
-    return [{name: on_grid(width) for name, width in row.items()} for row in widths]
+            hung = _row(sized.layers[layer + 1], exits, trays[-1])
+            layers.append(hung)
+            return _on_table(Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process)), process)
+        following = sized.layers[layer + 1]
+        back = after
+        steps = _steps(following, back)
+        exits = {
+            card.name: Exit(y - card.depth + OVERLAP, sum(c.span) / 2, c.span[1] - c.span[0])
+            for card, y in zip(following, steps, strict=True)
+            for c in courses
+            if c.target == card.name
+        }
+        trays += _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
+        slope = _below(slope, following, steps, process)
+    raise AssertionError("a device has a layer")
 
 
-def _bucket_cell(bucket: SizedBucket, row: SizedRow, process: Process) -> float:
-    lanes = lane_widths(bucket, row)
-    return max(bucket.width + process.printer.wall, sum(lanes) + len(lanes) * row.lane_gap)
+def _steps(row: Sequence[Card], back: float) -> list[float]:
+    """y of each card's sill, one behind the other, the first one's back wall at `back`."""
+    ys = []
+    for card in row:
+        ys.append(on_grid(back + card.wall + card.depth))
+        back = ys[-1] + card.lip_y + BETWEEN
+    return ys
 
 
-def _cup_cell(cup: SizedCup, process: Process) -> float:
-    return cup.width + 2 * process.printer.wall + CUP_GAP
+def _pieces(row: Sequence[Card], ys: Sequence[float], process: Process) -> list[int]:
+    """The tray that each card hangs on: a new one begins where the next card's landing would lie beyond the bed."""
+    bed = max(process.printer.bed[:2])
+    reach = bed * cos(radians(SLOPE_DEG)) - GUTTER_WALL
+    start, number, found, lip = ys[0] + EAR[0] - HEAD, 0, [], 0.0
+    for card, y in zip(row, ys, strict=True):
+        if y + card.lip_y + LANDING - start > reach:
+            start, number = lip + BREAK - LAP, number + 1
+        lip = y + card.lip_y
+        found.append(number)
+    return found
+
+
+def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
+    """The floor of a staircase's further trays: each passes under the one before."""
+    return Slope(slope.top - piece * (process.printer.floor + STEP) / cos(radians(SLOPE_DEG)))
+
+
+def fall(card: Card) -> float:
+    """From a card's foot to its gutter's floor below the lip: enough for the jet, and for water under its heel."""
+    return on_grid(max(FALL, UNDER + (card.foot[1] - card.foot[0]) * tan(radians(SLOPE_DEG))))
+
+
+def _stand(
+    row: Sequence[Card],
+    ys: Sequence[float],
+    pieces: Sequence[int],
+    slope: Slope,
+    courses: Sequence[Course],
+    process: Process,
+) -> tuple[PlacedCard, ...]:
+    half = _half(row, courses, process)
+    placed = []
+    for card, y, piece in zip(row, ys, pieces, strict=True):
+        z = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card) - card.under.bottom_z
+        reach = half + EAR_OUT + SIDE_AIR
+        placed.append(PlacedCard(card, y, on_grid(z), EAR, (-on_grid(reach), on_grid(reach))))
+    return tuple(placed)
+
+
+def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> float:
+    """From the middle to the inner face of a tray's outer walls."""
+    bodies = [edge for card in row for edge in card.body]
+    edge = max(-courses[0].span[0], courses[-1].span[1])
+    return on_grid(max(edge + process.printer.wall, *(abs(b) + SIDE_AIR for b in bodies)))
+
+
+def _below(slope: Slope, row: Sequence[Card], ys: Sequence[float], process: Process) -> Slope:
+    """The slope of the next staircase: its cards' rims clear the gutters that pass over and end in them."""
+    clear = process.printer.floor / cos(radians(SLOPE_DEG)) + 1.0
+    pieces = _pieces(row, ys, process)
+    tops = []
+    for card, y, piece in zip(row, ys, pieces, strict=True):
+        rise = _lowered(Slope(0.0), piece, process).z(y + card.lip_y) + fall(card) - card.under.bottom_z + card.rim_z
+        tops.append(slope.z(y + card.sill) - clear - rise)
+    return Slope(on_grid(min(tops)))
+
+
+def _side_by_side(
+    courses: Sequence[Course], names: Sequence[str], after: float, sized: Sized, process: Process
+) -> dict[str, Exit]:
+    """Gutters fan out to vessels that stand side by side."""
+    pitch = row_pitch(sized, process)
+    room = cup_width(sized) - 2 * EDGE
+    widths = [course.span[1] - course.span[0] for course in courses]
+    middles = [sum(course.span) / 2 for course in courses]
+    goals = [pitch * (k - (len(names) - 1) / 2) for k in range(len(names))]
+    ends = [min(width, room) for width in widths]
+    run = max(
+        max(abs(goal - middle) / KINK, (width - end) / 2 * LEAD, 6.0)
+        for goal, middle, width, end in zip(goals, middles, widths, ends, strict=True)
+    )
+    y = on_grid(after + run)
+    return {n: Exit(y, on_grid(goal), on_grid(end)) for n, goal, end in zip(names, goals, ends, strict=True)}
+
+
+def cup_width(sized: Sized) -> float:
+    """Inner width that all cups share, and a row's cards with them."""
+    rows = [card.x1 - card.x0 for row in sized.layers for card in row if card.under.is_beak]
+    return on_grid(max([cup.width for cup in sized.cups] + rows))
+
+
+def row_pitch(sized: Sized, process: Process) -> float:
+    """From one cup or row card to the next."""
+    return on_grid(cup_width(sized) + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
+
+
+def _trays(
+    name: str,
+    placed: Sequence[PlacedCard],
+    pieces: Sequence[int],
+    courses: Sequence[Course],
+    exits: Mapping[str, Exit],
+    slope: Slope,
+    process: Process,
+) -> list[Tray]:
+    """The pieces of one staircase's floor, head to tail, each passing its water on to the next, a step lower."""
+    half = _half([p.card for p in placed], courses, process)
+    fan = placed[-1].y + placed[-1].card.lip_y + LANDING
+    end = max(out.y for out in exits.values())
+    starts = [placed[0].y + EAR[0] - HEAD]
+    ends = []
+    for one, two, a, b in zip(placed, placed[1:], pieces, pieces[1:], strict=False):
+        if a != b:
+            ends.append(one.y + one.card.lip_y + BREAK)
+            starts.append(ends[-1] - LAP)
+    bed = max(process.printer.bed[:2]) * cos(radians(SLOPE_DEG)) - GUTTER_WALL
+    while end - starts[-1] > bed:
+        joint = fan - LANDING + BREAK if len(ends) == len(set(pieces)) - 1 else starts[-1] + bed - 1.0
+        ends.append(min(joint, starts[-1] + bed - 1.0))
+        starts.append(ends[-1] - LAP)
+    ends.append(end)
+    made = []
+    for number, (y0, y1) in enumerate(zip(starts, ends, strict=True)):
+        plane = _lowered(slope, number, process)
+        tray = Tray(
+            name=name if len(starts) == 1 else f"{name}{'abcdefghij'[number]}",
+            head=(on_grid(y0), on_grid(plane.z(y0))),
+            slope_deg=SLOPE_DEG,
+            gutters=(),
+            wall_height=GUTTER_WALL,
+            wall=process.printer.wall,
+            side=SIDE,
+            floor=process.printer.floor,
+            length=0.0,
+            lap=LAP if number else 0.0,
+        )
+        gutters = tuple(
+            g for course in courses if (g := _gutter(course, exits[course.target], fan, tray, y1, number > 0))
+        )
+        length = max(g.end.along for g in gutters)
+        made.append(replace(tray, gutters=gutters, length=length, half=half))
+    return made
+
+
+def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float, is_fed: bool) -> Gutter | None:
+    """The part of a gutter that lies on this tray, from its head to `end` or the gutter's own lip."""
+    straight = (sum(course.span) / 2, course.span[1] - course.span[0])
+    kink = min(fan, out.y)
+
+    def span(y: float) -> Span:
+        part = 0.0 if out.y <= kink or y <= kink else min((y - kink) / (out.y - kink), 1.0)
+        x = straight[0] + (out.x - straight[0]) * part
+        width = straight[1] + (out.width - straight[1]) * part
+        return on_grid(x - width / 2), on_grid(x + width / 2)
+
+    first, last = tray.head[0], min(end, out.y)
+    if last - first < LAP:
+        return None
+    ys = [first, *(y for y in (kink,) if first + 1.0 < y < last - 1.0), last]
+    return Gutter(course.target, tuple(Station(on_grid(tray.to((y, tray.floor_z(y)))[0]), *span(y)) for y in ys))
+
+
+def _row(row: Sequence[Card], exits: Mapping[str, Exit], tray: Tray) -> tuple[PlacedCard, ...]:
+    """Cards side by side, each before its gutter's lip."""
+    placed = []
+    for card in row:
+        out = exits[card.name]
+        y = on_grid(out.y - OVERLAP + card.depth)
+        z = on_grid(tray.floor_z(out.y) - ENTRY)
+        middle = (card.x0 + card.x1) / 2
+        side = out.width / 2 + tray.wall + SIDE_AIR * 2
+        foot = ENTRY - tray.floor - NOTCH
+        shifted = replace(_moved(card, out.x - middle), notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
+        reach = (shifted.body[0] - EAR_OUT + SIDE_AIR, shifted.body[1] + EAR_OUT - SIDE_AIR)
+        placed.append(PlacedCard(shifted, y, z, (-card.depth + 8.0, -4.0), reach))
+    return tuple(placed)
+
+
+def _moved(card: Card, x: float) -> Card:
+    """The card `x` further along its comb."""
+
+    def span(s: Span) -> Span:
+        return on_grid(s[0] + x), on_grid(s[1] + x)
+
+    mouths = tuple(
+        replace(m, teeth=tuple(span(t) for t in m.teeth), section=span(m.section), spout=span(m.spout))
+        for m in card.mouths
+    )
+    return replace(card, x0=on_grid(card.x0 + x), x1=on_grid(card.x1 + x), mouths=mouths)
+
+
+def _ending(
+    hung: tuple[PlacedCard, ...] | None,
+    exits: Mapping[str, Exit],
+    trays: Sequence[Tray],
+    sized: Sized,
+    process: Process,
+) -> tuple[tuple[PlacedCup, ...], Rack, tuple[Trestle, ...]]:
+    """Cups, the rack round them, and the trestles under the trays."""
+    wall, floor = process.printer.wall, process.printer.floor
+    tray = trays[-1]
+    end = max(out.y for out in exits.values())
+    depth = max(cup.depth for cup in sized.cups)
+    height = max(cup.height for cup in sized.cups)
+    width = cup_width(sized)
+    pitch = row_pitch(sized, process)
+    if hung is None:
+        xs = {name: out.x for name, out in exits.items()}
+        rim = tray.floor_z(end) - floor * 1.1 - CUP_UNDER
+        front, seat = end - OVERLAP, rim
+    else:
+        xs = {p.card.mouths[0].target: (p.card.x0 + p.card.x1) / 2 for p in hung}
+        rim = min(p.z + p.card.under.bottom_z for p in hung) - CUP_UNDER
+        front, seat = max(p.y for p in hung) + hung[0].card.sill, rim + CUP_UNDER
+    cups = tuple(
+        PlacedCup(
+            replace(cup, width=width, depth=depth, height=height),
+            on_grid(xs[cup.port] - width / 2),
+            on_grid(xs[cup.port] + width / 2),
+            on_grid(front + wall),
+            on_grid(front + wall + depth),
+            on_grid(rim - height),
+        )
+        for cup in sized.cups
+        if cup.port in xs
+    )
+    middles = sorted(xs.values())
+    plates = [middles[0] - pitch / 2, *(m + pitch / 2 for m in middles)]
+    back = min(p.y - p.card.depth - wall for p in hung) if hung else front
+    rack = Rack(
+        tuple(on_grid(p) for p in plates),
+        PLATE,
+        (on_grid(back - 2 * wall - 0.4), on_grid(back - 0.4)),
+        on_grid(front + wall + depth * 0.6),
+        on_grid(seat),
+        on_grid(tray.floor_z(back - 0.4) - floor * 1.1),
+    )
+    first = trays[0]
+    y = first.head[0] + 12.0
+    half = first.half
+    trestle = Trestle(
+        (-half, half), (on_grid(y - 3.0), on_grid(y + 40.0)), on_grid(first.floor_z(y + 1.0) - floor * 1.1)
+    )
+    return cups, rack, (trestle,)
+
+
+def _on_table(layout: Layout, process: Process) -> Layout:
+    """Everything moved up so that the cups stand on the table."""
+    up = process.printer.floor - min(cup.floor_z for cup in layout.cups)
+    return Layout(
+        tuple(tuple(replace(p, z=on_grid(p.z + up)) for p in layer) for layer in layout.layers),
+        tuple(replace(t, head=(t.head[0], on_grid(t.head[1] + up))) for t in layout.trays),
+        tuple(replace(c, floor_z=on_grid(c.floor_z + up)) for c in layout.cups),
+        replace(layout.rack, seat_z=on_grid(layout.rack.seat_z + up), back_z=on_grid(layout.rack.back_z + up)),
+        tuple(replace(t, top_z=on_grid(t.top_z + up)) for t in layout.trestles),
+    )

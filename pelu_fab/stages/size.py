@@ -1,447 +1,370 @@
-"""Netlist in, dimensions out: combs, areas, heads, rims, channels and cups. No places yet."""
+"""Netlist in, cards and gutters out: the comb, pool, inlet and spouts of every bucket. Places along y and z come later."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from math import acos, asin, ceil, cos, degrees, hypot, inf, radians, sin, sqrt, tan
+from itertools import combinations, permutations
+from math import ceil, floor, inf, radians, sqrt, tan
 
 import numpy as np
 
 from pelu_fab.errors import FabError
-from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
-from pelu_fab.hydraulics.channel import normal_depth
-from pelu_fab.hydraulics.comb import comb_teeth, predicted_shares, share_slack, tooth_widths
-from pelu_fab.hydraulics.weir import rim_height_needed, weir_flow, weir_head
+from pelu_fab.hydraulics.capillary import held_volume
+from pelu_fab.hydraulics.weir import weir_head
+from pelu_fab.ir.card import Card, Mouth, Plate, Span, Underside, spread_mouths
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.frames import SIDE, SIDE_GAP, step_out
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.sized import Mouth, Sized, SizedBucket, SizedCup, SizedRow
+from pelu_fab.ir.sized import Course, Sized, SizedCup
 from pelu_fab.ir.units import on_grid
 from pelu_fab.network.algebra import outputs
-from pelu_fab.stages.lower import most_teeth
+from pelu_fab.stages.combs import comb_counts, comb_widths
 
-MIN_DEPTH, MIN_SILL = 15.0, 4.0  # mm: room for the falling water; a pool deep enough to calm it
-MAX_DEPTH, MAX_SILL = 48.0, 29.0  # mm: a big threshold grows along the flow rather than in height
-MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
-GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
-LEAST_TEETH = 8
-FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
-RAMP, SPOUT_DEPTH, SPOUT_HEIGHT = 9.0, 8.0, 6.0  # mm
-BLADE_RUN, LEAN_RESERVE = 5.0, 1.05  # mm of ramp with blades, the same for all teeth; factor
-MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
-SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 5.6, 9.0  # mm: baffle posts, and the room behind them
-SLAT_AREA = SLAT * (SLAT_DEPTH - SLAT / 4)  # a rectangle with a nose of 90 degrees
-SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
-MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
-HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
-NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
-TRAY_ENDS = 45.0  # mm of a tray of chutes before the middle of its first gutter and past that of its last, at most
-WIDE_CELL = 58.0  # mm of a row's first cell: a wider one may move the first gutter out by half of what it has more
-LIKELY_BAY = 0.55  # part of the bed that a bay surely fits
-STEP_CLEAR = 0.3  # mm of air between a gutter that steps down to the next bay and that bay's side frame
-CUP_WALLS = 3.4  # mm of a cup and the air beside it
-LEAST_SLIT, LIP = 0.8, 0.8  # mm: air between the walls of two chutes; room of a chute on either side of the hole above
-CATCH_SIDE = 2.5  # mm that a vessel reaches beyond the spout above it, each side
-NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
-CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 44.0, 9.0, 1.05
+LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
+LONE_TEETH = 4  # of a bucket with one branch
+POOL_DEPTH, POOL, INLET = 12.0, 11.0, 9.0  # mm: below the sill; from the comb to the last plate; behind the first
+LONE_INLET, RIM, BROW, PLATE_TOP = 6.0, 18.0, 4.0, 9.0  # mm: of floor that always rises; above the sill
+RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
+LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
+CLOSING = 2.5  # run of a bank per mm that it moves in
+SPOUT, NARROW_SPOUT, MARGIN = 9.0, 2.2, 2.0  # mm: led in to this at most; least; between a spout and its gutter's wall
+HOLE, HOLE_HEIGHT, PLATE_GAP = 3.0, 3.0, 5.0  # mm: of a plate's holes; between two plates
+MAX_DEPTH, LONE_DEEP, ROW_WIDTH = 70.0, 28.0, 30.0  # mm: of a card along y; of a row's cards below the sill, and x
+LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
+CUP_WIDTH, CUP_DEPTH, CUP_HEIGHT, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 44.0, 120.0, 9.0, 1.05
 USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
-
-
-def size(lowered: Lowered, design: Design) -> Sized:
-    """Give every bucket, channel and cup its dimensions, for all inputs poured at once at the design pour."""
-    netlist, process = lowered.netlist, design.process
-    inflow = {bucket.name: design.pour_flow_ml * 1000.0 for bucket in netlist.rows[0]}
-    for duct in netlist.ducts:
-        inflow[duct.target] = inflow.get(duct.target, 0.0) + duct.share * inflow[duct.source]
-    rows: list[tuple[SizedBucket, ...]] = []
-    under: dict[str, float] = {}  # width of the spout that drops straight into a bucket or cup
-    for layer, row in enumerate(netlist.rows):
-        buckets = tuple(
-            _bucket(b, netlist.leaving[b.name], inflow[b.name], under.get(b.name, 0.0), design) for b in row
-        )
-        rows.append(_under_lips(buckets) if under else buckets)
-        under = {}
-        if netlist.is_matching(layer):
-            under = {b.mouths[0].target: sum(m.section_width for m in b.mouths) + 2 * CATCH_SIDE for b in buckets}
-    cups = _cups(lowered, under, design)
-    flow = _at_most(rows, inflow)
-    below = _breadths(rows, cups, netlist, process)
-    sized: list[SizedRow] = []
-    for layer in reversed(range(len(rows))):
-        gap = sized[0].bay_gap if sized else 0.0
-        made = _row(rows[layer], flow, below[layer + 1], gap, process)
-        in_step = netlist.is_matching(layer)  # the next row, if any, has the same bays
-        sized.insert(0, replace(made, bay_gap=max(gap, made.bay_gap)) if in_step else made)
-    return Sized(rows=tuple(sized), cups=cups, jugs=_jugs(design))
-
-
-def _under_lips(buckets: tuple[SizedBucket, ...]) -> tuple[SizedBucket, ...]:
-    """Buckets of a matching: the lips stand in one line over the shallowest one's inlet, so the others' are deeper."""
-    least = min(bucket.depth for bucket in buckets)
-    return tuple(replace(b, inlet_depth=on_grid(b.inlet_depth + b.depth - least)) for b in buckets)
-
-
-def _at_most(rows: Sequence[tuple[SizedBucket, ...]], inflow: Mapping[str, float]) -> dict[str, float]:
-    """Flow into each bucket and cup, whether water splits by the shares, as designed, or by the teeth's open widths."""
-    most = {bucket.name: inflow[bucket.name] for bucket in rows[0]}
-    for bucket in (bucket for row in rows for bucket in row):
-        total = sum(sum(mouth.teeth) for mouth in bucket.mouths)
-        for mouth in bucket.mouths:
-            most[mouth.target] = most.get(mouth.target, 0.0) + most[bucket.name] * sum(mouth.teeth) / total
-    return {name: max(flow, inflow[name]) for name, flow in most.items()}
-
-
-def _breadths(
-    rows: Sequence[tuple[SizedBucket, ...]], cups: Sequence[SizedCup], netlist: Netlist, process: Process
-) -> list[list[float]]:
-    """What each cell of each row takes up along it at most; cells of a matching share the larger."""
-    gutter = HOLE + 4 * process.printer.wall + GUTTER_MARGIN + CUP_WALLS
-    after = {cup.port: max(cup.width + CUP_WALLS, gutter) for cup in cups}
-    breadths = [list(after.values())]
-    for layer, row in reversed(list(enumerate(rows))):
-        here = {bucket.name: max(_breadth(bucket, process), gutter) for bucket in row}
-        if netlist.is_matching(layer):
-            here = {name: max(width, after[netlist.leaving[name][0].target]) for name, width in here.items()}
-        breadths.insert(0, list(here.values()))
-        after = here
-    return breadths
-
-
-def _breadth(bucket: SizedBucket, process: Process) -> float:
-    """What a bucket takes up along its row: its comb, or its chutes side by side and apart."""
-    least, wall = process.channels.min_width, process.printer.wall
-    lanes = [max(least, mouth.section_width + process.channels.spout_gap - wall) for mouth in bucket.mouths]
-    return max(bucket.width + wall, sum(lanes) + len(lanes) * _apart(process))
-
-
-def _apart(process: Process) -> float:
-    """Between two chutes that meet a second tray: their walls, and there a wider chute on either side of a slit."""
-    return on_grid(2 * process.printer.wall + 2 * LIP + LEAST_SLIT)
-
-
-def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, least: float, design: Design) -> SizedBucket:
-    process = design.process
-    kappa = process.comb.kappa if design.compensation == "process" else 0.0
-    excess = process.comb.end_excess if design.compensation == "process" else 0.0
-    shares = [duct.share for duct in ducts]
-    counts, order = _comb(bucket.name, shares, flow, least, kappa, excess, design)
-    teeth = _teeth(shares, counts, order, kappa, excess, process)
-    width = on_grid(sum(teeth) + (len(teeth) - 1) * process.printer.blade)
-    sections = _sections(shares, counts, order, width, process)
-    mouths = []
-    for number, (branch, run) in enumerate(groupby(range(len(order)), key=lambda k: order[k])):
-        owned = tuple(teeth[k] for k in run)
-        mouths.append(Mouth(target=ducts[branch].target, teeth=owned, section_width=sections[number]))
-    head = weir_head(flow, sum(teeth), discharge=process.comb.discharge)
-    by_mouth = predicted_shares([m.teeth for m in mouths], max(head, process.comb.residual_head + 0.5), process)
-    predicted = {duct.target: 0.0 for duct in ducts}
-    for mouth, share in zip(mouths, by_mouth, strict=True):
-        predicted[mouth.target] += share
-    pool = _pool(bucket, width, design)
-    return SizedBucket(
-        name=bucket.name,
-        retained_volume=bucket.retained_volume,
-        width=width,
-        mouths=tuple(mouths),
-        design_flow=flow,
-        design_head=head,
-        predicted_shares=tuple(predicted.items()),
-        share_slack=share_slack(shares, counts, sum(teeth), kappa),
-        slat=SLAT,
-        slat_depth=SLAT_DEPTH,
-        inlet_depth=INLET_DEPTH,
-        drawn_volume=pool.drawn_volume,
-        held_volume=pool.held_volume,
-        depth=pool.depth,
-        pool_depth=pool.pool_depth,
-        sill_height=pool.sill_height,
-        floor_slope=pool.floor_slope,
-        slats=pool.slats,
-    )
-
-
-def _comb(
-    name: str, shares: Sequence[float], flow: float, least: float, kappa: float, excess: float, design: Design
-) -> tuple[list[int], list[int]]:
-    """Teeth of each branch, and the branch of each tooth along the sill.
-
-    The fewest teeth whose shares hardly depend on kappa, eq. (5); else the number for which they depend least.
-    """
-    process = design.process
-    comb = process.comb
-    need = ceil(flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
-    broad = ceil((least + process.printer.blade) / (comb.tooth + process.printer.blade))
-    fewest = max(LEAST_TEETH, len(shares), need, broad)
-    best: tuple[float, list[int], list[int]] = (inf, [], [])
-    usual = max(most_teeth(len(shares), design), fewest)
-    for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
-        counts = _largest_remainder(shares, number)
-        order = _tooth_order(counts, shares, design.comb)
-        teeth = _teeth(shares, counts, order, kappa, excess, process)
-        if max(teeth) > comb.max_tooth + 1e-3:
-            continue
-        slack = share_slack(shares, counts, sum(teeth), kappa)
-        if slack < best[0] - 1e-12:
-            best = (slack, counts, order)
-        if slack <= GOOD_SLACK or number >= usual:
-            break
-    if not best[1] and (counts := _counts_between(shares, (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)):
-        return counts, _tooth_order(counts, shares, design.comb)
-    if not best[1]:
-        raise FabError(
-            name,
-            f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
-            f"carries the shares {', '.join(f'{s:.3f}' for s in shares)}",
-            "raise max_teeth in design.toml, or train shares that are multiples of 1/N",
-        )
-    return best[1], best[2]
-
-
-def _counts_between(shares: Sequence[float], ratio: float, excess: float) -> list[int]:
-    """Teeth for many branches: share by share, from the narrowest tooth's share; the largest such share that suits all.
-
-    `ratio` is how much more the widest tooth carries than the narrowest. Empty where no number suits.
-    """
-    wanted = np.asarray(shares)
-    narrow = np.unique(np.outer(wanted, 1.0 / np.arange(1, MOST_NARROW + 1)))[::-1]
-    narrow = narrow[narrow <= wanted.min() + 1e-12]
-    spread = ratio / (1.0 + excess)
-    most = np.floor(wanted / narrow[:, None] + 1e-9)
-    least = np.maximum(np.ceil(wanted / (narrow[:, None] * spread) - 1e-9), 1.0)
-    able = np.flatnonzero((least <= most).all(axis=1))
-    if not len(able):
-        return []
-    first = able[0]
-    middle = np.round(wanted / (narrow[first] * sqrt(spread)))
-    return [int(n) for n in np.clip(middle, least[first], most[first])]
-
-
-def _largest_remainder(shares: Sequence[float], number: int) -> list[int]:
-    """Round number × shares to whole teeth, at least one each, adding up to `number` (Hamilton's method)."""
-    ideal = [number * share for share in shares]
-    counts = [max(1, int(x)) for x in ideal]
-    while sum(counts) < number:
-        counts[max(range(len(counts)), key=lambda i: ideal[i] - counts[i])] += 1
-    while sum(counts) > number:
-        able = [i for i in range(len(counts)) if counts[i] > 1]
-        counts[min(able, key=lambda i: ideal[i] - counts[i])] -= 1
-    return counts
-
-
-def _tooth_order(counts: Sequence[int], shares: Sequence[float], layout: str) -> list[int]:
-    """Branch of each tooth. `common-centroid`: mirrored halves, largest share outside, odd teeth at the centre."""
-    if layout == "grouped":
-        return [branch for branch, count in enumerate(counts) for _ in range(count)]
-    ranked = sorted(range(len(counts)), key=lambda i: (-shares[i], i))
-    half = [branch for branch in ranked for _ in range(counts[branch] // 2)]
-    centre = [branch for branch in ranked if counts[branch] % 2]
-    return half + centre + half[::-1]
-
-
-def _teeth(
-    shares: Sequence[float],
-    counts: Sequence[int],
-    order: Sequence[int],
-    kappa: float,
-    excess: float,
-    process: Process,
-) -> list[float]:
-    """Widths along the sill: on average the process's tooth, or wider where the narrowest would be too narrow."""
-    total = len(order) * process.comb.tooth
-    for _ in range(2):
-        widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
-        teeth = comb_teeth(widths, order)
-        narrow = (process.comb.min_tooth + kappa) / (min(teeth) + kappa)
-        if narrow <= 1.0:
-            break
-        total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
-    return [on_grid(w) for w in teeth]
-
-
-def _sections(
-    shares: Sequence[float], counts: Sequence[int], order: Sequence[int], width: float, process: Process
-) -> list[float]:
-    """Inner width of each mouth's spout: exactly proportional to its part of the share, from what the comb leaves."""
-    runs = [(branch, len(list(run))) for branch, run in groupby(order)]
-    parts = [shares[branch] * number / counts[branch] for branch, number in runs]
-    total = max(width - len(runs) * process.channels.spout_gap, NARROW_SPOUT / min(parts))
-    return [on_grid(part * total) for part in parts]
+MOST_ORDERS = 6  # gutters whose every order is tried
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """The inside of a bucket, as `SizedBucket` describes it."""
+class _Comb:
+    """Teeth of a bucket by branch, before they have a place."""
 
-    drawn_volume: float
-    held_volume: float
-    depth: float
-    pool_depth: float
-    sill_height: float
-    floor_slope: float
-    slats: int
+    bucket: Bucket
+    ducts: tuple[Duct, ...]
+    teeth: tuple[tuple[float, ...], ...]
+    flow: float
+    blade: float
+
+    @property
+    def groups(self) -> list[float]:
+        """Width of each branch's teeth, blades between."""
+        return [sum(teeth) + self.blade * (len(teeth) - 1) for teeth in self.teeth]
+
+    @property
+    def sections(self) -> list[float]:
+        """Width of each branch's walled channel: exactly proportional to its share, about as wide as its teeth."""
+        scale = min(group / duct.share for group, duct in zip(self.groups, self.ducts, strict=True))
+        return [on_grid(duct.share * scale) for duct in self.ducts]
+
+    @property
+    def spouts(self) -> list[float]:
+        """Width at the lip: led in as far as the ramp's banks may close."""
+        closing = 2 * (RUN - 8.9) / CLOSING
+        return [on_grid(min(s, max(SPOUT, s - closing))) for s in self.sections]
 
 
-def _pool(bucket: Bucket, width: float, design: Design) -> Pool:
-    """Depth along the flow and height of the sill that retain the wanted volume of real water.
+def size(lowered: Lowered, design: Design) -> Sized:
+    """Give every bucket its card, at the design pour of one jug at a time."""
+    netlist, process = lowered.netlist, design.process
+    flow = design.pour_flow_ml * 1000.0  # one jug at a time: no card ever sees more
+    combs = [[_comb_of(b, netlist.leaving[b.name], flow, design) for b in row] for row in netlist.rows]
+    courses = [_courses(row, netlist, layer, process) for layer, row in enumerate(combs)]
+    several = [
+        _least_room(comb, _places(comb, courses[layer]), design)
+        for layer, row in enumerate(combs)
+        for comb in row
+        if len(comb.ducts) > 1
+    ]
+    priming = ceil(max(several, default=0.0) / 500.0) * 500.0  # whole half millilitres
+    layers = tuple(_layer(row, courses[n], n, priming, design) for n, row in enumerate(combs))
+    cups = _cups(lowered, design)
+    return Sized(layers, tuple(courses), cups, _jugs(design), priming)
 
-    Drawn volume + what surface tension holds = retained volume. The sill lies on a layer line; the depth of the pool
-    takes up the difference. A bucket that retains less than its walls hold anyway has no pool, only a floor that falls
-    to the sill.
-    """
+
+def _comb_of(bucket: Bucket, ducts: Sequence[Duct], flow: float, design: Design) -> _Comb:
     process = design.process
-    layer, comb, fluid = process.printer.layer_height, process.comb, process.fluid
-    slats = max(0, int(width // SLAT_PITCH) - 1)
     real = design.compensation == "process"
-    residual, meniscus = (comb.residual_head, fluid.meniscus) if real else (0.0, 0.0)
-
-    def pool_depth(sill: float) -> float:
-        posts = slats * SLAT_AREA * (sill + residual)
-        fixed = (2.0 * width + SLAT_PERIMETER * slats) * meniscus - posts
-        return (bucket.retained_volume - fixed) / (width * (sill + residual) + 2.0 * meniscus)
-
-    aimed = min(max(design.depth, bucket.retained_volume / (width * MAX_SILL)), MAX_DEPTH)
-    highest = ceil(bucket.retained_volume / (width * MIN_DEPTH) / layer)
-    fits = [n * layer for n in range(1, highest + 1) if pool_depth(n * layer) >= MIN_DEPTH]
-    if not fits:
-        return _apron(bucket, width, slats, design)
-    sill = on_grid(min(fits, key=lambda z: (max(MIN_SILL - z, 0.0), abs(pool_depth(z) - aimed))))
-    depth = on_grid(pool_depth(sill))
-    area = width * depth - slats * SLAT_AREA
-    drawn = sill * area
-    held = held_volume(area, 2 * (width + depth) + SLAT_PERIMETER * slats, fluid, residual)
-    return Pool(
-        drawn_volume=drawn,
-        held_volume=held if real else 0.0,
-        depth=depth,
-        pool_depth=depth,
-        sill_height=on_grid(sill),
-        floor_slope=0.0,
-        slats=slats,
-    )
+    kappa, excess = (process.comb.kappa, process.comb.end_excess) if real else (0.0, 0.0)
+    if len(ducts) == 1:
+        teeth: tuple[tuple[float, ...], ...] = ((process.comb.tooth,) * LONE_TEETH,)
+        return _Comb(bucket, tuple(ducts), teeth, flow, process.printer.blade)
+    shares = [duct.share for duct in ducts]
+    open_width = flow / LOAD
+    broad = open_width * (1 + process.printer.blade / process.comb.tooth)
+    counts, order = comb_counts(bucket.name, shares, flow, broad, kappa, excess, design)
+    widths = comb_widths(shares, counts, order, kappa, excess, process)
+    teeth = tuple(tuple(w for w, o in zip(widths, order, strict=True) if o == i) for i in range(len(ducts)))
+    return _Comb(bucket, tuple(ducts), teeth, flow, process.printer.blade)
 
 
-def _apron(bucket: Bucket, width: float, slats: int, design: Design) -> Pool:
-    """A floor that falls to the sill, with a trench a layer or more deep before the comb for what is left to retain."""
-    process = design.process
-    least = sin(radians(process.channels.min_slope_deg))
-    around = degrees(asin(min(1.0, least * sqrt(2.0))))  # so steep that water falls fast enough along a post's nose
-    if around > MAX_APRON_DEG:
-        slats = 0
-    slope = tan(radians(around)) if slats else least / sqrt(1.0 - least**2)
-    real = design.compensation == "process"
-    held = held_on_slope(width, MIN_DEPTH, slope, process.fluid, process.comb.residual_head) if real else 0.0
-    wanted = bucket.retained_volume - held
-    layer = process.printer.layer_height
-    trench, sill = 0.0, 0.0
-    if wanted > 0.5 * width * 2.0 * layer:
-        room = MIN_DEPTH - INLET_DEPTH - SLAT_DEPTH - 0.4  # the baffle stands behind the trench
-        sill = max(1, ceil(wanted / (width * room) / layer)) * layer
-        trench = on_grid(wanted / (width * sill))
-    return Pool(
-        drawn_volume=width * trench * sill,
-        held_volume=held,
-        depth=MIN_DEPTH,
-        pool_depth=trench,
-        sill_height=on_grid(sill),
-        floor_slope=slope,
-        slats=slats,
-    )
+def _courses(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Process) -> tuple[Course, ...]:
+    """Gutters side by side under a layer, each as wide as the widest spout above it asks; none under a row.
 
-
-def _row(
-    buckets: tuple[SizedBucket, ...], flow: Mapping[str, float], below: Sequence[float], gap: float, process: Process
-) -> SizedRow:
-    """`below`: widths of the cells in the row that the gutters lead to, turned by a quarter; `gap` between its bays."""
-    channels, layer = process.channels, process.printer.layer_height
-    widths = {bucket.name: sum(sum(mouth.teeth) for mouth in bucket.mouths) for bucket in buckets}
-    peak = max(weir_head(flow[name], width, discharge=process.comb.discharge) for name, width in widths.items())
-    rim = max(MIN_RIM, rim_height_needed(peak, process))
-    gutter = HOLE + 2 * process.printer.wall + GUTTER_MARGIN
-    targets = {mouth.target for bucket in buckets for mouth in bucket.mouths}
-    deepest = max(normal_depth(flow[t], gutter, channels.min_slope_deg, channels.friction) for t in targets)
-    bed = min(process.printer.bed[:2])
-    span = sum(below) - (below[0] + below[-1]) / 2 + max(0.0, below[0] - WIDE_CELL)
-    span += gap if sum(below) > LIKELY_BAY * bed else 0.0
-    slope = _chute_slope(channels.min_slope_deg)
-    short = (TRAY_ENDS + span) / cos(radians(slope)) < bed  # one tray of chutes reaches all gutters
-    lane_gap = process.printer.wall if short else _apart(process)
-    lane_margin = on_grid((channels.spout_gap - process.printer.wall) / 2)
-    chute = max(
-        normal_depth(b.design_flow, channels.min_width, channels.min_slope_deg, channels.friction) for b in buckets
-    )
-    gutter_wall = on_grid(max(channels.min_wall_height, 2 * deepest))
-    return SizedRow(
-        buckets=buckets,
-        rim_height=on_grid(ceil(rim / layer - 1e-9) * layer),
-        blade_run=BLADE_RUN,
-        ramp=_ramp(buckets, lane_gap, lane_margin, process),
-        spout_depth=SPOUT_DEPTH,
-        spout_height=SPOUT_HEIGHT,
-        chute_wall=on_grid(max(channels.min_wall_height, 2 * chute)),
-        gutter_width=on_grid(gutter),
-        gutter_wall=gutter_wall,
-        hole=HOLE,
-        chute_slope_deg=slope,
-        gutter_slope_deg=channels.min_slope_deg,
-        narrowing=NARROWING,
-        lane_margin=lane_margin,
-        min_lane=channels.min_width,
-        lane_gap=lane_gap,
-        bay_gap=_bay_gap(gutter_wall, process),
-    )
-
-
-def _bay_gap(gutter_wall: float, process: Process) -> float:
-    """Between two bays: a side frame of either, and between them the end of a gutter, whose end wall leans forward."""
-    slope, wall = radians(process.channels.min_slope_deg), process.printer.wall
-    end = (HOLE + wall) * cos(slope) + (process.printer.floor + gutter_wall) * sin(slope)
-    step = step_out(gutter_wall, process.channels.min_slope_deg)
-    return on_grid(wall + 2 * (SIDE_GAP + SIDE) + step + end + STEP_CLEAR)
-
-
-def _ramp(buckets: tuple[SizedBucket, ...], gap: float, margin: float, process: Process) -> float:
-    """Run of the 45 degree ramp: blades first, then walls that lead each mouth aside to its spout.
-
-    Water along a wall that leans by θ in plan falls at asin(sin 45° cos θ), and the wall keeps cos θ of its thickness.
+    Their order is the one that keeps the combs shortest; x = 0 in the middle.
     """
-    lean = tan(acos(sin(radians(process.channels.min_slope_deg)) / sin(radians(45.0))))
-    aside = RAMP - BLADE_RUN
-    for bucket in buckets:
-        shifts = _shifts(bucket, gap, margin, process)
-        aside = max(aside, abs(shifts[0]), abs(shifts[-1]), max(map(abs, shifts)) / lean * LEAN_RESERVE)
-    layer = process.printer.layer_height
-    return on_grid(ceil((BLADE_RUN + aside) / layer - 1e-9) * layer)
+    if all(len(comb.ducts) == 1 for comb in combs):
+        return ()
+    need = dict.fromkeys(netlist.targets(layer), process.channels.min_width)
+    for comb in combs:
+        for duct, spout in zip(comb.ducts, comb.spouts, strict=True):
+            need[duct.target] = max(need[duct.target], spout + 2 * MARGIN)
+    fed = {duct.target for comb in combs for duct in comb.ducts}
+    order = _shortest([t for t in need if t in fed], combs, need, process)
+    return _side_by_side(order, need, process)
 
 
-def _shifts(bucket: SizedBucket, gap: float, margin: float, process: Process) -> list[float]:
-    """How far each mouth's two edges move along the row from the comb to the spout."""
-    lanes = [max(process.channels.min_width, mouth.section_width + 2 * margin) for mouth in bucket.mouths]
-    tooth, lane = -bucket.width / 2, -(sum(lanes) + (len(lanes) - 1) * gap) / 2
-    shifts = []
-    for mouth, width in zip(bucket.mouths, lanes, strict=True):
-        group = sum(mouth.teeth) + (len(mouth.teeth) - 1) * process.printer.blade
-        spout = lane + (width - mouth.section_width) / 2
-        shifts += [spout - tooth, spout + mouth.section_width - tooth - group]
-        tooth += group + process.printer.blade
-        lane += width + gap
-    return shifts
+def _side_by_side(order: Sequence[str], widths: Mapping[str, float], process: Process) -> tuple[Course, ...]:
+    wall = process.printer.wall
+    left = -(sum(widths[t] for t in order) + (len(order) - 1) * wall) / 2
+    courses = []
+    for target in order:
+        courses.append(Course(target, (on_grid(left), on_grid(left + widths[target]))))
+        left += widths[target] + wall
+    return tuple(courses)
 
 
-def _chute_slope(least_deg: float) -> float:
-    """Slope of a tray on which even water that runs along a narrowing wall falls at `least_deg`."""
-    steepest = sin(radians(least_deg)) * hypot(1.0, NARROWING) / NARROWING
-    return ceil(degrees(asin(steepest)) * 10.0) / 10.0
+def _shortest(
+    targets: list[str], combs: Sequence[_Comb], widths: Mapping[str, float], process: Process
+) -> Sequence[str]:
+    """The order of gutters whose combs add up to the least length: all orders of a few, else swaps while they help."""
+
+    def length(order: Sequence[str]) -> float:
+        courses = _side_by_side(order, widths, process)
+        lefts = [(comb, _places(comb, courses)) for comb in combs if len(comb.ducts) > 1]
+        return round(sum(_extent(comb, places)[1] - _extent(comb, places)[0] for comb, places in lefts), 6)
+
+    if len(targets) <= MOST_ORDERS:
+        return min(permutations(targets), key=length)
+    best, least = list(targets), length(targets)
+    helped = True
+    while helped:
+        helped = False
+        for i, j in combinations(range(len(best)), 2):
+            tried = best.copy()
+            tried[i], tried[j] = tried[j], tried[i]
+            if (found := length(tried)) < least:
+                best, least, helped = tried, found, True
+    return best
 
 
-def _cups(lowered: Lowered, under: dict[str, float], design: Design) -> tuple[SizedCup, ...]:
-    """Cups that hold all that the fullest jugs can send them (outputs are monotone in every input)."""
+def _extent(comb: _Comb, lefts: Sequence[float]) -> Span:
+    """From the first tooth's edge to the last one's along x."""
+    ends = [(left, left + group) for left, group in zip(lefts, comb.groups, strict=True)]
+    return min(a for a, _ in ends), max(b for _, b in ends)
+
+
+def _around(span: Span, bundle: Span) -> Span:
+    """All the room over the gutters: where a big threshold grows."""
+    return min(span[0], bundle[0]), max(span[1], bundle[1])
+
+
+def _places(comb: _Comb, courses: Sequence[Course]) -> list[float]:
+    """Left edge of each branch's teeth: over its gutter, as near as its neighbours let it."""
+    goals = {course.target: sum(course.span) / 2 for course in courses}
+    ranked = sorted(range(len(comb.ducts)), key=lambda i: goals.get(comb.ducts[i].target, 0.0))
+    wanted = [goals.get(comb.ducts[i].target, 0.0) for i in ranked]
+    lefts = spread_mouths([comb.groups[i] for i in ranked], wanted, comb.blade)
+    return [on_grid(left) for _, left in sorted(zip(ranked, lefts, strict=True))]
+
+
+def _least_room(comb: _Comb, lefts: Sequence[float], design: Design) -> float:
+    """What the smallest calm pool before this comb keeps, mm3."""
+    card = _empty(comb, _extent(comb, lefts), POOL_DEPTH, _least_pool(comb, design), None, design)
+    return card.volume_below() + _held(card, design)
+
+
+def _held(card: Card, design: Design) -> float:
+    if design.compensation != "process":
+        return 0.0
+    process = design.process
+    return held_volume(card.water_area(), card.edge(), process.fluid, process.comb.residual_head)
+
+
+def _thick(process: Process) -> float:
+    """Of a plate: a thin wall that stands by itself."""
+    return on_grid(3 * process.printer.nozzle)
+
+
+def _plates(span: Span, floor_z: float, comb: _Comb, process: Process) -> tuple[Plate, ...]:
+    """Two walls with many like holes, staggered: what evens the inflow."""
+    thick = _thick(process)
+    number = max(3, round((span[1] - span[0]) / (process.comb.tooth + comb.blade)))
+    step = (span[1] - span[0]) / number
+    plates = []
+    for index in range(2):
+        y1 = -POOL - index * (thick + PLATE_GAP)
+        centres = [span[0] + step * (k + 0.5 * (index + 1)) for k in range(number - index)]
+        holes = tuple(
+            (on_grid(c - HOLE / 2), on_grid(c + HOLE / 2), floor_z, on_grid(floor_z + HOLE_HEIGHT)) for c in centres
+        )
+        plates.append(Plate(on_grid(y1 - thick), on_grid(y1), PLATE_TOP, holes))
+    return tuple(plates)
+
+
+def _least_pool(comb: _Comb, design: Design) -> float:
+    """Flat floor that a comb needs before it."""
+    return POOL + 2 * _thick(design.process) + PLATE_GAP if len(comb.ducts) > 1 else 0.0
+
+
+def _empty(
+    comb: _Comb, span: Span, deep: float, pool: float, depth: float | None, design: Design, in_row: bool = False
+) -> Card:
+    """A card with this pool, its mouths yet to come; `depth` None: no longer than it must be."""
+    process = design.process
+    several = len(comb.ducts) > 1
+    teeth = sum(w for teeth in comb.teeth for w in teeth)
+    rise = on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0
+    return Card(
+        name=comb.bucket.name,
+        retained_volume=0.0,
+        drawn_volume=0.0,
+        held_volume=0.0,
+        x0=on_grid(span[0]),
+        x1=on_grid(span[1]),
+        pool=on_grid(pool),
+        depth=on_grid(min(depth or inf, pool + INLET if depth is None else inf, pool + (RIM - BROW + deep) / rise)),
+        floor_z=-on_grid(deep),
+        rise=rise,
+        rim_z=RIM,
+        plates=_plates(span, -on_grid(deep), comb, process) if several else (),
+        mouths=(),
+        wall=process.printer.wall,
+        sill=process.comb.sill_length,
+        run=RUN,
+        lip=LIP,
+        under=Underside(-on_grid(RUN + LIP), False),
+        design_flow=comb.flow,
+        design_head=weir_head(comb.flow, teeth, discharge=process.comb.discharge),
+    )
+
+
+def _layer(
+    combs: Sequence[_Comb], courses: Sequence[Course], layer: int, priming: float, design: Design
+) -> tuple[Card, ...]:
+    """Cards of one layer, all equally long: the shortest for which each finds a pool."""
+    process = design.process
+    step = process.printer.layer_height
+    deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
+    places = [_places(comb, courses) for comb in combs]
+    bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-ROW_WIDTH / 2, ROW_WIDTH / 2)
+    spans = [
+        [_extent(comb, lefts), _around(_extent(comb, lefts), bundle)] if courses else [bundle]
+        for comb, lefts in zip(combs, places, strict=True)
+    ]
+    wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
+    depth = max(_least_pool(comb, design) + (INLET if len(comb.ducts) > 1 else LONE_INLET) for comb in combs)
+    depth = float(ceil(depth))
+    while depth <= MAX_DEPTH:
+        pools = [
+            next(
+                (found for span in tried if (found := _pool(comb, span, want, deepest, depth, design, not courses))),
+                None,
+            )
+            for comb, tried, want in zip(combs, spans, wanted, strict=True)
+        ]
+        if all(pools):
+            break
+        depth += 1.0
+    else:
+        short = next(comb.bucket for comb, pool in zip(combs, pools, strict=True) if not pool)
+        raise FabError(
+            short.name,
+            f"keeps {short.retained_volume / 1000:.1f} mL, more than a card of {MAX_DEPTH:g} x {deepest:g} mm holds",
+            "make the unit smaller (unit_ml), or train smaller thresholds",
+        )
+    bottom = max((pool[0] for pool in pools if pool), default=0.0) + process.printer.floor
+    under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True) if not courses else None
+    cards = []
+    for comb, want, pool, lefts in zip(combs, wanted, pools, places, strict=True):
+        assert pool is not None
+        card = _empty(comb, pool[2], pool[0], pool[1], depth, design, not courses)
+        card = replace(
+            card,
+            retained_volume=want,
+            drawn_volume=card.volume_below(),
+            held_volume=_held(card, design),
+            mouths=_mouths(comb, lefts, courses),
+            under=under or card.under,
+            run=LONE_RUN if under else RUN,
+            rim_z=RIM,
+        )
+        cards.append(card)
+    return tuple(cards)
+
+
+def _pool(
+    comb: _Comb, span: Span, wanted: float, deepest: float, depth: float, design: Design, in_row: bool
+) -> tuple[float, float, Span] | None:
+    """The shallowest (depth below the sill, flat floor, span) that keeps `wanted` of real water; None if none does.
+
+    The depth is a whole number of layers; the length of the flat floor makes the volume exact.
+    """
+    step = design.process.printer.layer_height
+    several = len(comb.ducts) > 1
+    least, most = _least_pool(comb, design), depth - (INLET if several else LONE_INLET)
+
+    def room(deep: float, pool: float) -> float:
+        card = _empty(comb, span, deep, pool, depth, design, in_row)
+        return card.volume_below() + _held(card, design)
+
+    first = ceil(POOL_DEPTH / step - 1e-9) if several else 0
+    for level in range(first, round(deepest / step) + 1):
+        deep = on_grid(level * step)
+        if room(deep, most) < wanted - 1e-9:
+            continue
+        if room(deep, least) > wanted + 1e-9:
+            return (0.0, 0.0, span) if level == 0 else None
+        low, high = least, most
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (middle, high) if room(deep, middle) < wanted else (low, middle)
+        return deep, on_grid(high), span
+    return None
+
+
+def _mouths(comb: _Comb, lefts: Sequence[float], courses: Sequence[Course]) -> tuple[Mouth, ...]:
+    goals = {course.target: course.span for course in courses}
+    mouths = []
+    for duct, teeth, left, group, section, spout in zip(
+        comb.ducts, comb.teeth, lefts, comb.groups, comb.sections, comb.spouts, strict=True
+    ):
+        x, spans = left, []
+        for width in teeth:
+            spans.append((on_grid(x), on_grid(x + width)))
+            x += width + comb.blade
+        middle = left + group / 2
+        aim = middle
+        if duct.target in goals:
+            low, high = goals[duct.target]
+            aim = min(max(middle, low + MARGIN + spout / 2), high - MARGIN - spout / 2)
+        mouths.append(
+            Mouth(
+                duct.target,
+                tuple(spans),
+                (on_grid(middle - section / 2), on_grid(middle + section / 2)),
+                (on_grid(aim - spout / 2), on_grid(aim + spout / 2)),
+            )
+        )
+    return tuple(mouths)
+
+
+def _cups(lowered: Lowered, design: Design) -> tuple[SizedCup, ...]:
+    """Like cups, so that the highest water is the fullest cup: each holds what the fullest jugs can send to any.
+
+    Outputs are monotone in every input.
+    """
     most = outputs(lowered.network, np.asarray([design.input_max], dtype=np.float64))[0]
-    return tuple(
-        _vessel(port, label, float(units) * design.unit_volume * CUP_RESERVE, least=under.get(port, 0.0))
-        for (port, label), units in zip(lowered.netlist.outputs, most, strict=True)
-    )
+    fullest = float(most.max()) * design.unit_volume * CUP_RESERVE
+    return tuple(_cup(port, label, fullest) for port, label in lowered.netlist.outputs)
+
+
+def _cup(port: str, label: str, volume: float) -> SizedCup:
+    """A cup so narrow that 2 mL are a mark's distance, and a whole number of 5 mL; wider where it would be too tall."""
+    capacity = max(ceil(volume / 5000.0 - 1e-9) * 5000.0, 10000.0)
+    growth = max(1.0, (capacity / (CUP_WIDTH * CUP_DEPTH * CUP_TALL)) ** 0.5)
+    width, depth = on_grid(CUP_WIDTH * growth), on_grid(CUP_DEPTH * growth)
+    return SizedCup(port, label, capacity, width, depth, on_grid(capacity / (width * depth) + CUP_FREEBOARD))
 
 
 def _jugs(design: Design) -> tuple[SizedCup, ...]:
@@ -451,11 +374,11 @@ def _jugs(design: Design) -> tuple[SizedCup, ...]:
     )
 
 
-def _vessel(port: str, label: str, capacity: float, *, square: bool = False, least: float = 0.0) -> SizedCup:
+def _vessel(port: str, label: str, capacity: float, *, square: bool = False) -> SizedCup:
     """An open box for whole steps of 5 mL, narrow so that cups stand in a row, or square; a big one grows all ways."""
     capacity = max(ceil(capacity / 5000.0 - 1e-9) * 5000.0, 10000.0)
     growth = max(1.0, (capacity / USUAL_CUP) ** (1.0 / 3.0))
-    width = max(CUP_WIDTH * growth, least)
+    width = CUP_WIDTH * growth
     if square:
         width = max(width, sqrt(capacity / (CUP_HEIGHT * growth)))
     width = on_grid(width)

@@ -1,1 +1,24 @@
-"""Loom in, parts out: every printed piece as a kernel-neutral solid with its place in the assembly."""
+"""Layout in, parts out: every printed piece as a kernel-neutral solid with its place in the assembly."""
+
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.layout import Layout
+from pelu_fab.ir.sized import Sized
+from pelu_fab.ir.solid import Part
+from pelu_fab.network.model import bucket_name
+from pelu_fab.stages.solids.card import card_part
+from pelu_fab.stages.solids.stand import rack_part, trestle_part
+from pelu_fab.stages.solids.tray import tray_part
+from pelu_fab.stages.solids.vessels import cup_part, jug_part, name_of
+
+
+def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
+    """Every part, in assembly order from the table up: stand, trays, cards, cups; then the jugs."""
+    process = design.process
+    labels = {bucket_name(0, i): name_of(label) for i, label in enumerate(design.network.inputs)}
+    parts = [rack_part(layout)]
+    parts += [trestle_part(trestle, number, layout, process) for number, trestle in enumerate(layout.trestles)]
+    parts += [tray_part(tray, layout.cards) for tray in layout.trays]
+    parts += [card_part(placed, labels) for placed in layout.cards]
+    parts += [cup_part(cup, process) for cup in layout.cups]
+    parts += [jug_part(jug, process) for jug in sized.jugs]
+    return tuple(parts)

@@ -1,35 +1,35 @@
 """A card as a part: body, inlet plates, comb, ramp with its banks, ears. Prints upright, as it hangs."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from pelu_fab.ir.card import BLADE_RUN, Card, Mouth
-from pelu_fab.ir.loom import PlacedCard
-from pelu_fab.ir.process import Process
-from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, moved
+from pelu_fab.ir.layout import PlacedCard
+from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, swapped, upright
+from pelu_fab.stages.solids.lettering import fitted, raised
 
 BITE = 0.3  # mm: every join overlaps by this
 BLADE_TOP, BANK_TOP = 9.0, 13.0  # mm above the sill at the comb; above the ramp at the lip
 HIGH = 200.0
 
 
-def card_part(placed: PlacedCard, process: Process) -> Part:
-    """The card's part, named after its bucket."""
+def card_part(placed: PlacedCard, labels: Mapping[str, str]) -> Part:
+    """The card's part, named after its bucket. `labels` are people's names of buckets that have one (inputs)."""
     card = placed.card
-    bottom = card.under.bottom_z
-    modules: list[tuple[Step, ...]] = [_body(card), *_plates(card), _banks(card)]
-    modules.append((Step("add", _ears(placed)),))
-    x, y = min(card.body[0], placed.reach[0]), min(p[0] for p in card.outline)
-    shift = (-x, -y, -bottom)
-    mapped = tuple(tuple(Step(s.op, tuple(moved(p, *shift) for p in s.prisms)) for s in module) for module in modules)
-    transform = (
-        (1.0, 0.0, 0.0, round(x, 6)),
-        (0.0, 1.0, 0.0, round(placed.y + y, 6)),
-        (0.0, 0.0, 1.0, round(placed.z + bottom, 6)),
-    )
-    return Part(f"card-{card.name.replace('.', '-')}", "card", mapped, transform, None)
+    modules = [_body(card), *_plates(card), _banks(card), (Step("add", _ears(placed)),)]
+    modules.append((Step("add", _names(card, labels.get(card.name, ""))),))
+    part = upright(f"card-{card.name.replace('.', '-')}", "card", modules)
+    assert part.transform is not None
+    (rx, ry, rz) = (row[3] for row in part.transform)
+    transform = ((1.0, 0.0, 0.0, rx), (0.0, 1.0, 0.0, ry + placed.y), (0.0, 0.0, 1.0, rz + placed.z))
+    return replace(part, transform=transform)
 
 
 def _body(card: Card) -> tuple[Step, ...]:
     x0, x1 = card.body
-    teeth = tuple(box(t, (-BITE if card.pool > 0 else 0.0, card.sill + BITE), (0.0, HIGH)) for m in card.mouths for t in m.teeth)
+    teeth = tuple(
+        box(t, (-BITE if card.pool > 0 else 0.0, card.sill + BITE), (0.0, HIGH)) for m in card.mouths for t in m.teeth
+    )
     gap: tuple[Prism, ...] = ()
     if card.notch:
         gap = (box(card.notch[:2], (-card.depth - card.wall - 1.0, -card.depth + BITE), (card.notch[2], HIGH)),)
@@ -49,9 +49,7 @@ def _plates(card: Card) -> list[tuple[Step, ...]]:
     made = []
     for plate in card.plates:
         wall = box((card.x0 - BITE, card.x1 + BITE), (plate.y0, plate.y1), (card.floor_z - BITE, plate.top_z))
-        holes = tuple(
-            box((a, b), (plate.y0 - BITE, plate.y1 + BITE), (c, d)) for a, b, c, d in plate.holes
-        )
+        holes = tuple(box((a, b), (plate.y0 - BITE, plate.y1 + BITE), (c, d)) for a, b, c, d in plate.holes)
         made.append((Step("add", (wall,)), Step("cut", holes)))
     return made
 
@@ -74,7 +72,12 @@ def _banks(card: Card) -> tuple[Step, ...]:
     y0, y1 = card.sill + BLADE_RUN + 1.0, card.lip_y + 1.0
     end = min(-card.run + BANK_TOP, BLADE_TOP)
     above: Outline = ((-1.0, BLADE_TOP), (y0, BLADE_TOP), (y1, end), (y1, 2 * HIGH), (-1.0, 2 * HIGH))
-    below: Outline = ((card.sill, -0.0 - BITE), (card.lip_y, -card.run - BITE), (card.lip_y, 2 * floor), (card.sill, 2 * floor))
+    below: Outline = (
+        (card.sill, -0.0 - BITE),
+        (card.lip_y, -card.run - BITE),
+        (card.lip_y, 2 * floor),
+        (card.sill, 2 * floor),
+    )
     x0, x1 = card.body
     return (
         Step("add", (*solids, *blades)),
@@ -106,3 +109,15 @@ def _ears(placed: PlacedCard) -> tuple[Prism, ...]:
         tip = (end, end + 3.6) if side == 0 else (end - 3.6, end)
         ears.append(box(tip, (y0, y1), (bottom, bottom + 8.0)))
     return tuple(ears)
+
+
+def _names(card: Card, label: str) -> tuple[Prism, ...]:
+    """The bucket's name on both sides, and above it what people call it."""
+    middle, room = -card.depth / 2, card.depth - 3.0
+    name, height = fitted(card.name, 3.8, room)
+    lines = [(name, height, middle, -2.0)]
+    if label:
+        text, size = fitted(label, 4.5, room)
+        lines.append((text, size, middle, 6.0))
+    left, right = card.body
+    return swapped(raised(lines, left, -1, -1)), swapped(raised(lines, right, 1, 1))

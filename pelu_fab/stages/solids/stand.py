@@ -1,20 +1,20 @@
 """What stands on the table: the rack round row cards and cups, and the trestle under a tray's head. Print as they stand."""
 
-from collections.abc import Sequence
-
-from pelu_fab.ir.loom import Loom, PlacedCard, Rack, Tray, Trestle
+from pelu_fab.ir.layout import Layout, Trestle
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.solid import IDENTITY, Outline, Part, Prism, Step, box, moved
+from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, upright
 
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
 
 
-def rack_part(rack: Rack, hung: Sequence[PlacedCard], tray: Tray, process: Process) -> Part:
-    """Plates from the back wall to the front, notched for the cards' ears; the tray lies in the back wall's notch."""
+def rack_part(layout: Layout) -> Part:
+    """Plates from the back wall to the front, notched for the cards' ears; the tray lies on the back wall."""
+    rack, hung, tray = layout.rack, layout.hung, layout.trays[-1]
     x0, x1 = rack.plates[0] - rack.thickness / 2, rack.plates[-1] + rack.thickness / 2
     high = rack.seat_z + RISE + 4.0 if hung else rack.seat_z
     plates = tuple(
-        box((p - rack.thickness / 2, p + rack.thickness / 2), (rack.back[0], rack.front), (0.0, high)) for p in rack.plates
+        box((p - rack.thickness / 2, p + rack.thickness / 2), (rack.back[0], rack.front), (0.0, high))
+        for p in rack.plates
     )
     back = box((x0, x1), rack.back, (0.0, rack.back_z))
     steps = [Step("add", (back, *plates))]
@@ -26,12 +26,13 @@ def rack_part(rack: Rack, hung: Sequence[PlacedCard], tray: Tray, process: Proce
     low, high_x = min(e.x0 for e in ends) - 8.0, max(e.x1 for e in ends) + 8.0
     cuts.append(box((low, high_x), (rack.back[0] - 1.0, rack.back[1] + 0.0), (rack.back_z, UP)))
     steps.append(Step("cut", tuple(cuts)))
-    return _upright("rack", "stand", (tuple(steps),))
+    return upright("rack", "stand", (tuple(steps),))
 
 
-def trestle_part(trestle: Trestle, tray: Tray, process: Process, name: str) -> Part:
+def trestle_part(trestle: Trestle, number: int, layout: Layout, process: Process) -> Part:
     """A U in plan, its back edge under the tray's floor, two horns beside it."""
-    wall = 3 * process.printer.wall
+    tray = layout.trays[number]
+    wall = 2 * process.printer.wall
     x0, x1 = trestle.x[0] - tray.side - 0.4, trestle.x[1] + tray.side + 0.4
     y0, y1 = trestle.y
     web = box((x0 - wall, x1 + wall), (y0, y0 + wall), (0.0, trestle.top_z))
@@ -39,20 +40,12 @@ def trestle_part(trestle: Trestle, tray: Tray, process: Process, name: str) -> P
     horns = tuple(box(x, (y0, y0 + wall), (0.0, trestle.top_z + 8.0)) for x in ((x0 - wall, x0), (x1, x1 + wall)))
     top, low = trestle.top_z - 14.0, 14.0
     middle, half = (x0 + x1) / 2, (x1 - x0) / 2 - 8.0
-    window: Outline = ((middle - half, low), (middle + half, low), (middle + half, top - half), (middle, top), (middle - half, top - half))
+    window: Outline = (
+        (middle - half, low),
+        (middle + half, low),
+        (middle + half, top - half),
+        (middle, top),
+        (middle - half, top - half),
+    )
     steps = (Step("add", (web, *legs, *horns)), Step("cut", (Prism("y", y0 - 1.0, y0 + wall + 1.0, (window,)),)))
-    return _upright(name, "stand", (steps,))
-
-
-def _upright(name: str, role: str, modules: tuple[tuple[Step, ...], ...]) -> Part:
-    xs = [b for m in modules for s in m if s.op == "add" for p in s.prisms for b in _low(p)[:1]]
-    ys = [b for m in modules for s in m if s.op == "add" for p in s.prisms for b in _low(p)[1:]]
-    x, y = min(xs), min(ys)
-    mapped = tuple(tuple(Step(s.op, tuple(moved(p, -x, -y, 0.0) for p in s.prisms)) for s in m) for m in modules)
-    return Part(name, role, mapped, ((1.0, 0.0, 0.0, x), (0.0, 1.0, 0.0, y), (0.0, 0.0, 1.0, 0.0)), None)
-
-
-def _low(prism: Prism) -> tuple[float, float]:
-    a = min(p[0] for o in prism.outlines for p in o)
-    b = min(p[1] for o in prism.outlines for p in o)
-    return {"z": (a, b), "x": (prism.start, a), "y": (a, prism.start)}[prism.axis]
+    return upright(f"trestle-{number + 1}", "stand", (steps,))

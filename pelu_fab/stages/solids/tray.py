@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from math import cos, radians, sin
 
-from pelu_fab.ir.card import Card
-from pelu_fab.ir.loom import Gutter, PlacedCard, Tray, turned
-from pelu_fab.ir.process import Process
-from pelu_fab.ir.solid import Outline, Part, Prism, Step, box
+from pelu_fab.ir.layout import Gutter, PlacedCard, Tray, turned
+from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, lowest, shifted
 
 CLEAR = 0.5  # mm of air between a card's underside and the walls below it
 SEAT_AIR = 0.2  # mm before and behind an ear
@@ -14,23 +12,25 @@ RISE = 5.0  # mm that a seat's ends stand above it
 UP = 300.0
 
 
-def tray_part(tray: Tray, placed: Sequence[PlacedCard], process: Process) -> Part:
+def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     """The tray's part; `placed` are the cards that lie over it."""
     floor = tray.floor
     top = floor + tray.wall_height
-    strips = tuple(_strip(g, tray.wall, 0.0) for g in tray.gutters)
+    strips = tuple(_strip(g, tray.wall) for g in tray.gutters)
     walls = tuple(_wall(g, side, tray.wall) for g in tray.gutters for side in (0, 1))
     heads = tuple(
         box((g.stations[0].x0 - 0.3, g.stations[0].x1 + 0.3), (0.0, tray.wall), (0.0, top)) for g in tray.gutters
     )
     if tray.lap:  # the head lies under the tray before: no walls there
         heads = ()
-    over = [p for p in placed if p.card.under.is_beak is False and _is_over(p, tray)]
+    over = [p for p in placed if not p.card.under.is_beak and _is_over(p, tray)]
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
-    modules = []
     sides = _sides(tray, over)
     if tray.lap:
-        sides = tuple(box((q.outlines[0][0][0], q.outlines[0][1][0]), (tray.lap + 0.4, q.outlines[0][2][1]), (q.start, q.end)) for q in sides)
+        sides = tuple(
+            box((q.outlines[0][0][0], q.outlines[0][1][0]), (tray.lap + 0.4, q.outlines[0][2][1]), (q.start, q.end))
+            for q in sides
+        )
     if sides:
         steps.append(Step("add", sides))
     cuts = [prism for p in over for prism in _room(p, tray)]
@@ -38,21 +38,12 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard], process: Process) -> Par
         cuts.append(box((-UP, UP), (-1.0, tray.lap + 0.4), (floor, UP)))
     if cuts:
         steps.append(Step("cut", tuple(cuts)))
-    modules.append(tuple(steps))
+    modules = [tuple(steps)]
+    x, _, _ = lowest(modules)
     c, s = cos(radians(tray.slope_deg)), sin(radians(tray.slope_deg))
-    xs = [x for prism in (*strips, *(o for q in sides for o in q.outlines)) for x, _ in prism] if False else [x for o in strips for x, _ in o]
-    x = min([*xs, *(p.reach[0] - 2.0 for p in over)]) if over else min(xs)
-    modules = [tuple(Step(st.op, tuple(_shifted(p, -x) for p in st.prisms)) for st in m) for m in modules]
-    # part (x, along, up) -> y = head + along c + (up - floor) s, z = head - along s + (up - floor) c
-    y, z = tray.at(0.0, -floor)
-    transform = ((1.0, 0.0, 0.0, round(x, 6)), (0.0, c, s, y), (0.0, -s, c, z))
-    return Part(tray.name, "tray", tuple(modules), transform, None)
-
-
-def _shifted(prism: Prism, x: float) -> Prism:
-    from pelu_fab.ir.solid import moved
-
-    return moved(prism, x, 0.0, 0.0)
+    y, z = tray.at(0.0, -floor)  # part (x, along, up from the bed) to the device
+    transform = ((1.0, 0.0, 0.0, x), (0.0, c, s, y), (0.0, -s, c, z))
+    return Part(tray.name, "tray", shifted(modules, -x, 0.0, 0.0), transform)
 
 
 def _is_over(placed: PlacedCard, tray: Tray) -> bool:
@@ -61,7 +52,7 @@ def _is_over(placed: PlacedCard, tray: Tray) -> bool:
     return a > -0.5 and a < tray.length and 0 < b[1] < 40.0
 
 
-def _strip(gutter: Gutter, wall: float, more: float) -> Outline:
+def _strip(gutter: Gutter, wall: float) -> Outline:
     left = [(round(s.x0 - wall, 3), s.along) for s in gutter.stations]
     right = [(round(s.x1 + wall, 3), s.along) for s in reversed(gutter.stations)]
     return (*left, *right)
@@ -77,7 +68,10 @@ def _sides(tray: Tray, over: Sequence[PlacedCard]) -> tuple[Prism, ...]:
     """The outer walls on which the cards' ears stand, from the first ear to past the last."""
     if not over:
         return ()
-    edges = (min(s.x0 for g in tray.gutters for s in g.stations[:1]), max(s.x1 for g in tray.gutters for s in g.stations[:1]))
+    edges = (
+        min(s.x0 for g in tray.gutters for s in g.stations[:1]),
+        max(s.x1 for g in tray.gutters for s in g.stations[:1]),
+    )
     ends = [tray.to((p.y + p.ear[1], p.z + p.card.under.bottom_z)) for p in over]
     high = max(up for _, up in ends) + RISE + 4.0
     stop = max(a for a, _ in ends) + 5.0
@@ -100,10 +94,20 @@ def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
     slant = card.slant - CLEAR * 2**0.5
     back = -card.depth - card.wall - CLEAR
     air: Outline = (
-        (back, slant - back), (slant - bottom + CLEAR, bottom - CLEAR), (foot[1] + CLEAR, bottom - CLEAR),
-        (foot[1] + CLEAR, far), (back, far),
+        (back, slant - back),
+        (slant - bottom + CLEAR, bottom - CLEAR),
+        (foot[1] + CLEAR, bottom - CLEAR),
+        (foot[1] + CLEAR, far),
+        (back, far),
     )
-    seat: Outline = ((y0, bottom), (y1, bottom), (y1 + 1.0, bottom + RISE + 9.0), (y1 + 1.0, far), (y0 - 1.0, far), (y0 - 1.0, bottom + RISE + 9.0))
+    seat: Outline = (
+        (y0, bottom),
+        (y1, bottom),
+        (y1 + 1.0, bottom + RISE + 9.0),
+        (y1 + 1.0, far),
+        (y0 - 1.0, far),
+        (y0 - 1.0, bottom + RISE + 9.0),
+    )
     lift = tuple((round(a, 3), round(b + tray.floor, 3)) for a, b in turned(air, tray, placed))
     rest = tuple((round(a, 3), round(b + tray.floor, 3)) for a, b in turned(seat, tray, placed))
     return [Prism("x", -half, half, (lift,)), Prism("x", -half - UP, half + UP, (rest,))]

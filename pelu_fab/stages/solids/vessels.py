@@ -5,9 +5,8 @@ from math import floor
 from pelu_fab.ir.layout import PlacedCup
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import SizedCup
-from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, rectangle
-from pelu_fab.stages.build.lettering import fitted, raised
-from pelu_fab.stages.build.poses import upright
+from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, rectangle, upright
+from pelu_fab.stages.solids.lettering import fitted, raised
 
 TICK, TICK_LONG, TICK_SHORT = 0.8, 9.0, 5.0  # mm: height and lengths of a mark
 SPOUT = 9.0  # mm that a jug's lip reaches beyond its wall
@@ -17,14 +16,13 @@ NUMERAL, NAME = 3.6, 5.0  # mm: heights of capitals
 def cup_part(placed: PlacedCup, process: Process) -> Part:
     """A read-out cup in its place; marks and name on the side away from the device."""
     wall, bottom = process.printer.wall, process.printer.floor
-    u, v, z = (placed.u0, placed.u1), (placed.v0, placed.v1), placed.floor_z
+    x, y, z = (placed.x0, placed.x1), (placed.y0, placed.y1), placed.floor_z
     top = z + placed.cup.height
-    body = box((u[0] - wall, u[1] + wall), (v[0] - wall, v[1] + wall), (z - bottom, top))
-    room = box(u, v, (z, top + 1.0))
-    right = 1 if placed.swapped else -1
-    marks = _marks(placed.cup, (u[0] + u[1]) / 2, u[1] - u[0], z, v[1] + wall, 1, right)
+    body = box((x[0] - wall, x[1] + wall), (y[0] - wall, y[1] + wall), (z - bottom, top))
+    room = box(x, y, (z, top + 1.0))
+    marks = _marks(placed.cup, (x[0] + x[1]) / 2, x[1] - x[0], z, y[1] + wall, 1, -1)
     modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", (marks,)),)]
-    return upright(f"cup-{placed.cup.port.split('.')[1]}", "cup", modules, placed.swapped, 0)
+    return upright(f"cup-{placed.cup.port.split('.')[1]}", "cup", modules, 0)
 
 
 def jug_part(jug: SizedCup, process: Process) -> Part:
@@ -39,7 +37,7 @@ def jug_part(jug: SizedCup, process: Process) -> Part:
     tall = SizedCup(jug.port, jug.label, jug.capacity, width, area / width, jug.height)
     marks = _marks(tall, width / 2, width, bottom, -wall, -1, 1)
     modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", (marks,)),)]
-    part = upright(f"jug-{jug.port.split('.')[1]}", "jug", modules, False, 0)
+    part = upright(f"jug-{jug.port.split('.')[1]}", "jug", modules, 0)
     return Part(part.name, part.role, part.modules, None, 0)
 
 
