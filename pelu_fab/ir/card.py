@@ -12,6 +12,7 @@ from itertools import pairwise
 from pelu_fab.ir.solid import Outline
 
 Span = tuple[float, float]
+LEAST_HEEL = 12.0  # mm that a foot reaches back from the sill, at least
 BLADE_RUN, SETTLE, STRAIGHT, LAST = 2.4, 1.5, 3.0, 2.0  # mm of ramp: blades, to the section, of it, of the spout
 
 
@@ -120,8 +121,8 @@ class Card:
 
     @property
     def slant(self) -> float:
-        """y + z of the underside that rises at 45 degrees behind the foot, a wall below the inside's."""
-        return self.floor_z - self.pool - self.wall * 2**0.5
+        """y + z of the underside that rises at 45 degrees behind the foot, at least a wall below the inside's."""
+        return min(self.floor_z - self.pool - self.wall * 2**0.5, self.under.bottom_z - LEAST_HEEL)
 
     @property
     def foot(self) -> Span:
