@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import cos, radians, tan
+from math import cos, inf, radians, tan
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.card import Card, Span
@@ -12,21 +12,21 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized
 from pelu_fab.ir.units import on_grid
 
-FALL, UNDER = 8.0, 4.5  # mm from a lip to its gutter's floor, at least; between that floor and a foot's upper end
-BETWEEN, LANDING, BREAK, HEAD = 1.5, 18.0, 12.0, 8.0  # mm: two cards; past a lip, straight; to a joint; before an ear
-SLOPE_DEG = 10.0
-GUTTER_WALL = 13.0  # mm
-EAR, EAR_OUT, SIDE, SIDE_AIR = (-18.0, 2.0), 3.0, 4.0, 0.3  # mm: local y of an ear; its reach; walls it stands on; air
+# mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
+SLOPE_DEG = 10.0  # of every gutter
+FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
+BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
+GUTTER_WALL = 13.0
+EAR, EAR_OUT, HEAD = (-18.0, 2.0), 3.0, 8.0  # local y of an ear; what it stands on; of tray before the first ear
+SIDE, SIDE_AIR = 4.0, 0.3  # a tray's outer walls; between them and a card
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
-ENTRY, OVERLAP, NOTCH = (
-    13.0,
-    4.0,
-    2.5,
-)  # mm: a gutter's lip above the sill that it feeds; that it reaches inside the back wall; air below it
-LAP, STEP = 8.0, 0.4  # mm: that a tray reaches over the next; air between their floors
-CUP_UNDER, CUP_AIR = 2.0, 0.5  # mm between a cup's rim and what is above; beside a cup
-PLATE = 6.4  # mm: thickness of the rack's plates
-EDGE = 2.5  # mm between a gutter's water and the walls of the vessel that it falls into
+ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
+LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
+OVER = 0.6  # between a card's rim and the gutters above
+CUP_UNDER, CUP_AIR = 2.0, 0.5  # between a cup's rim and what is above; beside a cup
+PLATE, ROW_EAR = 4.4, 1.8  # the rack's plates; that a row card's ear stands out
+FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
+EDGE = 4.0  # between a gutter's water and the walls of the vessel that it falls into
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,9 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
             for c in courses
             if c.target == card.name
         }
-        trays += _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
-        slope = _below(slope, following, steps, process)
+        made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
+        trays += made
+        slope = _below(made, following, steps, process)
     raise AssertionError("a device has a layer")
 
 
@@ -145,14 +146,18 @@ def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> f
     return on_grid(max(edge + process.printer.wall, *(abs(b) + SIDE_AIR for b in bodies)))
 
 
-def _below(slope: Slope, row: Sequence[Card], ys: Sequence[float], process: Process) -> Slope:
-    """The slope of the next staircase: its cards' rims clear the gutters that pass over and end in them."""
-    clear = process.printer.floor / cos(radians(SLOPE_DEG)) + 1.0
-    pieces = _pieces(row, ys, process)
+def _below(trays: Sequence[Tray], row: Sequence[Card], ys: Sequence[float], process: Process) -> Slope:
+    """The slope of the next staircase: its cards' rims just clear the gutters that pass over and end in them."""
+    clear = process.printer.floor / cos(radians(SLOPE_DEG)) + OVER
     tops = []
-    for card, y, piece in zip(row, ys, pieces, strict=True):
-        rise = _lowered(Slope(0.0), piece, process).z(y + card.lip_y) + fall(card) - card.under.bottom_z + card.rim_z
-        tops.append(slope.z(y + card.sill) - clear - rise)
+    for card, y, piece in zip(row, ys, _pieces(row, ys, process), strict=True):
+        rim = _lowered(Slope(0.0), piece, process).z(y + card.lip_y) + fall(card) - card.under.bottom_z + card.rim_z
+        for tray in trays:
+            reach = max(gutter.end.along for gutter in tray.gutters if gutter.end.along)
+            first, last = tray.head[0], tray.at(reach)[0]
+            front, back = y + card.sill, y - card.depth - card.wall
+            if first < front and last > back:
+                tops.append(tray.floor_z(min(front, last)) - clear - rim)
     return Slope(on_grid(min(tops)))
 
 
@@ -259,10 +264,10 @@ def _row(row: Sequence[Card], exits: Mapping[str, Exit], tray: Tray) -> tuple[Pl
         y = on_grid(out.y - OVERLAP + card.depth)
         z = on_grid(tray.floor_z(out.y) - ENTRY)
         middle = (card.x0 + card.x1) / 2
-        side = out.width / 2 + tray.wall + SIDE_AIR * 2
+        side = out.width / 2 + tray.wall + SIDE_AIR + KINK * (OVERLAP + card.wall)
         foot = ENTRY - tray.floor - NOTCH
         shifted = replace(_moved(card, out.x - middle), notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
-        reach = (shifted.body[0] - EAR_OUT + SIDE_AIR, shifted.body[1] + EAR_OUT - SIDE_AIR)
+        reach = (on_grid(shifted.body[0] - ROW_EAR), on_grid(shifted.body[1] + ROW_EAR))
         placed.append(PlacedCard(shifted, y, z, (-card.depth + 8.0, -4.0), reach))
     return tuple(placed)
 
@@ -281,7 +286,7 @@ def _moved(card: Card, x: float) -> Card:
 
 
 def _ending(
-    hung: tuple[PlacedCard, ...] | None,
+    hung: tuple[PlacedCard, ...],
     exits: Mapping[str, Exit],
     trays: Sequence[Tray],
     sized: Sized,
@@ -295,7 +300,7 @@ def _ending(
     height = max(cup.height for cup in sized.cups)
     width = cup_width(sized)
     pitch = row_pitch(sized, process)
-    if hung is None:
+    if not hung:
         xs = {name: out.x for name, out in exits.items()}
         rim = tray.floor_z(end) - floor * 1.1 - CUP_UNDER
         front, seat = end - OVERLAP, rim
@@ -326,13 +331,20 @@ def _ending(
         on_grid(seat),
         on_grid(tray.floor_z(back - 0.4) - floor * 1.1),
     )
-    first = trays[0]
-    y = first.head[0] + 12.0
-    half = first.half
-    trestle = Trestle(
-        (-half, half), (on_grid(y - 3.0), on_grid(y + 40.0)), on_grid(first.floor_z(y + 1.0) - floor * 1.1)
-    )
-    return cups, rack, (trestle,)
+    trestles: list[Trestle] = []
+    for one in trays:
+        after = trestles[-1].y[1] + TRESTLE + 2.0 if trestles else -inf
+        trestles.append(_trestle(one, after, process))
+    return cups, rack, tuple(trestles)
+
+
+def _trestle(tray: Tray, after: float, process: Process) -> Trestle:
+    """Under a tray's head, and clear of the trestle before."""
+    web = 2 * process.printer.wall
+    y = max(tray.head[0] + FOOTING, after)
+    under = tray.floor_z(y + web) - process.printer.floor / cos(radians(SLOPE_DEG))
+    wide = tray.half + tray.side if tray.half else max(abs(x) for g in tray.gutters for x in (g.stations[0].x0, g.stations[0].x1))
+    return Trestle((-on_grid(wide), on_grid(wide)), (on_grid(y + web - TRESTLE), on_grid(y + web)), on_grid(under))
 
 
 def _on_table(layout: Layout, process: Process) -> Layout:

@@ -1,4 +1,4 @@
-"""Netlist in, cards and gutters out: the comb, pool, inlet and spouts of every bucket. Places along y and z come later."""
+"""Netlist in, cards and gutters' widths out: comb, pool, inlet and spouts of every bucket. No places along y and z."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from pelu_fab.network.algebra import outputs
 from pelu_fab.stages.combs import comb_counts, comb_widths
 
 LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
-LONE_TEETH = 4  # of a bucket with one branch
+LONE_TEETH = 5  # of a bucket with one branch
 POOL_DEPTH, POOL, INLET = 12.0, 11.0, 9.0  # mm: below the sill; from the comb to the last plate; behind the first
 LONE_INLET, RIM, BROW, PLATE_TOP = 6.0, 18.0, 4.0, 9.0  # mm: of floor that always rises; above the sill
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
@@ -33,6 +33,7 @@ MAX_DEPTH, LONE_DEEP, ROW_WIDTH = 70.0, 28.0, 30.0  # mm: of a card along y; of 
 LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 CUP_WIDTH, CUP_DEPTH, CUP_HEIGHT, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 44.0, 120.0, 9.0, 1.05
 USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
+EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
 MOST_ORDERS = 6  # gutters whose every order is tried
 
 
@@ -70,14 +71,16 @@ def size(lowered: Lowered, design: Design) -> Sized:
     flow = design.pour_flow_ml * 1000.0  # one jug at a time: no card ever sees more
     combs = [[_comb_of(b, netlist.leaving[b.name], flow, design) for b in row] for row in netlist.rows]
     courses = [_courses(row, netlist, layer, process) for layer, row in enumerate(combs)]
+    combs = [[_in_order(comb, courses[layer], design) for comb in row] for layer, row in enumerate(combs)]
+    feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     several = [
-        _least_room(comb, _places(comb, courses[layer]), design)
+        _least_room(comb, _span(comb, courses[layer], feeds), design)
         for layer, row in enumerate(combs)
         for comb in row
         if len(comb.ducts) > 1
     ]
     priming = ceil(max(several, default=0.0) / 500.0) * 500.0  # whole half millilitres
-    layers = tuple(_layer(row, courses[n], n, priming, design) for n, row in enumerate(combs))
+    layers = tuple(_layer(row, courses[n], feeds, priming, design) for n, row in enumerate(combs))
     cups = _cups(lowered, design)
     return Sized(layers, tuple(courses), cups, _jugs(design), priming)
 
@@ -168,9 +171,26 @@ def _places(comb: _Comb, courses: Sequence[Course]) -> list[float]:
     return [on_grid(left) for _, left in sorted(zip(ranked, lefts, strict=True))]
 
 
-def _least_room(comb: _Comb, lefts: Sequence[float], design: Design) -> float:
+def _in_order(comb: _Comb, courses: Sequence[Course], design: Design) -> _Comb:
+    """The comb with its branches as their gutters lie, so that its end teeth are where they will be."""
+    if len(comb.ducts) == 1:
+        return comb
+    order = [course.target for course in courses]
+    ducts = sorted(comb.ducts, key=lambda duct: order.index(duct.target))
+    return _comb_of(comb.bucket, ducts, comb.flow, design)
+
+
+def _span(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> Span:
+    """The inside along x: the comb, and where a gutter brings water in."""
+    low, high = _extent(comb, _places(comb, courses))
+    if comb.bucket.name in feeds and courses:
+        low, high = min(low, feeds[comb.bucket.name][0] - EDGE), max(high, feeds[comb.bucket.name][1] + EDGE)
+    return low, high
+
+
+def _least_room(comb: _Comb, span: Span, design: Design) -> float:
     """What the smallest calm pool before this comb keeps, mm3."""
-    card = _empty(comb, _extent(comb, lefts), POOL_DEPTH, _least_pool(comb, design), None, design)
+    card = _empty(comb, span, POOL_DEPTH, _least_pool(comb, design), None, design)
     return card.volume_below() + _held(card, design)
 
 
@@ -240,7 +260,7 @@ def _empty(
 
 
 def _layer(
-    combs: Sequence[_Comb], courses: Sequence[Course], layer: int, priming: float, design: Design
+    combs: Sequence[_Comb], courses: Sequence[Course], feeds: Mapping[str, Span], priming: float, design: Design
 ) -> tuple[Card, ...]:
     """Cards of one layer, all equally long: the shortest for which each finds a pool."""
     process = design.process
@@ -249,8 +269,7 @@ def _layer(
     places = [_places(comb, courses) for comb in combs]
     bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-ROW_WIDTH / 2, ROW_WIDTH / 2)
     spans = [
-        [_extent(comb, lefts), _around(_extent(comb, lefts), bundle)] if courses else [bundle]
-        for comb, lefts in zip(combs, places, strict=True)
+        [span := _span(comb, courses, feeds), _around(span, bundle)] if courses else [bundle] for comb in combs
     ]
     wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
     depth = max(_least_pool(comb, design) + (INLET if len(comb.ducts) > 1 else LONE_INLET) for comb in combs)

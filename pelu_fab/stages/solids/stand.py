@@ -31,13 +31,12 @@ def rack_part(layout: Layout) -> Part:
 
 def trestle_part(trestle: Trestle, number: int, layout: Layout, process: Process) -> Part:
     """A U in plan, its back edge under the tray's floor, two horns beside it."""
-    tray = layout.trays[number]
     wall = 2 * process.printer.wall
-    x0, x1 = trestle.x[0] - tray.side - 0.4, trestle.x[1] + tray.side + 0.4
-    y0, y1 = trestle.y
-    web = box((x0 - wall, x1 + wall), (y0, y0 + wall), (0.0, trestle.top_z))
-    legs = tuple(box(x, (y0, y1), (0.0, trestle.top_z - 12.0)) for x in ((x0 - wall, x0), (x1, x1 + wall)))
-    horns = tuple(box(x, (y0, y0 + wall), (0.0, trestle.top_z + 8.0)) for x in ((x0 - wall, x0), (x1, x1 + wall)))
+    x0, x1 = trestle.x[0] - 0.4, trestle.x[1] + 0.4
+    y0, y1 = trestle.y[1] - wall, trestle.y[1]
+    web = box((x0 - wall, x1 + wall), (y0, y1), (0.0, trestle.top_z))
+    legs = tuple(box(x, (trestle.y[0], y1), (0.0, trestle.top_z - 12.0)) for x in ((x0 - wall, x0), (x1, x1 + wall)))
+    horns = tuple(box(x, (y0, y1), (0.0, trestle.top_z + 8.0)) for x in ((x0 - wall, x0), (x1, x1 + wall)))
     top, low = trestle.top_z - 14.0, 14.0
     middle, half = (x0 + x1) / 2, (x1 - x0) / 2 - 8.0
     window: Outline = (

@@ -8,6 +8,8 @@ from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, lowest, shifted
 
 CLEAR = 0.5  # mm of air between a card's underside and the walls below it
 SEAT_AIR = 0.2  # mm before and behind an ear
+HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
+TIP = 0.4  # mm above a lip where the walls' tops begin to lean away
 RISE = 5.0  # mm that a seat's ends stand above it
 UP = 300.0
 
@@ -21,8 +23,6 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     heads = tuple(
         box((g.stations[0].x0 - 0.3, g.stations[0].x1 + 0.3), (0.0, tray.wall), (0.0, top)) for g in tray.gutters
     )
-    if tray.lap:  # the head lies under the tray before: no walls there
-        heads = ()
     over = [p for p in placed if not p.card.under.is_beak and _is_over(p, tray)]
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
     sides = _sides(tray, over)
@@ -35,7 +35,7 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
         steps.append(Step("add", sides))
     cuts = [prism for p in over for prism in _room(p, tray)]
     if tray.lap:
-        cuts.append(box((-UP, UP), (-1.0, tray.lap + 0.4), (floor, UP)))
+        cuts.append(box((-UP, UP), (-1.0, tray.lap + 0.4), (floor + HEAD_WALL, UP)))  # it lies under the one before
     if cuts:
         steps.append(Step("cut", tuple(cuts)))
     modules = [tuple(steps)]
@@ -47,9 +47,16 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
 
 
 def _is_over(placed: PlacedCard, tray: Tray) -> bool:
-    a = tray.to((placed.y + placed.ear[0], placed.z + placed.card.under.bottom_z))[0]
-    b = tray.to((placed.y + placed.card.lip_y, placed.z + placed.card.under.bottom_z))
-    return a > -0.5 and a < tray.length and 0 < b[1] < 40.0
+    """Whether a card's ears stand on this tray's walls, or its body lies over them."""
+    low = placed.z + placed.card.under.bottom_z
+    first = tray.to((placed.y - placed.card.depth, low))[0]
+    last, up = tray.to((placed.y + placed.card.lip_y, low))
+    return last > 0.0 and first < tray.length and 0.0 < up < 40.0
+
+
+def _stands_on(placed: PlacedCard, tray: Tray) -> bool:
+    a, up = tray.to((placed.y + placed.ear[1], placed.z + placed.card.under.bottom_z))
+    return 0.0 < a < tray.length and 0.0 < up < 40.0 and tray.at(tray.lap)[0] < placed.y + placed.ear[0]
 
 
 def _strip(gutter: Gutter, wall: float) -> Outline:
@@ -72,7 +79,9 @@ def _sides(tray: Tray, over: Sequence[PlacedCard]) -> tuple[Prism, ...]:
         min(s.x0 for g in tray.gutters for s in g.stations[:1]),
         max(s.x1 for g in tray.gutters for s in g.stations[:1]),
     )
-    ends = [tray.to((p.y + p.ear[1], p.z + p.card.under.bottom_z)) for p in over]
+    ends = [tray.to((p.y + p.ear[1], p.z + p.card.under.bottom_z)) for p in over if _stands_on(p, tray)]
+    if not ends:
+        return ()
     high = max(up for _, up in ends) + RISE + 4.0
     stop = max(a for a, _ in ends) + 5.0
     half = tray.half + tray.side
@@ -97,17 +106,18 @@ def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
         (back, slant - back),
         (slant - bottom + CLEAR, bottom - CLEAR),
         (foot[1] + CLEAR, bottom - CLEAR),
-        (foot[1] + CLEAR, far),
-        (back, far),
+        (foot[1] + CLEAR, bottom + TIP),
+        (foot[1] + CLEAR + far, bottom + TIP + far),
+        (back, bottom + TIP + far),
     )
-    seat: Outline = (
-        (y0, bottom),
-        (y1, bottom),
-        (y1 + 1.0, bottom + RISE + 9.0),
-        (y1 + 1.0, far),
-        (y0 - 1.0, far),
-        (y0 - 1.0, bottom + RISE + 9.0),
-    )
-    lift = tuple((round(a, 3), round(b + tray.floor, 3)) for a, b in turned(air, tray, placed))
-    rest = tuple((round(a, 3), round(b + tray.floor, 3)) for a, b in turned(seat, tray, placed))
-    return [Prism("x", -half, half, (lift,)), Prism("x", -half - UP, half + UP, (rest,))]
+    prisms = [Prism("x", -half, half, (_on_bed(air, tray, placed),))]
+    if _stands_on(placed, tray):
+        top = bottom + RISE + 9.0
+        seat: Outline = ((y0, bottom), (y1, bottom), (y1 + 1.0, top), (y1 + 1.0, far), (y0 - 1.0, far), (y0 - 1.0, top))
+        prisms.append(Prism("x", -half - UP, half + UP, (_on_bed(seat, tray, placed),)))
+    return prisms
+
+
+def _on_bed(outline: Outline, tray: Tray, placed: PlacedCard) -> Outline:
+    """A card's (y, z) outline in a tray's print pose."""
+    return tuple((round(a, 3), round(b + tray.floor, 3)) for a, b in turned(outline, tray, placed))
