@@ -18,6 +18,7 @@ FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL = 13.0
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 3.0, 8.0  # local y of an ear; what it stands on; of tray before the first ear
+SEAT_AIR = 0.3  # behind an ear, at most
 SIDE, SIDE_AIR = 4.0, 0.3  # a tray's outer walls; between them and a card
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
 ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
@@ -119,7 +120,8 @@ def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
 
 def fall(card: Card) -> float:
     """From a card's foot to its gutter's floor below the lip: enough for the jet, and for water under its heel."""
-    return on_grid(max(FALL, UNDER + (card.foot[1] - card.foot[0]) * tan(radians(SLOPE_DEG))))
+    heel = min(card.foot[0], EAR[0] - SEAT_AIR)
+    return on_grid(max(FALL, UNDER + (card.foot[1] - heel) * tan(radians(SLOPE_DEG))))
 
 
 def _stand(
@@ -131,9 +133,13 @@ def _stand(
     process: Process,
 ) -> tuple[PlacedCard, ...]:
     half = _half(row, courses, process)
-    placed = []
+    placed: list[PlacedCard] = []
     for card, y, piece in zip(row, ys, pieces, strict=True):
-        z = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card) - card.under.bottom_z
+        bottom = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card)
+        heel = y + card.foot[0]
+        if piece and placed and heel < placed[-1].y + placed[-1].card.lip_y + BREAK:  # over the end of the tray before
+            bottom = max(bottom, _lowered(slope, piece - 1, process).z(heel) + UNDER)
+        z = bottom - card.under.bottom_z
         reach = half + EAR_OUT + SIDE_AIR
         placed.append(PlacedCard(card, y, on_grid(z), EAR, (-on_grid(reach), on_grid(reach))))
     return tuple(placed)
