@@ -13,7 +13,8 @@ from pelu_fab.ir.solid import Outline
 
 Span = tuple[float, float]
 LEAST_HEEL = 12.0  # mm that a foot reaches back from the sill, at least
-BLADE_RUN, SETTLE, STRAIGHT, LAST = 2.4, 1.5, 3.0, 2.0  # mm of ramp: blades, to the section, of it, of the spout
+BLADE_RUN, SETTLE, STRAIGHT, LAST = 2.4, 3.0, 2.0, 2.0  # mm of ramp: blades, to the section, of it, of the spout
+LED = BLADE_RUN + SETTLE + STRAIGHT + LAST  # mm of ramp in which banks do not close
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class Card:
         """The left (0) or right (1) bank of a mouth's water in plan (x, y), from the sill to the lip."""
         y1 = self.sill + BLADE_RUN
         y2, y3 = y1 + SETTLE, y1 + SETTLE + STRAIGHT
-        if self.run < BLADE_RUN + SETTLE + STRAIGHT + LAST + 3.0:  # a short ramp leads straight to its spout
+        if self.run < LED + 3.0:  # a short ramp leads straight to its spout
             stations = [(mouth.opening, self.sill), (mouth.opening, y1), (mouth.spout, self.lip_y)]
         else:
             last = self.lip_y - LAST

@@ -10,7 +10,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_volume
 from pelu_fab.hydraulics.weir import weir_head
-from pelu_fab.ir.card import Card, Mouth, Plate, Span, Underside, spread_mouths
+from pelu_fab.ir.card import LED, Card, Mouth, Plate, Span, Underside, spread_mouths
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
@@ -55,13 +55,12 @@ class _Comb:
     @property
     def sections(self) -> list[float]:
         """Width of each branch's walled channel: exactly proportional to its share, about as wide as its teeth."""
-        scale = min(group / duct.share for group, duct in zip(self.groups, self.ducts, strict=True))
-        return [on_grid(duct.share * scale) for duct in self.ducts]
+        return [on_grid(duct.share * sum(self.groups)) for duct in self.ducts]
 
     @property
     def spouts(self) -> list[float]:
         """Width at the lip: led in as far as the ramp's banks may close."""
-        closing = 2 * (RUN - 8.9) / CLOSING
+        closing = 2 * (RUN - LED) / CLOSING
         return [on_grid(min(s, max(SPOUT, s - closing))) for s in self.sections]
 
 
@@ -215,9 +214,8 @@ def _plates(span: Span, floor_z: float, comb: _Comb, process: Process) -> tuple[
     for index in range(2):
         y1 = -POOL - index * (thick + PLATE_GAP)
         centres = [span[0] + step * (k + 0.5 * (index + 1)) for k in range(number - index)]
-        holes = tuple(
-            (on_grid(c - HOLE / 2), on_grid(c + HOLE / 2), floor_z, on_grid(floor_z + HOLE_HEIGHT)) for c in centres
-        )
+        hole = min(HOLE, step - comb.blade) / 2
+        holes = tuple((on_grid(c - hole), on_grid(c + hole), floor_z, on_grid(floor_z + HOLE_HEIGHT)) for c in centres)
         plates.append(Plate(on_grid(y1 - thick), on_grid(y1), PLATE_TOP, holes))
     return tuple(plates)
 
@@ -344,15 +342,16 @@ def _pool(
 
 def _mouths(comb: _Comb, lefts: Sequence[float], courses: Sequence[Course]) -> tuple[Mouth, ...]:
     goals = {course.target: course.span for course in courses}
+    middles = [left + group / 2 for left, group in zip(lefts, comb.groups, strict=True)]
+    behind = spread_mouths(comb.sections, middles, comb.blade)
     mouths = []
-    for duct, teeth, left, group, section, spout in zip(
-        comb.ducts, comb.teeth, lefts, comb.groups, comb.sections, comb.spouts, strict=True
+    for duct, teeth, left, middle, section, start, spout in zip(
+        comb.ducts, comb.teeth, lefts, middles, comb.sections, behind, comb.spouts, strict=True
     ):
         x, spans = left, []
         for width in teeth:
             spans.append((on_grid(x), on_grid(x + width)))
             x += width + comb.blade
-        middle = left + group / 2
         aim = middle
         if duct.target in goals:
             low, high = goals[duct.target]
@@ -361,7 +360,7 @@ def _mouths(comb: _Comb, lefts: Sequence[float], courses: Sequence[Course]) -> t
             Mouth(
                 duct.target,
                 tuple(spans),
-                (on_grid(middle - section / 2), on_grid(middle + section / 2)),
+                (on_grid(start), on_grid(on_grid(start) + section)),
                 (on_grid(aim - spout / 2), on_grid(aim + spout / 2)),
             )
         )

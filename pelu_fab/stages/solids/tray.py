@@ -9,7 +9,7 @@ from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, lowest, shifted
 CLEAR = 0.5  # mm of air between a card's underside and the walls below it
 SEAT_AIR = 0.2  # mm before and behind an ear
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
-TIP = 0.4  # mm above a lip where the walls' tops begin to lean away
+AHEAD, TIP = 1.6, 0.4  # mm before and above a lip, where the walls' tops begin to lean away
 RISE = 5.0  # mm that a seat's ends stand above it
 UP = 300.0
 
@@ -25,17 +25,13 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     )
     over = [p for p in placed if not p.card.under.is_beak and _is_over(p, tray)]
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
-    sides = _sides(tray, over)
-    if tray.lap:
-        sides = tuple(
-            box((q.outlines[0][0][0], q.outlines[0][1][0]), (tray.lap + 0.4, q.outlines[0][2][1]), (q.start, q.end))
-            for q in sides
-        )
-    if sides:
+    if sides := _sides(tray, over):
         steps.append(Step("add", sides))
     cuts = [prism for p in over for prism in _room(p, tray)]
-    if tray.lap:
-        cuts.append(box((-UP, UP), (-1.0, tray.lap + 0.4), (floor + HEAD_WALL, UP)))  # it lies under the one before
+    if tray.lap:  # it lies under the one before, whose walls stand between the outer ones
+        edge = [x for g in tray.gutters for x in (g.stations[0].x0, g.stations[0].x1)]
+        inner = (min(edge) - tray.wall - 0.4, max(edge) + tray.wall + 0.4)
+        cuts.append(box(inner, (-1.0, tray.lap + 0.4), (floor + HEAD_WALL, UP)))
     if cuts:
         steps.append(Step("cut", tuple(cuts)))
     modules = [tuple(steps)]
@@ -105,9 +101,9 @@ def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
     air: Outline = (
         (back, slant - back),
         (slant - bottom + CLEAR, bottom - CLEAR),
-        (foot[1] + CLEAR, bottom - CLEAR),
-        (foot[1] + CLEAR, bottom + TIP),
-        (foot[1] + CLEAR + far, bottom + TIP + far),
+        (foot[1] + AHEAD, bottom - CLEAR),
+        (foot[1] + AHEAD, bottom + TIP),
+        (foot[1] + AHEAD + far, bottom + TIP + far),
         (back, bottom + TIP + far),
     )
     prisms = [Prism("x", -half, half, (_on_bed(air, tray, placed),))]
