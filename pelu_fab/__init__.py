@@ -33,11 +33,13 @@ def load(path: str | PathLike[str], *, process: str | None = None, settings: Seq
     return load(Path(path), process=process, settings=settings)
 
 
-def compile(design: "Design", progress: Callable[[str], None] | None = None) -> "Device":  # noqa: A001
-    """Turn a design into a device: every stage's result and the triangles of every part."""
+def compile(  # noqa: A001
+    design: "Design", progress: Callable[[str], None] | None = None, *, force: bool = False
+) -> "Device":
+    """Turn a design into a device; one that would spill when its jugs are poured is refused unless `force`."""
     from pelu_fab.pipeline import compile_design
 
-    return compile_design(design, progress)
+    return compile_design(design, progress, force=force)
 
 
 def write(

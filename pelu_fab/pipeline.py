@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabError, Violation
 from pelu_fab.exports import Skipped, chosen, to_chosen_files
 from pelu_fab.files import read_input, write_all
 from pelu_fab.formats.bom import to_bom, to_print_settings
@@ -23,14 +23,19 @@ from pelu_fab.ir.netlist import to_text
 from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.place import place
+from pelu_fab.stages.pour import pour_findings
 from pelu_fab.stages.size import size
 from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
 
 
-def compile_design(design: Design, progress: Progress | None = None) -> Device:
-    """Run every stage. Raises `FabError` where the design or the process must change, by name."""
+def compile_design(design: Design, progress: Progress | None = None, *, force: bool = False) -> Device:
+    """Run every stage. Raises `FabError` where the design or the process must change, by name.
+
+    A device that would spill or back up when its jugs are poured is refused too; with `force` it is made, and its
+    `findings` say what would happen.
+    """
     say = progress or (lambda _: None)
     say("lower")
     lowered = lower(design)
@@ -38,14 +43,26 @@ def compile_design(design: Design, progress: Progress | None = None) -> Device:
     sized = size(lowered, design)
     say("place")
     layout = place(sized, lowered.netlist, design.process)
+    say("pour")
+    findings = pour_findings(lowered, sized, layout, design)
+    if findings and not force:
+        remedy = "pour slower (pour_flow_ml), use smaller jugs, or make it all the same with --force"
+        raise FabError(findings[0].where, first_of(findings), remedy)
     say("build")
     parts = build(layout, sized, design)
     say(f"mesh {len(parts)} parts")
     with ThreadPoolExecutor() as threads:  # the kernel works outside Python's lock; parts keep their order
         meshes = tuple(threads.map(build_mesh, parts))
-    device = Device(design, lowered, sized, layout, parts, meshes)
+    device = Device(design, lowered, sized, layout, parts, meshes, findings)
     _check_bed(device)
     return device
+
+
+def first_of(findings: Sequence[Violation]) -> str:
+    """The first of some findings in one line, and how many there are."""
+    first = findings[0]
+    measured = f"{first.found:.3g} {first.unit}, limit {first.limit:.3g}"
+    return f"{measured} ({first.rule}: {first.why}; {len(findings)} in all)"
 
 
 def write(

@@ -7,8 +7,8 @@ import numpy as np
 
 from pelu_fab.commands.device import Device
 from pelu_fab.errors import FabError
-from pelu_fab.hydraulics import weir_head
 from pelu_fab.ir.design import Samples
+from pelu_fab.ir.layout import Leg
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import bucket_name, input_name, output_name
@@ -19,7 +19,6 @@ from pelu_fab.signoff.recovery import Recovery, recover_folder
 from pelu_fab.sim.water import WaterBucket, WaterMouth, WaterNetwork
 from pelu_fab.sources.process import read_process
 
-MATCHED = 40.0  # mm in plan: a target nearer than this lies right below the spout, without a chute
 HIGHEST_RIM = 60.0  # mm above a sill: as far as a rim is looked for
 
 
@@ -72,18 +71,25 @@ def _water(recovery: Recovery, netlist: Netlist, process: Process) -> WaterNetwo
     missing = [b.name for b in netlist.buckets if b.name not in vessel_of]
     if missing:
         raise FabError(missing[0], "was not found in the STL", "run pelu-fab verify on the folder")
-    rims = _rims(recovery)
-    flows = {b.name: recovery.dossier.manifest.design_flow for b in netlist.rows[0]}
-    for duct in netlist.ducts:
-        flows[duct.target] = flows.get(duct.target, 0.0) + duct.share * flows[duct.source]
+    rims, priming = _rims(recovery), priming_volume(recovery)
     cups = [recovery.found.vessels[v] for v in recovery.found.outputs]
     ground = min(cup.floor_z for cup in cups)
     built = _built(recovery)
     rows = tuple(
-        tuple(_bucket(recovery, vessel_of[b.name], built[b.name], process, rims, flows[b.name], ground) for b in row)
+        tuple(_bucket(recovery, vessel_of[b.name], built[b.name], priming, rims, ground, process) for b in row)
         for row in netlist.rows
     )
-    return WaterNetwork(netlist.name, rows, netlist.inputs, netlist.outputs, min(cup.area for cup in cups))
+    flow, area = recovery.dossier.manifest.design_flow, min(cup.area for cup in cups)
+    return WaterNetwork(netlist.name, rows, netlist.inputs, netlist.outputs, flow, area)
+
+
+def priming_volume(recovery: Recovery) -> float:
+    """V0 (mm3): what buckets with several branches keep beyond their thresholds, all alike; their median."""
+    dossier, more = recovery.dossier, []
+    for asked, built in zip(dossier.lowered.layers, recovery.recovered.layers, strict=True):
+        several = np.array(built.reachable) & (np.count_nonzero(asked.shares, axis=1) > 1)
+        more += (built.retained - asked.retained * dossier.unit_volume)[several].tolist()
+    return round(max(float(np.median(more)), 0.0), 0) if more else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,69 +118,67 @@ def _bucket(
     recovery: Recovery,
     index: int,
     built: _Built,
-    process: Process,
+    priming: float,
     rims: dict[str, float],
-    flow: float,
     ground: float,
+    process: Process,
 ) -> WaterBucket:
     vessel = recovery.found.vessels[index]
     mouths = tuple(
         _mouth(recovery, vessel, [vessel.teeth[t] for t in mouth.teeth], mouth.goal, process) for mouth in vessel.mouths
     )
-    width, depth = _plan(vessel)
     bed_width, bed_depth, slope = vessel.bed
+    is_bed = slope > 0.0
+    width = bed_width or _extent(vessel)
     return WaterBucket(
         name=built.name,
         retained_volume=built.retained_volume,
         shares=built.shares,
         drawn_volume=vessel.volume,
-        area=vessel.area if slope <= 0.0 else bed_width * bed_depth,
+        area=0.0 if is_bed else vessel.area,
         perimeter=vessel.perimeter,
-        width=bed_width or width,
-        depth=bed_depth or depth,
+        width=width,
+        depth=0.0 if is_bed else vessel.area / width,
         sill_z=vessel.level - ground,
         sill_height=vessel.level - vessel.floor_z,
         rim_height=rims[built.name],
-        floor_slope=slope,
-        blade=_blade(vessel),
-        design_head=weir_head(flow, sum(t.width for t in vessel.teeth), discharge=process.comb.discharge),
         mouths=mouths,
+        priming_volume=priming if len(built.shares) > 1 else 0.0,
+        flare=bed_width / slope if is_bed else 0.0,
+        brim=bed_depth * slope,
     )
 
 
 def _mouth(recovery: Recovery, vessel: Vessel, teeth: list[Tooth], goal: int, process: Process) -> WaterMouth:
-    """Teeth as measured; the chute's run as plan distance to its target, its section as the process's least."""
+    """Teeth as measured; the way down as plan distance to its target, its section as the process's least."""
     names = recovery.names
     if goal not in names:
         raise FabError(f"{names.get(recovery.found.vessels.index(vessel), '?')}", "loses water", "run pelu-fab verify")
     target = recovery.found.vessels[goal]
-    run = sum(abs(a - b) for a, b in zip(teeth[0].at[:2], target.at[:2], strict=True))
+    run = float(np.hypot(*(np.array(teeth[0].at[:2]) - target.at[:2])))
     fall = max(vessel.level - target.level, 1.0)
+    slope = float(np.degrees(np.arctan2(fall, max(run, 1.0))).clip(1.0, 70.0))
+    channels = process.channels
     return WaterMouth(
         target=names[goal],
         teeth=tuple(t.width for t in teeth),
-        chute_length=run,
-        chute_width=process.channels.min_width if run > MATCHED else max(sum(t.width for t in teeth), 1.0),
-        chute_wall=process.channels.min_wall_height,
-        slope_deg=float(np.degrees(np.arctan2(fall, max(run, 1.0)).clip(0.01, 1.2))),
+        places=tuple(_along(vessel, t) for t in teeth),
+        legs=(Leg(run, channels.min_width, channels.min_wall_height, slope),),
     )
 
 
-def _plan(vessel: Vessel) -> tuple[float, float]:
-    """Inside (along the comb, along the flow), mm."""
+def _along(vessel: Vessel, tooth: Tooth) -> float:
+    """Where a tooth stands along the sill, from the middle of its pool."""
+    along = np.array([-tooth.outward[1], tooth.outward[0]])
+    middle = np.array([(low + high) / 2.0 for low, high in zip(*vessel.bounds, strict=True)])
+    return float((np.array(tooth.at[:2]) - middle) @ along)
+
+
+def _extent(vessel: Vessel) -> float:
+    """Inside, along the comb, mm."""
     x, y = (high - low for low, high in zip(*vessel.bounds, strict=True))
     out = vessel.teeth[0].outward
-    return (y, x) if abs(out[0]) > abs(out[1]) else (x, y)
-
-
-def _blade(vessel: Vessel) -> float:
-    """Mean wall between two teeth, from their places and widths."""
-    teeth = vessel.teeth
-    if len(teeth) < 2:
-        return 0.0
-    first, last = np.array(teeth[0].at[:2]), np.array(teeth[-1].at[:2])
-    between = float(np.linalg.norm(last - first)) + (teeth[0].width + teeth[-1].width) / 2.0
-    return max((between - sum(t.width for t in teeth)) / (len(teeth) - 1), 0.0)
+    return float(y if abs(out[0]) > abs(out[1]) else x)
 
 
 def _rims(recovery: Recovery) -> dict[str, float]:

@@ -25,14 +25,15 @@ def simulate(
     pour: Annotated[str | None, typer.Option(help="Units into each jug, as 62,34,54,23.")] = None,
     row: Annotated[int | None, typer.Option(help="Or the row of the design's data, from 0.")] = None,
     over: Annotated[float | None, typer.Option(help="Pour all at once, in this many seconds.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Pour one by one at this many mL/s.")] = None,
-    order: Annotated[str | None, typer.Option(help="Order of the jugs when one by one, as 2,0,1,3.")] = None,
-    pause: Annotated[float, typer.Option(min=0.0, help="Seconds between jugs when one by one.")] = 1.0,
+    rate: Annotated[float | None, typer.Option(help="mL/s of each jug; the design's if not given.")] = None,
+    order: Annotated[str | None, typer.Option(help="Order of the jugs, as 2,0,1,3.")] = None,
+    pause: Annotated[float, typer.Option(min=0.0, help="Seconds between jugs.")] = 1.0,
     later: Annotated[list[str] | None, typer.Option(help="A later top-up INPUT:UNITS@SECOND; repeatable.")] = None,
     mode: Annotated[str, typer.Option(help="ideal or real water.")] = "real",
-    tilt: Annotated[str, typer.Option(help="Degrees that the table leans, along row 0's and row 1's combs.")] = "0,0",
+    tilt: Annotated[str, typer.Option(help="Degrees that the table leans: along the combs, down the gutters.")] = "0,0",
     unprimed: Annotated[
-        bool, typer.Option("--unprimed", help="A dry device: teeth start late, walls keep film.")
+        bool,
+        typer.Option("--unprimed", help="A dry device (V0 is in it): teeth start late, walls keep film."),
     ] = False,
     process: Annotated[str | None, typer.Option(help="A process by name or file.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value of the design.")] = None,
@@ -81,12 +82,11 @@ def _schedule(
     pause: float,
     later: list[str],
 ) -> "Schedule":
-    """The pours that the options tell; by default all jugs at once at the design's pour flow."""
+    """The pours that the options tell; by default one jug after the other at the design's pour flow."""
     import numpy as np
 
     from pelu_fab.commands.device import numbers, pour_of, top_up
     from pelu_fab.ir.units import MM3_PER_ML
-    from pelu_fab.sim.limits import design_pour
     from pelu_fab.sim.schedule import all_at_once, from_pours, one_by_one, with_pours
 
     if over is not None and (rate is not None or order is not None):
@@ -97,11 +97,9 @@ def _schedule(
     pour_flow = device.pour_flow if rate is None else rate * MM3_PER_ML
     if over is not None:
         schedule = all_at_once(volumes, over)
-    elif rate is not None or order is not None:
+    else:
         sequence = None if order is None else [int(n) for n in numbers(order, device.inputs, "--order")]
         schedule = one_by_one(volumes, pour_flow, pause=pause, order=sequence)
-    else:
-        schedule = design_pour(volumes, pour_flow)
     if not later:
         return schedule
     extra = [top_up(text, device, pour_flow) for text in later]
@@ -150,6 +148,7 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
             {
                 "name": name,
                 "kept_ml": float(found.kept[0, b] / MM3_PER_ML),
+                "priming_ml": float(p.start_volume[b] / MM3_PER_ML),
                 "peak_head": float(found.peak_heads[0, b]),
                 "freeboard": float(found.freeboard[0, b]),
                 "spilled_ml": float(found.spilled[0, b] / MM3_PER_ML),
@@ -161,13 +160,14 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
         "settled_s": float(found.settled[0]),
         "film_ml": float(found.film[0] / MM3_PER_ML),
         "mass_error_ml": float(found.mass_error()[0] / MM3_PER_ML),
-        "violations": [str(v) for v in flow_violations(found, device.process, pour="this pour")],
+        "violations": [str(v) for v in flow_violations(found, device.water, device.process, pour="this pour")],
         "bucket_energy": {
             "times_s": found.trace.times[::stride].tolist(),
             "ml2": bucket_energy(found)[::stride].tolist(),
         },
         "energy_j": {
             "jugs": books.jugs,
+            "primed": books.primed,
             "retained": books.retained,
             "cups": books.cups,
             "dissipated": books.dissipated,
@@ -193,11 +193,14 @@ def _show(device: "Device", found: "Flow", result: dict[str, Any]) -> None:
     for cup in result["cups"]:
         cups.add_row(printable(cup["label"]), f"{cup['ml']:.2f}", f"{cup['asked_ml']:.2f}", f"{cup['trained_ml']:.2f}")
     console.print(cups)
-    buckets = Table("bucket", "kept mL", "peak head mm", "freeboard mm", f"head over {found.trace.times[-1]:.0f} s")
+    buckets = Table(
+        "bucket", "V0 mL", "kept mL", "peak head mm", "freeboard mm", f"head over {found.trace.times[-1]:.0f} s"
+    )
     for b, bucket in enumerate(result["buckets"]):
         chart = _chart(found.trace.times, found.trace.heads[:, b])
         buckets.add_row(
             bucket["name"],
+            f"{bucket['priming_ml']:.1f}",
             f"{bucket['kept_ml']:.2f}",
             f"{bucket['peak_head']:.2f}",
             f"{bucket['freeboard']:.1f}",

@@ -2,8 +2,13 @@
 
 from math import inf, sqrt
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import GRAVITY
+
+Array = NDArray[np.float64]
 
 
 def weir_coefficient(discharge: float) -> float:
@@ -22,6 +27,27 @@ def weir_flow(width: float, head: float, *, discharge: float = 0.6) -> float:
 def weir_head(flow: float, width: float, *, discharge: float = 0.6) -> float:
     """Head (mm) at which `width` mm of sill carries `flow` (mm3/s): the inverse of `weir_flow`."""
     return float((max(flow, 0.0) / (weir_coefficient(discharge) * width)) ** (2.0 / 3.0))
+
+
+def screen_head(
+    flow: Array, behind: Array, opening: Array, length: Array, top: Array, *, discharge: float = 0.6
+) -> Array:
+    """Level (mm) before a wall with `opening` mm2 of holes under water that stands at `behind` on its other side.
+
+    Through the holes goes C_d A sqrt(2 g (level - behind)) (Torricelli); what they can't take goes over its `top`,
+    `length` long, as over a weir, or over the water behind where that stands higher. `opening` inf: no wall.
+    """
+    none = np.isinf(opening)
+    area, over = discharge * np.where(none, 1.0, opening), np.maximum(top, behind)
+    low = np.broadcast_to(behind, np.broadcast_shapes(np.shape(flow), np.shape(behind))).astype(np.float64)
+    high = low + np.where(none, 0.0, np.square(flow / area) / (2.0 * GRAVITY))
+    for _ in range(40):
+        level = (low + high) / 2.0
+        through = area * np.sqrt(2.0 * GRAVITY * np.maximum(level - behind, 0.0))
+        past = weir_coefficient(discharge) * length * np.maximum(level - over, 0.0) ** 1.5
+        short = ~none & (through + past < flow)
+        low, high = np.where(short, level, low), np.where(short, high, level)
+    return np.asarray(high)
 
 
 def viscous_head(*, viscosity: float = 1.0, sill_length: float = 2.0, discharge: float = 0.6) -> float:

@@ -13,6 +13,7 @@ from pelu_fab.ir.solid import Outline
 
 Span = tuple[float, float]
 LEAST_HEEL = 12.0  # mm that a foot reaches back from the sill, at least
+BLADE_TOP, BANK_TOP = 9.0, 13.0  # mm above the sill at the comb; above the ramp at the lip
 BLADE_RUN, SETTLE, STRAIGHT, LAST = 2.4, 3.0, 2.0, 2.0  # mm of ramp: blades, to the section, of it, of the spout
 LED = BLADE_RUN + SETTLE + STRAIGHT + LAST  # mm of ramp in which banks do not close
 
@@ -31,6 +32,11 @@ class Mouth:
         """From the first tooth's edge to the last one's."""
         return self.teeth[0][0], self.teeth[-1][1]
 
+    @property
+    def narrowest(self) -> float:
+        """The least width that its water is led through, mm."""
+        return round(min(b - a for a, b in (self.opening, self.section, self.spout)), 3)
+
 
 @dataclass(frozen=True, slots=True)
 class Plate:
@@ -40,6 +46,11 @@ class Plate:
     y1: float
     top_z: float
     holes: tuple[tuple[float, float, float, float], ...]
+
+    @property
+    def opening(self) -> float:
+        """mm2 of all holes."""
+        return sum((x1 - x0) * (z1 - z0) for x0, x1, z0, z1 in self.holes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +142,19 @@ class Card:
         start = -self.depth - self.wall if self.under.is_beak else self.slant - self.under.bottom_z
         return round(start, 3), self.sill if self.under.is_beak else self.lip_y
 
+    def reach(self, level: float = 0.0) -> float:
+        """How far behind the sill (mm) water at `level` reaches."""
+        return self.pool + min(self.depth - self.pool, max(level - self.floor_z, 0.0) / self.rise)
+
+    @property
+    def brim(self) -> float:
+        """Level (mm) at which the rising floor is all under water; above it the walls are upright."""
+        return self.floor_z + (self.depth - self.pool) * self.rise
+
     def water_area(self, level: float = 0.0) -> float:
         """Water surface (mm2) at `level` above the sill, plates taken out."""
-        back = min(self.depth - self.pool, max(level - self.floor_z, 0.0) / self.rise)
         plates = sum(plate.y1 - plate.y0 for plate in self.plates if plate.top_z >= level)
-        return (self.x1 - self.x0) * (self.pool + back - plates)
+        return (self.x1 - self.x0) * (self.reach(level) - plates)
 
     def volume_below(self, level: float = 0.0) -> float:
         """Room (mm3) below `level`, plates taken out and their holes put back."""
@@ -153,8 +172,7 @@ class Card:
 
     def edge(self) -> float:
         """Length (mm) of the water's edge at the sill on walls that hold a meniscus: all but the comb's side."""
-        back = min(self.depth - self.pool, -self.floor_z / self.rise)
-        around = 2 * (self.pool + back) + (self.x1 - self.x0)
+        around = 2 * self.reach() + (self.x1 - self.x0)
         return around + sum(2 * (self.x1 - self.x0 - (p.y1 - p.y0)) for p in self.plates if p.top_z > 0)
 
     def bank(self, mouth: Mouth, side: int) -> Outline:

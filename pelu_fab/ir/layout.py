@@ -5,9 +5,10 @@ x across (along every comb), y downstream (gutters and falls run that way), z up
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import cos, radians, sin, tan
+from itertools import pairwise
+from math import cos, hypot, radians, sin, tan
 
-from pelu_fab.ir.card import Card, Span
+from pelu_fab.ir.card import BANK_TOP, Card, Span
 from pelu_fab.ir.sized import SizedCup
 from pelu_fab.ir.solid import Outline, Point
 
@@ -55,6 +56,51 @@ class Gutter:
     def end(self) -> Station:
         """Its lip."""
         return self.stations[-1]
+
+    def leg(self, along: float, tray: "Tray") -> "Leg":
+        """What is left of it, on its tray, for water that comes in at `along`."""
+        ahead = [s for s in self.stations if s.along > along]
+        way = [self.at(along), *ahead]
+        middles = [(s.along, (s.x0 + s.x1) / 2) for s in way]
+        length = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(middles))
+        return Leg(round(length, 3), round(min(s.x1 - s.x0 for s in way), 3), tray.wall_height, tray.slope_deg)
+
+    def at(self, along: float) -> Station:
+        """Its inner walls at any place, straight between the stations."""
+        before, after = next(
+            ((a, b) for a, b in pairwise(self.stations) if along <= b.along), (self.stations[-2], self.stations[-1])
+        )
+        part = min(max((along - before.along) / (after.along - before.along), 0.0), 1.0)
+        return Station(along, *(a + (b - a) * part for a, b in ((before.x0, after.x0), (before.x1, after.x1))))
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A straight piece of a duct's way: its length, least inner width, height of its walls, slope."""
+
+    length: float
+    width: float
+    wall: float
+    slope_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A duct's way from its sill to the vessel that it feeds: the ramp, then its gutter over every tray."""
+
+    source: str
+    target: str
+    legs: tuple[Leg, ...]
+
+    @property
+    def length(self) -> float:
+        """All legs together, mm."""
+        return sum(leg.length for leg in self.legs)
+
+    @property
+    def width(self) -> float:
+        """Where it is narrowest, mm."""
+        return min(leg.width for leg in self.legs)
 
 
 @dataclass(frozen=True)
@@ -148,6 +194,25 @@ class Layout:
     def cards(self) -> tuple[PlacedCard, ...]:
         """Every card, upstream first."""
         return tuple(placed for layer in self.layers for placed in layer)
+
+    def runs(self) -> tuple[Run, ...]:
+        """Every duct's way, card by card and mouth by mouth."""
+        laid: dict[str, list[tuple[Tray, Gutter]]] = {}
+        for tray in self.trays:
+            for gutter in tray.gutters:
+                laid.setdefault(gutter.target, []).append((tray, gutter))
+        found = []
+        for placed in self.cards:
+            card, lip = placed.card, placed.y + placed.card.lip_y
+            for mouth in card.mouths:
+                legs = [Leg(round(card.sill + card.run * 2**0.5, 3), mouth.narrowest, BANK_TOP, 45.0)]
+                below = [] if card.under.is_beak else laid.get(mouth.target, [])
+                first = max((n for n, (tray, _) in enumerate(below) if tray.head[0] <= lip), default=0)
+                for tray, gutter in below[first:]:
+                    y = max(lip, tray.head[0])
+                    legs.append(gutter.leg(max(tray.to((y, tray.floor_z(y)))[0], tray.lap), tray))
+                found.append(Run(card.name, mouth.target, tuple(legs)))
+        return tuple(found)
 
     @property
     def hung(self) -> tuple[PlacedCard, ...]:

@@ -103,9 +103,12 @@ class Scatter(_Table):
     z: float = Field(ge=0, description="mm of a sill's elevation")
     kappa: float = Field(ge=0, description="mm")
     residual_head: float = Field(ge=0, description="mm")
+    held_ml: float = Field(default=0.3, ge=0, description="per bucket: water held above the drawn cavity")
     tilt_deg: float = Field(ge=0)
+    priming_ml: float = Field(default=0.5, ge=0, description="per bucket that is got ready: V0 read on the jug")
     pour_ml: float = Field(ge=0, description="per jug")
-    film_ml: float = Field(ge=0, description="per wet chute, mean loss of an unprimed device")
+    read_ml: float = Field(default=0.5, ge=0, description="per cup read")
+    film_ml: float = Field(ge=0, description="per wet gutter, mean loss of a dry device")
 
 
 class Process(_Table):

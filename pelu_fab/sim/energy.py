@@ -20,18 +20,22 @@ JOULE = 9.81e-9  # per g/cm3, mm3 and mm: 1e-6 kg/mm3 * 9.81 m/s2 * 1e-3 m/mm
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Energy:
-    """Joules of the first run, above the cups' floor. `potential` (times,) counts the water in the jugs too."""
+    """Joules of the first run, above the cups' floor. `potential` (times,) counts the water in the jugs too.
+
+    `primed`: of the water that stood in the buckets when they were ready.
+    """
 
     times: Array
     potential: Array
     jugs: float
+    primed: float
     retained: float
     cups: float
 
     @property
     def dissipated(self) -> float:
         """What friction and splashing took."""
-        return self.jugs - self.retained - self.cups
+        return self.jugs + self.primed - self.retained - self.cups
 
 
 def energy(found: Flow, water: WaterNetwork, schedule: Schedule, *, density: float) -> Energy:
@@ -40,14 +44,15 @@ def energy(found: Flow, water: WaterNetwork, schedule: Schedule, *, density: flo
     unit = density * JOULE
     jug_z = max(b.sill_z + b.rim_height for b in water.rows[0]) + JUG_LIFT
     left = np.array([_left(schedule, t) for t in trace.times])
-    buckets = trace.volumes * (p.floor_z + trace.volumes / (2.0 * p.area))
-    chutes = trace.chutes * p.sill_z[p.mouth_bucket]
+    buckets = p.potential(trace.volumes)
+    gutters = trace.gutters * p.sill_z[p.mouth_bucket]
     cups = trace.cups[:, 0] ** 2 / (2.0 * water.cup_area)
-    potential = unit * (left * jug_z + buckets.sum(1) + chutes.sum(1) + cups.sum(1))
+    potential = unit * (left * jug_z + buckets.sum(1) + gutters.sum(1) + cups.sum(1))
     return Energy(
         times=trace.times,
         potential=potential,
         jugs=float(unit * schedule.poured[0].sum() * jug_z),
+        primed=float(unit * p.potential(p.start_volume).sum()),
         retained=float(unit * buckets[-1].sum()),
         cups=float(unit * cups[-1].sum()),
     )

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 MOST_STEPS = 400_000
 STEP = 0.2  # of the shortest time in which a store empties
 LONGEST_STEP = 0.1  # s
-FILM_TIME = 0.3  # s in which a wet chute takes up its film
+FILM_TIME = 0.3  # s in which a wet gutter takes up its film
 CALM = {"ideal": 0.1, "real": 0.01}  # mm of head above the stop, below which the rest is delivered at once
 
 
@@ -30,7 +30,7 @@ class Trace:
     volumes: Array  # (n, B)
     heads: Array  # (n, B)
     mouth_flows: Array  # (n, M)
-    chutes: Array  # (n, M)
+    gutters: Array  # (n, M): on the way down
     cups: Array  # (n, runs, C)
 
 
@@ -46,19 +46,20 @@ class Flow:
     film: Array  # (runs,)
     spilled: Array  # (runs, B): over a rim
     peak_heads: Array  # (runs, B)
-    peak_chutes: Array  # (runs, M): most water in transit
+    peak_inflows: Array  # (runs, B + C), mm3/s: pours, and what the gutters bring
     settled: Array  # (runs,): when nothing moved any more
     trace: Trace
 
     @property
     def freeboard(self) -> Array:
-        """Least height (runs, B) of a rim above its water."""
-        return np.asarray(self.plumbing.rim - self.peak_heads)
+        """Least height (runs, B) of a rim above its water, which stands highest where it comes in."""
+        p = self.plumbing
+        return np.asarray(p.rim - p.inlet_heads(self.peak_heads, self.peak_inflows[:, : len(p.buckets)]))
 
     def mass_error(self) -> Array:
-        """Poured less all that is found again, by run, mm3."""
+        """Poured, and there from the start, less all that is found again, by run, mm3."""
         found = self.kept.sum(1) + self.cups.sum(1) + self.film + self.spilled.sum(1)
-        return np.asarray(self.poured.sum(1) - found)
+        return np.asarray(self.poured.sum(1) + self.plumbing.start_volume.sum() - found)
 
     def shares(self) -> dict[tuple[str, str], Array]:
         """Delivered share of each duct (bucket, target) by run; NaN where its bucket delivered nothing."""
@@ -84,7 +85,7 @@ class _State:
     """Stores (runs, ...), local to one call of `flow`."""
 
     volumes: Array
-    chutes: Array
+    gutters: Array
     film: Array
     delivered: Array
     cups: Array
@@ -104,7 +105,9 @@ def flow(
     runs = len(schedule.rate)
     state = _State(*(np.zeros((runs, n)) for n in (len(p.buckets), *[len(p.transit)] * 3, len(p.cups), len(p.buckets))))
     wet = np.broadcast_to(p.start <= 0.0, (runs, len(p.start))).copy()
-    peak_heads, peak_chutes, settled = np.zeros_like(state.volumes), np.zeros_like(state.chutes), np.zeros(runs)
+    state.volumes += p.start_volume
+    peak_heads, settled = np.zeros_like(state.volumes), np.zeros(runs)
+    peak_inflows = np.zeros((runs, p.reaches.shape[1]))
     breaks, time, next_sample = schedule.breaks, 0.0, 0.0
     samples: list[tuple[float, Array, Array, Array, Array, Array]] = []
     for _ in range(MOST_STEPS):
@@ -112,7 +115,9 @@ def flow(
         wet |= p.local_heads(heads) >= p.start
         flows = p.flows(heads, wet)
         np.maximum(peak_heads, heads, out=peak_heads)
-        np.maximum(peak_chutes, state.chutes, out=peak_chutes)
+        arriving = (state.gutters / p.transit) @ p.reaches
+        arriving[:, : p.inputs] += schedule.rates(time)
+        np.maximum(peak_inflows, arriving, out=peak_inflows)
         moving = _moving(p, state, heads) | (schedule.end > time).any(axis=(1, 2))
         settled[moving] = time
         if time >= next_sample or not moving.any():
@@ -137,27 +142,27 @@ def flow(
         film=state.film.sum(1),
         spilled=state.spilled,
         peak_heads=peak_heads,
-        peak_chutes=peak_chutes,
+        peak_inflows=peak_inflows,
         settled=settled,
         trace=Trace(*(np.array(column) for column in zip(*samples, strict=True))),
     )
 
 
 def _sample(time: float, state: _State, heads: Array, flows: Array) -> tuple[float, Array, Array, Array, Array, Array]:
-    return time, state.volumes[0].copy(), heads[0], flows[0], state.chutes[0].copy(), state.cups.copy()
+    return time, state.volumes[0].copy(), heads[0], flows[0], state.gutters[0].copy(), state.cups.copy()
 
 
 def _moving(p: Plumbing, state: _State, heads: Array) -> NDArray[np.bool_]:
-    """Runs in which some bucket stands above its stop, or some chute still carries more than a hundredth of a mL."""
+    """Runs in which some bucket stands above its stop, or some gutter still carries more than a hundredth of a mL."""
     stop = p.heads(np.broadcast_to(p.keeps, state.volumes.shape))
     above = (heads - stop > CALM[p.mode]) & (state.volumes > p.keeps)
     if p.mode == "real":
         above &= state.volumes - p.keeps > 1.0
-    return np.asarray(above.any(axis=1) | (state.chutes > 10.0).any(axis=1))
+    return np.asarray(above.any(axis=1) | (state.gutters > 10.0).any(axis=1))
 
 
 def _step(p: Plumbing, state: _State, flows: Array, heads: Array) -> float:
-    """A fifth of the shortest emptying time, of buckets above their stop and of chutes."""
+    """A fifth of the shortest emptying time, of buckets above their stop and of gutters."""
     leaving = flows @ p.leaves + _over(p, heads)
     movable = np.maximum(state.volumes - p.keeps, 1.0)
     rate = float((leaving / movable).max(initial=0.0))
@@ -166,9 +171,9 @@ def _step(p: Plumbing, state: _State, flows: Array, heads: Array) -> float:
 
 
 def _fluxes(p: Plumbing, state: _State, flows: Array, heads: Array) -> tuple[Array, Array, Array, Array]:
-    """(through mouths, onto walls, out of chutes, over rims), mm3/s."""
+    """(through mouths, onto walls, out of gutters, over rims), mm3/s."""
     wetting = np.minimum(flows / 2.0, np.maximum(p.film - state.film, 0.0) / FILM_TIME)
-    arriving = state.chutes / p.transit
+    arriving = state.gutters / p.transit
     return flows, wetting, arriving, _over(p, heads)
 
 
@@ -197,7 +202,7 @@ def _move(p: Plumbing, state: _State, inflow: Array, fluxes: tuple[Array, Array,
     state.volumes -= through @ p.leaves + over
     state.delivered += through
     state.film += wetting
-    state.chutes += through - wetting - arriving
+    state.gutters += through - wetting - arriving
     arrived = arriving @ p.reaches
     state.volumes += arrived[:, :buckets]
     state.cups += arrived[:, buckets:]
@@ -205,15 +210,15 @@ def _move(p: Plumbing, state: _State, inflow: Array, fluxes: tuple[Array, Array,
 
 
 def _close(p: Plumbing, state: _State) -> None:
-    """Deliver what little still stands above the sills or runs in the chutes, row by row; shares as the mouths flow."""
+    """Deliver what little still stands above the sills or runs down, row by row; shares as the mouths flow."""
     buckets = len(p.buckets)
     for row in range(int(p.row.max()) + 1):
         own = p.row[p.mouth_bucket] == row
         portion = (np.maximum(state.volumes - p.keeps, 0.0) @ p.leaves.T) * p.mouth_share * own
-        arriving = (state.chutes + portion) * own
+        arriving = (state.gutters + portion) * own
         state.volumes -= portion @ p.leaves
         state.delivered += portion
-        state.chutes[:, own] = 0.0
+        state.gutters[:, own] = 0.0
         arrived = arriving @ p.reaches
         state.volumes += arrived[:, :buckets]
         state.cups += arrived[:, buckets:]

@@ -14,7 +14,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network import algebra
 from pelu_fab.network.model import Layer
-from pelu_fab.sim.noise import CAUSES, Noise
+from pelu_fab.sim.noise import BY_HAND, CAUSES, Noise
 from pelu_fab.sim.tolerance import Answers, Blank, Prints, answers, blank, draw, pour_errors
 from pelu_fab.sim.water import WaterNetwork
 
@@ -88,7 +88,8 @@ def certified_pairs(layers: Sequence[Layer], prints: Prints, pours: Array) -> ND
 def run_job(job: Job) -> Part:
     """Print, pour and count."""
     rng = np.random.default_rng(job.seed)
-    pool = pour_errors(POOL, np.random.default_rng(job.seed[0])) if job.noise.pour_ml > 0 else None
+    by_hand = any(getattr(job.noise, name) > 0 for name in BY_HAND)
+    pool = pour_errors(POOL, np.random.default_rng(job.seed[0])) if by_hand else None
     prints = draw(job.device, job.noise, job.prints, rng)
     if job.bucket is not None:
         prints = _only(prints, draw(job.device, Noise(), 1, rng), job)
@@ -113,6 +114,7 @@ def _only(prints: Prints, drawn: Prints, job: Job) -> Prints:
         tuple(retained),
         tuple(shares),
         tuple(np.broadcast_to(f, n.shape) for f, n in zip(drawn.film, prints.film, strict=True)),
+        prints.primed,
     )
 
 
@@ -142,7 +144,7 @@ def jobs_of(
         drawn = answers(draw(start.device, Noise(), 1, rng), pours, Noise(), rng)[0]
         start = replace(start, truth=np.asarray(drawn, dtype=np.int64))
         named += [(f"cause:{c}", replace(start, prints=few, noise=noise.only(c), seed=(seed, 2, 0))) for c in CAUSES]
-        still = replace(noise, pour_ml=0.0, film_ml=0.0)
+        still = replace(noise, film_ml=0.0, **dict.fromkeys(BY_HAND, 0.0))
         for bucket in water.buckets:
             named.append(
                 (

@@ -14,6 +14,10 @@ Array = NDArray[np.float64]
 
 
 def bucket_energy(found: Flow) -> Array:
-    """Σ ½ (x² − θ²) over the buckets that hold more than they keep, by sample of the first run, in mL²: (times,)."""
-    volumes, keeps = found.trace.volumes / MM3_PER_ML, found.plumbing.keeps / MM3_PER_ML
+    """Σ ½ (x² − θ²) over the buckets that hold more than they keep, by sample of the first run, in mL²: (times,).
+
+    x and θ count from what is in a bucket when it is ready.
+    """
+    p = found.plumbing
+    volumes, keeps = (found.trace.volumes - p.start_volume) / MM3_PER_ML, (p.keeps - p.start_volume) / MM3_PER_ML
     return np.asarray(0.5 * np.maximum(volumes**2 - keeps**2, 0.0).sum(axis=1))

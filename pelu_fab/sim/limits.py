@@ -1,53 +1,100 @@
-"""Does it stay inside? Flows in, violations out: spills, freeboard, chutes that back up; design pour and dump."""
+"""Does it stay inside? A device and jugs in, violations out: spills, freeboard, gutters that back up."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from pelu_fab.errors import Violation
+from pelu_fab.hydraulics import comb_head, normal_depth
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
-from pelu_fab.sim.flow import Array, Flow, flow
-from pelu_fab.sim.plumbing import Conditions
-from pelu_fab.sim.schedule import Schedule, all_at_once
+from pelu_fab.sim.flow import Array, Flow
+from pelu_fab.sim.plumbing import Conditions, Plumbing, plumb
 from pelu_fab.sim.water import WaterNetwork
 
-DUMP_TIME = 3.0  # s in which an impatient hand empties every jug at once
-DESIGN_FILL, DUMP_FILL = 0.5, 0.8  # of a chute's wall
+DUMP_TIME = 3.0  # s in which an impatient hand empties a jug
+DESIGN_FILL, DUMP_FILL = 0.5, 0.8  # of a gutter's wall
 SPILL = 1.0  # mm3 over a rim that count as a spill
 
 
-def flow_violations(found: Flow, process: Process, *, pour: str, fill: float = DESIGN_FILL) -> list[Violation]:
-    """What a flow broke: `flow.spill` (mL over a rim), `flow.freeboard` (mm), `flow.chute` (depth over wall height)."""
+def flow_violations(
+    found: Flow, water: WaterNetwork, process: Process, *, pour: str, fill: float = DESIGN_FILL
+) -> list[Violation]:
+    """What a flow broke: `flow.spill` (mL over a rim), `flow.freeboard` (mm), `flow.gutter` (depth over its wall)."""
     p = found.plumbing
     broken = []
     for b, name in enumerate(p.buckets):
-        spilled, free = float(found.spilled[:, b].max()), float(found.freeboard[:, b].min())
+        spilled = float(found.spilled[:, b].max())
         if spilled > SPILL:
             why = f"{pour}: water goes over the rim"
             broken.append(Violation("flow.spill", name, spilled / MM3_PER_ML, 0.0, "mL", why=why))
-        elif free < process.channels.slosh_freeboard:
-            why = f"{pour}: too little rim above the highest water"
-            broken.append(Violation("flow.freeboard", name, free, process.channels.slosh_freeboard, "mm", why=why))
-    names = [*p.buckets, *p.cups]
-    for m, full in enumerate(found.peak_chutes.max(axis=0) / p.chute_capacity):
-        if full / 2.0 > fill:
-            where = f"{names[p.mouth_bucket[m]]}->{names[p.mouth_target[m]]}"
-            why = f"{pour}: the chute backs up"
-            broken.append(Violation("flow.chute", where, float(full) / 2.0, fill, "of its wall", why=why))
-    return broken
-
-
-def design_pour(volumes: Array, pour_flow: float) -> Schedule:
-    """All jugs at once, each at `pour_flow` (mm3/s) until it is empty; `volumes` (inputs,) or (runs, inputs), mm3."""
-    amounts = np.atleast_2d(np.asarray(volumes, dtype=np.float64))[:, :, None]
-    return Schedule(np.zeros_like(amounts), amounts / pour_flow, np.full_like(amounts, pour_flow))
+    over = {one.where for one in broken}
+    low = _low_rims(p, found.freeboard.min(axis=0), process, pour)
+    arriving = dict(zip((*p.buckets, *p.cups), found.peak_inflows.max(axis=0).tolist(), strict=True))
+    return [*broken, *(one for one in low if one.where not in over), *_full(water, arriving, process, pour, fill)]
 
 
 def pour_violations(water: WaterNetwork, process: Process, volumes: Array, pour_flow: float) -> list[Violation]:
-    """Both pours of full jugs through the real device: the design pour, and all jugs dumped within DUMP_TIME."""
-    real = Conditions(mode="real")
-    calm = flow(water, process, design_pour(volumes, pour_flow), real)
-    dumped = flow(water, process, all_at_once(np.asarray(volumes)[None], DUMP_TIME), real)
+    """What one full jug at a time (mm3) would break, poured at `pour_flow` (mm3/s), or dumped within DUMP_TIME.
+
+    A bound, without time: every bucket stands full and passes on all that comes in, at the level that carries it.
+    """
+    p = plumb(water, process, Conditions(mode="real"))
+    jugs = np.asarray(volumes, dtype=np.float64)
+    calm = _steady(p, water, process, np.where(jugs > 0.0, pour_flow, 0.0), "design pour", DESIGN_FILL)
+    dumped = _steady(p, water, process, jugs / DUMP_TIME, f"a jug dumped in {DUMP_TIME:g} s", DUMP_FILL)
+    return [*calm, *dumped]
+
+
+def steady_inflows(p: Plumbing, pours: Array) -> Array:
+    """Most that ever reaches each bucket and cup (B + C), mm3/s, of one jug at a time; `pours` (inputs,)."""
+    arriving = np.zeros((len(pours), p.reaches.shape[1]))
+    arriving[:, : len(pours)] = np.diag(pours)
+    for row in range(int(p.row.max()) + 1):
+        own = p.row[p.mouth_bucket] == row
+        through = (arriving[:, : len(p.buckets)] @ p.leaves.T) * p.mouth_share * own
+        arriving += through @ p.reaches
+    return np.asarray(arriving.max(axis=0))
+
+
+def _steady(
+    p: Plumbing, water: WaterNetwork, process: Process, pours: Array, pour: str, fill: float
+) -> list[Violation]:
+    arriving = steady_inflows(p, pours)
+    inflows = arriving[: len(p.buckets)]
+    heads = np.array([comb_head(q, b.teeth, process) for q, b in zip(inflows, water.buckets, strict=True)])
+    low = _low_rims(p, p.rim - p.inlet_heads(heads, inflows), process, pour)
+    named = dict(zip((*p.buckets, *p.cups), arriving.tolist(), strict=True))
+    return [*low, *_full(water, named, process, pour, fill)]
+
+
+def _low_rims(p: Plumbing, free: Array, process: Process, pour: str) -> list[Violation]:
+    least = process.channels.slosh_freeboard
+    why = f"{pour}: too little rim above the highest water"
     return [
-        *flow_violations(calm, process, pour="design pour"),
-        *flow_violations(dumped, process, pour=f"jugs dumped in {DUMP_TIME:g} s", fill=DUMP_FILL),
+        Violation("flow.freeboard", name, float(one), least, "mm", why=why)
+        for name, one in zip(p.buckets, free, strict=True)
+        if one < least
+    ]
+
+
+def _full(
+    water: WaterNetwork, arriving: Mapping[str, float], process: Process, pour: str, fill: float
+) -> list[Violation]:
+    """Gutters by target that run deeper than `fill` of their wall, each at its narrowest."""
+    beds = {
+        (mouth.target, leg.width, leg.wall, leg.slope_deg)
+        for bucket in water.buckets
+        for mouth in bucket.mouths
+        for leg in mouth.legs[1:]
+    }
+    worst: dict[str, float] = {}
+    for target, width, wall, slope in beds:
+        depth = normal_depth(arriving[target], width, slope, process.channels.friction)
+        worst[target] = max(worst.get(target, 0.0), depth / wall)
+    why = f"{pour}: the gutter backs up"
+    return [
+        Violation("flow.gutter", target, worst[target], fill, "of its wall", why=why)
+        for target in arriving
+        if worst.get(target, 0.0) > fill
     ]

@@ -16,11 +16,14 @@ class Noise:
     xy_local: float = 0.0  # mm: and each opening by itself
     z: float = 0.0  # mm: each sill's elevation above its floor
     kappa: float = 0.0  # mm: one fluid, one surface
-    residual_head: float = 0.0  # mm
+    residual_head: float = 0.0  # mm: as far as it moves shares; what is kept is `held_ml`
+    held_ml: float = 0.0  # each bucket: water above the drawn cavity, on walls and sill
     tilt_deg: float = 0.0  # of the table, about each axis
+    priming_ml: float = 0.0  # V0, in each bucket that is got ready, each time
     pour_ml: float = 0.0  # each jug of each pour
-    film_ml: float = 0.0  # mean loss per wet chute; 0 once the device is primed
-    shared: float = 0.5  # share of the residual head's variance that all buckets have in common
+    read_ml: float = 0.0  # each cup of each pour
+    film_ml: float = 0.0  # mean loss per wet gutter; 0 once a pour has run through
+    shared: float = 0.5  # share of the variance of residual head and held water that all buckets have in common
 
     @classmethod
     def of(cls, process: Process, *, primed: bool = True) -> "Noise":
@@ -32,8 +35,11 @@ class Noise:
             z=s.z,
             kappa=s.kappa,
             residual_head=s.residual_head,
+            held_ml=s.held_ml,
             tilt_deg=s.tilt_deg,
+            priming_ml=s.priming_ml,
             pour_ml=s.pour_ml,
+            read_ml=s.read_ml,
             film_ml=0.0 if primed else s.film_ml,
         )
 
@@ -56,8 +62,12 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "z": ("z",),
     "kappa": ("kappa",),
     "residual_head": ("residual_head",),
+    "held water": ("held_ml",),
     "tilt": ("tilt_deg",),
+    "priming": ("priming_ml",),
     "pour": ("pour_ml",),
+    "reading": ("read_ml",),
     "film": ("film_ml",),
 }
+BY_HAND = ("priming_ml", "pour_ml", "read_ml")  # other each time, not of the print
 ALL_FIELDS = tuple(f.name for f in fields(Noise) if f.name != "shared")

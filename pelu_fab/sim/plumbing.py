@@ -15,21 +15,20 @@ from pelu_fab.errors import FabError
 from pelu_fab.hydraulics import (
     ToothLaw,
     end_flags,
+    screen_head,
     start_head,
-    tooth_centres,
     tooth_law,
     transit_time,
-    weir_coefficient,
 )
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import GRAVITY, MM3_PER_ML
-from pelu_fab.sim.water import WaterBucket, WaterNetwork, check_water
+from pelu_fab.sim.water import Screen, WaterBucket, WaterMouth, WaterNetwork, check_water
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mode = Literal["ideal", "real"]
 DENSE = 200_000  # entries of an incidence matrix, above which it is stored sparse
-LEAST_TRANSIT = 0.05  # s: a chute is at least this long in time
+LEAST_TRANSIT = 0.05  # s: a way down is at least this long in time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +36,8 @@ class Conditions:
     """How the device stands and what has run through it before."""
 
     mode: Mode = "ideal"
-    tilt_deg: tuple[float, float] = (0.0, 0.0)  # about the axes across row 0's and row 1's combs
-    primed: bool = True  # wetted before: no dry teeth, no film to fill
+    tilt_deg: tuple[float, float] = (0.0, 0.0)  # falls along the combs, and down the gutters
+    primed: bool = True  # a pour has run through it before: no dry teeth, no film to fill
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,24 +48,29 @@ class Plumbing:
     buckets: tuple[str, ...]
     cups: tuple[str, ...]
     inputs: int
-    area: Array  # B
-    base: Array  # B: volume at which the level stands at the sill
+    start_volume: Array  # B: what is in it when it is ready
+    area: Array  # B: of the surface at the sill
+    base: Array  # B: volume at which the level stands at the middle of the sill
     keeps: Array  # B: volume kept when all has drained
-    wedge: Array  # B: width / (2 slope) of a floor that falls to the sill, else 0
-    wedge_volume: Array  # B: of that wedge when full
+    flare: Array  # B: widening above the sill, mm2 a mm
+    hollow: Array  # B: narrowing below it
+    brim: Array  # B: head up to which it widens
     rim: Array  # B, above the sill
     rim_length: Array  # B
     sill_z: Array  # B
-    floor_z: Array  # B
+    sill_height: Array  # B
     row: Index  # B
+    inside: Array  # B: width along the comb
+    screen_opening: Array  # (most, B): mm2 of each wall's holes from the comb back; inf where there is none
+    screen_top: Array  # (most, B): above the sill
+    discharge: float  # of weirs and holes
     mouth_bucket: Index  # M
     mouth_target: Index  # M
     leaves: Any  # (M, B): 1 where the mouth is the bucket's
-    reaches: Any  # (M, B + C): 1 where the chute ends
+    reaches: Any  # (M, B + C): 1 where its gutter ends
     mouth_share: Array  # M, of its bucket's spill, ideal
     transit: Array  # M, s
     film: Array  # M, mm3 that the first run leaves on the walls
-    chute_capacity: Array  # M: volume in transit at half of the wall
     tooth_mouth: Index  # T
     gather: Any  # (T, M): 1 where the tooth is the mouth's
     tooth_bucket: Index  # T
@@ -79,19 +83,45 @@ class Plumbing:
     law: ToothLaw
     width: Array  # B: all teeth
 
+    def above(self, heads: Array) -> Array:
+        """Volume (runs, B) between the sill and a level `heads` above it, mm3; below 0 under the sill."""
+        flare = np.where(heads > 0.0, self.flare, self.hollow)
+        wide = np.minimum(heads, np.where(heads > 0.0, self.brim, 0.0))
+        return np.asarray(self.area * heads + flare * (wide * heads - wide**2 / 2.0))
+
     def heads(self, volumes: Array) -> Array:
         """Level above the middle of the sill by bucket (runs, B), mm; below 0 in a pool that is not full."""
         above = volumes - self.base
-        sloped = self.wedge > 0.0
-        width = np.where(sloped, self.wedge, 1.0)
-        prism = (above - self.wedge_volume) / self.area + np.sqrt(self.wedge_volume / width)
-        shallow = np.sqrt(np.maximum(above, 0.0) / width)
-        return np.asarray(np.where(sloped & (above < self.wedge_volume), shallow, prism))
+        up = above > 0.0
+        flare = np.where(up, self.flare, self.hollow)
+        root = np.sqrt(np.maximum(self.area**2 + 2.0 * flare * above, 0.0))
+        bent = 2.0 * above / np.maximum(self.area + root, 1e-9)
+        full = self.area * self.brim + self.flare * self.brim**2 / 2.0
+        upright = self.brim + (above - full) / np.maximum(self.area + self.flare * self.brim, 1e-9)
+        return np.asarray(np.maximum(np.where(up & (above > full), upright, bent), -self.sill_height))
+
+    def potential(self, volumes: Array) -> Array:
+        """Volume times the elevation of its middle (runs, B), mm4: what lifting the water in there took."""
+
+        def lifted(heads: Array) -> Array:
+            flare = np.where(heads > 0.0, self.flare, self.hollow)
+            wide = np.minimum(heads, np.where(heads > 0.0, self.brim, 0.0))
+            upright = (self.area + flare * wide) * (heads**2 - wide**2) / 2.0
+            return np.asarray(self.area * wide**2 / 2.0 + flare * wide**3 / 3.0 + upright)
+
+        return np.asarray(volumes * self.sill_z + lifted(self.heads(volumes)) - lifted(self.heads(volumes * 0.0)))
+
+    def inlet_heads(self, heads: Array, inflows: Array) -> Array:
+        """Level above the sill before the inlet's walls (runs, B), mm, for `inflows` (runs, B), mm3/s."""
+        levels = np.asarray(heads, dtype=np.float64)
+        for opening, top in zip(self.screen_opening, self.screen_top, strict=True):
+            levels = screen_head(inflows, levels, opening, self.inside, top, discharge=self.discharge)
+        return levels
 
     def local_heads(self, heads: Array) -> Array:
         """Head at each tooth (runs, T): a leaning table lowers one side; on a sloped floor as far as water stands."""
         level = heads[:, self.tooth_bucket]
-        reach = np.where(self.wedge[self.tooth_bucket] > 0.0, np.clip(level / self.most_lift, 0.0, 1.0), 1.0)
+        reach = np.where(self.area[self.tooth_bucket] > 0.0, 1.0, np.clip(level / self.most_lift, 0.0, 1.0))
         return np.asarray(level + self.tooth_lift * reach)
 
     def flows(self, heads: Array, wet: NDArray[np.bool_]) -> Array:
@@ -118,44 +148,49 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
     buckets = water.buckets
     cups = tuple(port for port, _ in water.outputs)
     number = {name: i for i, name in enumerate([*(b.name for b in buckets), *cups])}
-    row = np.array([r for r, members in enumerate(water.rows) for _ in members], dtype=np.int64)
     law = tooth_law(process)
     real = conditions.mode == "real"
     mouths = [(i, m) for i, b in enumerate(buckets) for m in b.mouths]
     teeth = [(k, i, w) for k, (i, m) in enumerate(mouths) for w in m.teeth]
-    tilt = [tan(radians(angle)) for angle in conditions.tilt_deg]
-    place = np.concatenate([tooth_centres(b.teeth, b.blade) for b in buckets])
-    lift = place * np.array([tilt[row[i] % 2] for _, i, _ in teeth])
+    across, down = (tan(radians(angle)) for angle in conditions.tilt_deg)
+    place = np.array([x for _, m in mouths for x in m.places])
+    lift = place * across
     widths = np.array([w for _, _, w in teeth])
     lifts = np.split(lift, np.cumsum([len(b.teeth) for b in buckets])[:-1])
-    tilts = [tilt[(r + 1) % 2] for r in row]
-    volumes = [_volumes(b, law, process, real, t, own) for b, t, own in zip(buckets, tilts, lifts, strict=True)]
-    wedge = [b.width / (2.0 * b.floor_slope) if real and b.floor_slope > 0 else 0.0 for b in buckets]
+    volumes = [_volumes(b, law, process, real, down, own) for b, own in zip(buckets, lifts, strict=True)]
+    base = np.array([v[0] for v in volumes])
     film = 0.0 if conditions.primed or not real else process.scatter.film_ml * MM3_PER_ML
-    transit = [_transit(m.chute_length, b, m.target, process) for b in buckets for m in b.mouths]
+    shares = np.concatenate([_mouth_shares(b) for b in buckets])
+    most = max(len(b.screens) for b in buckets)
+    screens = [(*b.screens, *[Screen(np.inf, 0.0)] * (most - len(b.screens))) for b in buckets]
     return Plumbing(
         mode=conditions.mode,
         buckets=tuple(b.name for b in buckets),
         cups=cups,
         inputs=len(water.rows[0]),
+        start_volume=np.array([b.priming_volume for b in buckets]),
         area=np.array([b.area for b in buckets]),
-        base=np.array([v[0] for v in volumes]),
+        base=base,
         keeps=np.array([v[1] for v in volumes]),
-        wedge=np.array(wedge),
-        wedge_volume=np.array([w * (b.floor_slope * b.depth) ** 2 for w, b in zip(wedge, buckets, strict=True)]),
+        flare=np.array([b.flare for b in buckets]),
+        hollow=np.array([_hollow(b, v) for b, v in zip(buckets, base, strict=True)]),
+        brim=np.array([b.brim for b in buckets]),
         rim=np.array([b.rim_height for b in buckets]),
         rim_length=np.array([2.0 * (b.width + b.depth) for b in buckets]),
         sill_z=np.array([b.sill_z for b in buckets]),
-        floor_z=np.array([b.sill_z - (b.drawn_volume if real else b.retained_volume) / b.area for b in buckets]),
-        row=row,
+        sill_height=np.array([b.sill_height for b in buckets]),
+        row=np.array([r for r, members in enumerate(water.rows) for _ in members], dtype=np.int64),
+        inside=np.array([b.width for b in buckets]),
+        screen_opening=np.array([[s.opening for s in own] for own in screens]).T,
+        screen_top=np.array([[s.top for s in own] for own in screens]).T,
+        discharge=process.comb.discharge,
         mouth_bucket=np.array([i for i, _ in mouths], dtype=np.int64),
         mouth_target=np.array([number[m.target] for _, m in mouths], dtype=np.int64),
         leaves=_incidence([i for i, _ in mouths], len(buckets)),
         reaches=_incidence([number[m.target] for _, m in mouths], len(number)),
-        mouth_share=np.concatenate([_mouth_shares(b) for b in buckets]),
-        transit=np.array(transit),
+        mouth_share=shares,
+        transit=np.array([_transit(m, water.design_flow * shares[k], process) for k, (_, m) in enumerate(mouths)]),
         film=np.full(len(mouths), film),
-        chute_capacity=np.array([0.5 * m.chute_wall * m.chute_width * m.chute_length for _, m in mouths]),
         gather=_incidence([k for k, _, _ in teeth], len(mouths)),
         tooth_mouth=np.array([k for k, _, _ in teeth], dtype=np.int64),
         tooth_bucket=np.array([i for _, i, _ in teeth], dtype=np.int64),
@@ -183,7 +218,7 @@ def _incidence(columns: list[int], count: int) -> Any:
 
 
 def _volumes(
-    bucket: WaterBucket, law: ToothLaw, process: Process, real: bool, tilt: float, lift: Array
+    bucket: WaterBucket, law: ToothLaw, process: Process, real: bool, down: float, lift: Array
 ) -> tuple[float, float]:
     """(volume with the level at the middle of the sill, volume kept).
 
@@ -192,16 +227,22 @@ def _volumes(
     if not real:
         return bucket.retained_volume, bucket.retained_volume
     stops = law.residual_heads(np.asarray(bucket.teeth))
-    if bucket.floor_slope > 0.0:
+    base = bucket.drawn_volume + bucket.held(process.fluid, 0.0) - bucket.area * bucket.depth / 2.0 * down
+    if bucket.area > 0.0:
+        stop = float((stops - lift).min())
+    else:  # a floor that falls to the sill: the tilt counts as far as water stands
         most = float(np.abs(lift).max()) + 1e-9
-        low = np.where(stops - lift > most, stops - lift, stops / np.maximum(1.0 + lift / most, 1e-9))
-        stop = float(low.min())
-        wedge = bucket.width / (2.0 * bucket.floor_slope) * min(stop, bucket.floor_slope * bucket.depth) ** 2
-        keeps = bucket.drawn_volume + bucket.held(process.fluid, stop)
-        return keeps - wedge, keeps
-    stop = float((stops - lift).min())
-    base = bucket.drawn_volume + bucket.held(process.fluid, 0.0) - bucket.area * bucket.depth / 2.0 * tilt
-    return base, base + bucket.area * stop
+        stop = float(np.where(stops - lift > most, stops - lift, stops / np.maximum(1.0 + lift / most, 1e-9)).min())
+    wide = min(max(stop, 0.0), bucket.brim)
+    return base, base + bucket.area * stop + bucket.flare * (wide * stop - wide**2 / 2.0)
+
+
+def _hollow(bucket: WaterBucket, base: float) -> float:
+    """How fast (mm2 a mm) the water narrows below the sill, taken as even, so that `base` fills it from the floor."""
+    if bucket.sill_height <= 0.0:
+        return 0.0
+    even = 2.0 * (bucket.area * bucket.sill_height - base) / bucket.sill_height**2
+    return float(np.clip(even, 0.0, bucket.area / bucket.sill_height))
 
 
 def _mouth_shares(bucket: WaterBucket) -> Array:
@@ -216,8 +257,8 @@ def _mouth_shares(bucket: WaterBucket) -> Array:
     return np.array([share.get(m.target, 0.0) * sum(m.teeth) / open_width[m.target] for m in bucket.mouths])
 
 
-def _transit(length: float, bucket: WaterBucket, target: str, process: Process) -> float:
-    mouth = next(m for m in bucket.mouths if m.target == target)
-    flow = weir_coefficient(process.comb.discharge) * sum(mouth.teeth) * max(bucket.design_head, 1.0) ** 1.5
-    seconds = transit_time(length, flow, mouth.chute_width, mouth.slope_deg, process.channels.friction)
-    return max(seconds, LEAST_TRANSIT)
+def _transit(mouth: WaterMouth, flow: float, process: Process) -> float:
+    """Seconds from the sill to the vessel, leg by leg, of a flow of `flow` mm3/s."""
+    friction = process.channels.friction
+    own = [transit_time(leg.length, flow, leg.width, leg.slope_deg, friction) for leg in mouth.legs if leg.length > 0.0]
+    return max(sum(own), LEAST_TRANSIT)

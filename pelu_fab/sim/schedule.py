@@ -65,6 +65,11 @@ def one_by_one(volumes: Array, rate: float, *, pause: float = 1.0, order: Sequen
     return Schedule(start[:, :, None], end[:, :, None], np.full_like(volumes, rate)[:, :, None])
 
 
+def design_pour(volumes: Array, pour_flow: float) -> Schedule:
+    """What a device is designed for: one jug after the other, each at `pour_flow` (mm3/s) until it is empty."""
+    return one_by_one(volumes, pour_flow)
+
+
 def in_portions(portions: Array, duration: float) -> Schedule:
     """Portions (steps, runs, inputs), mm3, one step after the other, each evenly over `duration` seconds."""
     volumes = np.moveaxis(np.asarray(portions, dtype=np.float64), 0, 2)

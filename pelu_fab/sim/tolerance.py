@@ -3,36 +3,42 @@
 Vectorised over prints × samples. Volumes in mm3. `Noise` is shared with tolerance training.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.hydraulics import comb_head, weir_flow
+from pelu_fab.hydraulics import comb_head
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim.noise import CAUSES, Noise
 from pelu_fab.sim.plumbing import Conditions, Plumbing, plumb
 from pelu_fab.sim.water import WaterNetwork
 
-__all__ = ["CAUSES", "Blank", "Noise", "Prints", "answers", "blank", "draw", "fullest", "outputs", "pour_errors"]
+__all__ = ["CAUSES", "Blank", "Noise", "Prints", "answers", "blank", "draw", "fullest", "hand_errors", "outputs"]
+__all__ += ["pour_errors"]
 
 Array = NDArray[np.float64]
 Answers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 NARROWEST = 0.2  # mm: a tooth printed narrower than this is shut, but still a number
 BLOCK = 64  # prints judged at a time
-FILM_SPREAD = 0.25  # of the mean film loss, from chute to chute
+FILM_SPREAD = 0.25  # of the mean film loss, from gutter to gutter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prints:
-    """`retained[l]` (prints, in), `shares[l]` (prints, in, out), `film[l]` (prints, out) lost on the way down; mm3."""
+    """`retained[l]` (prints, in) of the pour, `shares[l]` (prints, in, out), `film[l]` (prints, out) lost; mm3.
+
+    `primed[l]` (in,): whether a bucket is got ready with V0 each time.
+    """
 
     retained: tuple[Array, ...]
     shares: tuple[Array, ...]
     film: tuple[Array, ...]
+    primed: tuple[NDArray[np.bool_], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,14 +51,10 @@ class Blank:
     heads: Array  # B: of real water at the design pour
     drawn: Array  # B
     perimeter: Array  # B
-    width: Array  # B, inside
-    depth: Array  # B, inside
-    slope: Array  # B
+    depth: Array  # B, of the surface along the flow
     stop: Array  # B: head at which the last tooth stops
-    pool: Array  # B: floor area below the sill
     off_layer: Array  # B: how far the nearest layer line lies above the drawn sill
     meniscus: float  # mm2
-    capillary: float  # l_c, mm
     sizes: tuple[tuple[int, int], ...]  # (in, out) by row
 
     @property
@@ -65,25 +67,19 @@ def blank(water: WaterNetwork, process: Process) -> Blank:
     """Prepare a device for drawing prints of it."""
     p = plumb(water, process, Conditions(mode="real"))
     layer, buckets = process.printer.layer_height, water.buckets
-    flows = [weir_flow(sum(b.teeth), b.design_head, discharge=process.comb.discharge) for b in buckets]
     sills = np.array([b.sill_height for b in buckets])
-    drawn = np.array([b.drawn_volume for b in buckets])
     several = np.array([len({m.target for m in b.mouths}) > 1 for b in buckets])
     return Blank(
         plumbing=p,
         split=np.flatnonzero(several[p.tooth_bucket]),
         is_split=several[p.mouth_bucket],
-        heads=np.array([comb_head(q, b.teeth, process) for q, b in zip(flows, buckets, strict=True)]),
-        drawn=drawn,
+        heads=np.array([comb_head(water.design_flow, b.teeth, process) for b in buckets]),
+        drawn=np.array([b.drawn_volume for b in buckets]),
         perimeter=np.array([b.perimeter for b in buckets]),
-        width=np.array([b.width for b in buckets]),
         depth=np.array([b.depth for b in buckets]),
-        slope=np.array([b.floor_slope for b in buckets]),
         stop=np.array([p.law.residual_heads(np.array(b.teeth)).min() for b in buckets]),
-        pool=np.where(sills > 0, drawn / np.maximum(sills, 1e-9), 0.0),
         off_layer=np.round(sills / layer) * layer - sills,
         meniscus=process.fluid.meniscus,
-        capillary=process.fluid.capillary_length,
         sizes=tuple((len(row), len(water.targets(r))) for r, row in enumerate(water.rows)),
     )
 
@@ -96,14 +92,15 @@ def draw(device: Blank, noise: Noise, prints: int, rng: np.random.Generator) -> 
     own = np.float32(noise.xy_local) * rng.standard_normal((prints, len(device.split)), dtype=np.float32)
     lift = noise.z * rng.standard_normal((prints, buckets)) + device.off_layer
     kappa: Any = np.float32(noise.kappa) * rng.standard_normal((prints, 1), dtype=np.float32)
-    common, local = rng.standard_normal((prints, 1)), rng.standard_normal((prints, buckets))
-    residual = noise.residual_head * (noise.shared**0.5 * common + (1.0 - noise.shared) ** 0.5 * local)
+    common, local = rng.standard_normal((2, prints, 1)), rng.standard_normal((2, prints, buckets))
+    residual, held = noise.shared**0.5 * common + (1.0 - noise.shared) ** 0.5 * local
+    residual, held = residual * noise.residual_head, held * noise.held_ml * MM3_PER_ML
     slopes = np.tan(np.radians(noise.tilt_deg * rng.standard_normal((prints, 2))))
     films = noise.film_ml * MM3_PER_ML * (1.0 + FILM_SPREAD * rng.standard_normal((prints, len(p.transit))))
     own += (p.tooth_width[device.split] + shift).astype(np.float32)
     widths = np.maximum(own, np.float32(NARROWEST), out=own)
     shares = _shares(device, widths, kappa, residual, slopes)
-    retained = _retained(device, shift, lift, residual, slopes)
+    retained = _retained(device, shift, lift, slopes) + held
     loss = np.maximum(films, 0.0) @ p.reaches
     return _by_row(device, retained, shares, loss)
 
@@ -114,34 +111,32 @@ def _shares(device: Blank, widths: Any, kappa: Array, residual: Array, slopes: A
     bucket = p.tooth_bucket[split]
     stops: Any = np.maximum(p.law.residual + residual, 0.0).astype(np.float32)[:, bucket]
     law = replace(p.law, kappa0=p.law.kappa0 + kappa, residual=stops)
-    heads = device.heads.astype(np.float32)[bucket] + (
-        p.tooth_place[split].astype(np.float32) * slopes.astype(np.float32)[:, p.row[bucket] % 2]
-    )
+    across: Any = slopes[:, :1].astype(np.float32)
+    heads = device.heads.astype(np.float32)[bucket] + p.tooth_place[split].astype(np.float32) * across
     teeth = law.flows(widths, heads, p.tooth_end[split].astype(np.float32))
     flows = (teeth @ p.gather[split].astype(np.float32)).astype(np.float64) + 1e-9
     shares = flows / ((flows @ p.leaves) @ p.leaves.T)
     return np.asarray(np.where(device.is_split, shares, p.mouth_share))
 
 
-def _retained(device: Blank, shift: Array, lift: Array, residual: Array, slopes: Array) -> Array:
-    """Water kept by bucket, (prints, B): cavity + layer errors + residual head + meniscus - what a tilt lets out."""
+def _retained(device: Blank, shift: Array, lift: Array, slopes: Array) -> Array:
+    """Water of the pour that a bucket keeps, (prints, B).
+
+    The cavity and its layer errors, residual head and meniscus, less V0 and what a tilt down the gutters lets out.
+    """
     p = device.plumbing
-    grown = 1.0 + shift * device.perimeter / 2.0 / p.area
-    cavity = device.drawn * grown + device.pool * grown * lift
-    stop = np.maximum(device.stop + residual, 0.0)
-    level = p.area * grown * stop + device.perimeter * device.meniscus
-    wedge_run = np.minimum(device.depth, stop / np.maximum(device.slope, 1e-9))
-    wedge = device.width * (stop * wedge_run - device.slope * wedge_run**2 / 2.0)
-    wedge += (device.width + 2.0 * wedge_run) * device.meniscus * np.minimum(1.0, wedge_run / device.capillary)
-    tilted = p.area * device.depth / 2.0 * slopes[:, (p.row + 1) % 2]
-    return np.maximum(cavity + np.where(device.slope > 0.0, wedge, level - tilted), 0.0)
+    grown = 1.0 + shift * device.perimeter / 2.0 / np.maximum(p.area, 1.0) * (p.area > 0.0)
+    cavity = device.drawn * grown + p.area * grown * lift
+    level = p.above(device.stop) * grown + device.perimeter * device.meniscus
+    tilted = p.area * device.depth / 2.0 * slopes[:, 1:]
+    return np.asarray(np.maximum(cavity + level - tilted, 0.0) - p.start_volume)
 
 
 def _by_row(device: Blank, retained: Array, shares: Array, loss: Array) -> Prints:
     """Flat arrays to one matrix a row."""
     p = device.plumbing
     prints = len(retained)
-    kept, matrices, films = [], [], []
+    kept, matrices, films, primed = [], [], [], []
     first = 0
     for row, (size_in, size_out) in enumerate(device.sizes):
         after = first + size_in
@@ -151,8 +146,9 @@ def _by_row(device: Blank, retained: Array, shares: Array, loss: Array) -> Print
         kept.append(retained[:, first:after])
         matrices.append(matrix)
         films.append(loss[:, after : after + size_out])
+        primed.append(p.start_volume[first:after] > 0.0)
         first = after
-    return Prints(tuple(kept), tuple(matrices), tuple(films))
+    return Prints(tuple(kept), tuple(matrices), tuple(films), tuple(primed))
 
 
 def outputs(prints: Prints, pours: Floats) -> Floats:
@@ -161,7 +157,7 @@ def outputs(prints: Prints, pours: Floats) -> Floats:
     Samples come last so that every pass runs along memory.
     """
     volumes = np.broadcast_to(pours, (len(prints.retained[0]), *pours.shape[-2:])).copy()
-    return _pass(_matrices(prints, pours.dtype), volumes, {})
+    return _pass(_matrices(prints, pours.dtype), volumes, {}, None, [])
 
 
 def _matrices(prints: Prints, kind: "np.dtype[Any]") -> list[tuple[Floats, Floats, Floats | None]]:
@@ -173,9 +169,20 @@ def _matrices(prints: Prints, kind: "np.dtype[Any]") -> list[tuple[Floats, Float
     return rows
 
 
-def _pass(rows: list[tuple[Floats, Floats, Floats | None]], volumes: Floats, buffers: dict[int, Floats]) -> Floats:
-    """Run `volumes` (prints, in, samples) through all rows, overwriting them; `buffers` are kept between calls."""
+def _pass(
+    rows: list[tuple[Floats, Floats, Floats | None]],
+    volumes: Floats,
+    buffers: dict[int, Floats],
+    errors: "_Errors | None",
+    deviations: Sequence[Floats],
+) -> Floats:
+    """Run `volumes` (prints, in, samples) through all rows, overwriting them; `buffers` are kept between calls.
+
+    Before each row, and at the cups, `errors` of the hand are added: `deviations` by unit, mm3.
+    """
     for index, (retained, shares, film) in enumerate(rows):
+        if errors is not None:
+            errors.add(volumes, deviations[index])
         np.subtract(volumes, retained, out=volumes)
         np.maximum(volumes, 0.0, out=volumes)
         shape = (*shares.shape[:2], volumes.shape[2])
@@ -185,6 +192,8 @@ def _pass(rows: list[tuple[Floats, Floats, Floats | None]], volumes: Floats, buf
         if film is not None:
             np.subtract(volumes, film, out=volumes)
             np.maximum(volumes, 0.0, out=volumes)
+    if errors is not None:
+        errors.add(volumes, deviations[len(rows)])
     return volumes
 
 
@@ -197,38 +206,65 @@ def fullest(cups: Floats) -> Answers:
     return index
 
 
+def hand_errors(prints: Prints, noise: Noise) -> list[Floats]:
+    """Standard deviations (units,), mm3, of what a hand adds or misses at each row, and of reading the cups last.
+
+    V0 in a bucket counts like water poured in; in the first row it adds to the jug's own error.
+    """
+    found = [noise.priming_ml * primed for primed in prints.primed]
+    found[0] = np.hypot(found[0], noise.pour_ml)
+    cups = np.full(prints.shares[-1].shape[2], noise.read_ml)
+    return [np.asarray(one * MM3_PER_ML, dtype=np.float32) for one in (*found, cups)]
+
+
 def pour_errors(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """A pool of standard normal numbers, drawn once and entered at a random place: drawing them afresh costs most."""
     return rng.standard_normal(count, dtype=np.float32)
 
 
+class _Errors:
+    """Standard normal numbers: one after the other out of a pool, from a random place, or fresh where it is short."""
+
+    def __init__(self, pool: NDArray[np.float32] | None, rng: np.random.Generator) -> None:
+        self.pool = pool if pool is not None else np.empty(0, dtype=np.float32)
+        self.rng, self.at = rng, 0
+        if len(self.pool):
+            self.at = int(rng.integers(len(self.pool)))
+
+    def add(self, volumes: Floats, deviations: Floats) -> None:
+        """Errors of these `deviations` (units,) on volumes (prints, units, samples), in place."""
+        if not deviations.any():
+            return
+        need = volumes.size
+        if need > len(self.pool):
+            errors = self.rng.standard_normal(need, dtype=np.float32)
+        else:
+            if self.at + need > len(self.pool):
+                self.at = int(self.rng.integers(len(self.pool) - need + 1))
+            errors = self.pool[self.at : self.at + need]
+            self.at += need
+        np.add(volumes, errors.reshape(volumes.shape) * deviations[:, None], out=volumes)
+
+
 def answers(
     prints: Prints, pours: Array, noise: Noise, rng: np.random.Generator, *, pool: NDArray[np.float32] | None = None
 ) -> Answers:
-    """Index of the fullest cup, (prints, samples), each jug of `pours` (samples, in) misread by `noise.pour_ml`.
+    """Index of the fullest cup as it is read, (prints, samples), each time got ready, poured and read by a hand.
 
-    `pool`: standard normal numbers to take the misreadings from, at a random place, instead of fresh ones. Works
+    `pours` (samples, in). `pool`: standard normal numbers to take the hand's errors from, instead of fresh ones. Works
     through the prints in blocks that stay in the cache.
     """
     exact = np.ascontiguousarray(np.asarray(pours).T, dtype=np.float32)
     count = len(prints.retained[0])
-    need = count * exact.size
-    if pool is None or len(pool) <= need:
-        pool = rng.standard_normal(need + 1 if noise.pour_ml > 0.0 else 0, dtype=np.float32)
-    start = int(rng.integers(len(pool) - need)) if noise.pour_ml > 0.0 else 0
-    deviation = np.float32(noise.pour_ml * MM3_PER_ML)
+    deviations = hand_errors(prints, noise)
+    errors = _Errors(pool, rng) if any(d.any() for d in deviations) else None
     rows = _matrices(prints, exact.dtype)
     found, buffers = [], dict[int, Floats]()
     poured = np.empty((min(BLOCK, count), *exact.shape), dtype=np.float32)
     for first in range(0, count, BLOCK):
         block = slice(first, min(first + BLOCK, count))
         volumes = poured[: block.stop - first]
-        if noise.pour_ml > 0.0:
-            errors = pool[start + first * exact.size : start + block.stop * exact.size].reshape(volumes.shape)
-            np.multiply(errors, deviation, out=volumes)
-            np.add(volumes, exact, out=volumes)
-        else:
-            volumes[:] = exact
+        volumes[:] = exact
         own = [(r[block], s[block], None if f is None else f[block]) for r, s, f in rows]
-        found.append(fullest(_pass(own, volumes, buffers)))
+        found.append(fullest(_pass(own, volumes, buffers, errors, deviations)))
     return np.concatenate(found)

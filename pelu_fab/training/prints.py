@@ -12,9 +12,10 @@ from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.model import Array, Layer, Network
 from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.tolerance import Prints, blank, draw
-from pelu_fab.sim.water import water_from_sized
+from pelu_fab.sim.water import water_of
 from pelu_fab.sources.design import JUG_RESERVE, DesignFile
 from pelu_fab.stages.lower import lower
+from pelu_fab.stages.place import place
 from pelu_fab.stages.size import size
 from pelu_fab.training.data import Table
 from pelu_fab.training.replicas import Pool
@@ -45,8 +46,14 @@ class Workshop:
     def _errors(self, network: Network, prints: int, seed: list[int]) -> tuple[list[Array], list[Array]]:
         design = replace(self.design, network=network)
         lowered = lower(design)
-        water = water_from_sized(lowered.netlist, size(lowered, design), design.process)
-        found = draw(blank(water, design.process), self.noise, prints, np.random.default_rng(seed))
+        sized = size(lowered, design)
+        water = water_of(lowered.netlist, sized, place(sized, lowered.netlist, design.process))
+        rng = np.random.default_rng(seed)
+        found = draw(blank(water, design.process), self.noise, prints, rng)
+        priming = self.noise.priming_ml * MM3_PER_ML
+        misread = [own * rng.normal(0.0, priming, kept.shape) for own, kept in zip(found.primed, found.retained, strict=True)]
+        kept = tuple(a - b for a, b in zip(found.retained, misread, strict=True))
+        found = replace(found, retained=kept)
         built = [[int(bucket.name.rpartition(".b")[2]) for bucket in row] for row in lowered.netlist.rows]
         return _against(network, built, found, design.unit_volume)
 

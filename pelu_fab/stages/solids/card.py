@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pelu_fab.ir.card import BLADE_RUN, Card, Mouth
+from pelu_fab.ir.card import BANK_TOP, BLADE_RUN, BLADE_TOP, Card, Mouth
 from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, swapped, upright
 from pelu_fab.stages.solids.lettering import fitted, raised
 
 BITE = 0.3  # mm: every join overlaps by this
-BLADE_TOP, BANK_TOP = 9.0, 13.0  # mm above the sill at the comb; above the ramp at the lip
 HIGH = 200.0
 
 
