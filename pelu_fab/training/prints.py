@@ -51,7 +51,9 @@ class Workshop:
         rng = np.random.default_rng(seed)
         found = draw(blank(water, design.process), self.noise, prints, rng)
         priming = self.noise.priming_ml * MM3_PER_ML
-        misread = [own * rng.normal(0.0, priming, kept.shape) for own, kept in zip(found.primed, found.retained, strict=True)]
+        misread = [
+            own * rng.normal(0.0, priming, kept.shape) for own, kept in zip(found.primed, found.retained, strict=True)
+        ]
         kept = tuple(a - b for a, b in zip(found.retained, misread, strict=True))
         found = replace(found, retained=kept)
         built = [[int(bucket.name.rpartition(".b")[2]) for bucket in row] for row in lowered.netlist.rows]
