@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 from pelu_fab.ir.card import BANK_TOP, BLADE_RUN, BLADE_TOP, Card, Mouth
 from pelu_fab.ir.layout import PlacedCard
@@ -58,7 +59,7 @@ def _banks(card: Card) -> tuple[Step, ...]:
     floor = -card.run - card.lip
     solids: list[Prism] = []
     mouths = sorted(card.mouths, key=lambda m: m.opening[0])
-    for left, right in zip(mouths, mouths[1:], strict=False):
+    for left, right in pairwise(mouths):
         outline = (*card.bank(left, 1), *reversed(card.bank(right, 0)))
         solids.append(Prism("z", floor, HIGH, (_embedded(outline, card),)))
     solids.append(Prism("z", floor, HIGH, (_embedded(_outer(card, mouths[0], 0), card),)))
@@ -66,7 +67,7 @@ def _banks(card: Card) -> tuple[Step, ...]:
     blades = tuple(
         box((a[1], b[0]), (card.sill - BITE, card.sill + BLADE_RUN), (floor, HIGH))
         for m in mouths
-        for a, b in zip(m.teeth, m.teeth[1:], strict=False)
+        for a, b in pairwise(m.teeth)
     )
     y0, y1 = card.sill + BLADE_RUN + 1.0, card.lip_y + 1.0
     end = min(-card.run + BANK_TOP, BLADE_TOP)
