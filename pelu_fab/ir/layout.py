@@ -163,9 +163,11 @@ class PlacedCup:
 class Rack:
     """Upright plates between which row cards hang and cups stand, on a back wall; plates centred at `plates`."""
 
-    plates: tuple[float, ...]
+    plates: tuple[float, ...]  # x of those beside the cups, which reach forward
+    between: tuple[float, ...]  # x of those between row cards over one cup
     thickness: float
     back: Span  # y of the back wall
+    middle: float  # y where the short plates end, under the row's front
     front: float
     seat_z: float  # what the row cards' ears stand on
     back_z: float  # top of the back wall, on which the tray lies

@@ -37,6 +37,20 @@ class Sized:
     cups: tuple[SizedCup, ...]
     jugs: tuple[SizedCup, ...]
     priming_volume: float
+    pitch: float  # from one card of a row to the next, or from one cup to the next where there is no row
+
+    @property
+    def cup_pitch(self) -> float:
+        """From one cup to the next: a row's cards that share a cup stand over it side by side."""
+        return self.pitch * self.abreast
+
+    @property
+    def abreast(self) -> int:
+        """Cards of a row over one cup, at most."""
+        if self.courses[-1]:
+            return 1
+        fed = [card.mouths[0].target for card in self.layers[-1]]
+        return max(fed.count(port) for port in set(fed))
 
     @property
     def cards(self) -> dict[str, Card]:

@@ -10,6 +10,7 @@ from pelu_fab.ir.layout import Gutter, Layout, PlacedCard, PlacedCup, Rack, Stat
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized
+from pelu_fab.stages.size import PLATE
 from pelu_fab.ir.units import on_grid
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
@@ -24,8 +25,7 @@ KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each 
 ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.6  # between a card's rim and the gutters above
-CUP_UNDER, CUP_AIR = 2.0, 0.5  # between a cup's rim and what is above; beside a cup
-PLATE, ROW_EAR = 4.4, 1.8  # the rack's plates; that a row card's ear stands out
+CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
 EDGE = 4.0  # between a gutter's water and the walls of the vessel that it falls into
 
@@ -55,40 +55,36 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
     layers: list[tuple[PlacedCard, ...]] = []
     trays: list[Tray] = []
     slope, back = Slope(0.0), 0.0  # of the staircase that comes; y of its first card's back
-    last = len(sized.layers) - 1
+    exits = _side_by_side(sized, 0.0)
     for layer, row in enumerate(sized.layers):
         courses = sized.courses[layer]
         if not courses:
-            raise FabError(netlist.name, f"layer {layer} has one branch a bucket above another such layer", "not yet")
+            layers.append(_row(row, exits, trays))
+            break
         ys = _steps(row, back)
         pieces = _pieces(row, ys, process)
         placed = _stand(row, ys, pieces, slope, courses, process)
         layers.append(placed)
         after = placed[-1].y + row[-1].lip_y + LANDING
-        if layer == last or not sized.courses[layer + 1]:
-            names = [course.target for course in courses]
-            exits = _side_by_side(courses, names, after, sized, process)
-            trays += _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
-            if layer == last:
-                return _on_table(
-                    Layout(tuple(layers), tuple(trays), *_ending(None, exits, trays, sized, process)), process
-                )
-            hung = _row(sized.layers[layer + 1], exits, trays[-1])
-            layers.append(hung)
-            return _on_table(Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process)), process)
-        following = sized.layers[layer + 1]
-        back = after
-        steps = _steps(following, back)
-        exits = {
-            card.name: Exit(y - card.depth + OVERLAP, sum(c.span) / 2, c.span[1] - c.span[0])
-            for card, y in zip(following, steps, strict=True)
-            for c in courses
-            if c.target == card.name
-        }
+        following = sized.layers[layer + 1] if layer + 1 < len(sized.layers) and sized.courses[layer + 1] else ()
+        steps = _steps(following, after)
+        exits = _into(following, steps, courses) if following else _side_by_side(sized, after)
         made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
         trays += made
-        slope = _below(made, following, steps, process)
-    raise AssertionError("a device has a layer")
+        if following:
+            slope, back = _below(made, following, steps, process), after
+    hung = layers[-1] if not sized.courses[-1] else ()
+    return _on_table(Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process)), process)
+
+
+def _into(following: Sequence[Card], steps: Sequence[float], courses: Sequence[Course]) -> dict[str, Exit]:
+    """Gutters run straight on over the next staircase, each to its own card."""
+    spans = {course.target: course.span for course in courses}
+    return {
+        card.name: Exit(y - card.depth + OVERLAP, sum(spans[card.name]) / 2, spans[card.name][1] - spans[card.name][0])
+        for card, y in zip(following, steps, strict=True)
+        if card.name in spans
+    }
 
 
 def _steps(row: Sequence[Card], back: float) -> list[float]:
@@ -167,33 +163,36 @@ def _below(trays: Sequence[Tray], row: Sequence[Card], ys: Sequence[float], proc
     return Slope(on_grid(min(tops)))
 
 
-def _side_by_side(
-    courses: Sequence[Course], names: Sequence[str], after: float, sized: Sized, process: Process
-) -> dict[str, Exit]:
-    """Gutters fan out to vessels that stand side by side."""
-    pitch = row_pitch(sized, process)
-    room = cup_width(sized) - 2 * EDGE
-    widths = [course.span[1] - course.span[0] for course in courses]
-    middles = [sum(course.span) / 2 for course in courses]
-    goals = [pitch * (k - (len(names) - 1) / 2) for k in range(len(names))]
-    ends = [min(width, room) for width in widths]
+def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
+    """Gutters fan out to what stands side by side: the row's cards over their cups, or the cups."""
+    room = sized.cups[0].width if sized.courses[-1] else sized.layers[-1][0].x1 - sized.layers[-1][0].x0
+    courses, groups = _order(sized)
+    goals: dict[str, float] = {}
+    for number, group in enumerate(groups):
+        middle = sized.cup_pitch * (number - (len(groups) - 1) / 2)
+        for k, name in enumerate(group):
+            goals[name] = middle + sized.pitch * (k - (len(group) - 1) / 2)
+    if not courses:
+        return {name: Exit(after, on_grid(x), room) for name, x in goals.items()}
+    spans = {course.target: course.span for course in courses}
+    ends = {name: min(span[1] - span[0], room - 2 * EDGE) for name, span in spans.items()}
     run = max(
-        max(abs(goal - middle) / KINK, (width - end) / 2 * LEAD, 6.0)
-        for goal, middle, width, end in zip(goals, middles, widths, ends, strict=True)
+        max(abs(goals[n] - sum(s) / 2) / KINK, (s[1] - s[0] - ends[n]) / 2 * LEAD, 6.0) for n, s in spans.items()
     )
-    y = on_grid(after + run)
-    return {n: Exit(y, on_grid(goal), on_grid(end)) for n, goal, end in zip(names, goals, ends, strict=True)}
+    return {n: Exit(on_grid(after + run), on_grid(goals[n]), on_grid(ends[n])) for n in spans}
 
 
-def cup_width(sized: Sized) -> float:
-    """Inner width that all cups share, and a row's cards with them."""
-    rows = [card.x1 - card.x0 for row in sized.layers for card in row if card.under.is_beak]
-    return on_grid(max([cup.width for cup in sized.cups] + rows))
-
-
-def row_pitch(sized: Sized, process: Process) -> float:
-    """From one cup or row card to the next."""
-    return on_grid(cup_width(sized) + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
+def _order(sized: Sized) -> tuple[tuple[Course, ...], list[list[str]]]:
+    """The courses that lead to what stands side by side, and its names from left to right, by cup."""
+    if sized.courses[-1]:
+        courses = sized.courses[-1]
+        return courses, [[course.target] for course in courses]
+    courses = sized.courses[-2] if len(sized.courses) > 1 else ()
+    names = [course.target for course in courses] or [card.name for card in sized.layers[-1]]
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(sized.cards[name].mouths[0].target, []).append(name)
+    return courses, list(groups.values())
 
 
 def _trays(
@@ -262,19 +261,20 @@ def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float, is_fe
     return Gutter(course.target, tuple(Station(on_grid(tray.to((y, tray.floor_z(y)))[0]), *span(y)) for y in ys))
 
 
-def _row(row: Sequence[Card], exits: Mapping[str, Exit], tray: Tray) -> tuple[PlacedCard, ...]:
-    """Cards side by side, each before its gutter's lip."""
+def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) -> tuple[PlacedCard, ...]:
+    """Cards side by side, each before its gutter's lip, or where a hand pours."""
     placed = []
     for card in row:
         out = exits[card.name]
         y = on_grid(out.y - OVERLAP + card.depth)
-        z = on_grid(tray.floor_z(out.y) - ENTRY)
-        middle = (card.x0 + card.x1) / 2
-        side = out.width / 2 + tray.wall + SIDE_AIR + KINK * (OVERLAP + card.wall)
-        foot = ENTRY - tray.floor - NOTCH
-        shifted = replace(_moved(card, out.x - middle), notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
-        reach = (on_grid(shifted.body[0] - ROW_EAR), on_grid(shifted.body[1] + ROW_EAR))
-        placed.append(PlacedCard(shifted, y, z, (-card.depth + 8.0, -4.0), reach))
+        z = on_grid(trays[-1].floor_z(out.y) - ENTRY) if trays else 0.0
+        moved = _moved(card, out.x - (card.x0 + card.x1) / 2)
+        if trays:
+            side = out.width / 2 + trays[-1].wall + SIDE_AIR + KINK * (OVERLAP + card.wall)
+            foot = ENTRY - trays[-1].floor - NOTCH
+            moved = replace(moved, notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
+        reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
+        placed.append(PlacedCard(moved, y, z, (-card.depth + 8.0, -4.0), reach))
     return tuple(placed)
 
 
@@ -300,42 +300,44 @@ def _ending(
 ) -> tuple[tuple[PlacedCup, ...], Rack, tuple[Trestle, ...]]:
     """Cups, the rack round them, and the trestles under the trays."""
     wall, floor = process.printer.wall, process.printer.floor
-    tray = trays[-1]
     end = max(out.y for out in exits.values())
-    depth = max(cup.depth for cup in sized.cups)
-    height = max(cup.height for cup in sized.cups)
-    width = cup_width(sized)
-    pitch = row_pitch(sized, process)
-    if not hung:
-        xs = {name: out.x for name, out in exits.items()}
-        rim = tray.floor_z(end) - floor * 1.1 - CUP_UNDER
-        front, seat = end - OVERLAP, rim
-    else:
-        xs = {p.card.mouths[0].target: (p.card.x0 + p.card.x1) / 2 for p in hung}
+    cup = sized.cups[0]
+    xs: dict[str, list[float]] = {}
+    if hung:
+        for p in hung:
+            xs.setdefault(p.card.mouths[0].target, []).append((p.card.x0 + p.card.x1) / 2)
         rim = min(p.z + p.card.under.bottom_z for p in hung) - CUP_UNDER
         front, seat = max(p.y for p in hung) + hung[0].card.sill, rim + CUP_UNDER
+        back = min(p.y - p.card.depth - wall for p in hung)
+    else:
+        xs = {name: [out.x] for name, out in exits.items()}
+        rim = trays[-1].floor_z(end) - floor * 1.1 - CUP_UNDER
+        front, seat, back = end - OVERLAP, rim, end - OVERLAP
+    for port in (c.port for c in sized.cups if c.port not in xs):  # a cup that nothing feeds
+        xs[port] = [max(x for row in xs.values() for x in row) + sized.cup_pitch]
+    middles = {port: (min(row) + max(row)) / 2 for port, row in xs.items()}
     cups = tuple(
         PlacedCup(
-            replace(cup, width=width, depth=depth, height=height),
-            on_grid(xs[cup.port] - width / 2),
-            on_grid(xs[cup.port] + width / 2),
+            one,
+            on_grid(middles[one.port] - one.width / 2),
+            on_grid(middles[one.port] + one.width / 2),
             on_grid(front + wall),
-            on_grid(front + wall + depth),
-            on_grid(rim - height),
+            on_grid(front + wall + one.depth),
+            on_grid(rim - one.height),
         )
-        for cup in sized.cups
-        if cup.port in xs
+        for one in sized.cups
     )
-    middles = sorted(xs.values())
-    plates = [middles[0] - pitch / 2, *(m + pitch / 2 for m in middles)]
-    back = min(p.y - p.card.depth - wall for p in hung) if hung else front
+    edges = sorted({on_grid(m + side * sized.cup_pitch / 2) for m in middles.values() for side in (-1, 1)})
+    between = sorted({on_grid(x + side * sized.pitch / 2) for row in xs.values() for x in row for side in (-1, 1)})
     rack = Rack(
-        tuple(on_grid(p) for p in plates),
+        tuple(edges),
+        tuple(x for x in between if all(abs(x - e) > 0.01 for e in edges)) if hung else (),
         PLATE,
         (on_grid(back - 2 * wall - 0.4), on_grid(back - 0.4)),
-        on_grid(front + wall + depth * 0.6),
+        on_grid(front),
+        on_grid(front + wall + cup.depth * 0.6),
         on_grid(seat),
-        on_grid(tray.floor_z(back - 0.4) - floor * 1.1),
+        on_grid(trays[-1].floor_z(back - 0.4) - floor * 1.1 if trays else seat),
     )
     trestles: list[Trestle] = []
     for one in trays:

@@ -1,6 +1,6 @@
 """Netlist in, cards and gutters' widths out: comb, pool, inlet and spouts of every bucket. No places along y and z."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from math import ceil, floor, inf, radians, sqrt, tan
@@ -29,10 +29,11 @@ LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
 CLOSING = 2.5  # run of a bank per mm that it moves in
 SPOUT, NARROW_SPOUT, MARGIN = 9.0, 2.2, 2.0  # mm: led in to this at most; least; between a spout and its gutter's wall
 HOLE, HOLE_HEIGHT, PLATE_GAP = 3.0, 3.0, 5.0  # mm: of a plate's holes; between two plates
-MAX_DEPTH, LONE_DEEP, ROW_WIDTH = 70.0, 28.0, 30.0  # mm: of a card along y; of a row's cards below the sill, and x
+MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of a row's cards below the sill
 LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 CUP_WIDTH, CUP_DEPTH, CUP_HEIGHT, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 44.0, 120.0, 9.0, 1.05
 USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
+PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cup
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
 MOST_ORDERS = 6  # gutters whose every order is tried
 
@@ -70,6 +71,7 @@ def size(lowered: Lowered, design: Design) -> Sized:
     flow = design.pour_flow_ml * 1000.0  # one jug at a time: no card ever sees more
     combs = [[_comb_of(b, netlist.leaving[b.name], flow, design) for b in row] for row in netlist.rows]
     courses = [_courses(row, netlist, layer, process) for layer, row in enumerate(combs)]
+    pitch = on_grid(CUP_WIDTH + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
     combs = [[_in_order(comb, courses[layer], design) for comb in row] for layer, row in enumerate(combs)]
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     several = [
@@ -80,8 +82,9 @@ def size(lowered: Lowered, design: Design) -> Sized:
     ]
     priming = ceil(max(several, default=0.0) / 500.0) * 500.0  # whole half millilitres
     layers = tuple(_layer(row, courses[n], feeds, priming, design) for n, row in enumerate(combs))
-    cups = _cups(lowered, design)
-    return Sized(layers, tuple(courses), cups, _jugs(design), priming)
+    abreast = _abreast(netlist)
+    cups = _cups(lowered, abreast * pitch - (pitch - CUP_WIDTH), design)
+    return Sized(layers, tuple(courses), cups, _jugs(design), priming, pitch)
 
 
 def _comb_of(bucket: Bucket, ducts: Sequence[Duct], flow: float, design: Design) -> _Comb:
@@ -105,7 +108,7 @@ def _courses(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Proc
 
     Their order is the one that keeps the combs shortest; x = 0 in the middle.
     """
-    if all(len(comb.ducts) == 1 for comb in combs):
+    if _is_row(netlist, layer):
         return ()
     need = dict.fromkeys(netlist.targets(layer), process.channels.min_width)
     for comb in combs:
@@ -113,7 +116,24 @@ def _courses(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Proc
             need[duct.target] = max(need[duct.target], spout + 2 * MARGIN)
     fed = {duct.target for comb in combs for duct in comb.ducts}
     order = _shortest([t for t in need if t in fed], combs, need, process)
+    if _is_row(netlist, layer + 1):  # what shares a cup stands together
+        cups = [netlist.leaving[target][0].target for target in order]
+        order = sorted(order, key=lambda target: cups.index(netlist.leaving[target][0].target))
     return _side_by_side(order, need, process)
+
+
+def _is_row(netlist: Netlist, layer: int) -> bool:
+    """Whether a layer's cards hang side by side over the cups: the last one, one branch a bucket."""
+    return layer + 1 == len(netlist.rows) and all(len(netlist.leaving[b.name]) == 1 for b in netlist.rows[layer])
+
+
+def _abreast(netlist: Netlist) -> int:
+    """Cards of the last row over one cup, at most; 1 where gutters lead to the cups."""
+    last = len(netlist.rows) - 1
+    if not _is_row(netlist, last):
+        return 1
+    fed = [netlist.leaving[bucket.name][0].target for bucket in netlist.rows[last]]
+    return max(fed.count(port) for port in fed)
 
 
 def _side_by_side(order: Sequence[str], widths: Mapping[str, float], process: Process) -> tuple[Course, ...]:
@@ -265,7 +285,7 @@ def _layer(
     step = process.printer.layer_height
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
     places = [_places(comb, courses) for comb in combs]
-    bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-ROW_WIDTH / 2, ROW_WIDTH / 2)
+    bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
     spans = [
         [span := _span(comb, courses, feeds), _around(span, bundle)] if courses else [bundle] for comb in combs
     ]
@@ -295,7 +315,7 @@ def _layer(
     cards = []
     for comb, want, pool, lefts in zip(combs, wanted, pools, places, strict=True):
         assert pool is not None
-        card = _empty(comb, pool[2], pool[0], pool[1], depth, design, not courses)
+        card = _empty(comb, pool[2], pool[0], pool[1], pool[3], design, not courses)
         card = replace(
             card,
             retained_volume=want,
@@ -312,31 +332,40 @@ def _layer(
 
 def _pool(
     comb: _Comb, span: Span, wanted: float, deepest: float, depth: float, design: Design, in_row: bool
-) -> tuple[float, float, Span] | None:
-    """The shallowest (depth below the sill, flat floor, span) that keeps `wanted` of real water; None if none does.
+) -> tuple[float, float, Span, float] | None:
+    """The shallowest (depth below the sill, flat floor, span, length) that keeps `wanted` of real water, or None.
 
-    The depth is a whole number of layers; the length of the flat floor makes the volume exact.
+    The depth is a whole number of layers; the length of the flat floor makes the volume exact, or the card's where
+    even the least floor keeps too much.
     """
     step = design.process.printer.layer_height
     several = len(comb.ducts) > 1
     least, most = _least_pool(comb, design), depth - (INLET if several else LONE_INLET)
 
-    def room(deep: float, pool: float) -> float:
-        card = _empty(comb, span, deep, pool, depth, design, in_row)
+    def room(deep: float, pool: float, length: float = depth) -> float:
+        card = _empty(comb, span, deep, pool, length, design, in_row)
         return card.volume_below() + _held(card, design)
+
+    def solved(keeps: Callable[[float], float], low: float, high: float) -> float:
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (middle, high) if keeps(middle) < wanted else (low, middle)
+        return on_grid(high)
 
     first = ceil(POOL_DEPTH / step - 1e-9) if several else 0
     for level in range(first, round(deepest / step) + 1):
         deep = on_grid(level * step)
         if room(deep, most) < wanted - 1e-9:
             continue
-        if room(deep, least) > wanted + 1e-9:
-            return (0.0, 0.0, span) if level == 0 else None
-        low, high = least, most
-        for _ in range(50):
-            middle = (low + high) / 2
-            low, high = (middle, high) if room(deep, middle) < wanted else (low, middle)
-        return deep, on_grid(high), span
+        if room(deep, least) <= wanted + 1e-9:
+            return deep, solved(lambda pool, deep=deep: room(deep, pool), least, most), span, depth
+        if level == 0:
+            return 0.0, 0.0, span, depth
+        shortest = least + (INLET if several else LONE_INLET)
+        if room(deep, least, shortest) <= wanted:
+            length = solved(lambda length, deep=deep: room(deep, least, length), shortest, depth)
+            return deep, least, span, length
+        return None
     return None
 
 
@@ -367,21 +396,20 @@ def _mouths(comb: _Comb, lefts: Sequence[float], courses: Sequence[Course]) -> t
     return tuple(mouths)
 
 
-def _cups(lowered: Lowered, design: Design) -> tuple[SizedCup, ...]:
+def _cups(lowered: Lowered, width: float, design: Design) -> tuple[SizedCup, ...]:
     """Like cups, so that the highest water is the fullest cup: each holds what the fullest jugs can send to any.
 
     Outputs are monotone in every input.
     """
     most = outputs(lowered.network, np.asarray([design.input_max], dtype=np.float64))[0]
     fullest = float(most.max()) * design.unit_volume * CUP_RESERVE
-    return tuple(_cup(port, label, fullest) for port, label in lowered.netlist.outputs)
+    return tuple(_cup(port, label, fullest, width) for port, label in lowered.netlist.outputs)
 
 
-def _cup(port: str, label: str, volume: float) -> SizedCup:
-    """A cup so narrow that 2 mL are a mark's distance, and a whole number of 5 mL; wider where it would be too tall."""
+def _cup(port: str, label: str, volume: float, width: float) -> SizedCup:
+    """A whole number of 5 mL; deeper where it would be too tall."""
     capacity = max(ceil(volume / 5000.0 - 1e-9) * 5000.0, 10000.0)
-    growth = max(1.0, (capacity / (CUP_WIDTH * CUP_DEPTH * CUP_TALL)) ** 0.5)
-    width, depth = on_grid(CUP_WIDTH * growth), on_grid(CUP_DEPTH * growth)
+    depth = on_grid(max(CUP_DEPTH, capacity / (width * CUP_TALL)))
     return SizedCup(port, label, capacity, width, depth, on_grid(capacity / (width * depth) + CUP_FREEBOARD))
 
 

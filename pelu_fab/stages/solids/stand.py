@@ -5,26 +5,27 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, upright
 
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
+GUIDE = 24.0  # mm: height of the plates that guide the cups
 
 
 def rack_part(layout: Layout) -> Part:
     """Plates from the back wall to the front, notched for the cards' ears; the tray lies on the back wall."""
-    rack, hung, tray = layout.rack, layout.hung, layout.trays[-1]
+    rack, hung = layout.rack, layout.hung
     x0, x1 = rack.plates[0] - rack.thickness / 2, rack.plates[-1] + rack.thickness / 2
     high = rack.seat_z + RISE + 4.0 if hung else rack.seat_z
-    plates = tuple(
-        box((p - rack.thickness / 2, p + rack.thickness / 2), (rack.back[0], rack.front), (0.0, high))
-        for p in rack.plates
-    )
+    half, low = rack.thickness / 2, min(GUIDE, high)
+    plates = [box((p - half, p + half), (rack.back[0], rack.middle), (0.0, high)) for p in rack.plates + rack.between]
+    plates += [box((p - half, p + half), (rack.middle - BITE, rack.front), (0.0, low)) for p in rack.plates]
     back = box((x0, x1), rack.back, (0.0, rack.back_z))
     steps = [Step("add", (back, *plates))]
     cuts: list[Prism] = []
     if hung:
         y0, y1 = hung[0].y + hung[0].ear[0] - AIR, hung[0].y + hung[0].ear[1] + AIR
         cuts += [box((r0 - AIR, r1 + AIR), (y0, y1), (rack.seat_z, UP)) for p in hung for r0, r1 in [p.reach]]
-    ends = [g.end for g in tray.gutters]
-    low, high_x = min(e.x0 for e in ends) - 8.0, max(e.x1 for e in ends) + 8.0
-    cuts.append(box((low, high_x), (rack.back[0] - 1.0, rack.back[1] + 0.0), (rack.back_z, UP)))
+    if layout.trays:  # the last one lies on the back wall
+        ends = [g.end for g in layout.trays[-1].gutters]
+        low_x, high_x = min(e.x0 for e in ends) - 8.0, max(e.x1 for e in ends) + 8.0
+        cuts.append(box((low_x, high_x), (rack.back[0] - 1.0, rack.back[1]), (rack.back_z, UP)))
     steps.append(Step("cut", tuple(cuts)))
     return upright("rack", "stand", (tuple(steps),))
 
