@@ -5,7 +5,7 @@ with 0 at the sill. Water comes in behind (y < 0), runs over the sill, down a 45
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -40,17 +40,32 @@ class Mouth:
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """A wall across the inlet, y0 to y1 and up to `top_z`, with `holes` (x0, x1, z0, z1) that water goes through."""
+    """A wall across the inlet, y0 to y1 and up to `top_z`, with `holes` (x0, x1, z0, z1) that water goes through.
+
+    `crest` (x0, x1, z) is where it stands higher: what a gutter's jet runs against.
+    """
 
     y0: float
     y1: float
     top_z: float
-    holes: tuple[tuple[float, float, float, float], ...]
+    holes: tuple[tuple[float, float, float, float], ...] = ()
+    crest: tuple[float, float, float] | None = None
 
     @property
-    def opening(self) -> float:
-        """mm2 of all holes."""
-        return sum((x1 - x0) * (z1 - z0) for x0, x1, z0, z1 in self.holes)
+    def middle(self) -> float:
+        """y of its middle plane."""
+        return (self.y0 + self.y1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fin:
+    """A wall along the flow between two cells, x0 to x1, grown onto the last plate."""
+
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    top_z: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +92,8 @@ class Card:
     floor_z: float
     rise: float
     rim_z: float
-    plates: tuple[Plate, ...]
+    plates: tuple[Plate, ...]  # from the back wall to the comb
+    fins: tuple[Fin, ...]
     mouths: tuple[Mouth, ...]
     wall: float
     sill: float  # length in flow direction
@@ -151,29 +167,69 @@ class Card:
         """Level (mm) at which the rising floor is all under water; above it the walls are upright."""
         return self.floor_z + (self.depth - self.pool) * self.rise
 
+    def floor_at(self, y: float) -> float:
+        """Elevation of the inside's floor at y <= 0."""
+        return self.floor_z + max(-y - self.pool, 0.0) * self.rise
+
     def water_area(self, level: float = 0.0) -> float:
-        """Water surface (mm2) at `level` above the sill, plates taken out."""
-        plates = sum(plate.y1 - plate.y0 for plate in self.plates if plate.top_z >= level)
-        return (self.x1 - self.x0) * (self.reach(level) - plates)
+        """Water surface (mm2) at `level` above the sill, plates and fins taken out."""
+        back = min(self.depth - self.pool, max(level - self.floor_z, 0.0) / self.rise)
+        area = (self.x1 - self.x0) * (self.pool + back)
+        for plate in self.plates:
+            if plate.top_z >= level > self.floor_at(plate.middle):
+                through = sum(x1 - x0 for x0, x1, z0, z1 in plate.holes if z0 < level < z1)
+                area -= (self.x1 - self.x0 - through) * (plate.y1 - plate.y0)
+        return area - sum((fin.x1 - fin.x0) * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z >= level)
 
     def volume_below(self, level: float = 0.0) -> float:
-        """Room (mm3) below `level`, plates taken out and their holes put back."""
+        """Room (mm3) below `level`, plates and fins taken out and holes put back."""
         width, deep = self.x1 - self.x0, level - self.floor_z
         back = self.depth - self.pool
         behind = back * deep - self.rise * back**2 / 2 if deep >= back * self.rise else deep**2 / (2 * self.rise)
         room = width * (self.pool * deep + behind)
         for plate in self.plates:
-            thick = plate.y1 - plate.y0
-            room -= thick * width * (min(plate.top_z, level) - self.floor_z)
+            thick, floor = plate.y1 - plate.y0, self.floor_at(plate.middle)
+            room -= thick * width * max(min(plate.top_z, level) - floor, 0.0)
             room += thick * sum(
-                (x1 - x0) * max(0.0, min(z1, level) - max(z0, self.floor_z)) for x0, x1, z0, z1 in plate.holes
+                (x1 - x0) * max(0.0, min(z1, level) - max(z0, floor)) for x0, x1, z0, z1 in plate.holes
             )
+        for fin in self.fins:
+            room -= (fin.x1 - fin.x0) * (fin.y1 - fin.y0) * (min(fin.top_z, level) - self.floor_z)
         return room
 
     def edge(self) -> float:
         """Length (mm) of the water's edge at the sill on walls that hold a meniscus: all but the comb's side."""
-        around = 2 * self.reach() + (self.x1 - self.x0)
-        return around + sum(2 * (self.x1 - self.x0 - (p.y1 - p.y0)) for p in self.plates if p.top_z > 0)
+        back = min(self.depth - self.pool, -self.floor_z / self.rise)
+        around = 2 * (self.pool + back) + (self.x1 - self.x0)
+        for plate in self.plates:
+            if plate.top_z > 0 > self.floor_at(plate.middle):
+                around += 2 * (self.x1 - self.x0 - (plate.y1 - plate.y0))
+                for x0, x1, z0, z1 in plate.holes:
+                    around += 2 * (plate.y1 - plate.y0) - 2 * (x1 - x0) if z0 < 0 < z1 else 0.0
+        return around + sum(2 * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z > 0)
+
+    def moved(self, x: float) -> "Card":
+        """The card `x` further along its comb."""
+
+        def at(value: float) -> float:
+            return round(value + x, 3)
+
+        def span(s: Span) -> Span:
+            return at(s[0]), at(s[1])
+
+        mouths = tuple(
+            Mouth(m.target, tuple(span(t) for t in m.teeth), span(m.section), span(m.spout)) for m in self.mouths
+        )
+        plates = tuple(
+            replace(
+                p,
+                holes=tuple((at(a), at(b), c, d) for a, b, c, d in p.holes),
+                crest=p.crest and (at(p.crest[0]), at(p.crest[1]), p.crest[2]),
+            )
+            for p in self.plates
+        )
+        fins = tuple(replace(fin, x0=at(fin.x0), x1=at(fin.x1)) for fin in self.fins)
+        return replace(self, x0=at(self.x0), x1=at(self.x1), mouths=mouths, plates=plates, fins=fins)
 
     def bank(self, mouth: Mouth, side: int) -> Outline:
         """The left (0) or right (1) bank of a mouth's water in plan (x, y), from the sill to the lip."""

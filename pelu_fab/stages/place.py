@@ -268,7 +268,7 @@ def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) 
         out = exits[card.name]
         y = on_grid(out.y - OVERLAP + card.depth)
         z = on_grid(trays[-1].floor_z(out.y) - ENTRY) if trays else 0.0
-        moved = _moved(card, out.x - (card.x0 + card.x1) / 2)
+        moved = card.moved(out.x - (card.x0 + card.x1) / 2)
         if trays:
             side = out.width / 2 + trays[-1].wall + SIDE_AIR + KINK * (OVERLAP + card.wall)
             foot = ENTRY - trays[-1].floor - NOTCH
@@ -276,19 +276,6 @@ def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) 
         reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
         placed.append(PlacedCard(moved, y, z, (-card.depth + 8.0, -4.0), reach))
     return tuple(placed)
-
-
-def _moved(card: Card, x: float) -> Card:
-    """The card `x` further along its comb."""
-
-    def span(s: Span) -> Span:
-        return on_grid(s[0] + x), on_grid(s[1] + x)
-
-    mouths = tuple(
-        replace(m, teeth=tuple(span(t) for t in m.teeth), section=span(m.section), spout=span(m.spout))
-        for m in card.mouths
-    )
-    return replace(card, x0=on_grid(card.x0 + x), x1=on_grid(card.x1 + x), mouths=mouths)
 
 
 def _ending(

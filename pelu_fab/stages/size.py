@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, permutations
-from math import ceil, floor, inf, radians, sqrt, tan
+from itertools import combinations, pairwise, permutations
+from math import ceil, floor, radians, sqrt, tan
 
 import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_volume
 from pelu_fab.hydraulics.weir import weir_head
-from pelu_fab.ir.card import LED, Card, Mouth, Plate, Span, Underside, spread_mouths
+from pelu_fab.ir.card import LED, Card, Fin, Mouth, Plate, Span, Underside, spread_mouths
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
@@ -22,13 +22,21 @@ from pelu_fab.stages.combs import comb_counts, comb_widths
 
 LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
 LONE_TEETH = 5  # of a bucket with one branch
-POOL_DEPTH, POOL, INLET = 12.0, 11.0, 9.0  # mm: below the sill; from the comb to the last plate; behind the first
-LONE_INLET, RIM, BROW, PLATE_TOP = 6.0, 18.0, 4.0, 9.0  # mm: of floor that always rises; above the sill
+# The inlet, found by CFD (docs/cfd.md): a channel where the water lands, slots at the foot of a baffle, a low wall that
+# their jets rise over, a plate with one slot a tooth, and behind each slot a cell of its own that ends OPEN before the
+# sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm; heights from the floor or sill.
+POOL_DEPTH, INLET = 12.0, 8.0  # below the sill; the channel, whose floor rises at 45 degrees to the back
+BAFFLE, BAFFLE_TOP, FOOT_SLOT, FOOT_HEIGHT = 2.0, 13.0, 2.0, 4.0  # thickness, top, width and height of its slots
+CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness and height of the low one
+SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.3, 8.5  # plate; its slots, for a tooth of 3 mm
+CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
+STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
+CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
+LONE_INLET, RIM, BROW = 10.0, 18.0, 4.0  # of floor that rises in a card with one branch; above the sill
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
 LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
 CLOSING = 2.5  # run of a bank per mm that it moves in
 SPOUT, NARROW_SPOUT, MARGIN = 9.0, 2.2, 2.0  # mm: led in to this at most; least; between a spout and its gutter's wall
-HOLE, HOLE_HEIGHT, PLATE_GAP = 3.0, 3.0, 5.0  # mm: of a plate's holes; between two plates
 MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of a row's cards below the sill
 LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 CUP_WIDTH, CUP_DEPTH, CUP_HEIGHT, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 44.0, 120.0, 9.0, 1.05
@@ -75,7 +83,7 @@ def size(lowered: Lowered, design: Design) -> Sized:
     combs = [[_in_order(comb, courses[layer], design) for comb in row] for layer, row in enumerate(combs)]
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     several = [
-        _least_room(comb, _span(comb, courses[layer], feeds), design)
+        _least_room(comb, _mouths(comb, courses[layer]), _span(comb, courses[layer], feeds), design)
         for layer, row in enumerate(combs)
         for comb in row
         if len(comb.ducts) > 1
@@ -207,9 +215,10 @@ def _span(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> 
     return low, high
 
 
-def _least_room(comb: _Comb, span: Span, design: Design) -> float:
+def _least_room(comb: _Comb, mouths: Sequence[Mouth], span: Span, design: Design) -> float:
     """What the smallest calm pool before this comb keeps, mm3."""
-    card = _empty(comb, span, POOL_DEPTH, _least_pool(comb, design), None, design)
+    least = _least_pool(comb, design)
+    card = _inside(comb, mouths, span, POOL_DEPTH, least, least + INLET, None, design)
     return card.volume_below() + _held(card, design)
 
 
@@ -220,40 +229,68 @@ def _held(card: Card, design: Design) -> float:
     return held_volume(card.water_area(), card.edge(), process.fluid, process.comb.residual_head)
 
 
-def _thick(process: Process) -> float:
-    """Of a plate: a thin wall that stands by itself."""
-    return on_grid(3 * process.printer.nozzle)
-
-
-def _plates(span: Span, floor_z: float, comb: _Comb, process: Process) -> tuple[Plate, ...]:
-    """Two walls with many like holes, staggered: what evens the inflow."""
-    thick = _thick(process)
-    number = max(3, round((span[1] - span[0]) / (process.comb.tooth + comb.blade)))
-    step = (span[1] - span[0]) / number
-    plates = []
-    for index in range(2):
-        y1 = -POOL - index * (thick + PLATE_GAP)
-        centres = [span[0] + step * (k + 0.5 * (index + 1)) for k in range(number - index)]
-        hole = min(HOLE, step - comb.blade) / 2
-        holes = tuple((on_grid(c - hole), on_grid(c + hole), floor_z, on_grid(floor_z + HOLE_HEIGHT)) for c in centres)
-        plates.append(Plate(on_grid(y1 - thick), on_grid(y1), PLATE_TOP, holes))
-    return tuple(plates)
+def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Process) -> Card:
+    """The card with the walls of its inlet; `feed` is where along x a gutter's jet comes in."""
+    crest = (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), RIM + CREST) if feed else None
+    floor = card.floor_z
+    if len(mouths) == 1:
+        y1 = on_grid(-card.depth + LONE_INLET + STOP)
+        foot = card.floor_at(y1 - STOP / 2)
+        number = max(1, round((card.x1 - card.x0) / POST_PITCH))
+        step = (card.x1 - card.x0 + POST) / number
+        holes = tuple(
+            (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, foot + STOP_GAP)
+            for k in range(number)
+        )
+        return replace(card, plates=(Plate(on_grid(y1 - STOP), y1, RIM - 2.0, holes, crest),))
+    blade, width = process.printer.blade, card.x1 - card.x0
+    front = -OPEN - CELL
+    slots = []
+    for a, b in (tooth for mouth in mouths for tooth in mouth.teeth):
+        half = SLOT * (b - a) / process.comb.tooth / 2
+        slots.append((on_grid((a + b) / 2 - half), on_grid((a + b) / 2 + half), floor, on_grid(floor + SLOT_HEIGHT)))
+    last = Plate(on_grid(front - SLOT_PLATE), front, SLOT_TOP, tuple(slots))
+    low = Plate(on_grid(last.y0 - CHAMBER - LOW_WALL), on_grid(last.y0 - CHAMBER), on_grid(floor + LOW_HEIGHT))
+    number = max(3, round(width / (process.comb.tooth + blade)))
+    centres = [card.x0 + width * (k + 0.5) / number for k in range(number)]
+    feet = tuple(
+        (on_grid(c - FOOT_SLOT / 2), on_grid(c + FOOT_SLOT / 2), floor, on_grid(floor + FOOT_HEIGHT)) for c in centres
+    )
+    first = Plate(on_grid(low.y0 - CHAMBER - BAFFLE), on_grid(low.y0 - CHAMBER), BAFFLE_TOP, feet, crest)
+    edges = {(a[1], b[0]) for mouth in mouths for a, b in pairwise(mouth.teeth)}
+    for left, right in pairwise(sorted(mouths, key=lambda mouth: mouth.opening)):
+        gap = (left.opening[1], right.opening[0])
+        apart = gap[1] - gap[0] > 3 * blade
+        edges |= {(gap[0], on_grid(gap[0] + blade)), (on_grid(gap[1] - blade), gap[1])} if apart else {gap}
+    first_tooth, last_tooth = min(m.opening[0] for m in mouths), max(m.opening[1] for m in mouths)
+    edges |= {(on_grid(first_tooth - blade), first_tooth)} if first_tooth - card.x0 > 2 * blade else set()
+    edges |= {(last_tooth, on_grid(last_tooth + blade))} if card.x1 - last_tooth > 2 * blade else set()
+    fins = tuple(Fin(a, b, front, -OPEN, FIN_TOP) for a, b in sorted(edges))
+    return replace(card, plates=(first, low, last), fins=fins)
 
 
 def _least_pool(comb: _Comb, design: Design) -> float:
     """Flat floor that a comb needs before it."""
-    return POOL + 2 * _thick(design.process) + PLATE_GAP if len(comb.ducts) > 1 else 0.0
-
-
-def _empty(
-    comb: _Comb, span: Span, deep: float, pool: float, depth: float | None, design: Design, in_row: bool = False
-) -> Card:
-    """A card with this pool, its mouths yet to come; `depth` None: no longer than it must be."""
-    process = design.process
     several = len(comb.ducts) > 1
+    return on_grid(OPEN + CELL + SLOT_PLATE + 2 * CHAMBER + LOW_WALL + BAFFLE) if several else 0.0
+
+
+def _inside(
+    comb: _Comb,
+    mouths: Sequence[Mouth],
+    span: Span,
+    deep: float,
+    pool: float,
+    depth: float,
+    feed: Span | None,
+    design: Design,
+    in_row: bool = False,
+) -> Card:
+    """A card with this pool: flat floor `pool` long and `deep` below the sill, in all `depth` long."""
+    process = design.process
     teeth = sum(w for teeth in comb.teeth for w in teeth)
     rise = on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0
-    return Card(
+    card = Card(
         name=comb.bucket.name,
         retained_volume=0.0,
         drawn_volume=0.0,
@@ -261,12 +298,13 @@ def _empty(
         x0=on_grid(span[0]),
         x1=on_grid(span[1]),
         pool=on_grid(pool),
-        depth=on_grid(min(depth or inf, pool + INLET if depth is None else inf, pool + (RIM - BROW + deep) / rise)),
+        depth=on_grid(min(depth, pool + (RIM - BROW + deep) / rise)),
         floor_z=-on_grid(deep),
         rise=rise,
         rim_z=RIM,
-        plates=_plates(span, -on_grid(deep), comb, process) if several else (),
-        mouths=(),
+        plates=(),
+        fins=(),
+        mouths=tuple(mouths),
         wall=process.printer.wall,
         sill=process.comb.sill_length,
         run=RUN,
@@ -275,6 +313,7 @@ def _empty(
         design_flow=comb.flow,
         design_head=weir_head(comb.flow, teeth, discharge=process.comb.discharge),
     )
+    return _inlet(mouths, card, feed, process)
 
 
 def _layer(
@@ -284,21 +323,19 @@ def _layer(
     process = design.process
     step = process.printer.layer_height
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
-    places = [_places(comb, courses) for comb in combs]
+    mouths = [_mouths(comb, courses) for comb in combs]
     bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
     spans = [
         [span := _span(comb, courses, feeds), _around(span, bundle)] if courses else [bundle] for comb in combs
     ]
     wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
+    fed = [_feed(comb, courses, feeds) for comb in combs]
     depth = max(_least_pool(comb, design) + (INLET if len(comb.ducts) > 1 else LONE_INLET) for comb in combs)
     depth = float(ceil(depth))
     while depth <= MAX_DEPTH:
         pools = [
-            next(
-                (found for span in tried if (found := _pool(comb, span, want, deepest, depth, design, not courses))),
-                None,
-            )
-            for comb, tried, want in zip(combs, spans, wanted, strict=True)
+            next((c for span in tried if (c := _pool(comb, own, span, want, deepest, depth, feed, not courses, design))), None)
+            for comb, own, tried, want, feed in zip(combs, mouths, spans, wanted, fed, strict=True)
         ]
         if all(pools):
             break
@@ -310,66 +347,79 @@ def _layer(
             f"keeps {short.retained_volume / 1000:.1f} mL, more than a card of {MAX_DEPTH:g} x {deepest:g} mm holds",
             "make the unit smaller (unit_ml), or train smaller thresholds",
         )
-    bottom = max((pool[0] for pool in pools if pool), default=0.0) + process.printer.floor
-    under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True) if not courses else None
-    cards = []
-    for comb, want, pool, lefts in zip(combs, wanted, pools, places, strict=True):
-        assert pool is not None
-        card = _empty(comb, pool[2], pool[0], pool[1], pool[3], design, not courses)
-        card = replace(
+    cards = [card for card in pools if card]
+    bottom = max(-card.floor_z for card in cards) + process.printer.floor
+    under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True)
+    return tuple(
+        replace(
             card,
             retained_volume=want,
             drawn_volume=card.volume_below(),
             held_volume=_held(card, design),
-            mouths=_mouths(comb, lefts, courses),
-            under=under or card.under,
-            run=LONE_RUN if under else RUN,
-            rim_z=RIM,
+            under=card.under if courses else under,
+            run=RUN if courses else LONE_RUN,
         )
-        cards.append(card)
-    return tuple(cards)
+        for card, want in zip(cards, wanted, strict=True)
+    )
+
+
+def _feed(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> Span | None:
+    """Where along x a gutter's jet comes in: over a staircase its own span, in a row the whole width."""
+    if comb.bucket.name not in feeds:
+        return None
+    low, high = feeds[comb.bucket.name]
+    return (low + 0.4, high - 0.4) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
 
 
 def _pool(
-    comb: _Comb, span: Span, wanted: float, deepest: float, depth: float, design: Design, in_row: bool
-) -> tuple[float, float, Span, float] | None:
-    """The shallowest (depth below the sill, flat floor, span, length) that keeps `wanted` of real water, or None.
+    comb: _Comb,
+    mouths: Sequence[Mouth],
+    span: Span,
+    wanted: float,
+    deepest: float,
+    depth: float,
+    feed: Span | None,
+    in_row: bool,
+    design: Design,
+) -> Card | None:
+    """The shallowest card that keeps `wanted` of real water, at most `depth` long; None if there is none.
 
-    The depth is a whole number of layers; the length of the flat floor makes the volume exact, or the card's where
-    even the least floor keeps too much.
+    Its depth is a whole number of layers; the length of the flat floor makes the volume exact, or the card's length
+    where even the least floor keeps too much.
     """
     step = design.process.printer.layer_height
     several = len(comb.ducts) > 1
-    least, most = _least_pool(comb, design), depth - (INLET if several else LONE_INLET)
+    least, behind = _least_pool(comb, design), INLET if several else LONE_INLET
 
-    def room(deep: float, pool: float, length: float = depth) -> float:
-        card = _empty(comb, span, deep, pool, length, design, in_row)
+    def made(deep: float, pool: float, length: float) -> Card:
+        return _inside(comb, mouths, span, deep, pool, length, feed, design, in_row)
+
+    def room(deep: float, pool: float, length: float) -> float:
+        card = made(deep, pool, length)
         return card.volume_below() + _held(card, design)
 
     def solved(keeps: Callable[[float], float], low: float, high: float) -> float:
-        for _ in range(50):
+        for _ in range(40):
             middle = (low + high) / 2
             low, high = (middle, high) if keeps(middle) < wanted else (low, middle)
         return on_grid(high)
 
-    first = ceil(POOL_DEPTH / step - 1e-9) if several else 0
-    for level in range(first, round(deepest / step) + 1):
+    for level in range(ceil(POOL_DEPTH / step - 1e-9) if several else 0, round(deepest / step) + 1):
         deep = on_grid(level * step)
-        if room(deep, most) < wanted - 1e-9:
+        if room(deep, depth - behind, depth) < wanted - 1e-9:
             continue
-        if room(deep, least) <= wanted + 1e-9:
-            return deep, solved(lambda pool, deep=deep: room(deep, pool), least, most), span, depth
+        if room(deep, least, depth) <= wanted + 1e-9:
+            return made(deep, solved(lambda pool, z=deep: room(z, pool, depth), least, depth - behind), depth)
         if level == 0:
-            return 0.0, 0.0, span, depth
-        shortest = least + (INLET if several else LONE_INLET)
-        if room(deep, least, shortest) <= wanted:
-            length = solved(lambda length, deep=deep: room(deep, least, length), shortest, depth)
-            return deep, least, span, length
+            return made(0.0, 0.0, depth)
+        if room(deep, least, least + behind) <= wanted + 1e-9:
+            return made(deep, least, solved(lambda d, z=deep: room(z, least, d), least + behind, depth))
         return None
     return None
 
 
-def _mouths(comb: _Comb, lefts: Sequence[float], courses: Sequence[Course]) -> tuple[Mouth, ...]:
+def _mouths(comb: _Comb, courses: Sequence[Course]) -> tuple[Mouth, ...]:
+    lefts = _places(comb, courses)
     goals = {course.target: course.span for course in courses}
     middles = [left + group / 2 for left, group in zip(lefts, comb.groups, strict=True)]
     behind = spread_mouths(comb.sections, middles, comb.blade)

@@ -16,7 +16,7 @@ HIGH = 200.0
 def card_part(placed: PlacedCard, labels: Mapping[str, str]) -> Part:
     """The card's part, named after its bucket. `labels` are people's names of buckets that have one (inputs)."""
     card = placed.card
-    modules = [_body(card), *_plates(card), _banks(card), (Step("add", _ears(placed)),)]
+    modules = [_body(card), *_inlet(card), _banks(card), (Step("add", _ears(placed)),)]
     modules.append((Step("add", _names(card, labels.get(card.name, ""))),))
     part = upright(f"card-{card.name.replace('.', '-')}", "card", modules)
     assert part.transform is not None
@@ -45,12 +45,21 @@ def _raised(cavity: Outline) -> Outline:
     return tuple((y, z + HIGH if z == top else z) for y, z in cavity)
 
 
-def _plates(card: Card) -> list[tuple[Step, ...]]:
+def _inlet(card: Card) -> list[tuple[Step, ...]]:
+    """The walls of the inlet, each with its holes; the fins, grown onto the last."""
     made = []
     for plate in card.plates:
-        wall = box((card.x0 - BITE, card.x1 + BITE), (plate.y0, plate.y1), (card.floor_z - BITE, plate.top_z))
+        low = card.floor_at(plate.y0 if card.floor_at(plate.y0) < card.floor_at(plate.y1) else plate.y1) - BITE
+        walls = [box((card.x0 - BITE, card.x1 + BITE), (plate.y0, plate.y1), (low, plate.top_z))]
+        if plate.crest:
+            x0, x1, top = plate.crest
+            walls.append(box((x0, x1), (plate.y0, plate.y1), (plate.top_z - BITE, top)))
         holes = tuple(box((a, b), (plate.y0 - BITE, plate.y1 + BITE), (c, d)) for a, b, c, d in plate.holes)
-        made.append((Step("add", (wall,)), Step("cut", holes)))
+        steps = [Step("add", tuple(walls))]
+        made.append((*steps, Step("cut", holes)) if holes else tuple(steps))
+    if card.fins:
+        fins = tuple(box((f.x0, f.x1), (f.y0 - BITE, f.y1), (card.floor_z - BITE, f.top_z)) for f in card.fins)
+        made.append((Step("add", fins),))
     return made
 
 
