@@ -114,6 +114,11 @@ class Card:
         """Upper edge of the lip, below the sill."""
         return -self.run
 
+    @property
+    def open_width(self) -> float:
+        """All teeth together."""
+        return sum(b - a for mouth in self.mouths for a, b in mouth.teeth)
+
     @cached_property
     def body(self) -> Span:
         """Along x, walls included."""

@@ -216,6 +216,21 @@ class Layout:
                 found.append(Run(card.name, mouth.target, tuple(legs)))
         return tuple(found)
 
+    def floor_of(self, target: str) -> float:
+        """Where water that falls into a card or cup ends: its floor's elevation."""
+        table = {placed.card.name: placed.z + placed.card.floor_z for placed in self.cards}
+        return (table | {cup.cup.port: cup.floor_z for cup in self.cups})[target]
+
+    def below(self, placed: PlacedCard, target: str) -> float:
+        """Elevation of what lies under a card's lip: its gutter's floor, or the vessel's."""
+        y = placed.y + placed.card.lip_y
+        if not placed.card.under.is_beak:
+            for tray in reversed(self.trays):
+                over = any(g.target == target for g in tray.gutters) and tray.at(tray.lap)[0] <= y < tray.at(tray.length)[0]
+                if over and tray.floor_z(y) < placed.z:
+                    return tray.floor_z(y)
+        return self.floor_of(target)
+
     @property
     def hung(self) -> tuple[PlacedCard, ...]:
         """The row's cards, which hang in the rack."""
