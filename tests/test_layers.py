@@ -23,6 +23,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "stages": frozenset({"errors", "network", "ir", "hydraulics", "sim"}),
     # signoff: never stages, formats or pipeline; files and kinds to read what it judges, and no more
     "signoff": frozenset({"errors", "files", "kinds", "network", "ir", "hydraulics"}),
+    "cfd": frozenset({"errors", "ir", "signoff"}),  # sees the files as the judge does, never how they were made
     "layers": frozenset({"errors", "network"}),
     "sources": frozenset({"errors", "files", "kinds", "network", "ir", "layers"}),  # layers: to read .pt alone
     "training": frozenset({"errors", "files", "network", "ir", "layers", "sim", "sources", "stages"}),
@@ -32,7 +33,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "pipeline": frozenset({"errors", "files", "ir", "kernels", "stages", "formats", "exports"}),
     "commands": frozenset(
         {"errors", "files", "network", "ir", "hydraulics", "sim", "kernels", "stages", "signoff", "layers", "sources"}
-        | {"training", "formats", "show", "exports", "pipeline", "."}
+        | {"training", "formats", "show", "exports", "pipeline", "cfd", "."}
     ),
     "cli": frozenset({"commands", "errors"}),
     "__main__": frozenset({"cli"}),
