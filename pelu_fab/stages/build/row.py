@@ -8,7 +8,8 @@ from pelu_fab.ir.layout import Lane, PlacedBucket, PlacedRow
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Mouth, SizedBucket
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle
-from pelu_fab.stages.build.lettering import Line, fitted, raised
+from pelu_fab.stages.build.labels import fitted, least_height
+from pelu_fab.stages.build.lettering import Line, raised
 from pelu_fab.stages.build.poses import upright
 
 BITE = 0.3  # mm: every join overlaps by this or more
@@ -35,7 +36,7 @@ def row_part(row: PlacedRow, lanes: tuple[Lane, ...], labels: dict[str, str], pr
         after = None if last else next(lane.u0 for lane in lanes if lane.source == row.buckets[number + 1].bucket.name)
         common = back if row.layer == 0 else None
         modules.append(_bucket(placed, owned, row, process, (first, last), after, common))
-        modules.append((Step("add", (_names(placed, row, labels, process, back),)),))
+        modules.append((Step("add", _names(placed, row, labels, process, back)),))
         handles += placed.bucket.slats + 1 if placed.bucket.slats else 0
     modules.append((Step("add", _tabs(row, wall)),))
     if row.layer == 0:
@@ -249,16 +250,20 @@ def _tab(out: float, joint: float, free: float, v0: float, front: float, v1: flo
     return ((out, v0), (joint, v0), (joint, front), *ahead, (out, max(v1, front)))
 
 
-def _names(placed: PlacedBucket, row: PlacedRow, labels: dict[str, str], process: Process, back: float) -> Prism:
+def _names(
+    placed: PlacedBucket, row: PlacedRow, labels: dict[str, str], process: Process, back: float
+) -> tuple[Prism, ...]:
     """The bucket's name on the back wall, and above it what people call it."""
     face = back if row.layer == 0 else row.v - placed.bucket.depth - process.printer.wall
     right = -1 if row.swapped else 1
-    room = placed.u1 - placed.u0 - 3.0
-    name, height = fitted(placed.bucket.name, 4.0, room)
-    lines: list[Line] = [(name, height, placed.u, row.bottom_z + 2.0)]
-    if label := labels.get(placed.bucket.name):
-        text, size = fitted(label, 4.5, room)
-        lines.append((text, size, placed.u, row.bottom_z + 9.0))
+    room, least = placed.u1 - placed.u0 - 3.0, least_height(process.printer.nozzle)
+    own = fitted(placed.bucket.name, 4.0, room, least=least, lines=1)
+    lines: list[Line] = [(placed.bucket.name, own.height, placed.u, row.bottom_z + 2.0)]
+    if text := labels.get(placed.bucket.name):
+        tall = row.rim_z - TROUGH_DEPTH - process.printer.wall - TROUGH - (row.bottom_z + 9.0)
+        label = fitted(text, 4.5, room, least=least, tall=tall)
+        feet = label.feet(row.bottom_z + 9.0)
+        lines += [(line, label.height, placed.u, foot) for line, foot in zip(label.lines, feet, strict=True)]
     return raised(lines, face, -1, right)
 
 
