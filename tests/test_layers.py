@@ -48,7 +48,6 @@ HOMES: Mapping[str, frozenset[str]] = {
     "scipy": frozenset({"signoff"}),
     "shapely": frozenset({"signoff", "stages"}),
     "manifold3d": frozenset({"signoff"}),
-    "rtree": frozenset({"signoff"}),
 }
 ONLY: Mapping[str, frozenset[str]] = {  # even inside functions
     "torch": frozenset({"layers", "training"}),

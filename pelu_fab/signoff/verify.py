@@ -18,7 +18,6 @@ from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import Progress, Recovery, assemble, read_parts, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
 from pelu_fab.signoff.stl import Array
-from pelu_fab.signoff.surface import Surface
 
 WATER_RULES = ("lvs.open", "lvs.retained", "lvs.share", "lvs.section", "mass.recovered", "equivalence.data")
 
@@ -42,7 +41,7 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     surface = assemble(parts, say)
     if surface is None:
         return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
-    checks += _gapes(parts, surface)
+    checks += _gapes(parts)
     recovery = recover_from(dossier, parts, surface, say)
     say("lvs and drc")
     checks += [*_ports(recovery), *_lvs(recovery), *gravity_checks(recovery)]
@@ -50,11 +49,11 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     return _books(recovery, checks, trace)
 
 
-def _gapes(parts: Sequence[LoadedPart], surface: Surface) -> list[Check]:
-    fixed = [part.entry for part in parts if part.matrix is not None]
-    if all(entry.role != fit.FRAME for entry in fixed):
+def _gapes(parts: Sequence[LoadedPart]) -> list[Check]:
+    fixed = [part for part in parts if part.matrix is not None]
+    if all(part.entry.role != fit.FRAME for part in fixed):
         return [skipped("mesh.gape", "assembly", "the manifest names no frame that holds the parts")]
-    return fit.gapes(surface, fixed)
+    return fit.gapes([part.placed for part in fixed], [part.entry for part in fixed])
 
 
 def _lvs(recovery: Recovery) -> list[Check]:
