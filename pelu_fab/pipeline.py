@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabError, Violation
 from pelu_fab.exports import Skipped, chosen, to_chosen_files
-from pelu_fab.files import read_input, write_all
+from pelu_fab.files import read_input, recover, write_all
 from pelu_fab.formats.bom import to_bom, to_print_settings
 from pelu_fab.formats.manifest import to_manifest, to_network_json, to_samples_csv
 from pelu_fab.formats.pour import to_pour
@@ -24,14 +24,19 @@ from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.stages.build import build
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.place import place
+from pelu_fab.stages.pour import pour_findings
 from pelu_fab.stages.route import route
 from pelu_fab.stages.size import size
 
 Progress = Callable[[str], None]
 
 
-def compile_design(design: Design, progress: Progress | None = None) -> Device:
-    """Run every stage. Raises `FabError` where the design or the process must change, by name."""
+def compile_design(design: Design, progress: Progress | None = None, *, force: bool = False) -> Device:
+    """Run every stage. Raises `FabError` where the design or the process must change, by name.
+
+    A device that would spill or back up when its jugs are poured is refused too; with `force` it is made, and its
+    `findings` say what would happen.
+    """
     say = progress or (lambda _: None)
     say("lower")
     lowered = lower(design)
@@ -41,14 +46,26 @@ def compile_design(design: Design, progress: Progress | None = None) -> Device:
     plans = place(sized, lowered.netlist, design.process)
     say("route")
     layout = route(plans, sized, design.process)
+    say("pour")
+    findings = pour_findings(lowered, sized, layout, design)
+    if findings and not force:
+        remedy = "pour slower (pour_flow_ml), use smaller jugs, or make it all the same with --force"
+        raise FabError(findings[0].where, first_of(findings), remedy)
     say("build")
     parts = build(layout, sized, design)
     say(f"mesh {len(parts)} parts")
     with ThreadPoolExecutor() as threads:  # the kernel works outside Python's lock; parts keep their order
         meshes = tuple(threads.map(build_mesh, parts))
-    device = Device(design, lowered, sized, layout, parts, meshes)
+    device = Device(design, lowered, sized, layout, parts, meshes, findings)
     _check_bed(device)
     return device
+
+
+def first_of(findings: Sequence[Violation]) -> str:
+    """The first of some findings in one line, and how many there are."""
+    first = findings[0]
+    measured = f"{first.found:.3g} {first.unit}, limit {first.limit:.3g}"
+    return f"{measured} ({first.rule}: {first.why}; {len(findings)} in all)"
 
 
 def write(
@@ -119,6 +136,7 @@ def _program() -> str:
 
 def is_current(design: Design, directory: Path, formats: Sequence[str] | None = None) -> bool:
     """Whether `directory` already holds this design's export, every file as it was written."""
+    recover(Path(directory))
     try:
         manifest = json.loads(read_input(Path(directory) / "manifest.json"))
         if manifest["key"] != cache_key(design, formats):

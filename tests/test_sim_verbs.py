@@ -181,7 +181,7 @@ def test_a_device_that_would_spill_is_not_written_without_force(tmp_path, monkey
     from pelu_fab.errors import Violation
 
     spill = Violation("flow.spill", "L0.b2", 1.5, 0.0, "mL", why="jugs dumped in 3 s: water goes over the rim")
-    monkeypatch.setattr("pelu_fab.sim.limits.pour_violations", lambda *_: [spill])
+    monkeypatch.setattr("pelu_fab.stages.pour.pour_violations", lambda *_: [spill])
     out = tmp_path / "iris"
     refused = run("compile", IRIS, "-o", out)
     assert refused.exit_code == 2 and not out.exists()

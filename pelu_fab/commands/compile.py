@@ -14,7 +14,6 @@ from pelu_fab.commands.verify import signed_off
 
 if TYPE_CHECKING:
     from pelu_fab.exports import Skipped
-    from pelu_fab.ir.device import Device
 
 
 def compile_design(
@@ -27,14 +26,16 @@ def compile_design(
     formats: Annotated[
         str | None, typer.Option(help="Names with commas between, or all. If not given: stl,svg,3mf,report.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are not ours, too.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over files that are not ours; make what would spill.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Compile a trained network into parts to print, and sign them off."""
     import pelu_fab
     from pelu_fab.exports import chosen
     from pelu_fab.files import safe_name
-    from pelu_fab.pipeline import is_current
+    from pelu_fab.pipeline import first_of, is_current
 
     wanted = formats.split(",") if formats else None
     chosen(wanted)  # before any work
@@ -45,41 +46,24 @@ def compile_design(
     skipped: Sequence[Skipped] = ()
     if not unchanged:
         with step(f"compiling {design.name}") as say:
-            part = pelu_fab.compile(design, say)
-            say("pour")
-            _check_pours(part, force=force)
+            part = pelu_fab.compile(design, say, force=force)
+        if part.findings:
+            print(printable(f"WARNING {part.findings[0].where}: {first_of(part.findings)}"), file=sys.stderr)
         with step(f"writing {directory}"):
             skipped = pelu_fab.write(part, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
-        table, written = signed_off(directory, say)
+        signed = signed_off(directory, say)
     if json:
-        told = {"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": table}
-        print_json(told | {"skipped": [asdict(one) for one in skipped]})
+        result = {"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": signed.table}
+        print_json(result | {"skipped": [asdict(one) for one in skipped]})
     else:
-        print_report(table)
+        print_report(signed.table)
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
         for one in skipped:
             print(printable(str(one)))
-        for path in written.places:
+        for path in signed.places:
             print(printable(f"where: {path}"))
-        if written.page is not None:
-            print(printable(f"to look at: {written.page} (pelu-fab view {directory})"))
-    if table["verdict"] != "pass":
+        if signed.page is not None:
+            print(printable(f"to look at: {signed.page} (pelu-fab view {directory})"))
+    if signed.table["verdict"] != "pass":
         raise typer.Exit(CHECK_FAILED)
-
-
-def _check_pours(part: "Device", *, force: bool) -> None:
-    """Refuse a device that would spill or back up in real water, by name; with `force` only say so."""
-    from pelu_fab.commands.device import pour_findings
-    from pelu_fab.errors import FabError
-
-    findings = pour_findings(part)
-    if not findings:
-        return
-    first = findings[0]
-    what = (
-        f"{first.found:.3g} {first.unit}, limit {first.limit:.3g} ({first.rule}: {first.why}; {len(findings)} in all)"
-    )
-    if not force:
-        raise FabError(first.where, what, "pour slower (pour_flow_ml), use smaller jugs, or write it with --force")
-    print(printable(f"WARNING {first.where}: {what}"), file=sys.stderr)

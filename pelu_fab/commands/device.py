@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from pelu_fab.errors import FabError, Violation
+from pelu_fab.errors import FabError
+from pelu_fab.files import recover
 from pelu_fab.ir.design import Design, Samples
-from pelu_fab.ir.device import Device as Compiled
-from pelu_fab.ir.layout import Layout
-from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.sized import Sized
 from pelu_fab.network.model import Network
 from pelu_fab.sim.schedule import Pour
 from pelu_fab.sim.water import WaterNetwork
@@ -39,6 +36,7 @@ class Device:
 
 def device_of(source: Path, *, process: str | None = None, settings: Sequence[str] = ()) -> Device:
     """A compiled folder, read back from its STL; or a design or checkpoint, sized and placed."""
+    recover(source)
     if (source / "manifest.json").is_file():
         if settings:
             raise FabError("--set", "can't change a folder that is compiled", "give it to the design instead")
@@ -54,6 +52,7 @@ def device_of_design(design: Design) -> Device:
     """Lower, size and place a design; no solids are built."""
     from pelu_fab.stages.lower import lower
     from pelu_fab.stages.place import place
+    from pelu_fab.stages.pour import placed_water
     from pelu_fab.stages.route import route
     from pelu_fab.stages.size import size
 
@@ -71,50 +70,6 @@ def device_of_design(design: Design) -> Device:
         samples=design.samples,
         origin="drawing",
     )
-
-
-def placed_water(lowered: Lowered, sized: Sized, layout: Layout, process: Process) -> WaterNetwork:
-    """The water network of a device that has its places."""
-    from pelu_fab.sim.water import water_from_sized
-
-    return water_from_sized(lowered.netlist, sized, process, chutes=_chutes(layout), sill_z=_sills(layout))
-
-
-def pour_findings(part: Compiled) -> list[Violation]:
-    """What full jugs would break in a compiled device, at the design pour and when dumped; empty where nothing."""
-    import numpy as np
-
-    from pelu_fab.sim.limits import pour_violations
-
-    design = part.design
-    water = placed_water(part.lowered, part.sized, part.layout, design.process)
-    jugs = np.asarray(design.input_max, dtype=np.float64) * design.unit_volume
-    return pour_violations(water, design.process, jugs, design.pour_flow_ml * 1000.0)
-
-
-def _sills(layout: Layout) -> dict[str, float]:
-    """Elevation of each bucket's sill above the cups' floor."""
-    floor = min(cup.floor_z for cup in layout.cups)
-    return {placed.bucket.name: row.sill_z - floor for row in layout.rows for placed in row.buckets}
-
-
-def _chutes(layout: Layout) -> dict[str, tuple[float, float]]:
-    """(length, inner width) of each duct: its chute and half of its gutter, or in a matching its spout alone."""
-    runs: dict[str, tuple[float, float]] = {}
-    ramps = {placed.bucket.name: row.sized for row in layout.rows for placed in row.buckets}
-    for bar in layout.crossbars:
-        gutters = {gutter.target: abs(gutter.end - gutter.start) for gutter in bar.gutters}
-        ends = {(chute.lane.source, chute.lane.mouth): abs(chute.end) for chute in bar.chutes}
-        for lane in bar.lanes:
-            name = f"{lane.source}->{lane.target}"
-            row = ramps[lane.source]
-            if (lane.source, lane.mouth) in ends:
-                length, width = ends[lane.source, lane.mouth] + gutters.get(lane.target, 0.0) / 2.0, lane.c1 - lane.c0
-            else:
-                length, width = row.ramp * 2.0**0.5 + row.spout_height, lane.u1 - lane.u0
-            before = runs.get(name, (0.0, width))
-            runs[name] = (max(before[0], length), min(before[1], width))
-    return runs
 
 
 def numbers(text: str, count: int, what: str) -> list[float]:

@@ -6,6 +6,7 @@ from importlib import import_module
 import numpy as np
 from numpy.typing import NDArray
 
+from pelu_fab.errors import Violation
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.layout import Layout
 from pelu_fab.ir.lowered import Lowered
@@ -31,7 +32,7 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Device:
-    """A compiled device; `meshes` go with `parts`, one by one."""
+    """A compiled device; `meshes` go with `parts`, one by one. `findings`: what its jugs would break, if forced."""
 
     design: Design
     lowered: Lowered
@@ -39,6 +40,7 @@ class Device:
     layout: Layout
     parts: tuple[Part, ...]
     meshes: tuple[Mesh, ...]
+    findings: tuple[Violation, ...] = ()
 
     @property
     def grams(self) -> float:
