@@ -10,7 +10,8 @@ from pelu_fab.files import sha256
 from pelu_fab.ir.device import Device, Mesh
 from pelu_fab.ir.layout import PlacedBucket
 from pelu_fab.ir.units import on_grid
-from pelu_fab.network.model import Network, input_name
+from pelu_fab.network.model import Network
+from pelu_fab.network.names import input_name, unit_of
 
 SCHEMA = 1
 
@@ -100,7 +101,7 @@ def _pose(mesh: Mesh) -> dict[str, list[float]]:
 def _inputs(device: Device) -> list[dict[str, Any]]:
     labels = dict(device.lowered.netlist.inputs)
     places = {
-        input_name(int(b.bucket.name.split(".b")[1])): _place(
+        input_name(unit_of(b.bucket.name)): _place(
             row.swapped, _between_posts(b), row.v - b.bucket.depth + b.bucket.inlet_depth / 2, row.rim_z - 1.0
         )
         for row in device.layout.rows

@@ -10,6 +10,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.model import Layer
+from pelu_fab.network.names import duct_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Duct:
     @property
     def name(self) -> str:
         """`L0.b2->L1.b1`, the same in netlist, mesh, error and report."""
-        return f"{self.source}->{self.target}"
+        return duct_name(self.source, self.target)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.network.names import duct_name, input_name, unit_of
 from pelu_fab.show.scene import Scene, Stream, scene_of
 from pelu_fab.show.views import Drawing, Flat, View, draw
 
@@ -110,10 +111,10 @@ def _frame(device: Device, scene: Scene, schedule: Any, found: Any, sheet: _Shee
     names = [*plumbing.buckets, *plumbing.cups]
     by_duct: dict[str, float] = {}
     for mouth, (b, t) in enumerate(zip(plumbing.mouth_bucket, plumbing.mouth_target, strict=True)):
-        name = f"{names[b]}->{names[t]}"
+        name = duct_name(names[b], names[t])
         by_duct[name] = by_duct.get(name, 0.0) + float(flows[mouth])
     for i, flow in enumerate(schedule.rates(time)[0]):
-        by_duct[f"in.x{i}"] = float(flow)
+        by_duct[input_name(i)] = float(flow)
     for view in PANELS:
         for stream in (*scene.streams, *_jugs(scene)):
             _stream(picture, view, stream, sum(by_duct.get(name, 0.0) for name in stream.ducts))
@@ -143,7 +144,7 @@ def _jugs(scene: Scene) -> list[Stream]:
     for pool in scene.pools:
         if pool.name.startswith("L0."):
             x, y, z = pool.inlet
-            port = f"in.x{pool.name.split('.b')[1]}"
+            port = input_name(unit_of(pool.name))
             found.append(Stream((port,), (x, y, z + 16.0), (x, y, pool.floor_z), 3.0, "x", True))
     return found
 

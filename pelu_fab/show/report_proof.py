@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.network.model import bucket_name, output_name
+from pelu_fab.network.names import bucket_name, target_name
 from pelu_fab.show.report_data import Facts, Table, confusion, layers_of
 from pelu_fab.show.report_html import image, table
 
@@ -61,10 +61,7 @@ def asked_and_built(facts: Facts) -> str:
     sections = [layer.get("sections") for layer in facts.verify.get("recovered", {}).get("layers", [])]
     trained, lowered, built = layers_of(facts.trained), layers_of(facts.lowered), facts.recovered
     for depth, layer in enumerate(lowered):
-        names = [
-            output_name(j) if depth + 1 == len(lowered) else bucket_name(depth + 1, j)
-            for j in range(layer.shares.shape[1])
-        ]
+        names = [target_name(depth, j, layers=len(lowered)) for j in range(layer.shares.shape[1])]
         for i, j in np.argwhere((layer.shares > 0) | (trained[depth].shares > 0)).tolist():
             found = f"{100 * built[depth].shares[i, j]:.2f}" if built else "?"
             section = f"{100 * sections[depth][i][j]:.2f}" if sections and sections[depth] else "?"

@@ -9,6 +9,7 @@ from pelu_fab.hydraulics import transit_time, weir_coefficient
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import Chute, Crossbar, Gutter, PlacedCup, PlacedRow, Plane
 from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.network.names import duct_name
 
 SCHEMA = 1
 Point = tuple[float, float, float]
@@ -167,7 +168,7 @@ def _spouts(device: Device, row: PlacedRow, crossbar: Crossbar, floors: Mapping[
     for lane in crossbar.lanes:
         if lane.source not in {b.bucket.name for b in row.buckets}:
             continue
-        duct, u, width = (f"{lane.source}->{lane.target}",), (lane.u0 + lane.u1) / 2, lane.u1 - lane.u0
+        duct, u, width = (duct_name(lane.source, lane.target),), (lane.u0 + lane.u1) / 2, lane.u1 - lane.u0
         crest = at(row.swapped, u, row.v, row.sill_z)
         brink = at(row.swapped, u, row.v + row.front, row.sill_z)
         foot = at(row.swapped, u, face, row.sill_z - sized.ramp)
@@ -198,7 +199,7 @@ def _chute(
     device: Device, row: PlacedRow, crossbar: Crossbar, chute: Chute, plane: Plane, below: Plane
 ) -> Iterator[Stream]:
     sized, floor, lane = row.sized, device.design.process.printer.floor, chute.lane
-    duct, u = (f"{lane.source}->{lane.target}",), (lane.c0 + lane.c1) / 2
+    duct, u = (duct_name(lane.source, lane.target),), (lane.c0 + lane.c1) / 2
     v0 = row.v + row.front + sized.ramp
     v1 = _run(plane, chute.end - sized.hole / 2, floor)
     z1 = _on_plane(plane, v1, floor)
@@ -216,7 +217,7 @@ def _gutter(
     assert plane is not None
     across: Line = "x" if row.swapped else "y"
     joins = sorted(
-        ((c.lane.c0 + c.lane.c1) / 2, f"{c.lane.source}->{c.lane.target}")
+        ((c.lane.c0 + c.lane.c1) / 2, duct_name(c.lane.source, c.lane.target))
         for c in crossbar.chutes
         if c.lane.target == gutter.target
     )
@@ -247,7 +248,7 @@ def _seconds(device: Device, streams: tuple[Stream, ...], coefficient: float) ->
     for row in device.layout.rows:
         for placed in row.buckets:
             for mouth in placed.bucket.mouths:
-                name = f"{placed.bucket.name}->{mouth.target}"
+                name = duct_name(placed.bucket.name, mouth.target)
                 own = [s for s in streams if name in s.ducts]
                 flow = coefficient * sum(mouth.teeth) * max(placed.bucket.design_head, 1.0) ** 1.5
                 sliding = sum(_length(s) for s in own if not s.is_fall)

@@ -12,6 +12,7 @@ from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import Crossbar, PlacedCup, PlacedRow, Plane
 from pelu_fab.ir.sized import SizedBucket
 from pelu_fab.ir.solid import Outline, Part
+from pelu_fab.network.names import duct_name, input_name, unit_of
 
 View = Literal["plan", "front", "side"]
 VIEWS: tuple[View, ...] = ("plan", "front", "side")
@@ -135,7 +136,7 @@ def _trays(row: PlacedRow, crossbar: Crossbar, floor: float, view: View) -> Iter
         yield Shape("gutter", channel, f"gutter to {gutter.target}")
     for chute in crossbar.chutes:
         lane = chute.lane
-        sides, name = (lane.c0, lane.c1), f"{lane.source}->{lane.target}"
+        sides, name = (lane.c0, lane.c1), duct_name(lane.source, lane.target)
         if view == "plan":
             yield Shape("chute", _chute_plan(row, crossbar.chute_plane, chute.end, sides, swapped), name)
         else:
@@ -217,7 +218,7 @@ def _teeth(row: PlacedRow, bucket: SizedBucket, u: Flat, view: View) -> Iterator
     left, sill = u[0], (row.v, row.v + row.front)
     for target, width in teeth:
         opening = _box(view, row.swapped, (left, left + width), sill, (row.sill_z, row.rim_z))
-        yield Shape("tooth", opening, f"{bucket.name}->{target}")
+        yield Shape("tooth", opening, duct_name(bucket.name, target))
         left += width + blade
 
 
@@ -242,7 +243,7 @@ def _words(device: Device, view: View) -> Iterator[Word]:
             turned = view == "plan" and row.swapped
             kept = "" if view == "plan" else f" keeps {bucket.retained_volume / 1000.0:.1f} mL"
             yield Word(bucket.name + kept, place, 4.0 if view == "plan" else 3.2, "bucket", turned=turned)
-            port = f"in.x{bucket.name.split('.b')[1]}"
+            port = input_name(unit_of(bucket.name))
             if row.layer == 0 and view == "plan":
                 yield Word(labels.get(port, ""), outside, 3.6, "port", turned=turned)
     for cup in device.layout.cups:

@@ -8,9 +8,10 @@ import numpy as np
 
 from pelu_fab.hydraulics import tooth_widths
 from pelu_fab.ir.process import Process
-from pelu_fab.network.model import Network, bucket_name
+from pelu_fab.network.model import Network
+from pelu_fab.network.names import branch_name, bucket_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Tooth, Vessel
-from pelu_fab.signoff.recovered import Recovered, duct_name, held
+from pelu_fab.signoff.recovered import Recovered, held
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array
 
@@ -40,7 +41,7 @@ class Comparison:
 
     def duct(self, depth: int, unit: int, target: int) -> str:
         """`L0.b2->L1.b1`."""
-        return duct_name(self.network, depth, unit, target)
+        return branch_name(depth, unit, target, layers=len(self.network.layers))
 
 
 def compare(case: Comparison) -> list[Check]:

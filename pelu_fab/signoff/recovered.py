@@ -11,7 +11,8 @@ import numpy as np
 
 from pelu_fab.hydraulics import held_on_slope, held_volume
 from pelu_fab.ir.process import Process
-from pelu_fab.network.model import Network, bucket_name, output_name
+from pelu_fab.network.model import Network
+from pelu_fab.network.names import bucket_name, output_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.stl import Array
 
@@ -129,9 +130,3 @@ def vessel_names(found: Extraction, recovered: Recovered) -> dict[int, str]:
         if v != NOWHERE:
             names.setdefault(v, output_name(i))
     return names
-
-
-def duct_name(network: Network, layer: int, source: int, target: int) -> str:
-    """`L0.b2->L1.b1`, cups as `out.y0`."""
-    last = layer + 1 == len(network.layers)
-    return f"{bucket_name(layer, source)}->{output_name(target) if last else bucket_name(layer + 1, target)}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, to_text
-from pelu_fab.network.model import bucket_name, input_name, output_name
+from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
 from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
@@ -155,7 +155,7 @@ def _netlist(dossier: Dossier, recovered: Recovered) -> Netlist:
         for d, layer in enumerate(layers)
     )
     ducts = tuple(
-        Duct(bucket_name(d, i), output_name(j) if d + 1 == len(layers) else bucket_name(d + 1, j), float(share))
+        Duct(bucket_name(d, i), target_name(d, j, layers=len(layers)), float(share))
         for d, layer in enumerate(layers)
         for i, shares in enumerate(layer.shares)
         for j, share in enumerate(shares)

@@ -5,6 +5,7 @@ import numpy as np
 from pelu_fab.errors import Violation
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.network.names import duct_name
 from pelu_fab.sim.flow import Array, Flow, flow
 from pelu_fab.sim.plumbing import Conditions
 from pelu_fab.sim.schedule import Schedule, all_at_once
@@ -30,7 +31,7 @@ def flow_violations(found: Flow, process: Process, *, pour: str, fill: float = D
     names = [*p.buckets, *p.cups]
     for m, full in enumerate(found.peak_chutes.max(axis=0) / p.chute_capacity):
         if full / 2.0 > fill:
-            where = f"{names[p.mouth_bucket[m]]}->{names[p.mouth_target[m]]}"
+            where = duct_name(names[p.mouth_bucket[m]], names[p.mouth_target[m]])
             why = f"{pour}: the chute backs up"
             broken.append(Violation("flow.chute", where, float(full) / 2.0, fill, "of its wall", why=why))
     return broken

@@ -12,6 +12,7 @@ from pelu_fab.hydraulics import held_on_slope, held_volume
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Fluid, Process
 from pelu_fab.ir.sized import Sized, SizedBucket, SizedRow
+from pelu_fab.network.names import duct_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def check_water(water: WaterNetwork) -> None:
                 raise FabError(bucket.name, "has no area, no rim or no tooth", "give each bucket all three")
             for target in {m.target for m in bucket.mouths} | {t for t, _ in bucket.shares}:
                 if target not in targets:
-                    raise FabError(f"{bucket.name}->{target}", "leads to nothing in the row below", "rename it")
+                    raise FabError(duct_name(bucket.name, target), "leads to nothing in the row below", "rename it")
 
 
 def water_from_sized(
@@ -119,7 +120,8 @@ def water_from_sized(
         buckets = []
         for bucket, kept in zip(row.buckets, wanted, strict=True):
             runs = {
-                m.target: (chutes or {}).get(f"{bucket.name}->{m.target}", (run, row.min_lane)) for m in bucket.mouths
+                m.target: (chutes or {}).get(duct_name(bucket.name, m.target), (run, row.min_lane))
+                for m in bucket.mouths
             }
             shares = tuple((d.target, d.share) for d in netlist.leaving[kept.name])
             buckets.append(_bucket(bucket, row, process, shares, runs, (sill_z or {}).get(bucket.name, base)))

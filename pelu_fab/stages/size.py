@@ -20,6 +20,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Mouth, Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
 from pelu_fab.network.algebra import outputs
+from pelu_fab.network.names import input_name
 from pelu_fab.stages.lower import most_teeth
 
 MIN_DEPTH, MIN_SILL = 15.0, 4.0  # mm: room for the falling water; a pool deep enough to calm it
@@ -447,7 +448,7 @@ def _cups(lowered: Lowered, under: dict[str, float], design: Design) -> tuple[Si
 def _jugs(design: Design) -> tuple[SizedCup, ...]:
     ports = zip(design.network.inputs, design.input_max, strict=True)
     return tuple(
-        _vessel(f"in.x{i}", label, most * design.unit_volume, square=True) for i, (label, most) in enumerate(ports)
+        _vessel(input_name(i), label, most * design.unit_volume, square=True) for i, (label, most) in enumerate(ports)
     )
 
 

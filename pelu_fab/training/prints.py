@@ -10,6 +10,7 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.model import Array, Layer, Network
+from pelu_fab.network.names import unit_of
 from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.tolerance import Prints, blank, draw
 from pelu_fab.sim.water import water_from_sized
@@ -47,7 +48,7 @@ class Workshop:
         lowered = lower(design)
         water = water_from_sized(lowered.netlist, size(lowered, design), design.process)
         found = draw(blank(water, design.process), self.noise, prints, np.random.default_rng(seed))
-        built = [[int(bucket.name.rpartition(".b")[2]) for bucket in row] for row in lowered.netlist.rows]
+        built = [[unit_of(bucket.name) for bucket in row] for row in lowered.netlist.rows]
         return _against(network, built, found, design.unit_volume)
 
 

@@ -4,7 +4,7 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.layout import Layout
 from pelu_fab.ir.sized import Sized
 from pelu_fab.ir.solid import Part
-from pelu_fab.network.model import bucket_name, input_name, output_name
+from pelu_fab.network.names import bucket_name, input_name, output_name
 from pelu_fab.stages.build.frame import frame_parts
 from pelu_fab.stages.build.labels import labels
 from pelu_fab.stages.build.row import row_part
