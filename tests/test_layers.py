@@ -23,7 +23,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "stages": frozenset({"errors", "network", "ir", "hydraulics", "sim"}),
     # signoff: never stages, formats or pipeline; files and kinds to read what it judges, and no more
     "signoff": frozenset({"errors", "files", "kinds", "network", "ir", "hydraulics"}),
-    "cfd": frozenset({"errors", "ir", "signoff"}),  # sees the files as the judge does, never how they were made
+    "cfd": frozenset(
+        {"errors", "network", "ir", "signoff"}
+    ),  # sees the files as the judge does, never how they were made
     "layers": frozenset({"errors", "network"}),
     "sources": frozenset({"errors", "files", "kinds", "network", "ir", "layers"}),  # layers: to read .pt alone
     "training": frozenset({"errors", "files", "network", "ir", "layers", "sim", "sources", "stages"}),

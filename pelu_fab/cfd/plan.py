@@ -14,11 +14,11 @@ from pelu_fab.cfd.result import slug
 from pelu_fab.cfd.run import Job
 from pelu_fab.errors import FabError
 from pelu_fab.ir.process import Process
+from pelu_fab.network.names import duct_name
 from pelu_fab.signoff.found import NOWHERE, Vessel
 from pelu_fab.signoff.recovery import Recovery
 from pelu_fab.signoff.stl import Array
 
-ARROW = "->"
 WORK = "cfd"  # folder of cases and pictures, in the export
 
 
@@ -48,7 +48,7 @@ class Device:
             for mouth in self.vessels[source].mouths
             if mouth.goal != NOWHERE and mouth.goal in names
         }
-        return tuple(f"{a}{ARROW}{b}" for a, b in sorted(pairs))
+        return tuple(duct_name(a, b) for a, b in sorted(pairs))
 
     @property
     def corners(self) -> Array:
