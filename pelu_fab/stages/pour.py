@@ -8,6 +8,7 @@ from pelu_fab.ir.layout import Layout
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized
+from pelu_fab.network.names import duct_name
 from pelu_fab.sim.limits import pour_violations
 from pelu_fab.sim.water import WaterNetwork, water_from_sized
 
@@ -38,7 +39,7 @@ def _chutes(layout: Layout) -> dict[str, tuple[float, float]]:
         gutters = {gutter.target: abs(gutter.end - gutter.start) for gutter in bar.gutters}
         ends = {(chute.lane.source, chute.lane.mouth): abs(chute.end) for chute in bar.chutes}
         for lane in bar.lanes:
-            name = f"{lane.source}->{lane.target}"
+            name = duct_name(lane.source, lane.target)
             row = ramps[lane.source]
             if (lane.source, lane.mouth) in ends:
                 length, width = ends[lane.source, lane.mouth] + gutters.get(lane.target, 0.0) / 2.0, lane.c1 - lane.c0
