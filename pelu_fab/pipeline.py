@@ -91,7 +91,7 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> tuple[dict
     }
     assembled = np.concatenate([device.assembled(index) for index in range(len(device.parts))])
     files["assembly.stl"] = to_stl(assembled, f"{device.design.name} assembled")
-    files["netlist.txt"] = to_text(device.lowered.netlist).encode()
+    files["netlist.txt"] = to_text(device.lowered.netlist, device.sized.flows).encode()
     files["bom.txt"] = to_bom(device).encode()
     files["pour.md"] = to_pour(device).encode()
     files["print.ini"] = to_print_settings(device.design.process).encode()

@@ -11,6 +11,8 @@ import typer
 from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
 from pelu_fab.commands.tables import print_report
 
+MOST_FLOWS = 24  # branches shown; all of them are in verify.json
+
 
 def verify(
     directory: Annotated[Path, typer.Argument(help="What compile wrote.", show_default=False)],
@@ -26,7 +28,11 @@ def verify(
     if json:
         print_json(signed.table)
     else:
+        shares = "".join(f"{line}\n" for line in flow_lines(signed.table.get("recovered", {}).get("flows", [])))
+        causes_first = signed.table["verdict"] != "pass"
+        print("" if causes_first else shares, end="")
         print_report(signed.table)
+        print(shares if causes_first else "", end="")
         for path in signed.places:
             print(printable(f"where: {path}"))
         if pour is not None:
@@ -55,6 +61,21 @@ def signed_off(directory: Path, say: Callable[[str], None], *, trace: Sequence[f
         return Signed(signed.to_dict(), None, ())
     page, *found = (directory / name for name in (report.NAME, *places.NAMES))
     return Signed(signed.to_dict(), page if page.is_file() else None, tuple(path for path in found if path.is_file()))
+
+
+def flow_lines(flows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Three shares of each branch side by side, in percent; of many branches those that water misses most."""
+    if not flows:
+        return []
+    worst = sorted(flows, key=lambda row: -abs(row["predicted"] - row["printable"]))
+    shown = list(flows) if len(flows) <= MOST_FLOWS else worst[:MOST_FLOWS]
+    lines = [f"{'share, %':<18}{'trained':>9}{'section':>9}{'flow':>9}"]
+    lines += [
+        f"{row['where']:<18}" + "".join(f"{100 * row[key]:>9.2f}" for key in ("trained", "section", "predicted"))
+        for row in shown
+    ]
+    rest = len(flows) - len(shown)
+    return lines + ([f"and {rest} branches nearer, in verify.json"] if rest else [])
 
 
 def _volumes(text: str) -> list[float]:

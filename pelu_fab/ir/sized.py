@@ -93,3 +93,13 @@ class Sized:
     rows: tuple[SizedRow, ...]
     cups: tuple[SizedCup, ...]
     jugs: tuple[SizedCup, ...]
+
+    @property
+    def flows(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """By source and target: a branch's part of its bucket's sections, and the share predicted of real water."""
+        table = {}
+        for bucket in (bucket for row in self.rows for bucket in row.buckets):
+            sections = bucket.branch_sections
+            for target, predicted in bucket.predicted_shares:
+                table[bucket.name, target] = (sections[target] / sum(sections.values()), predicted)
+        return table

@@ -168,6 +168,7 @@ MANDATORY = (
     "lvs.open",
     "lvs.retained",
     "lvs.share",
+    "lvs.flow",
     "lvs.section",
     "mass.recovered",
 )

@@ -10,7 +10,16 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
 from pelu_fab.hydraulics.channel import normal_depth
-from pelu_fab.hydraulics.comb import comb_teeth, predicted_shares, share_slack, tooth_widths
+from pelu_fab.hydraulics.comb import (
+    LEAST_HEAD,
+    comb_head,
+    comb_teeth,
+    compensated_widths,
+    pour_heads,
+    predicted_shares,
+    share_slack,
+    tooth_widths,
+)
 from pelu_fab.hydraulics.weir import rim_height_needed, weir_flow, weir_head
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.frames import SIDE, SIDE_GAP, step_out
@@ -26,15 +35,18 @@ from pelu_fab.stages.lower import most_teeth
 MIN_DEPTH, MIN_SILL = 15.0, 4.0  # mm: room for the falling water; a pool deep enough to calm it
 MAX_DEPTH, MAX_SILL = 48.0, 29.0  # mm: a big threshold grows along the flow rather than in height
 MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
+LEAST_POUR, DRAIN_STEPS = 20e3, 6  # mm3 that a comb is trimmed for, or half of its most; heads of its drain
 GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
 LEAST_TEETH = 8
 FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
+TRIMMED = (0.98, 0.93, 0.88, 0.8)  # of the widest tooth's part to the narrowest's: room to trim them to a pour's heads
 RAMP, SPOUT_DEPTH, SPOUT_HEIGHT = 9.0, 8.0, 6.0  # mm
 BLADE_RUN, LEAN_RESERVE = 5.0, 1.05  # mm of ramp with blades, the same for all teeth; factor
 MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
 SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 5.6, 9.0  # mm: baffle posts, and the room behind them
 SLAT_AREA = SLAT * (SLAT_DEPTH - SLAT / 4)  # a rectangle with a nose of 90 degrees
 SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
+TRIM = 0.2  # mm: a tooth wider than the widest by more will not be trimmed to fit
 MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
@@ -56,11 +68,13 @@ def size(lowered: Lowered, design: Design) -> Sized:
     inflow = {bucket.name: design.pour_flow_ml * 1000.0 for bucket in netlist.rows[0]}
     for duct in netlist.ducts:
         inflow[duct.target] = inflow.get(duct.target, 0.0) + duct.share * inflow[duct.source]
+    spills = _spills(netlist, design)
     rows: list[tuple[SizedBucket, ...]] = []
     under: dict[str, float] = {}  # width of the spout that drops straight into a bucket or cup
     for layer, row in enumerate(netlist.rows):
         buckets = tuple(
-            _bucket(b, netlist.leaving[b.name], inflow[b.name], under.get(b.name, 0.0), design) for b in row
+            _bucket(b, netlist.leaving[b.name], Load(inflow[b.name], spills[b.name], under.get(b.name, 0.0)), design)
+            for b in row
         )
         rows.append(_under_lips(buckets) if under else buckets)
         under = {}
@@ -76,6 +90,18 @@ def size(lowered: Lowered, design: Design) -> Sized:
         in_step = netlist.is_matching(layer)  # the next row, if any, has the same bays
         sized.insert(0, replace(made, bay_gap=max(gap, made.bay_gap)) if in_step else made)
     return Sized(rows=tuple(sized), cups=cups, jugs=_jugs(design))
+
+
+def _spills(netlist: Netlist, design: Design) -> dict[str, float]:
+    """What each bucket spills (mm3) of the fullest jugs."""
+    ports = zip(netlist.rows[0], design.input_max, strict=True)
+    arrives = {bucket.name: most * design.unit_volume for bucket, most in ports}
+    spills = {}
+    for bucket in netlist.buckets:
+        spills[bucket.name] = max(0.0, arrives.get(bucket.name, 0.0) - bucket.retained_volume)
+        for duct in netlist.leaving[bucket.name]:
+            arrives[duct.target] = arrives.get(duct.target, 0.0) + duct.share * spills[bucket.name]
+    return spills
 
 
 def _under_lips(buckets: tuple[SizedBucket, ...]) -> tuple[SizedBucket, ...]:
@@ -122,21 +148,37 @@ def _apart(process: Process) -> float:
     return on_grid(2 * process.printer.wall + 2 * LIP + LEAST_SLIT)
 
 
-def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, least: float, design: Design) -> SizedBucket:
-    process = design.process
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a bucket must pass: mm3/s at the design pour, mm3 spilled of the fullest jugs; a comb `broad` at least."""
+
+    flow: float
+    spill: float
+    broad: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comb:
+    """Teeth of each branch, the branch of each tooth along the sill, and each tooth's width."""
+
+    counts: list[int]
+    order: list[int]
+    teeth: list[float]
+
+
+def _bucket(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) -> SizedBucket:
+    process, flow = design.process, load.flow
     kappa = process.comb.kappa if design.compensation == "process" else 0.0
-    excess = process.comb.end_excess if design.compensation == "process" else 0.0
     shares = [duct.share for duct in ducts]
-    counts, order = _comb(bucket.name, shares, flow, least, kappa, excess, design)
-    teeth = _teeth(shares, counts, order, kappa, excess, process)
-    width = on_grid(sum(teeth) + (len(teeth) - 1) * process.printer.blade)
+    comb = _comb(bucket, shares, load, design)
+    counts, order, teeth = comb.counts, comb.order, comb.teeth
+    width = _inside(teeth, process)
     sections = _sections(shares, counts, order, width, process)
     mouths = []
     for number, (branch, run) in enumerate(groupby(range(len(order)), key=lambda k: order[k])):
         owned = tuple(teeth[k] for k in run)
         mouths.append(Mouth(target=ducts[branch].target, teeth=owned, section_width=sections[number]))
-    head = weir_head(flow, sum(teeth), discharge=process.comb.discharge)
-    by_mouth = predicted_shares([m.teeth for m in mouths], max(head, process.comb.residual_head + 0.5), process)
+    by_mouth = predicted_shares([m.teeth for m in mouths], max(comb_head(flow, teeth, process), LEAST_HEAD), process)
     predicted = {duct.target: 0.0 for duct in ducts}
     for mouth, share in zip(mouths, by_mouth, strict=True):
         predicted[mouth.target] += share
@@ -147,7 +189,7 @@ def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, least: float, de
         width=width,
         mouths=tuple(mouths),
         design_flow=flow,
-        design_head=head,
+        design_head=weir_head(flow, sum(teeth), discharge=process.comb.discharge),
         predicted_shares=tuple(predicted.items()),
         share_slack=share_slack(shares, counts, sum(teeth), kappa),
         slat=SLAT,
@@ -163,41 +205,46 @@ def _bucket(bucket: Bucket, ducts: Sequence[Duct], flow: float, least: float, de
     )
 
 
-def _comb(
-    name: str, shares: Sequence[float], flow: float, least: float, kappa: float, excess: float, design: Design
-) -> tuple[list[int], list[int]]:
-    """Teeth of each branch, and the branch of each tooth along the sill.
+def _inside(teeth: Sequence[float], process: Process) -> float:
+    """Width of a bucket: its teeth and the blades between them."""
+    return on_grid(sum(teeth) + (len(teeth) - 1) * process.printer.blade)
 
-    The fewest teeth whose shares hardly depend on kappa, eq. (5); else the number for which they depend least.
-    """
+
+def _comb(bucket: Bucket, shares: Sequence[float], load: Load, design: Design) -> Comb:
+    """The fewest teeth whose shares hardly depend on kappa, eq. (5); else the number for which they depend least."""
     process = design.process
     comb = process.comb
-    need = ceil(flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
-    broad = ceil((least + process.printer.blade) / (comb.tooth + process.printer.blade))
+    kappa, excess = (comb.kappa, comb.end_excess) if design.compensation == "process" else (0.0, 0.0)
+    need = ceil(load.flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
+    broad = ceil((load.broad + process.printer.blade) / (comb.tooth + process.printer.blade))
     fewest = max(LEAST_TEETH, len(shares), need, broad)
-    best: tuple[float, list[int], list[int]] = (inf, [], [])
+    best: tuple[float, Comb | None] = (inf, None)
     usual = max(most_teeth(len(shares), design), fewest)
     for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
         counts = _largest_remainder(shares, number)
         order = _tooth_order(counts, shares, design.comb)
-        teeth = _teeth(shares, counts, order, kappa, excess, process)
+        teeth = _teeth(bucket, shares, counts, order, load, design)
         if max(teeth) > comb.max_tooth + 1e-3:
             continue
         slack = share_slack(shares, counts, sum(teeth), kappa)
         if slack < best[0] - 1e-12:
-            best = (slack, counts, order)
+            best = (slack, Comb(counts, order, teeth))
         if slack <= GOOD_SLACK or number >= usual:
             break
-    if not best[1] and (counts := _counts_between(shares, (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)):
-        return counts, _tooth_order(counts, shares, design.comb)
-    if not best[1]:
-        raise FabError(
-            name,
-            f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
-            f"carries the shares {', '.join(f'{s:.3f}' for s in shares)}",
-            "raise max_teeth in design.toml, or train shares that are multiples of 1/N",
-        )
-    return best[1], best[2]
+    if best[1]:
+        return best[1]
+    for room in TRIMMED:
+        counts = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
+        order = _tooth_order(counts, shares, design.comb)
+        teeth = _teeth(bucket, shares, counts, order, load, design) if counts else [inf]
+        if max(teeth) <= comb.max_tooth + 1e-3:
+            return Comb(counts, order, teeth)
+    raise FabError(
+        bucket.name,
+        f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
+        f"carries the shares {', '.join(f'{s:.3f}' for s in shares)}",
+        "raise max_teeth in design.toml, or train shares that are multiples of 1/N",
+    )
 
 
 def _counts_between(shares: Sequence[float], ratio: float, excess: float) -> list[int]:
@@ -242,23 +289,42 @@ def _tooth_order(counts: Sequence[int], shares: Sequence[float], layout: str) ->
 
 
 def _teeth(
-    shares: Sequence[float],
-    counts: Sequence[int],
-    order: Sequence[int],
-    kappa: float,
-    excess: float,
-    process: Process,
+    bucket: Bucket, shares: Sequence[float], counts: Sequence[int], order: Sequence[int], load: Load, design: Design
 ) -> list[float]:
-    """Widths along the sill: on average the process's tooth, or wider where the narrowest would be too narrow."""
-    total = len(order) * process.comb.tooth
-    for _ in range(2):
-        widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
+    """Widths along the sill: on average the process's tooth, or wider where the narrowest would be too narrow.
+
+    Eq. (8) first; then, for real water, what the whole tooth law asks for over the heads of a pour.
+    """
+    process, comb = design.process, design.process.comb
+    real = design.compensation == "process"
+    kappa, excess = (comb.kappa, comb.end_excess) if real else (0.0, 0.0)
+    total, heads, seen = len(order) * comb.tooth, list[tuple[float, float]](), 0.0
+    for _ in range(8):
+        if heads:
+            widths = compensated_widths(shares, counts, total, heads, process, order=order)
+        else:
+            widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
         teeth = comb_teeth(widths, order)
-        narrow = (process.comb.min_tooth + kappa) / (min(teeth) + kappa)
-        if narrow <= 1.0:
+        narrow = (comb.min_tooth + kappa) / (min(teeth) + kappa)
+        if narrow > 1.0:
+            total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
+        elif seen == total or not real or max(teeth) > comb.max_tooth + TRIM:
             break
-        total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
+        else:
+            heads, seen = _heads(bucket, teeth, load, design), total
     return [on_grid(w) for w in teeth]
+
+
+def _heads(bucket: Bucket, teeth: Sequence[float], load: Load, design: Design) -> list[tuple[float, float]]:
+    """(head, weight) pairs of the pour that this comb is trimmed for."""
+    process = design.process
+    width = _inside(teeth, process)
+    pool = _pool(bucket, width, design)
+    area = pool.depth * width - pool.slats * SLAT_AREA
+    if pool.floor_slope > 0.0:  # half of what the water covers when it stands highest: a wedge
+        area = width * min(pool.depth, comb_head(load.flow, teeth, process) / pool.floor_slope) / 2.0
+    volume = max(load.spill / 2.0, LEAST_POUR)
+    return pour_heads(load.flow, volume, area, teeth, process, steps=DRAIN_STEPS, least=LEAST_HEAD)
 
 
 def _sections(
