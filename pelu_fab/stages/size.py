@@ -299,14 +299,14 @@ def _teeth(
     real = design.compensation == "process"
     kappa, excess = (comb.kappa, comb.end_excess) if real else (0.0, 0.0)
     total, heads, seen = len(order) * comb.tooth, list[tuple[float, float]](), 0.0
-    for _ in range(8):
+    for _ in range(20):
         if heads:
             widths = compensated_widths(shares, counts, total, heads, process, order=order)
         else:
             widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
         teeth = comb_teeth(widths, order)
         narrow = (comb.min_tooth + kappa) / (min(teeth) + kappa)
-        if narrow > 1.0:
+        if narrow > 1.0 + 1e-4:
             total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
         elif seen == total or not real or max(teeth) > comb.max_tooth + TRIM:
             break
