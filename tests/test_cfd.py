@@ -17,7 +17,7 @@ from pelu_fab.cfd.case import INLET, Case, case_files, contact_angle, velocity
 from pelu_fab.cfd.frame import frame_of
 from pelu_fab.cfd.grid import NEAREST, Grid, growing, lines, walls
 from pelu_fab.cfd.mesh import WALLS, PolyMesh, poly_mesh
-from pelu_fab.cfd.plan import case_of, jobs_of, wanted
+from pelu_fab.cfd.plan import cases_of, jobs_of, wanted
 from pelu_fab.cfd.pour import Pour, pour_of
 from pelu_fab.cfd.result import Outcome, fresh, read_results, to_text
 from pelu_fab.cfd.run import key_of, known, prepare, run_job
@@ -155,7 +155,7 @@ def test_a_spoilt_mesh_is_found(spoil: object, says: str) -> None:
 
 
 def _case(name: str = "L0.b0", kind: str = "even", cells: int = 6) -> Case:
-    return case_of(device(), name, pour_of(kind), cells)
+    return cases_of(device(), name, pour_of(kind), cells)[0]
 
 
 @pytest.mark.parametrize("name", ["L0.b0", "L0.b1", "L0.b2", "L1.b0", "L1.b2"])
@@ -178,7 +178,7 @@ def test_teeth_of_a_branch_lead_to_its_target_in_their_order() -> None:
 
 def test_the_pool_holds_what_the_file_holds() -> None:
     for name in ("L0.b0", "L0.b2", "L1.b2"):
-        case = case_of(device(), name, replace(pour_of("even"), below=0.0), 6)
+        case = cases_of(device(), name, replace(pour_of("even"), below=0.0), 6)[0]
         assert (case.grid.volumes * case.water).sum() == pytest.approx(device().vessels[name].volume, rel=0.02)
 
 
@@ -198,7 +198,7 @@ def test_the_inlet_lets_in_the_flow_that_is_asked_for(kind: str) -> None:
     assert -float((areas @ velocity(case)).sum()) == pytest.approx(case.inflow.flow)
     if kind != "even":
         assert velocity(case)[2] == pytest.approx(-case.inflow.flow / (np.pi / 4 * 25), rel=0.35)
-    ends = {k: case_of(device(), "L0.b0", pour_of(k), 6) for k in ("middle", "end")}
+    ends = {k: cases_of(device(), "L0.b0", pour_of(k), 6)[0] for k in ("middle", "end")}
     where = {k: c.mesh.points[c.mesh.faces[c.mesh.faces_of(INLET)]].mean(axis=(0, 1)) for k, c in ends.items()}
     assert where["end"][0] < where["middle"][0] - 10
 
@@ -206,7 +206,7 @@ def test_the_inlet_lets_in_the_flow_that_is_asked_for(kind: str) -> None:
 def test_a_turned_device_has_the_same_case() -> None:
     """The case writer sees the solid alone: a quarter turn of the assembly leaves cells and patches as they are."""
     vessel, here = device().vessels["L0.b1"], device()
-    straight = case_of(here, "L0.b1", pour_of("even"), 6)
+    straight = cases_of(here, "L0.b1", pour_of("even"), 6)[0]
     quarter = turn(90, 2)
 
     def moved(p: object) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from pelu_fab.cfd.case import INLET, Case, Inflow
 from pelu_fab.cfd.frame import Frame, frame_of
-from pelu_fab.cfd.grid import Grid, growing, lines, spread_from, walls
+from pelu_fab.cfd.grid import Grid, Size, growing, lines, spread_from, walls
 from pelu_fab.cfd.mesh import WALLS
 from pelu_fab.cfd.pour import STREAM, Pour
 from pelu_fab.cfd.solid import inside
@@ -19,9 +19,10 @@ CELLS_A_TOOTH = 6
 SILL_CELL = 0.45  # mm, at six cells a tooth
 RAMP = 3.6  # mm behind the sill, as far as blades part the teeth
 AIR = 5.0  # mm over the floor that water on a ramp is given
-OVER = {"even": 7.0, "middle": 14.0, "end": 14.0, "dump": 20.0}  # mm of air above the sill in the pool
+OVER = {"even": 7.0, "middle": 14.0, "end": 14.0, "dump": 20.0, "design": 7.0}  # mm of air above the sill in the pool
 POOL_CELL = 2.0  # mm: the coarsest, away from the comb
 INFLOW = 1  # label of the inlet
+NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 7.0  # mm: length and least depth of a sheet that comes in, air above it
 EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
 
 
@@ -61,13 +62,50 @@ def bucket_of(name: str, vessel: Vessel, matrix: Array, names: Mapping[int, str]
     return Bucket(name, frame, teeth, goals, low, high, seed, frame.local(place))
 
 
-def bucket_case(bucket: Bucket, corners: Array, pour: Pour, cells: int = CELLS_A_TOOTH) -> Case:
-    """The case of one pour. `corners` (m, 3, 3) are the assembly's triangles; `cells` across a tooth set the grid."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Nozzle:
+    """Water from a lip at `at`: a sheet `width` by `depth` along the unit direction `way` (bucket's frame)."""
+
+    at: Array
+    way: Array
+    width: float
+    depth: float
+
+    @property
+    def box(self) -> tuple[Array, Array]:
+        """Where its water is just before the lip."""
+        main = int(np.argmax(np.abs(self.way[:2])))
+        half = np.zeros(3)
+        half[1 - main] = self.width / 2
+        back = np.zeros(3)
+        back[main] = -NOZZLE * np.sign(self.way[main])
+        tall = max(self.depth / max(float(np.hypot(*self.way[:2])), 0.3), LEAST_NOZZLE)
+        ends = self.at + np.array([-half, half, back, [0.0, 0.0, tall]])
+        return ends.min(axis=0), ends.max(axis=0)
+
+    def cells(self, grid: Grid) -> Mask:
+        """The cells that it fills there."""
+        low, high = self.box
+        centres = np.stack(grid.centres, axis=-1)
+        return np.asarray(((centres > low) & (centres < high)).all(axis=-1))
+
+
+def bucket_case(
+    bucket: Bucket, corners: Array, pour: Pour, cells: int = CELLS_A_TOOTH, nozzle: Nozzle | None = None
+) -> Case:
+    """The case of one pour, by hand or from a nozzle.
+
+    `corners` (m, 3, 3) are the assembly's triangles; `cells` across a tooth set the grid.
+    """
     local = bucket.frame.local(corners)
     end = RAMP
     low = np.array([bucket.low[0], bucket.low[1], min(bucket.low[2], -end)])
     high = np.array([bucket.high[0], end, OVER[pour.kind]])
-    grid = _grid(bucket, local, low, high, cells)
+    if nozzle is not None:
+        start, stop = nozzle.box
+        low = np.minimum(low, start - [1.0, 1.0, 0.0])
+        high = np.maximum(high, [stop[0] + 1.0, end, nozzle.at[2] + ROOM])
+    grid = _grid(bucket, local, low, high, cells, nozzle)
     material = inside(local, grid.rimmed)
     solid = material[1:-1, 1:-1, 1:-1]
     _, y, z = grid.centres
@@ -77,13 +115,20 @@ def bucket_case(bucket: Bucket, corners: Array, pour: Pour, cells: int = CELLS_A
     behind = (y > 0) & (y < end) & (z > floor) & (z < floor + AIR)
     region = ~solid & ((y < 0) | behind)
     region &= (y < 0) | _in_teeth(bucket, grid)[:, None, None]
-    fluid = spread_from(_cell_at(grid, bucket.seed), region)
+    jet = np.zeros(grid.shape, bool) if nozzle is None else nozzle.cells(grid) & ~solid
+    roof = np.zeros(grid.shape, bool)
+    roof[:, :, 1:] = jet[:, :, :-1] & ~jet[:, :, 1:]
+    fluid = spread_from(_cell_at(grid, bucket.seed), region & ~jet & ~roof)
     if not fluid.any():
         raise FabError(bucket.name, "no air was found over its sill", "look at the STL: is the comb shut?")
     tooth = _tooth_of(bucket, grid)
     names = ["walls", INLET, "top", "over", "side", *(f"o{t}" for t in range(len(bucket.teeth)))]
     labels = _labels(grid, material, tooth, names)
-    direction = _inlet(bucket, grid, fluid, labels, pour)
+    if nozzle is None:
+        direction = _inlet(bucket, grid, fluid, labels, pour)
+    else:
+        core = labels[1:-1, 1:-1, 1:-1]
+        core[roof], core[jet], direction = WALLS, INFLOW, nozzle.way
     zones = {"pool": fluid & (y < 0)}
     zones |= {f"t{t}": fluid & (y > 0) & (tooth == t)[:, None, None] for t in range(len(bucket.teeth))}
     return Case(
@@ -103,7 +148,7 @@ def bucket_case(bucket: Bucket, corners: Array, pour: Pour, cells: int = CELLS_A
     )
 
 
-def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int) -> Grid:
+def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, nozzle: Nozzle | None) -> Grid:
     sill = SILL_CELL * CELLS_A_TOOTH / cells
     teeth, finer = bucket.teeth, CELLS_A_TOOTH / cells
     comb = (float(teeth[0, 0]), float(teeth[-1, 1]))
@@ -118,12 +163,23 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int) -> 
     x_walls = [v for v in walls(local, low, high, 0) if not comb[0] <= v <= comb[1]]
     y_walls, z_walls = (walls(local, low, high, axis) for axis in (1, 2))
     along = growing(sill, -1.8, 10.0, POOL_CELL * finer)
-    down, up = growing(sill, -1.0, 99.0, 1.2 * finer), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)
+    upward = [growing(sill, -1.0, 99.0, 1.2 * finer), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)]
+    if nozzle is not None:
+        start, stop = nozzle.box
+        along = _finest(along, growing(0.6 * finer, float(start[1]), float(stop[1]) + 9.0, POOL_CELL * finer))
+        upward[1] = _finest(upward[1], growing(0.6 * finer, float(start[2]) - 1.5, float(stop[2]) + 0.5, 9.0))
+        x_walls, y_walls, z_walls = (
+            [float(a), float(b), *w] for a, b, w in zip(start, stop, (x_walls, y_walls, z_walls), strict=True)
+        )
     return Grid(
         lines(float(low[0]), float(high[0]), teeth.ravel().tolist(), x_walls, across),
         lines(float(low[1]), float(high[1]), [0.0], y_walls, along),
-        lines(float(low[2]), float(high[2]), [0.0], z_walls, lambda v: down(v) if v < 0 else up(v)),
+        lines(float(low[2]), float(high[2]), [0.0], z_walls, lambda v: upward[int(v > 0)](v)),
     )
+
+
+def _finest(one: Size, other: Size) -> Size:
+    return lambda v: min(one(v), other(v))
 
 
 def _in_teeth(bucket: Bucket, grid: Grid) -> Mask:

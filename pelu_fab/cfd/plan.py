@@ -2,16 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from pelu_fab.cfd.bucket import bucket_case, bucket_of
+from pelu_fab.cfd.bucket import Bucket, bucket_case, bucket_of
 from pelu_fab.cfd.case import Case
+from pelu_fab.cfd.flight import Flight
 from pelu_fab.cfd.pour import Pour
 from pelu_fab.cfd.result import slug
 from pelu_fab.cfd.run import Job
+from pelu_fab.cfd.transfer import Leg, gutter_at, into_case, over_case
+from pelu_fab.cfd.way import speed_at_end, way_of
 from pelu_fab.errors import FabError
 from pelu_fab.ir.process import Process
 from pelu_fab.network.names import duct_name
@@ -20,6 +23,8 @@ from pelu_fab.signoff.recovery import Recovery
 from pelu_fab.signoff.stl import Array
 
 WORK = "cfd"  # folder of cases and pictures, in the export
+TRANSFER_SECONDS = 0.7  # of a transfer: sheets settle in 0.3 s, and no pool's eddies are waited for
+LANDED = 0.5  # m/s along a channel where water has come down in it: 0.35 to 0.55 was found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,16 +102,52 @@ def wanted(device: Device, at: Sequence[str], *, everything: bool) -> tuple[str,
     if not at:
         raise FabError("--at", "names no place", f"give --all, or one of {', '.join(names)}")
     for name in at:
-        if name not in names:
+        if name.partition(" ")[0] not in names:  # one leg of a transfer is its name and `over` or `into` a part
             raise FabError(f"--at {name}", "is not in this device", f"choose from {', '.join(names)}")
     return tuple(dict.fromkeys(at))
 
 
-def case_of(device: Device, name: str, pour: Pour, cells: int) -> Case:
-    """The case of one name and one pour."""
+def bucket_named(device: Device, name: str) -> Bucket:
+    """A vessel in its own frame."""
     vessel = device.vessels[name]
-    bucket = bucket_of(name, vessel, device.matrix(vessel.part), device.recovery.names, device.place(name))
-    return bucket_case(bucket, device.corners, pour, cells)
+    return bucket_of(name, vessel, device.matrix(vessel.part), device.recovery.names, device.place(name))
+
+
+def leg_named(device: Device, name: str) -> Leg:
+    """The teeth and runs of a transfer such as `L0.b1->L1.b0`."""
+    source, goal = name.split(ARROW)
+    numbers = {known: v for v, known in device.recovery.names.items()}
+    found = device.recovery.found
+    teeth = tuple(tooth for tooth in found.vessels[numbers[source]].teeth if tooth.goal == numbers[goal])
+    middle = np.array(teeth[len(teeth) // 2].at)
+    runs = way_of(found.trails, device.recovery.surface, numbers[source], numbers[goal], middle)
+    return Leg(name, goal, teeth, runs)
+
+
+def cases_of(device: Device, name: str, pour: Pour, cells: int) -> list[Case]:
+    """The cases of one name and one pour: a bucket's, or those of a transfer, lip by lip."""
+    if ARROW not in name:
+        return [bucket_case(bucket_named(device, name), device.corners, pour, cells)]
+    leg = leg_named(device, name)
+    whole = device.vessels[name.split(ARROW)[0]]
+    share = leg.width / sum(tooth.width for tooth in whole.teeth)
+    own = replace(
+        pour,
+        kind="dump" if pour.kind == "dump" else "design",
+        flow=pour.flow * share,
+        seconds=min(pour.seconds, TRANSFER_SECONDS),
+        drain=0.0,
+    )
+    cases = []
+    if len(leg.runs) > 2:
+        cases.append(over_case(leg, device.matrix(leg.runs[1].part), device.corners, own, cells))
+    if device.vessels[leg.goal].teeth:
+        bucket, last = bucket_named(device, leg.goal), leg.runs[-2]
+        gutter = gutter_at(last, device.matrix(last.part), device.corners)
+        viscosity = device.recovery.dossier.manifest.process.fluid.viscosity
+        speed, _ = speed_at_end(last, own.flow, gutter.width, LANDED, viscosity)
+        cases.append(into_case(leg, bucket, gutter, speed, device.corners, own, cells))
+    return cases
 
 
 def parts_near(device: Device, case: Case) -> dict[str, str]:
@@ -125,11 +166,17 @@ def jobs_of(
     device: Device, names: Sequence[str], pours: Sequence[Pour], process: Process, cells: int, limit: float
 ) -> list[Job]:
     """One job for every name and pour."""
-    jobs = []
+    flight = Flight(device.recovery.surface, device.vessels)
+    jobs: dict[str, Job] = {}
     for name in names:
         for pour in pours:
-            case = case_of(device, name, pour, cells)
-            title = slug(name, pour.kind, process.name)
-            folder = device.recovery.dossier.folder / WORK / title
-            jobs.append(Job(title, case, process, cells, parts_near(device, case), folder, limit))
-    return jobs
+            chosen = [
+                case for case in cases_of(device, name.partition(" ")[0], pour, cells) if case.at.startswith(name)
+            ]
+            if not chosen:
+                raise FabError(f"--at {name}", "is no leg of that transfer", "leave out the part, for all of its legs")
+            for case in chosen:
+                title = slug(case.at, case.pour, process.name)
+                folder = device.recovery.dossier.folder / WORK / title
+                jobs[title] = Job(title, case, process, cells, parts_near(device, case), folder, limit, flight)
+    return list(jobs.values())

@@ -7,6 +7,7 @@ import numpy as np
 
 from pelu_fab.cfd import foam
 from pelu_fab.cfd.case import INLET, Case, contact_angle
+from pelu_fab.cfd.flight import Parcels
 from pelu_fab.cfd.result import Outcome
 from pelu_fab.ir.process import Process
 from pelu_fab.signoff.stl import Array
@@ -36,7 +37,7 @@ def outcome(
     teeth = [through([o], case.inflow.stop / 2, min(case.inflow.stop, end)) for o in case.outlets if o in passed]
     left = {n: through([n], 0.0, end) for n in passed if n != INLET and n not in case.outlets}
     poured, start = -through([INLET], 0.0, end), float((case.grid.volumes * case.water).sum()) / 1000.0
-    kept = held.get("pool", 0.0)
+    kept = sum(volume for name, volume in held.items() if not name.startswith("t"))
     stamps = np.linspace(0.0, end, SAMPLES)
     told = {g: tuple(through(names, 0.0, float(t)) for t in stamps) for g, names in branch.items()}
     return Outcome(
@@ -97,3 +98,24 @@ def speeds(case: Case, folder: Path) -> tuple[float, ...]:
         total = float(weight[own, j].sum())
         found.append(float((weight[own, j] * np.nan_to_num(speed[own, j])).sum()) / max(total, 1e-9))
     return tuple(found)
+
+
+def leaving(case: Case, folder: Path) -> Parcels:
+    """Water that leaves a case by its open faces, over the later half of the pour, from the fields written there."""
+    written = [path for t, path in foam.times(folder) if case.inflow.stop / 2 <= t <= case.inflow.stop + 1e-3]
+    mesh = case.mesh
+    held = {"walls", INLET, *(name for name in case.outlets)}
+    faces = np.concatenate(
+        [np.arange(f, f + n) for name, f, n in mesh.patches if name not in held] or [np.zeros(0, int)]
+    )
+    cell, area = mesh.owner[faces], mesh.areas[faces]
+    flow, moved = np.zeros(len(faces)), np.zeros((len(faces), 3))
+    for path in written:
+        water, speed = np.clip(foam.field(path / "alpha.water"), 0.0, 1.0), foam.field(path / "U")
+        part = water[cell] * np.maximum(np.einsum("ij,ij->i", speed[cell], area), 0.0)
+        flow += part
+        moved += part[:, None] * speed[cell]
+    wet = flow > 1e-4 * max(flow.sum(), 1e-12)
+    middles = mesh.points[mesh.faces[faces[wet]]].mean(axis=1)
+    velocity = moved[wet] / flow[wet, None] @ case.frame.axes
+    return Parcels(case.frame.world(middles), velocity, flow[wet])

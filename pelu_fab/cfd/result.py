@@ -54,7 +54,7 @@ class Outcome:
 
 def slug(at: str, pour: str, process: str) -> str:
     """Name of a case for files and folders."""
-    return f"{at.replace('->', '-to-')}-{pour}-{process}"
+    return f"{at.replace('->', '-to-').replace(' ', '-')}-{pour}-{process}"
 
 
 def to_text(outcomes: Mapping[str, Outcome]) -> str:

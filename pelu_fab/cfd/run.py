@@ -10,7 +10,8 @@ from typing import Any
 from pelu_fab.cfd import foam
 from pelu_fab.cfd.case import Case, case_files
 from pelu_fab.cfd.figures import pictures
-from pelu_fab.cfd.read import outcome
+from pelu_fab.cfd.flight import Flight
+from pelu_fab.cfd.read import leaving, outcome
 from pelu_fab.cfd.result import Outcome
 from pelu_fab.errors import FabError
 from pelu_fab.ir.process import Process
@@ -29,6 +30,7 @@ class Job:
     parts: Mapping[str, str]
     folder: Path | None
     limit: float  # s by the clock
+    flight: Flight  # the whole device, for water that leaves the case
 
     @property
     def files(self) -> dict[str, str]:
@@ -70,6 +72,8 @@ def run_job(job: Job, say: Callable[[str], None] = lambda _: None) -> Done:
             prepare(folder, files)
             cpu = foam.solve(folder, job.case.end, job.limit, lambda told: say(f"{job.name}: {told}"))
             found = outcome(job.case, folder, job.process, key=key_of(files), parts=job.parts, cells=job.cells, cpu=cpu)
+            if job.case.kind == "transfer":
+                found = replace(found, lands=job.flight.shares(leaving(job.case, folder)))
             drawn = pictures(job.case, folder, found)
         except FabError as error:
             return Done(job.name, None, {}, (error.where, error.what, error.remedy))
