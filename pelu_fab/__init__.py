@@ -66,11 +66,13 @@ def verify(
     """
     from dataclasses import replace
 
+    from pelu_fab.cfd.compare import compared
     from pelu_fab.files import recover
     from pelu_fab.signoff import verify
 
     recover(Path(directory))
     report = verify(Path(directory), trace=trace, progress=progress)
+    report = replace(report, extra={**report.extra, **compared(Path(directory))})
     return replace(report, unwritten=_leave(Path(directory), report))
 
 

@@ -14,14 +14,18 @@ from typer.testing import CliRunner
 from pelu_fab.cfd import foam
 from pelu_fab.cfd.bucket import bucket_case, bucket_of
 from pelu_fab.cfd.case import INLET, Case, case_files, contact_angle, velocity
+from pelu_fab.cfd.compare import compared, share_lines
+from pelu_fab.cfd.flight import Flight, Parcels, landings
 from pelu_fab.cfd.frame import frame_of
 from pelu_fab.cfd.grid import NEAREST, Grid, growing, lines, walls
 from pelu_fab.cfd.mesh import WALLS, PolyMesh, poly_mesh
-from pelu_fab.cfd.plan import cases_of, jobs_of, wanted
+from pelu_fab.cfd.plan import cases_of, jobs_of, leg_named, wanted
 from pelu_fab.cfd.pour import Pour, pour_of
 from pelu_fab.cfd.result import Outcome, fresh, read_results, to_text
 from pelu_fab.cfd.run import key_of, known, prepare, run_job
 from pelu_fab.cfd.solid import inside
+from pelu_fab.cfd.transfer import critical
+from pelu_fab.cfd.way import Run, speed_at_end, way_of
 from pelu_fab.cli import application
 from pelu_fab.errors import FabBug, FabError
 
@@ -450,3 +454,144 @@ def test_all_is_every_bucket_of_several_branches() -> None:
     names = wanted(device(), [], everything=True)
     assert [n for n in names if "->" not in n] == ["L0.b0", "L0.b1", "L0.b2"]
     assert WALLS == 0
+
+
+# --- transfers
+
+
+def _legs(name: str, kind: str = "middle") -> dict[str, Case]:
+    return {case.at.removeprefix(name).split()[0]: case for case in cases_of(device(), name, pour_of(kind), 5)}
+
+
+def test_a_way_is_told_part_by_part() -> None:
+    leg = leg_named(device(), "L0.b1->L1.b0")
+    assert [run.part for run in leg.runs] == ["row-L0", "chutes-L0", "gutters-L0", "row-L1"]
+    assert len(leg.teeth) == 7 and leg.goal == "L1.b0"
+    assert leg.runs[1].forward == pytest.approx([0, 1, 0], abs=0.05)  # chutes run along y, gutters along x
+    assert leg.runs[2].forward == pytest.approx([1, 0, 0], abs=0.05)
+    assert -leg.runs[2].slope[2] == pytest.approx(np.sin(np.radians(15.0)), abs=0.005)
+    assert leg.runs[2].length == pytest.approx(np.linalg.norm(leg.runs[2].lip - leg.runs[2].start), rel=0.02)
+    here = device().recovery
+    with pytest.raises(FabError, match="no drop of sign-off's goes that way"):
+        way_of(here.found.trails, here.surface, 3, 4, np.zeros(3))
+
+
+def test_a_comb_gives_its_water_at_the_critical_depth() -> None:
+    depth, speed = critical(10.0, 20.0)  # 0.5 mL/s a mm
+    assert depth * 20.0 * speed == pytest.approx(10.0)
+    assert speed**2 / (9.81 * depth * 1e-3) == pytest.approx(1.0)
+
+
+def test_a_channel_ends_in_uniform_flow_whatever_it_began_with() -> None:
+    """g sin b = f u²/8R at the end; a level one only slows."""
+    path = np.array([[0.0, 0.0, 0.0], [3000.0, 0.0, -3000.0 * np.tan(np.radians(15.0))]])
+    ends = [speed_at_end(Run("gutter", path), 12.0, 13.4, start, 1.0) for start in (0.2, 1.5)]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-3)
+    speed, depth = ends[0]
+    assert depth * 13.4 * speed == pytest.approx(12.0)
+    radius = 13.4 * depth / (13.4 + 2 * depth) * 1e-3
+    reynolds = 4 * radius * speed / 1e-6
+    friction = max(96 / reynolds, 0.316 / reynolds**0.25)
+    assert 9.81 * np.sin(np.radians(15)) == pytest.approx(friction * speed**2 / (8 * radius), rel=0.01)
+    level = np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]])
+    assert speed_at_end(Run("gutter", level), 12.0, 13.4, 0.5, 1.0)[0] < 0.5
+
+
+def test_a_tray_is_solved_in_its_own_axes() -> None:
+    case = _legs("L0.b1->L1.b0")["over"]
+    assert case.at == "L0.b1->L1.b0 over chutes-L0"
+    tilt = np.degrees(np.arctan2(case.frame.gravity[1], -case.frame.gravity[2]))
+    assert tilt == pytest.approx(15.9, abs=0.1)
+    k = int(np.searchsorted(case.grid.z, 0.0))
+    assert case.grid.z[k] == 0.0  # its floor is a grid plane: air over it, none of it under the landing
+    i, j = (int(np.searchsorted(v, 0.0)) for v in (case.grid.x, case.grid.y))
+    assert case.fluid[i, j, k] and not case.fluid[i, j, k - 1]
+    areas = case.mesh.areas[case.mesh.faces_of(INLET)]
+    assert -float((areas @ velocity(case)).sum()) == pytest.approx(case.inflow.flow)
+    assert case.inflow.flow == pytest.approx(12.0 * 0.785, rel=0.03)  # the share of its branch
+    assert not case.water.any()
+
+
+def test_a_lip_spills_into_the_pool_as_wide_as_its_gutter() -> None:
+    case = _legs("L0.b0->L1.b2")["into"]
+    inlet = case.mesh.points[case.mesh.faces[case.mesh.faces_of(INLET)]].reshape(-1, 3)
+    assert np.ptp(inlet[:, 0]) == pytest.approx(13.4, abs=0.5)
+    assert case.inflow.direction[1] == pytest.approx(np.cos(np.radians(15.0)), abs=0.01)
+    free = device().vessels["L1.b2"].volume / 1000 - (case.grid.volumes * case.water).sum() / 1000
+    assert free > case.inflow.flow * case.inflow.stop  # what leaves has not filled the pool
+
+
+def test_a_leg_can_be_asked_for_by_its_part() -> None:
+    process = device().recovery.dossier.manifest.process
+    names = wanted(device(), ["L0.b1->L1.b0 into"], everything=False)
+    [job] = jobs_of(device(), names, [pour_of("dump")], process, 4, 60.0)
+    assert job.name == "L0.b1-to-L1.b0-into-row-L1-dump-fdm-pla-detergent"
+    assert set(job.parts) == {"row-L1", "gutters-L0"}
+    with pytest.raises(FabError, match="is no leg of that transfer"):
+        jobs_of(device(), ["L0.b1->L1.b0 under"], [pour_of("dump")], process, 4, 60.0)
+
+
+def test_every_way_of_the_device_has_its_cases() -> None:
+    for name in device().transfers:
+        kinds = {"over", "into"} if name.startswith("L0") else set()
+        assert set(_legs(name)) == kinds, name
+
+
+# --- free flight
+
+
+def test_water_flies_as_far_as_galilei_says() -> None:
+    """Thrown level over the floor of the cup for versicolor: reach = v sqrt(2 h / g)."""
+    here = device()
+    cup = here.vessels["out.y1"]
+    at = np.array([[cup.at[0] - 10.0, cup.at[1], cup.floor_z + 40.0]] * 3)
+    velocity = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, -0.1, 0.0]])
+    where, face = landings(here.recovery.surface, Parcels(at, velocity, np.ones(3)))
+    assert (face >= 0).all()
+    assert where[:, 2] == pytest.approx(cup.floor_z, abs=1e-3)
+    asked = at[:, :2] + velocity[:, :2] * 1e3 * np.sqrt(2 * 0.040 / 9.81)
+    assert np.abs(where[:, :2] - asked).max() < 0.2  # one step of the flight
+
+
+def test_what_comes_down_is_told_by_where_it_drains() -> None:
+    here = device()
+    over = {name: here.vessels[name].at + np.array([0.0, 0.0, 12.0]) for name in ("out.y0", "L1.b2")}
+    at = np.array([over["out.y0"], over["L1.b2"], [-500.0, 0.0, 100.0]])
+    weight = np.array([1.0, 2.0, 1.0])
+    found = Flight(here.recovery.surface, here.vessels).shares(Parcels(at, np.zeros((3, 3)), weight))
+    assert found == pytest.approx({"L1.b2": 0.5, "out.y0": 0.25, "the table": 0.25})
+
+
+# --- beside what was trained
+
+
+def _solved(folder: Path, **other: object) -> dict[str, str]:
+    parts = {job.name: job.parts for job in jobs_of(device(), ["L0.b0"], [pour_of("even")], process(), 4, 60.0)}
+    told = _outcome(parts=next(iter(parts.values())), shares={"L1.b0": 0.0846, "L1.b1": 0.35, "L1.b2": 0.5654}, **other)
+    (folder / "cfd.json").write_text(to_text({"a": told}))
+    return dict(told.parts)
+
+
+def process() -> object:
+    return device().recovery.dossier.manifest.process
+
+
+def test_solved_shares_stand_beside_trained_and_section(tmp_path: Path) -> None:
+    export = unpack(tmp_path / "iris")
+    assert compared(export) == {}
+    _solved(export)
+    report = compared(export)
+    sections = [[0.0825, 0.3545, 0.563], [0.7858, 0.0, 0.2142], [0.0, 0.8049, 0.1951], [0.0, 1.0, 0.0]]
+    report_of = {**report, "recovered": {"layers": [{"sections": sections}]}}
+    lines = share_lines(report_of, json.loads((export / "network.json").read_text())["layers"])
+    assert len(lines) == 4 and lines[0].split()[:3] == ["share,", "%", "trained"]
+    assert lines[1].split() == ["L0.b0->L1.b0", "8.24", "8.25", "-", "8.46", "100.00", "middle,", "p"]
+    assert share_lines({}, []) == []
+
+
+def test_a_stale_result_is_not_told(tmp_path: Path) -> None:
+    export = unpack(tmp_path / "iris")
+    _solved(export)
+    stl = export / "parts" / "row-L0.stl"
+    stl.write_bytes(stl.read_bytes()[:-2] + b"\1\0")
+    assert compared(export) == {}

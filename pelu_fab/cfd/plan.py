@@ -1,14 +1,13 @@
 """Which cases a device has: names of buckets and transfers, and pours, to cases cut from its triangles."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from pelu_fab.cfd.bucket import Bucket, bucket_case, bucket_of
 from pelu_fab.cfd.case import Case
+from pelu_fab.cfd.compare import digests
 from pelu_fab.cfd.flight import Flight
 from pelu_fab.cfd.pour import Pour
 from pelu_fab.cfd.result import slug
@@ -85,12 +84,6 @@ class Device:
             if goal == number
         ]
         return np.mean(ends, axis=0) if ends else np.array(found.vessels[number].at)
-
-
-def digests(folder: Path, entries: Sequence[object]) -> dict[str, str]:
-    """sha256 of parts' files as they are now; parts whose file is gone are left out."""
-    paths = {str(e.name): folder / str(e.file) for e in entries}  # type: ignore[attr-defined]
-    return {name: hashlib.sha256(p.read_bytes()).hexdigest() for name, p in sorted(paths.items()) if p.is_file()}
 
 
 def wanted(device: Device, at: Sequence[str], *, everything: bool) -> tuple[str, ...]:

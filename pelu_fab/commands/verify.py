@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
-from pelu_fab.commands.tables import print_report
+from pelu_fab.commands.tables import print_cfd, print_report
 
 MOST_FLOWS = 24  # branches shown; all of them are in verify.json
 
@@ -33,6 +33,7 @@ def verify(
         print("" if causes_first else shares, end="")
         print_report(signed.table)
         print(shares if causes_first else "", end="")
+        print_cfd(directory, signed.table)
         for path in signed.places:
             print(printable(f"where: {path}"))
         if pour is not None:
