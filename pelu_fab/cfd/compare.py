@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pelu_fab.cfd.result import fresh, read_results
+from pelu_fab.network.names import bucket_name, duct_name, target_name
 from pelu_fab.signoff.dossier import PartEntry, read_dossier
 
 TOLD = ("at", "kind", "pour", "process", "flow", "poured", "kept", "shares", "steady", "left", "lands", "pictures")
@@ -36,19 +37,25 @@ def share_lines(report: Mapping[str, Any], trained: Sequence[Mapping[str, Any]])
     if not rows:
         return []
     lines = [f"{'share, %':<18}{'trained':>9}{'section':>9}{'predicted':>11}{'CFD':>9}{'steady':>9}  pour"]
+    places = {
+        (bucket_name(depth, i), target_name(depth, j, layers=len(trained))): (depth, i, j)
+        for depth, layer in enumerate(trained)
+        for i, shares in enumerate(layer["w"])
+        for j in range(len(shares))
+    }
     for row in rows:
-        depth, unit = (int(part[1:]) for part in row["at"].split("."))
         for goal, share in row["shares"].items():
-            target = int(goal.rpartition(".")[2][1:])
-            asked = trained[depth]["w"][unit][target]
-            cells = [100 * asked, *(_found(report, key, depth, unit, target) for key in ("sections", PREDICTED))]
-            cells += [100 * share, 100 * row["steady"].get(goal, 0.0)]
-            told = "".join(f"{'-' if c is None else format(c, '.2f'):>{w}}" for c, w in zip(cells, WIDTHS, strict=True))
-            lines.append(f"{row['at'] + '->' + goal:<18}{told}  {row['pour']}, {row['process']}")
+            if (row["at"], goal) not in places:
+                continue
+            depth, i, j = places[row["at"], goal]
+            found = [100 * trained[depth]["w"][i][j], *(_found(report, key, depth, i, j) for key in FOUND)]
+            found += [100 * share, 100 * row["steady"].get(goal, 0.0)]
+            told = "".join(f"{'-' if c is None else format(c, '.2f'):>{w}}" for c, w in zip(found, WIDTHS, strict=True))
+            lines.append(f"{duct_name(row['at'], goal):<18}{told}  {row['pour']}, {row['process']}")
     return lines
 
 
-PREDICTED = "predicted"
+FOUND = ("sections", "predicted")  # of verify.json's recovered layers; the second where sign-off predicts flow
 WIDTHS = (9, 9, 11, 9, 9)
 
 

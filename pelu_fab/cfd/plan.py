@@ -43,8 +43,8 @@ class Device:
         return tuple(sorted(name for name, vessel in self.vessels.items() if vessel.teeth))
 
     @property
-    def transfers(self) -> tuple[str, ...]:
-        """Every way from a bucket to what it feeds."""
+    def transfers(self) -> dict[str, tuple[str, str]]:
+        """Every way from a bucket to what it feeds: its name, and theirs."""
         names = self.recovery.names
         pairs = {
             (source, names[mouth.goal])
@@ -52,7 +52,7 @@ class Device:
             for mouth in self.vessels[source].mouths
             if mouth.goal != NOWHERE and mouth.goal in names
         }
-        return tuple(duct_name(a, b) for a, b in sorted(pairs))
+        return {duct_name(*pair): pair for pair in sorted(pairs)}
 
     @property
     def corners(self) -> Array:
@@ -108,7 +108,7 @@ def bucket_named(device: Device, name: str) -> Bucket:
 
 def leg_named(device: Device, name: str) -> Leg:
     """The teeth and runs of a transfer such as `L0.b1->L1.b0`."""
-    source, goal = name.split(ARROW)
+    source, goal = device.transfers[name]
     numbers = {known: v for v, known in device.recovery.names.items()}
     found = device.recovery.found
     teeth = tuple(tooth for tooth in found.vessels[numbers[source]].teeth if tooth.goal == numbers[goal])
@@ -119,11 +119,10 @@ def leg_named(device: Device, name: str) -> Leg:
 
 def cases_of(device: Device, name: str, pour: Pour, cells: int) -> list[Case]:
     """The cases of one name and one pour: a bucket's, or those of a transfer, lip by lip."""
-    if ARROW not in name:
+    if name not in device.transfers:
         return [bucket_case(bucket_named(device, name), device.corners, pour, cells)]
     leg = leg_named(device, name)
-    whole = device.vessels[name.split(ARROW)[0]]
-    share = leg.width / sum(tooth.width for tooth in whole.teeth)
+    share = leg.width / sum(tooth.width for tooth in device.vessels[device.transfers[name][0]].teeth)
     own = replace(
         pour,
         kind="dump" if pour.kind == "dump" else "design",
