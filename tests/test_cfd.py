@@ -581,12 +581,12 @@ def test_solved_shares_stand_beside_trained_and_section(tmp_path: Path) -> None:
     assert compared(export) == {}
     _solved(export)
     report = compared(export)
-    sections = [[0.0825, 0.3545, 0.563], [0.7858, 0.0, 0.2142], [0.0, 0.8049, 0.1951], [0.0, 1.0, 0.0]]
-    report_of = {**report, "recovered": {"layers": [{"sections": sections}]}}
-    lines = share_lines(report_of, json.loads((export / "network.json").read_text())["layers"])
+    flows = [{"where": "L0.b0->L1.b0", "trained": 0.08244, "section": 0.0825, "predicted": 0.0851}]
+    lines = share_lines({**report, "recovered": {"flows": flows}})
     assert len(lines) == 4 and lines[0].split()[:3] == ["share,", "%", "trained"]
-    assert lines[1].split() == ["L0.b0->L1.b0", "8.24", "8.25", "-", "8.46", "100.00", "middle,", "p"]
-    assert share_lines({}, []) == []
+    assert lines[1].split() == ["L0.b0->L1.b0", "8.24", "8.25", "8.51", "8.46", "100.00", "middle,", "p"]
+    assert lines[2].split()[1:5] == ["-", "-", "-", "35.00"]
+    assert share_lines({}) == []
 
 
 def test_a_stale_result_is_not_told(tmp_path: Path) -> None:

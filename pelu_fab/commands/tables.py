@@ -1,10 +1,8 @@
 """A sign-off report on the terminal: tables where someone looks, plain lines where a program reads."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pelu_fab.commands import printable, report_lines, verdict_line
@@ -31,14 +29,12 @@ def print_report(report: Mapping[str, Any]) -> None:
     console.print(Text(verdict_line(report), style=f"bold {COLOURS[report['verdict']]}"))
 
 
-def print_cfd(directory: Path, report: Mapping[str, Any]) -> None:
+def print_cfd(report: Mapping[str, Any]) -> None:
     """Show what a solver found about these very files, beside what was trained, measured and predicted."""
     from pelu_fab.cfd.compare import share_lines
-    from pelu_fab.files import read_input
 
-    if report.get("cfd"):
-        for line in share_lines(report, json.loads(read_input(directory / "network.json"))["layers"]):
-            print(printable(line))
+    for line in share_lines(report):
+        print(printable(line))
 
 
 def group_table(report: Mapping[str, Any]) -> "Table":

@@ -33,7 +33,7 @@ def verify(
         print("" if causes_first else shares, end="")
         print_report(signed.table)
         print(shares if causes_first else "", end="")
-        print_cfd(directory, signed.table)
+        print_cfd(signed.table)
         for path in signed.places:
             print(printable(f"where: {path}"))
         if pour is not None:
