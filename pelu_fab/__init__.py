@@ -57,14 +57,39 @@ def verify(
     trace: Sequence[float] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> "Report":
-    """Sign off the files in a folder by themselves; writes `verify.json` beside them."""
-    from pelu_fab.files import write_file
-    from pelu_fab.formats.manifest import to_json
+    """Sign off the files in a folder by themselves; leaves `verify.json`, the page, and where findings are beside them.
+
+    Where the folder can't be written to, the report says so in `unwritten` and is whole all the same.
+    """
+    from dataclasses import replace
+
+    from pelu_fab.cfd.compare import compared
+    from pelu_fab.files import recover
     from pelu_fab.signoff import verify
 
+    recover(Path(directory))
     report = verify(Path(directory), trace=trace, progress=progress)
-    write_file(Path(directory) / "verify.json", to_json(report.to_dict()))
-    return report
+    report = replace(report, extra={**report.extra, **compared(Path(directory))})
+    return replace(report, unwritten=_leave(Path(directory), report))
+
+
+def _leave(directory: Path, report: "Report") -> str:
+    """Write what a sign-off leaves in its folder; why it could not, or nothing."""
+    from pelu_fab.errors import FabError
+    from pelu_fab.files import write_file
+    from pelu_fab.formats.manifest import to_json
+    from pelu_fab.show.places import placed_failures, write_places
+    from pelu_fab.show.report import write_report
+    from pelu_fab.signoff.recovery import placed_parts
+
+    table = report.to_dict()
+    try:
+        write_file(directory / "verify.json", to_json(table))
+        write_report(directory)
+        write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
+    except FabError as error:
+        return str(error)
+    return ""
 
 
 def simulate(source: "Netlist | Network", pour: Sequence[float]) -> "Outcome":
@@ -81,6 +106,9 @@ def simulate(source: "Netlist | Network", pour: Sequence[float]) -> "Outcome":
 
 def inspect(path: str | PathLike[str]) -> Any:
     """Tell what a mesh, or a folder of them, is; see `signoff.inspect`."""
+    from pelu_fab.files import recover
     from pelu_fab.signoff import inspect
 
+    for folder in (Path(path), Path(path).parent, Path(path).parent.parent):  # the export that it is or lies in
+        recover(folder)
     return inspect(Path(path))

@@ -26,6 +26,7 @@ VERBS = {  # verb: module and function below pelu_fab.commands, which loads what
     "calibrate": "calibrate:calibrate",
     "train": "train:train",
     "slice": "slice:slice_parts",
+    "cfd": "cfd:solve_water",
 }
 
 

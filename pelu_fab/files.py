@@ -189,8 +189,8 @@ def write_all(
 
 
 def recover(directory: Path) -> None:
-    """Bring a folder back to its last whole export, if a build into it was killed half-way."""
-    if (directory / WORK).is_dir():
+    """Bring a folder back to its last whole export, if a build into it was killed half-way. Every reader calls this."""
+    if os.path.isdir(directory / WORK):  # noqa: PTH112 - unlike Path's, it takes any text for a path
         try:
             with locked(directory):
                 _recover(directory)
@@ -299,16 +299,28 @@ def _recover(directory: Path) -> None:
     if work.is_symlink() or not work.is_dir():
         return
     if (work / JOURNAL).exists():
-        journal = json.loads((work / JOURNAL).read_bytes())
-        for name in sorted(set(journal["new"]) - set(journal["old"])):
+        old, new = _journal(work / JOURNAL)
+        for name in sorted(new - old):
             _remove(directory, name)
-        for name in journal["old"]:
+        for name in sorted(old):
             if (work / "old" / name).exists():
                 (directory / name).parent.mkdir(parents=True, exist_ok=True)
                 (work / "old" / name).replace(directory / name)
         _sync_folder(directory)
         (work / JOURNAL).unlink()
     shutil.rmtree(work, ignore_errors=True)  # what stays is swept the next time
+
+
+def _journal(path: Path) -> tuple[set[str], set[str]]:
+    """Old and new names; a journal that we can't have written is refused, for it might lead out of the folder."""
+    try:
+        table = json.loads(path.read_bytes())
+        old, new = ({str(name) for name in table[kind]} for kind in ("old", "new"))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        old, new = {""}, set()
+    if not all(map(_is_plain, old | new)):
+        raise FabError(str(path), "is no journal of a build", f"remove {path.parent}, and compile again")
+    return old, new
 
 
 def _remove(directory: Path, name: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pelu_fab.errors import FabError, Violation
 from pelu_fab.exports import Skipped, chosen, to_chosen_files
-from pelu_fab.files import read_input, write_all
+from pelu_fab.files import read_input, recover, write_all
 from pelu_fab.formats.bom import to_bom, to_print_settings
 from pelu_fab.formats.manifest import to_manifest, to_network_json, to_samples_csv
 from pelu_fab.formats.pour import to_pour
@@ -88,7 +88,7 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> tuple[dict
     }
     assembled = np.concatenate([device.assembled(index) for index in range(len(device.parts))])
     files["assembly.stl"] = to_stl(assembled, f"{device.design.name} assembled")
-    files["netlist.txt"] = to_text(device.lowered.netlist).encode()
+    files["netlist.txt"] = to_text(device.lowered.netlist, device.sized.flows).encode()
     files["bom.txt"] = to_bom(device).encode()
     files["pour.md"] = to_pour(device).encode()
     files["print.ini"] = to_print_settings(device.design.process).encode()
@@ -133,6 +133,7 @@ def _program() -> str:
 
 def is_current(design: Design, directory: Path, formats: Sequence[str] | None = None) -> bool:
     """Whether `directory` already holds this design's export, every file as it was written."""
+    recover(Path(directory))
     try:
         manifest = json.loads(read_input(Path(directory) / "manifest.json"))
         if manifest["key"] != cache_key(design, formats):

@@ -19,7 +19,8 @@ from pelu_fab.network.capacity import (
     dry_buckets,
     inflows,
 )
-from pelu_fab.network.model import Layer, Network, bucket_name
+from pelu_fab.network.model import Layer, Network
+from pelu_fab.network.names import bucket_name
 from pelu_fab.sources.checkpoint import read_checkpoint
 
 seeds = st.integers(0, 2**31)

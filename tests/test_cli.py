@@ -46,11 +46,16 @@ CHECKS = [
 
 
 class Report(SimpleNamespace):
+    unwritten = ""
+
     def to_dict(self) -> dict[str, Any]:
         return {"schema": 1, "verdict": self.verdict, "checks": self.checks}
 
 
 PASS, FAIL = Report(verdict="pass", checks=CHECKS[:1]), Report(verdict="fail", checks=CHECKS)
+
+
+DEVICE = SimpleNamespace(findings=())
 
 
 @pytest.fixture
@@ -66,10 +71,9 @@ def api(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
         monkeypatch.setattr(pelu_fab, name, call, raising=False)
 
     record("load", SimpleNamespace(name="My Iris"))
-    record("compile", "the part")
+    record("compile", DEVICE)
     for name, result in (("write", ()), ("verify", PASS), ("inspect", PASS)):
         record(name, result)
-    monkeypatch.setattr("pelu_fab.commands.compile._check_pours", lambda part, *, force: None)
     return calls
 
 
@@ -122,7 +126,7 @@ def test_compile_ends_with_verify_and_says_where_the_files_are(
 ) -> None:
     assert run("compile", "some/design", "--set", "unit_ml=2", "--set", "depth=20", "--process", "resin") == 0
     assert api["load"] == [((Path("some/design"),), {"process": "resin", "settings": ["unit_ml=2", "depth=20"]})]
-    assert api["write"][0][0] == ("the part", Path("exports/My-Iris"))
+    assert api["write"][0][0] == (DEVICE, Path("exports/My-Iris"))
     assert list(api) == ["load", "compile", "write", "verify"]
     out, err = capsys.readouterr()
     assert out.splitlines()[-2:] == ["verdict: pass", "files: exports/My-Iris"] and err == ""
@@ -132,7 +136,6 @@ def test_a_failed_check_is_exit_1_and_names_it_and_what_was_skipped(
     api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(pelu_fab, "verify", lambda *_, **__: FAIL)
-    monkeypatch.setattr("pelu_fab.signoff.recovery.placed_parts", lambda _: ())
     assert run("verify", "no-such-export") == 1
     assert capsys.readouterr().out.splitlines() == [
         "FAILED lvs.share at L0.b2->L1.b1: found 0.5312, limit 0.002 at (1, 2.5, 3) mm",
@@ -174,7 +177,7 @@ def test_the_users_mistakes_are_exit_2_in_one_line(tmp_path: Path) -> None:
 def test_our_own_bug_is_exit_70_with_its_cause_and_a_traceback_on_request(
     api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a tooth of\nno width")
 
     monkeypatch.setattr(pelu_fab, "compile", broken)
@@ -200,7 +203,7 @@ def test_ctrl_c_is_exit_130(
 
 def test_a_terminate_signal_unwinds_like_ctrl_c(api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(pelu_fab, "compile", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(pelu_fab, "compile", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
     try:
         assert run("compile", "design") == 130
     finally:
@@ -211,8 +214,8 @@ def test_a_terminate_signal_unwinds_like_ctrl_c(api: dict[str, list[Any]], monke
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     code = "import sys; from pelu_fab import cli; sys.argv = ['pelu-fab', 'verify', 'x']; cli.main()"
     fake = (
-        "import pelu_fab, types; r = types.SimpleNamespace(verdict='pass', to_dict=lambda: {'verdict': 'x' * 10**6,"
-        "'checks': []}); pelu_fab.verify = lambda *_, **__: r; "
+        "import pelu_fab, types; r = types.SimpleNamespace(verdict='pass', unwritten='', to_dict=lambda: "
+        "{'verdict': 'x' * 10**6, 'checks': []}); pelu_fab.verify = lambda *_, **__: r; "
     )
     reader, writer = os.pipe()
     os.close(reader)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from base64 import b64decode, b64encode
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.show.report import to_report, write_report
 from pelu_fab.show.report_data import layers_of, read_facts
 from pelu_fab.show.report_parts import pack
-from pelu_fab.show.report_proof import numbers
+from pelu_fab.show.report_proof import asked_and_built, numbers
 
 VIEWER = Path(pelu_fab.__file__).parent / "show" / "viewer_src"
 HOSTILE = """<script>alert("1")</script>'&`"""
@@ -135,6 +136,23 @@ def test_the_page_tells_trained_and_built_numbers_side_by_side(tmp_path: Path) -
     assert told["L1.b0"]["trained"] == f"{trained[1].retained[0]:.2f}" == "16.00"
     assert float(told["L1.b0"]["built"]) == pytest.approx(16.0, abs=0.1)
     assert told["L0.b0"]["label"] == "left jug"
+
+
+def test_what_a_solver_found_stands_beside_the_shares_and_only_then(tmp_path: Path) -> None:
+    folder = export("and-or", tmp_path)
+    facts = read_facts(folder)
+    assert "CFD" not in asked_and_built(facts)
+    row = {
+        "at": "L0.b0", "kind": "bucket", "pour": "middle", "process": "<b>", "flow": 12.0, "poured": 36.0, "kept": 1.0,
+        "shares": {"L1.b0": 0.12345, "L1.b1": 0.87655}, "steady": {}, "left": {"top": 1.25, "side": 0.0}, "lands": {},
+        "pictures": ["a.png"],
+    }  # fmt: skip
+    told = asked_and_built(replace(facts, verify={**facts.verify, "cfd": [row]}, files={"cfd/a.png": b"png"}))
+    assert '<th scope="col">CFD</th>' in told
+    assert "top 1.25" in told and "side" not in told and "1 pictures" in told
+    assert "&lt;b&gt;" in told and "<b>" not in told.split("independent solver")[1]
+    assert "<td>12.35 middle</td>" in told or "<td>12.34 middle</td>" in told
+    assert told.count(" middle</td>") == 2  # beside the shares of the bucket that was solved, and no other
 
 
 def test_failed_checks_come_first_with_their_place(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pelu_fab import hydraulics as h
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
-from pelu_fab.network.model import bucket_name, output_name
+from pelu_fab.network.names import bucket_name, output_name
 from pelu_fab.sim.water import WaterBucket, WaterMouth, WaterNetwork
 from pelu_fab.sources.process import read_process
 

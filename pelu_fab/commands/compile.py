@@ -52,18 +52,18 @@ def compile_design(
         with step(f"writing {directory}"):
             skipped = pelu_fab.write(part, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
-        table, written = signed_off(directory, say)
+        signed = signed_off(directory, say)
     if json:
-        told = {"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": table}
-        print_json(told | {"skipped": [asdict(one) for one in skipped]})
+        result = {"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": signed.table}
+        print_json(result | {"skipped": [asdict(one) for one in skipped]})
     else:
-        print_report(table)
+        print_report(signed.table)
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
         for one in skipped:
             print(printable(str(one)))
-        for path in written.places:
+        for path in signed.places:
             print(printable(f"where: {path}"))
-        if written.page is not None:
-            print(printable(f"to look at: {written.page} (pelu-fab view {directory})"))
-    if table["verdict"] != "pass":
+        if signed.page is not None:
+            print(printable(f"to look at: {signed.page} (pelu-fab view {directory})"))
+    if signed.table["verdict"] != "pass":
         raise typer.Exit(CHECK_FAILED)

@@ -6,6 +6,7 @@ from math import isfinite
 from pathlib import Path
 
 from pelu_fab.errors import FabError
+from pelu_fab.files import recover
 from pelu_fab.ir.design import Design, Samples
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
@@ -35,6 +36,7 @@ class Device:
 
 def device_of(source: Path, *, process: str | None = None, settings: Sequence[str] = ()) -> Device:
     """A compiled folder, read back from its STL; or a design or checkpoint, sized and placed."""
+    recover(source)
     if (source / "manifest.json").is_file():
         if settings:
             raise FabError("--set", "can't change a folder that is compiled", "give it to the design instead")

@@ -11,7 +11,7 @@ from pelu_fab.ir.design import Samples
 from pelu_fab.ir.layout import Leg
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
-from pelu_fab.network.model import bucket_name, input_name, output_name
+from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
 from pelu_fab.signoff.channels import freeboards
 from pelu_fab.signoff.found import Tooth, Vessel
 from pelu_fab.signoff.gravity import Wet
@@ -53,7 +53,7 @@ def _netlist(recovery: Recovery) -> Netlist:
         rows.append(tuple(Bucket(bucket_name(depth, i), float(asked.retained[i]) * unit) for i in live))
         for i in live:
             for j in np.flatnonzero(asked.shares[i]):
-                target = output_name(int(j)) if depth + 1 == len(layers) else bucket_name(depth + 1, int(j))
+                target = target_name(depth, int(j), layers=len(layers))
                 ducts.append(Duct(bucket_name(depth, i), target, float(asked.shares[i, j])))
     manifest = dossier.manifest
     return Netlist(
@@ -106,9 +106,8 @@ def _built(recovery: Recovery) -> dict[str, _Built]:
     layers = recovery.recovered.layers
     table = {}
     for depth, layer in enumerate(layers):
-        last = depth + 1 == len(layers)
         for i, row in enumerate(layer.shares):
-            shares = [(output_name(j) if last else bucket_name(depth + 1, j), float(s)) for j, s in enumerate(row)]
+            shares = [(target_name(depth, j, layers=len(layers)), float(s)) for j, s in enumerate(row)]
             name = bucket_name(depth, i)
             table[name] = _Built(name, float(layer.retained[i]), tuple(pair for pair in shares if pair[1] > 0))
     return table

@@ -112,6 +112,7 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
 
     from pelu_fab.ir.units import MM3_PER_ML
     from pelu_fab.network import algebra
+    from pelu_fab.network.names import duct_name
     from pelu_fab.sim.energy import forward_cost
     from pelu_fab.sim.lagrangian import bucket_energy
     from pelu_fab.sim.limits import flow_violations
@@ -124,7 +125,7 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
     wanted = {(duct.source, duct.target): duct.share for duct in device.netlist.ducts}
     seconds, watts = forward_cost(network)
     ducts = {
-        f"{b}->{t}": {"asked": wanted.get((b, t), 0.0), "delivered": None if np.isnan(s[0]) else float(s[0])}
+        duct_name(b, t): {"asked": wanted.get((b, t), 0.0), "delivered": None if np.isnan(s[0]) else float(s[0])}
         for (b, t), s in found.shares().items()
     }
     return {

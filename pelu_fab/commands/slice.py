@@ -15,10 +15,11 @@ def slice_parts(
     """Slice every part with the export's print.ini; writes DIR/slices.json, which the report shows."""
     from json import loads
 
-    from pelu_fab.files import read_input, write_file
+    from pelu_fab.files import read_input, recover, write_file
     from pelu_fab.formats.manifest import to_json
     from pelu_fab.formats.slicer import slice_times, to_slices_table
 
+    recover(directory)
     with step(f"slicing {directory}") as say:
         sliced = slice_times(directory, say)
     write_file(directory / "slices.json", to_json(to_slices_table(sliced)))

@@ -29,6 +29,14 @@ def print_report(report: Mapping[str, Any]) -> None:
     console.print(Text(verdict_line(report), style=f"bold {COLOURS[report['verdict']]}"))
 
 
+def print_cfd(report: Mapping[str, Any]) -> None:
+    """Show what a solver found about these very files, beside what was trained, measured and predicted."""
+    from pelu_fab.cfd.compare import share_lines
+
+    for line in share_lines(report):
+        print(printable(line))
+
+
 def group_table(report: Mapping[str, Any]) -> "Table":
     """How many checks of each group passed, failed and were skipped."""
     from rich.box import SIMPLE

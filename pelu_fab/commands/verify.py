@@ -1,5 +1,6 @@
 """`pelu-fab verify`: sign-off of the files in a folder, from the files alone."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
-from pelu_fab.commands.tables import print_report
+from pelu_fab.commands.tables import print_cfd, print_report
+
+MOST_FLOWS = 24  # branches shown; all of them are in verify.json
 
 
 def verify(
@@ -19,46 +22,61 @@ def verify(
     json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
     """Recover the network from the STL files, compare it with the checkpoint; writes verify.json and report.html."""
-    from pelu_fab.files import recover
-
     pour = None if trace is None else _volumes(trace)
-    recover(directory)
     with step(f"verifying {directory}") as say:
-        table, written = signed_off(directory, say, trace=pour)
+        signed = signed_off(directory, say, trace=pour)
     if json:
-        print_json(table)
+        print_json(signed.table)
     else:
-        print_report(table)
-        for path in written.places:
+        shares = "".join(f"{line}\n" for line in flow_lines(signed.table.get("recovered", {}).get("flows", [])))
+        causes_first = signed.table["verdict"] != "pass"
+        print("" if causes_first else shares, end="")
+        print_report(signed.table)
+        print(shares if causes_first else "", end="")
+        print_cfd(signed.table)
+        for path in signed.places:
             print(printable(f"where: {path}"))
         if pour is not None:
-            print("\n".join(_trace_lines(table["trace"])))
-    if table["verdict"] != "pass":
+            print("\n".join(_trace_lines(signed.table["trace"])))
+    if signed.table["verdict"] != "pass":
         raise typer.Exit(CHECK_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What sign-off left beside verify.json: the page, if the export is whole, and where the findings are."""
+class Signed:
+    """A sign-off as `verify.json` holds it, and what it left beside: the page if the export has one, and places."""
 
+    table: dict[str, Any]
     page: Path | None
     places: tuple[Path, ...]
 
 
-def signed_off(
-    directory: Path, say: Callable[[str], None], *, trace: Sequence[float] | None = None
-) -> tuple[dict[str, Any], Written]:
-    """Sign off a folder, and write the page and the files that show findings; the report's table, and their paths."""
+def signed_off(directory: Path, say: Callable[[str], None], *, trace: Sequence[float] | None = None) -> Signed:
+    """Sign off a folder; what could not be written there is said on stderr, and the verdict stands."""
     import pelu_fab
-    from pelu_fab.show.places import placed_failures, write_places
-    from pelu_fab.show.report import write_report
-    from pelu_fab.signoff.recovery import placed_parts
+    from pelu_fab.show import places, report
 
-    table = pelu_fab.verify(directory, trace=trace, progress=say).to_dict()
-    say("report")
-    page = write_report(directory)
-    places = write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
-    return table, Written(page, tuple(places))
+    signed = pelu_fab.verify(directory, trace=trace, progress=say)
+    if signed.unwritten:
+        print(printable(f"not written: {signed.unwritten}"), file=sys.stderr)
+        return Signed(signed.to_dict(), None, ())
+    page, *found = (directory / name for name in (report.NAME, *places.NAMES))
+    return Signed(signed.to_dict(), page if page.is_file() else None, tuple(path for path in found if path.is_file()))
+
+
+def flow_lines(flows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Three shares of each branch side by side, in percent; of many branches those that water misses most."""
+    if not flows:
+        return []
+    worst = sorted(flows, key=lambda row: -abs(row["predicted"] - row["printable"]))
+    shown = list(flows) if len(flows) <= MOST_FLOWS else worst[:MOST_FLOWS]
+    lines = [f"{'share, %':<18}{'trained':>9}{'section':>9}{'flow':>9}"]
+    lines += [
+        f"{row['where']:<18}" + "".join(f"{100 * row[key]:>9.2f}" for key in ("trained", "section", "predicted"))
+        for row in shown
+    ]
+    rest = len(flows) - len(shown)
+    return lines + ([f"and {rest} branches nearer, in verify.json"] if rest else [])
 
 
 def _volumes(text: str) -> list[float]:

@@ -9,7 +9,8 @@ import numpy as np
 from pelu_fab.files import sha256
 from pelu_fab.ir.device import Device, Mesh
 from pelu_fab.ir.units import on_grid
-from pelu_fab.network.model import Network, input_name
+from pelu_fab.network.model import Network
+from pelu_fab.network.names import input_name
 
 SCHEMA = 1
 

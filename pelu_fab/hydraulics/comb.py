@@ -10,6 +10,7 @@ from pelu_fab.hydraulics.tooth import ToothLaw, excess_at, kappa_at, tooth_law
 from pelu_fab.ir.process import Process
 
 Array = NDArray[np.float64]
+LEAST_HEAD = 2.0  # mm: the lowest at which shares are predicted to better than 1 point
 Heads = float | Sequence[tuple[float, float]]  # one head, or (head, weight) pairs
 
 
@@ -43,13 +44,14 @@ def predicted_shares(mouths: Sequence[Sequence[float]], head: Heads, process: Pr
     law = tooth_law(process)
     widths = np.array([w for teeth in mouths for w in teeth])
     owner = np.repeat(np.arange(len(mouths)), [len(teeth) for teeth in mouths])
-    pairs = [(head, 1.0)] if isinstance(head, (int, float)) else list(head)
-    total = np.zeros(len(mouths))
-    for one, weight in pairs:
-        flows = np.bincount(owner, tooth_flows(law, widths, one), minlength=len(mouths))
-        if flows.sum() <= 0.0:
-            raise FabError("comb", f"no tooth flows at a head of {one:g} mm", "give a head above the residual head")
-        total += weight * flows / flows.sum()
+    pairs = np.array([(head, 1.0)] if isinstance(head, (int, float)) else head, dtype=np.float64)
+    teeth = law.flows(widths, pairs[:, :1], end_flags(len(widths)))
+    flows = teeth.sum(axis=1)
+    runs = flows > 0.0  # a drain may end below the head at which the last tooth stops
+    if not runs.any():
+        dry = pairs[0, 0]
+        raise FabError("comb", f"no tooth flows at a head of {dry:g} mm", "give a head above the residual head")
+    total = np.bincount(owner, (pairs[runs, 1] / flows[runs]) @ teeth[runs], minlength=len(mouths))
     return [float(s) for s in total / total.sum()]
 
 
@@ -68,15 +70,23 @@ def comb_head(flow: float, teeth: Sequence[float], process: Process) -> float:
 
 
 def pour_heads(
-    flow: float, volume: float, area: float, teeth: Sequence[float], process: Process, *, steps: int = 12
+    flow: float,
+    volume: float,
+    area: float,
+    teeth: Sequence[float],
+    process: Process,
+    *,
+    steps: int = 12,
+    least: float = 0.0,
 ) -> list[tuple[float, float]]:
     """(head, weight) pairs of a pour of `volume` (mm3) at `flow` (mm3/s) over a comb: steady, then draining.
 
     The level rises to the head that carries `flow` and stays; what then stands above the sill drains, in `steps` heads
-    of equal volume. The rise is counted as steady. Weights sum to 1; hand the pairs to `predicted_shares`.
+    of equal volume. The rise is counted as steady, at `least` mm of head or more.
+    Weights sum to 1; hand the pairs to `predicted_shares`.
     """
     stop = float(tooth_law(process).residual_heads(np.asarray(teeth, dtype=np.float64)).max())
-    high = comb_head(flow, teeth, process)
+    high = max(comb_head(flow, teeth, process), least)
     draining = min(area * (high - stop), volume)
     top = stop + draining / area
     heads = stop + (top - stop) * (np.arange(steps) + 0.5) / steps
@@ -128,31 +138,33 @@ def compensated_widths(
     """Widths (inner, end) of each branch whose *predicted real* shares equal `shares` at `head` (or over a drain).
 
     `order`: the branch of each tooth along the sill (default: branches side by side). Starts from eq. (8) and corrects
-    the asked shares by what the full tooth law delivers; good to 1e-6 where the law is monotone in the width, that is
-    above 1 mm of head. All widths add up to `total_width`.
+    each tooth by what the full tooth law says it takes, so that all teeth of a branch take alike; good to 1e-6 where
+    the law is monotone in the width, that is above 1 mm of head. All widths add up to `total_width`.
     """
-    owners = list(order) if order is not None else [i for i, n in enumerate(counts) for _ in range(n)]
+    owners = np.array(order if order is not None else [i for i, n in enumerate(counts) for _ in range(n)])
     mean = head if isinstance(head, (int, float)) else sum(h * w for h, w in head) / sum(w for _, w in head)
-    wanted = np.array(shares, dtype=np.float64)
-    asked = wanted
-    excess = excess_at(mean, process)
-    widths: list[tuple[float, float]] = []
-    for _ in range(60):
-        widths = tooth_widths(
-            asked.tolist(),
-            counts,
-            total_width,
-            kappa_at(mean, process),
-            end_excess=excess,
-            ends=(owners[0], owners[-1]),
-        )
-        teeth = comb_teeth(widths, owners)
-        by_tooth = predicted_shares([[w] for w in teeth], head, process)
-        found = np.bincount(owners, by_tooth, minlength=len(asked))
-        if np.abs(found - wanted).max() < 1e-9:
+    mean = max(mean, LEAST_HEAD)
+    kappa, excess = kappa_at(mean, process), excess_at(mean, process)
+    wanted = np.asarray(shares, dtype=np.float64)[owners] / np.asarray(counts, dtype=np.float64)[owners]
+    ends = (int(owners[0]), int(owners[-1]))
+    teeth = np.array(
+        comb_teeth(tooth_widths(shares, counts, total_width, kappa, end_excess=excess, ends=ends), owners.tolist())
+    )
+    for _ in range(100):
+        taken = np.array(predicted_shares([[w] for w in teeth], head, process))
+        if np.abs(taken - wanted).max() < 1e-10:
             break
-        asked = asked * wanted / found
-        asked = asked / asked.sum()
+        carried = (teeth + kappa) * wanted / np.maximum(taken, wanted / 2.0)
+        teeth = carried * (total_width + len(teeth) * kappa) / carried.sum() - kappa
+    last = len(teeth) - 1
+    widths = []
+    for branch in range(len(shares)):
+        own = np.flatnonzero(owners == branch)
+        inner = own[(own > 0) & (own < last)]
+        outer = own[(own == 0) | (own == last)]
+        widths.append(
+            (float(teeth[inner[0] if len(inner) else own[0]]), float(teeth[outer[0] if len(outer) else own[0]]))
+        )
     return widths
 
 

@@ -52,6 +52,11 @@ class Plate:
     crest: tuple[float, float, float] | None = None
 
     @property
+    def opening(self) -> float:
+        """All its holes together, mm2."""
+        return sum((x1 - x0) * (z1 - z0) for x0, x1, z0, z1 in self.holes)
+
+    @property
     def middle(self) -> float:
         """y of its middle plane."""
         return (self.y0 + self.y1) / 2
@@ -102,6 +107,7 @@ class Card:
     under: Underside
     design_flow: float  # mm3/s
     design_head: float
+    predicted: tuple[float, ...]  # share of real water at that head, by mouth
     notch: tuple[float, float, float] | None = None  # x0, x1 and foot of the back wall's gap where a gutter comes in
 
     @property
@@ -195,9 +201,7 @@ class Card:
         for plate in self.plates:
             thick, floor = plate.y1 - plate.y0, self.floor_at(plate.middle)
             room -= thick * width * max(min(plate.top_z, level) - floor, 0.0)
-            room += thick * sum(
-                (x1 - x0) * max(0.0, min(z1, level) - max(z0, floor)) for x0, x1, z0, z1 in plate.holes
-            )
+            room += thick * sum((x1 - x0) * max(0.0, min(z1, level) - max(z0, floor)) for x0, x1, z0, z1 in plate.holes)
         for fin in self.fins:
             room -= (fin.x1 - fin.x0) * (fin.y1 - fin.y0) * (min(fin.top_z, level) - self.floor_z)
         return room

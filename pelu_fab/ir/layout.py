@@ -226,7 +226,10 @@ class Layout:
         y = placed.y + placed.card.lip_y
         if not placed.card.under.is_beak:
             for tray in reversed(self.trays):
-                over = any(g.target == target for g in tray.gutters) and tray.at(tray.lap)[0] <= y < tray.at(tray.length)[0]
+                over = (
+                    any(g.target == target for g in tray.gutters)
+                    and tray.at(tray.lap)[0] <= y < tray.at(tray.length)[0]
+                )
                 if over and tray.floor_z(y) < placed.z:
                     return tray.floor_z(y)
         return self.floor_of(target)

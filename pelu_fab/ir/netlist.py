@@ -10,6 +10,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.model import Layer
+from pelu_fab.network.names import duct_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Duct:
     @property
     def name(self) -> str:
         """`L0.b2->L1.b1`, the same in netlist, mesh, error and report."""
-        return f"{self.source}->{self.target}"
+        return duct_name(self.source, self.target)
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,22 @@ def check_netlist(netlist: Netlist) -> None:
                     raise FabError(duct.name, "does not lead one row down", "connect each row to the next only")
 
 
-def to_text(netlist: Netlist) -> str:
-    """One item a line, in design order; volumes in mL. What golden tests and people read."""
+Flows = Mapping[tuple[str, str], tuple[float, float]]
+
+
+def to_text(netlist: Netlist, flows: Flows | None = None) -> str:
+    """One item a line, in design order; volumes in mL. What golden tests and people read.
+
+    `flows` tells of each duct, by source and target, its part of the sections and the share predicted of real water.
+    """
     lines = [f"netlist {netlist.name}"]
     lines += [f"input {port} {label}" for port, label in netlist.inputs]
     lines += [f"bucket {b.name} retains {b.retained_volume / MM3_PER_ML:.4f} mL" for b in netlist.buckets]
-    lines += [f"duct {d.source} -> {d.target} carries {d.share:.6f}" for d in netlist.ducts]
+    for duct in netlist.ducts:
+        line = f"duct {duct.source} -> {duct.target} carries {duct.share:.6f}"
+        if flows is not None:
+            section, predicted = flows[duct.source, duct.target]
+            line += f", section {section:.6f}, predicted {predicted:.6f}"
+        lines.append(line)
     lines += [f"output {port} {label}" for port, label in netlist.outputs]
     return "\n".join(lines) + "\n"

@@ -56,3 +56,13 @@ class Sized:
     def cards(self) -> dict[str, Card]:
         """Every card by its bucket's name."""
         return {card.name: card for row in self.layers for card in row}
+
+    @property
+    def flows(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """By source and target: a branch's part of its card's sections, and the share predicted of real water."""
+        table = {}
+        for card in self.cards.values():
+            whole = sum(mouth.section[1] - mouth.section[0] for mouth in card.mouths)
+            for mouth, share in zip(card.mouths, card.predicted, strict=True):
+                table[card.name, mouth.target] = ((mouth.section[1] - mouth.section[0]) / whole, share)
+        return table

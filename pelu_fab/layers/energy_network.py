@@ -7,7 +7,8 @@ from torch import Tensor
 
 from pelu_fab.errors import FabError
 from pelu_fab.layers.energy import Descent, NeuronLayer, ReluLayer
-from pelu_fab.network.model import Network, bucket_name
+from pelu_fab.network.model import Network
+from pelu_fab.network.names import bucket_name
 
 
 def bucket_layer(thresholds: Sequence[float], name: str | None = None) -> NeuronLayer:

@@ -35,6 +35,20 @@ class Layered(Protocol):
 Source = Layered | Sequence[Layer]
 
 
+def spilled(layer: Layer, arrived: Array) -> Array:
+    """What each bucket of a layer lets over its sill of what `arrived` (..., in): ReLU(v - h²)."""
+    return np.maximum(arrived - layer.retained, 0.0)
+
+
+def inflows(source: Source, pours: Array) -> tuple[Array, ...]:
+    """What reaches each row of buckets (rows, in), and the cups last, of `pours` (rows, in), which are not checked."""
+    layers = source if isinstance(source, Sequence) else source.layers
+    levels = [np.asarray(pours, dtype=np.float64)]
+    for layer in layers:
+        levels.append(spilled(layer, levels[-1]) @ layer.shares)
+    return tuple(levels)
+
+
 def run(source: Source, pours: Array) -> Outcome:
     """PeLU(v; A, h) = ReLU(v - h²) · softmax(A), layer after layer, for each row of `pours` (rows, in)."""
     layers = source if isinstance(source, Sequence) else source.layers
@@ -45,12 +59,9 @@ def run(source: Source, pours: Array) -> Outcome:
         )
     if not np.isfinite(volumes).all() or (volumes < 0).any():
         raise FabError("pour", "has a negative or infinite volume", "pour finite volumes of at least 0")
-    kept = []
-    for layer in layers:
-        spilled = np.maximum(volumes - layer.retained, 0.0)
-        kept.append(volumes - spilled)
-        volumes = spilled @ layer.shares
-    return Outcome(tuple(kept), volumes)
+    *arrived, cups = inflows(layers, volumes)
+    kept = (water - spilled(layer, water) for water, layer in zip(arrived, layers, strict=True))
+    return Outcome(tuple(kept), cups)
 
 
 def outputs(source: Source, pours: Array) -> Array:

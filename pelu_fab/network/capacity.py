@@ -5,12 +5,14 @@ all pours up to `input_max` is reached by pouring `input_max`, and no search is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.network.model import Array, Network, bucket_name, output_name
+from pelu_fab.network.algebra import inflows, spilled
+from pelu_fab.network.model import Array, Network
+from pelu_fab.network.names import branch_name, bucket_name
 
 EPSILON = 1e-9  # units: float dust; a bucket that would spill less than this never spills
 
@@ -68,14 +70,6 @@ class Capacity:
         The network never widens an L1 difference, so a gap of m units survives any total error below m.
         """
         return self.margins[0] if self.margins else 0.0
-
-
-def inflows(network: Network, pours: Array) -> tuple[Array, ...]:
-    """Water (rows, width) that reaches each row of buckets, and the cups last, for `pours` (rows, in)."""
-    levels = [np.asarray(pours, dtype=np.float64)]
-    for layer in network.layers:
-        levels.append(np.maximum(levels[-1] - layer.retained, 0.0) @ layer.shares)
-    return tuple(levels)
 
 
 def dead_buckets(network: Network, input_max: Sequence[float]) -> frozenset[str]:
@@ -143,13 +137,13 @@ def _branch_reports(
     predicted = seen[-1].argmax(axis=1)
     reports = []
     for index, layer in enumerate(network.layers):
-        spill = np.maximum(seen[index] - layer.retained, 0.0).max(axis=0)
-        spill_most = np.maximum(possible[index][0] - layer.retained, 0.0)
+        spill = spilled(layer, seen[index]).max(axis=0)
+        spill_most = spilled(layer, possible[index][0])
         for unit, target in np.argwhere(layer.shares > 0):
             share = float(layer.shares[unit, target])
             reports.append(
                 BranchReport(
-                    name=branch_name(network, index, int(unit), int(target)),
+                    name=branch_name(index, int(unit), int(target), layers=len(network.layers)),
                     share=share,
                     seen=float(share * spill[unit]),
                     possible=float(share * spill_most[unit]),
@@ -157,12 +151,6 @@ def _branch_reports(
                 )
             )
     return tuple(reports)
-
-
-def branch_name(network: Network, layer: int, unit: int, target: int) -> str:
-    """`L0.b2->L1.b1`, or `L1.b0->out.y2` in the last layer: the netlist's name of the duct."""
-    last = layer + 1 == len(network.layers)
-    return f"{bucket_name(layer, unit)}->{output_name(target) if last else bucket_name(layer + 1, target)}"
 
 
 def _changed_without(
@@ -174,10 +162,8 @@ def _changed_without(
     shares = network.layers[index].shares.copy()
     shares[unit, target] = 0.0
     shares[unit] /= shares[unit].sum()
-    levels = np.maximum(arrived - network.layers[index].retained, 0.0) @ shares
-    for layer in network.layers[index + 1 :]:
-        levels = np.maximum(levels - layer.retained, 0.0) @ layer.shares
-    return int((levels.argmax(axis=1) != predicted).sum())
+    layers = (replace(network.layers[index], shares=shares), *network.layers[index + 1 :])
+    return int((inflows(layers, arrived)[-1].argmax(axis=1) != predicted).sum())
 
 
 def activation_patterns(network: Network, pours: Array) -> NDArray[np.bool_]:

@@ -10,21 +10,6 @@ from pelu_fab.errors import FabError
 Array = NDArray[np.float64]
 
 
-def bucket_name(layer: int, unit: int) -> str:
-    """Name shared by checkpoint, netlist, layout, mesh, error and report."""
-    return f"L{layer}.b{unit}"
-
-
-def input_name(unit: int) -> str:
-    """Port of input `unit`."""
-    return f"in.x{unit}"
-
-
-def output_name(unit: int) -> str:
-    """Port of output `unit`: a cup."""
-    return f"out.y{unit}"
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One PeLU layer: `retained` (in,) = h², in units; `shares` (in, out) = softmax(A), rows sum to 1."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pelu_fab.network.algebra import inflows
 from pelu_fab.network.model import Array, Layer, Network
 
 LEAST_TEETH = 5  # fewer make no comb: end teeth are no longer the exception
@@ -45,7 +46,7 @@ def choose_combs(network: Network, pours: Array, wanted: NDArray[np.int64] | Non
     `wanted` (rows,) are labels, or by default the unrounded network's own answers; ties go to the smaller L1 change
     of the outputs. Coordinate descent from the nearest combs: no bucket alone can be improved when it ends.
     """
-    true = _outputs(network.layers, pours)
+    true = inflows(network, pours)[-1]
     wanted = true.argmax(axis=1) if wanted is None else wanted
     choices = [[_combs(row, most) for row in layer.shares] for layer in network.layers]
     picked = [
@@ -60,7 +61,7 @@ def choose_combs(network: Network, pours: Array, wanted: NDArray[np.int64] | Non
         ]
 
     def cost() -> tuple[int, float]:
-        found = _outputs(layers(), pours)
+        found = inflows(layers(), pours)[-1]
         return int((found.argmax(axis=1) != wanted).sum()), round(float(np.abs(found - true).sum(axis=1).mean()), 12)
 
     best, improved = cost(), True
@@ -88,9 +89,3 @@ def _combs(row: Array, most: int) -> list[tuple[int, Array]]:
 
 def _nearest(row: Array, combs: list[tuple[int, Array]]) -> int:
     return int(np.argmin([round(float(np.abs(shares - row).max()), 9) for _, shares in combs]))
-
-
-def _outputs(layers: tuple[Layer, ...] | list[Layer], volumes: Array) -> Array:
-    for layer in layers:
-        volumes = np.maximum(volumes - layer.retained, 0.0) @ layer.shares
-    return volumes

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.units import MM3_PER_ML
+from pelu_fab.network.names import duct_name, input_name, unit_of
 from pelu_fab.show.scene import Scene, Stream, scene_of
 from pelu_fab.show.views import Drawing, Flat, View, draw
 
@@ -17,20 +18,18 @@ FRAMES, SHOWN, HOLD = 84, 0.1, 16  # frames that move, seconds that each is show
 GAP, MARGIN, HEAD = 14.0, 8.0, 12.0  # mm
 INK, SOFT, PAPER, WATER, STREAM = (38, 49, 59), (110, 122, 133), (251, 250, 247), (47, 136, 197), (95, 176, 228)
 FILLS = {
-    "frame": (222, 224, 227),
-    "gutter": (223, 233, 228),
-    "chute": (236, 239, 242),
-    "row": (233, 226, 240),
+    "stand": (222, 224, 227),
+    "gutter": (214, 220, 226),
+    "card": (250, 247, 240),
     "cup": (243, 231, 211),
 }
 LINES = {
-    "frame": (190, 194, 200),
-    "gutter": (95, 133, 117),
-    "chute": (124, 133, 143),
-    "row": (117, 99, 138),
+    "stand": (190, 194, 200),
+    "gutter": (95, 108, 124),
+    "card": (150, 140, 124),
     "cup": (162, 124, 59),
 }
-PANELS: tuple[View, ...] = ("front", "side")
+PANELS: tuple[View, ...] = ("side", "front")
 
 
 def to_gif(device: Device) -> bytes:
@@ -45,7 +44,8 @@ def to_gif(device: Device) -> bytes:
     low = min(box[1] for box in boxes.values())
     high = max(box[3] for box in boxes.values())
     height = round((high - low + 2 * MARGIN + HEAD + 22.0) * scale)
-    offset = {"front": MARGIN - boxes["front"][0], "side": MARGIN + widths[0] + GAP - boxes["side"][0]}
+    first, second = PANELS
+    offset = {first: MARGIN - boxes[first][0], second: MARGIN + widths[0] + GAP - boxes[second][0]}
     sheet = _Sheet(Image.new("RGB", (WIDTH, height), PAPER), scale, offset, high + MARGIN + HEAD + 22.0)
     for view in PANELS:
         _background(sheet, view, drawings[view])
@@ -59,11 +59,11 @@ def to_gif(device: Device) -> bytes:
 def _flow(device: Device) -> tuple[Any, Any]:
     """The schedule of the pour, and what the water did."""
     from pelu_fab.sim.flow import flow
-    from pelu_fab.sim.limits import design_pour
-    from pelu_fab.sim.water import water_from_sized
+    from pelu_fab.sim.schedule import design_pour
+    from pelu_fab.sim.water import water_of
 
     design = device.design
-    water = water_from_sized(device.lowered.netlist, device.sized, design.process)
+    water = water_of(device.lowered.netlist, device.sized, device.layout)
     units = design.protocol[0][1] if design.protocol else [value / 2 for value in design.input_max]
     schedule = design_pour(np.array(units) * design.unit_volume, design.pour_flow_ml * MM3_PER_ML)
     return schedule, flow(water, design.process, schedule)
@@ -110,10 +110,10 @@ def _frame(device: Device, scene: Scene, schedule: Any, found: Any, sheet: _Shee
     names = [*plumbing.buckets, *plumbing.cups]
     by_duct: dict[str, float] = {}
     for mouth, (b, t) in enumerate(zip(plumbing.mouth_bucket, plumbing.mouth_target, strict=True)):
-        name = f"{names[b]}->{names[t]}"
+        name = duct_name(names[b], names[t])
         by_duct[name] = by_duct.get(name, 0.0) + float(flows[mouth])
     for i, flow in enumerate(schedule.rates(time)[0]):
-        by_duct[f"in.x{i}"] = float(flow)
+        by_duct[input_name(i)] = float(flow)
     for view in PANELS:
         for stream in (*scene.streams, *_jugs(scene)):
             _stream(picture, view, stream, sum(by_duct.get(name, 0.0) for name in stream.ducts))
@@ -124,10 +124,9 @@ def _frame(device: Device, scene: Scene, schedule: Any, found: Any, sheet: _Shee
             _pool(picture, view, scene, number, float(level))
         for glass in scene.glasses:
             volume = float(cups[plumbing.cups.index(glass.port)])
-            across = glass.x if view == "front" else glass.y
             level = glass.floor_z + volume / ((glass.x[1] - glass.x[0]) * (glass.y[1] - glass.y[0]))
-            if volume > 20 and (view == "side") == (scene.pools[-1].along == "y"):
-                _fill(picture, view, (across[0], glass.floor_z), (across[1], level))
+            if volume > 20 and view == "front":
+                _fill(picture, view, (-glass.x[1], glass.floor_z), (-glass.x[0], level))
     _captions(device, scene, picture, cups, plumbing, time)
     return picture.image
 
@@ -143,7 +142,7 @@ def _jugs(scene: Scene) -> list[Stream]:
     for pool in scene.pools:
         if pool.name.startswith("L0."):
             x, y, z = pool.inlet
-            port = f"in.x{pool.name.split('.b')[1]}"
+            port = input_name(unit_of(pool.name))
             found.append(Stream((port,), (x, y, z + 16.0), (x, y, pool.floor_z), 3.0, "x", True))
     return found
 
@@ -156,9 +155,8 @@ def _fill(sheet: _Sheet, view: View, low: Flat, high: Flat) -> None:
 
 def _pool(sheet: _Sheet, view: View, scene: Scene, number: int, level: float) -> None:
     pool = scene.pools[number]
-    if level <= pool.floor_z + 0.05 or (view == "front") != (pool.along == "x"):
-        return
-    _fill(sheet, view, (pool.u - pool.width / 2, pool.floor_z), (pool.u + pool.width / 2, level))
+    if level > pool.floor_z + 0.05 and view == "side":
+        _fill(sheet, view, (pool.v - pool.depth, pool.floor_z), (pool.v, level))
 
 
 def _stream(sheet: _Sheet, view: View, stream: Stream, flow: float) -> None:
@@ -166,7 +164,8 @@ def _stream(sheet: _Sheet, view: View, stream: Stream, flow: float) -> None:
     if flow < 40.0:
         return
     keep = (0, 2) if view == "front" else (1, 2)
-    a, b = ((end[keep[0]], end[keep[1]]) for end in (stream.start, stream.end))
+    turn = -1.0 if view == "front" else 1.0
+    a, b = ((turn * end[keep[0]], end[keep[1]]) for end in (stream.start, stream.end))
     thick = max(round(sheet.scale * (0.5 + 1.1 * (flow / 4000.0) ** 0.5)), 1)
     points = [sheet.point(view, place) for place in (a, b)]
     sheet.pen.line(points, fill=STREAM, width=thick)
@@ -181,9 +180,7 @@ def _captions(device: Device, scene: Scene, sheet: _Sheet, cups: Any, plumbing: 
     best = int(np.argmax(cups))
     for glass in scene.glasses:
         index = plumbing.cups.index(glass.port)
-        view: View = "side" if scene.pools[-1].along == "y" else "front"
-        across = glass.y if view == "side" else glass.x
-        x, y = sheet.point(view, ((across[0] + across[1]) / 2, glass.floor_z + glass.height - 4.0))
+        x, y = sheet.point("front", (-(glass.x[0] + glass.x[1]) / 2, glass.floor_z + glass.height - 4.0))
         leads = index == best and cups[index] > 100.0
         colour = (184, 110, 0) if leads else INK
         for line, (text, size) in enumerate(((glass.label, 4.6), (f"{cups[index] / MM3_PER_ML:.1f} mL", 4.6))):

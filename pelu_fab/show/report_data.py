@@ -63,6 +63,7 @@ class Facts:
         return tuple(Layer(np.array(table["retained_units"]), np.array(table["shares"])) for table in layers)
 
 
+SOLVED = "cfd"  # folder of the solver's pictures
 BESIDE = ("layout.svg", "pour.md", "yield.png", "tolerance.png", "hero.png", "section.png")
 
 
@@ -81,8 +82,13 @@ def read_facts(directory: Path) -> Facts:
         scene=scene,
         samples=_samples(directory / "samples.csv"),
         parts=tuple(part for part in parts if part is not None),
-        files={name: read_input(directory / name) for name in BESIDE if (directory / name).is_file()},
+        files={name: read_input(directory / name) for name in _beside(verify) if (directory / name).is_file()},
     )
+
+
+def _beside(verify: Table) -> list[str]:
+    """Names of the texts and pictures that the page shows, the solver's among them."""
+    return [*BESIDE, *(f"{SOLVED}/{name}" for row in verify.get("cfd", []) for name in row["pictures"])]
 
 
 def _table(path: Path) -> Table:

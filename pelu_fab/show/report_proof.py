@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.network.model import bucket_name, output_name
-from pelu_fab.show.report_data import Facts, Table, confusion, layers_of
+from pelu_fab.network.names import bucket_name, target_name
+from pelu_fab.show.report_data import SOLVED, Facts, Table, confusion, layers_of
 from pelu_fab.show.report_html import image, table
 
 WORDS = {"pass": "passed", "fail": "failed", "skipped": "skipped"}
@@ -61,25 +61,51 @@ def asked_and_built(facts: Facts) -> str:
     sections = [layer.get("sections") for layer in facts.verify.get("recovered", {}).get("layers", [])]
     trained, lowered, built = layers_of(facts.trained), layers_of(facts.lowered), facts.recovered
     for depth, layer in enumerate(lowered):
-        names = [
-            output_name(j) if depth + 1 == len(lowered) else bucket_name(depth + 1, j)
-            for j in range(layer.shares.shape[1])
-        ]
+        names = [target_name(depth, j, layers=len(lowered)) for j in range(layer.shares.shape[1])]
         for i, j in np.argwhere((layer.shares > 0) | (trained[depth].shares > 0)).tolist():
             found = f"{100 * built[depth].shares[i, j]:.2f}" if built else "?"
             section = f"{100 * sections[depth][i][j]:.2f}" if sections and sections[depth] else "?"
             asked = [100 * book[depth].shares[i, j] for book in (trained, lowered)]
             printed = f"{asked[1]:.2f}" if asked[1] > 0 else "not printed"
-            rows.append([escape(f"{bucket_name(depth, i)} → {names[j]}"), f"{asked[0]:.2f}", printed, section, found])
+            cells = [f"{asked[0]:.2f}", printed, section, found, *_solved(facts, bucket_name(depth, i), names[j])]
+            rows.append([escape(f"{bucket_name(depth, i)} → {names[j]}"), *cells])
             owners.append(f'data-bucket="{bucket_name(depth, i)}"')
-    shares = table(["share, %", "trained", "printable", "section", "flow"], rows, owners)
+    head = ["share, %", "trained", "printable", "section", "flow", *(["CFD"] if facts.verify.get("cfd") else [])]
+    shares = table(head, rows, owners)
     return (
         '<section><div class="wrap"><h2>Asked and built</h2><p>On the left what training asked for; on the right '
         "what sign-off found again "
         "in the triangles of the STL files, without looking at how they were made. <em>Section</em> is the cut "
         "through a chute, which a "
         "calliper can check; <em>flow</em> is the share that water takes, teeth and surface tension included.</p>"
-        f'<div class="two"><div>{thresholds}</div><div>{shares}</div></div></div></section>'
+        f'<div class="two"><div>{thresholds}</div><div>{shares}</div></div>{_water(facts)}</div></section>'
+    )
+
+
+def _solved(facts: Facts, bucket: str, target: str) -> list[str]:
+    """The cell of an independent solver's shares, pour by pour; none where nothing was solved."""
+    rows = [row for row in facts.verify.get("cfd", []) if row["at"] == bucket and target in row["shares"]]
+    told = "<br>".join(f"{100 * row['shares'][target]:.2f} {escape(row['pour'])}" for row in rows)
+    return [told] if facts.verify.get("cfd") else []
+
+
+def _water(facts: Facts) -> str:
+    """What an independent solver found about these files, case by case, with its pictures."""
+    solved = facts.verify.get("cfd", [])
+    if not solved:
+        return ""
+    rows = []
+    for row in solved:
+        told = [", ".join(f"{escape(k)} {100 * v:.1f} %" for k, v in row[key].items()) for key in ("shares", "lands")]
+        left = ", ".join(f"{escape(k)} {v:.2f}" for k, v in row["left"].items() if v > 0.005)
+        pour = f"{row['pour']}, {row['flow']:.1f} mL/s, {row['process']}"
+        rows.append([escape(str(row["at"])), escape(pour), told[0] or told[1], left])
+    drawn = [name for row in solved for name in row["pictures"] if f"{SOLVED}/{name}" in facts.files]
+    shown = "".join(f"<figure>{image(facts.files[f'{SOLVED}/{name}'], name)}</figure>" for name in drawn)
+    return (
+        "<h3>In an independent solver</h3><p>OpenFOAM's interFoam on the same STL files.</p>"
+        + table(["where", "pour", "goes to", "left elsewhere, mL"], rows)
+        + f"<details><summary>{len(drawn)} pictures</summary>{shown}</details>"
     )
 
 

@@ -9,7 +9,7 @@ from pelu_fab.hydraulics import transit_time, weir_coefficient, weir_flow
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import Gutter, Layout, PlacedCard, PlacedCup, Tray
 from pelu_fab.ir.units import MM3_PER_ML
-from pelu_fab.network.model import duct_name
+from pelu_fab.network.names import duct_name
 
 SCHEMA = 1
 REACH = 6.0  # mm before a lip where its water lands
@@ -167,8 +167,9 @@ def _gutter(
     for (y0, name), (y1, _) in pairwise([*places, (last, "")]):
         carried = (*carried, name) if name else carried
         if carried and y1 - y0 > 0.5:
-            yield Stream(carried, *(_point(_middle(tray, gutter, y), y, tray.floor_z(y)) for y in (y0, y1)),
-                         gutter.stations[0].x1 - gutter.stations[0].x0, "x", False)
+            start, end = (_point(_middle(tray, gutter, y), y, tray.floor_z(y)) for y in (y0, y1))
+            wide = gutter.stations[0].x1 - gutter.stations[0].x0
+            yield Stream(carried, start, end, wide, "x", False)
     if carried:
         x = _middle(tray, gutter, last)
         below = further[0].floor_z(last) if further else layout.floor_of(gutter.target)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.hydraulics import tooth_centres
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim.flow import Flow
 from pelu_fab.sim.schedule import Schedule
@@ -131,10 +131,10 @@ def _bucket(draw: Any, canvas: _Canvas, place: _Place, bucket: WaterBucket, leve
         _box(draw, canvas, place.left, place.floor, place.right, surface, WATER)
     _walls(draw, canvas, place)
     middle = (place.left + place.right) / 2.0
-    centres = tooth_centres(bucket.teeth, bucket.blade)
-    for centre, tooth in zip(centres[:-1], bucket.teeth[:-1], strict=True):
-        blade = middle + float(centre) + tooth / 2.0
-        _box(draw, canvas, blade, bucket.sill_z, blade + bucket.blade, place.top, PLASTIC)
+    openings = [(middle + x - w / 2.0, middle + x + w / 2.0) for x, w in zip(bucket.places, bucket.teeth, strict=True)]
+    for (_, left), (right, _) in pairwise([(0.0, place.left), *openings, (place.right, 0.0)]):
+        if right > left:
+            _box(draw, canvas, left, bucket.sill_z, right, place.top, PLASTIC)
     draw.line([canvas.at(place.left, bucket.sill_z), canvas.at(place.right, bucket.sill_z)], fill=INK, width=2)
     _text(draw, canvas, place.left, place.floor - WALL - 0.5, bucket.name, 0.85 * LETTER)
 

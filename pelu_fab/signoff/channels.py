@@ -10,7 +10,6 @@ import numpy as np
 from shapely import LineString, MultiPoint, Point, box, contains_xy, linestrings, polygonize, unary_union
 from shapely.geometry.base import BaseGeometry
 
-from pelu_fab.hydraulics import weir_head
 from pelu_fab.signoff.comb import CLOSED_AT
 from pelu_fab.signoff.found import NOWHERE, Place, Vessel
 from pelu_fab.signoff.gravity import Wet, inflows, reached_floor
@@ -18,6 +17,7 @@ from pelu_fab.signoff.planar import SNAP, solid_at, upright
 from pelu_fab.signoff.report import Check, failed, least, passed
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.water import weir_head
 
 BELOW = 0.11  # mm under a floor, where its plate is cut
 ABOVE = (0.23, 1.1, 2.1, 3.9)  # mm over a floor, where its walls are cut: as deep as water stands at the design flow
@@ -135,7 +135,7 @@ def freeboards(wet: Wet, design_flow: float) -> list[Check]:
         vessel = wet.found.vessels[index]
         if vessel.teeth:
             width = sum(t.width for t in vessel.teeth)
-            head = weir_head(flows.get(index, 0.0), max(width, 0.1), discharge=wet.process.comb.discharge)
+            head = weir_head(flows.get(index, 0.0), max(width, 0.1), wet.process.comb.discharge)
             checks.append(_walled(wet, index, name, vessel, head, need))
     return checks
 

@@ -4,11 +4,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from pelu_fab.signoff.boxes import counted
 from pelu_fab.signoff.stl import Array, Index
 
 MOST_CELLS = 8192  # along x and along y
 CROWDED, HELPS = 12, 0.7  # triangles in a cell, on average, beyond which cells are halved, if that parts them enough
 MOST_MEMBERS = 4_000_000  # in all cells
+EDGE_ON = 1e-9  # mm2: twice the plan area of a triangle that has none
+INSIDE = -1e-9  # weight of a corner: on an edge, to round-off
 BLOCK = 2_000_000  # pairs of point and triangle looked at together
 
 
@@ -19,7 +22,7 @@ class Columns:
         a, b, c = corners.transpose(1, 0, 2)
         twice = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
         # A sliver seen edge-on has no inside in plan and would only give noisy heights.
-        self._kept = np.flatnonzero(np.abs(twice) > 1e-9)
+        self._kept = np.flatnonzero(np.abs(twice) > EDGE_ON)
         self._corners = corners[self._kept]
         self._up = twice[self._kept] > 0
         plan = self._corners[:, :, :2]
@@ -39,12 +42,12 @@ class Columns:
     def _fill(self, plan: Array) -> None:
         """Note each triangle in the cells that it touches: row by row, from its left end there to its right."""
         first, last = self._cell(plan.min(axis=1))[:, 1], self._cell(plan.max(axis=1))[:, 1]
-        owner, row = _counted(last - first + 1)
+        owner, row = counted(last - first + 1)
         row += first[owner]
         left, right = _within_band(plan[owner], self._origin[1] + row * self._pitch[1], self._pitch[1])
         start = np.clip(np.floor((left - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
         end = np.clip(np.floor((right - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
-        strip, column = _counted(end - start + 1)
+        strip, column = counted(end - start + 1)
         cell = row[strip] * self._cells[0] + start[strip] + column
         order = np.argsort(cell, kind="stable")
         self._members = owner[strip][order]
@@ -69,11 +72,11 @@ class Columns:
         return query, self._kept[triangle], z, np.where(self._up[triangle], 1.0, -1.0)
 
     def _crossed(self, points: Array, flat: Index, counts: Index, who: Index) -> tuple[Index, Index, Array]:
-        owner, local = _counted(counts[who])
+        owner, local = counted(counts[who])
         query = who[owner]
         found = self._members[self._starts[flat[query]] + local]
         weights = barycentric(self._corners[found, :, :2], points[query, :2])
-        hit = (weights >= -1e-9).all(axis=1)
+        hit = (weights >= INSIDE).all(axis=1)
         query, found, weights = query[hit], found[hit], weights[hit]
         return query, found, np.einsum("ij,ij->i", weights, self._corners[found, :, 2])
 
@@ -92,12 +95,6 @@ class Columns:
         level = np.full(len(points), -np.inf)
         triangle[query[leads]], level[query[leads]] = face[leads], z[leads]
         return triangle, level
-
-
-def _counted(counts: Index) -> tuple[Index, Index]:
-    """For 2 and 3: owners 0 0 1 1 1 and numbers 0 1 0 1 2."""
-    owner = np.repeat(np.arange(len(counts)), counts)
-    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _within_band(plan: Array, low: Array, height: float) -> tuple[Array, Array]:
@@ -126,3 +123,17 @@ def barycentric(corners: Array, points: Array) -> Array:
     second = (w[:, 0] * v[:, 1] - w[:, 1] * v[:, 0]) / area
     third = (u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]) / area
     return np.stack([1.0 - second - third, second, third], axis=1)
+
+
+def height_at(corners: Array, points: Array) -> Array:
+    """z of each triangle (m, 3, 3) straight over or under its point (m, 2 or 3); NaN beside it or if it is upright."""
+    low, high = corners[:, :, :2].min(axis=1), corners[:, :, :2].max(axis=1)
+    near = np.flatnonzero(((points[:, :2] >= low - 1e-6) & (points[:, :2] <= high + 1e-6)).all(axis=1))
+    a, b, c = corners[near, :, :2].transpose(1, 0, 2)
+    wide = np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) > EDGE_ON
+    near = near[wide]
+    weights = barycentric(corners[near, :, :2], points[near, :2])
+    inside = (weights >= INSIDE).all(axis=1)
+    z = np.full(len(corners), np.nan)
+    z[near[inside]] = np.einsum("ij,ij->i", weights[inside], corners[near[inside], :, 2])
+    return z

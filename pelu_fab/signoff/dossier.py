@@ -98,6 +98,15 @@ class Dossier:
         """One unit, mm3."""
         return self.manifest.unit_ml * 1000.0
 
+    @property
+    def input_max(self) -> Array:
+        """Fullest jug of each input, mm3; from the data, or a guess of ten times what row 0 keeps."""
+        if self.manifest.input_max:
+            return np.array(self.manifest.input_max) * self.unit_volume
+        if self.samples is not None:
+            return np.asarray(self.samples[0].max(axis=0) * self.unit_volume)
+        return np.asarray((10.0 * self.trained.layers[0].retained + 50.0) * self.unit_volume)
+
 
 def read_dossier(folder: Path) -> Dossier:
     """Read what lies beside the parts; a folder that is no export raises `FabError`."""

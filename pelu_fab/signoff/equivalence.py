@@ -1,5 +1,6 @@
 """Does the device still compute the network? The data set through what was recovered, and a bound for every input."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,39 +18,44 @@ def l1_bound(one: Book, other: Book, input_max: Array) -> float:
     A layer is non-expansive in L1, so differences made above only add up: each layer adds |h² - h'²| of every bucket,
     and its fullest spill times the L1 distance of its shares.
     """
+    differences = [
+        (np.abs(kept - kept2), np.abs(shares - shares2).sum(axis=1))
+        for (kept, shares), (kept2, shares2) in zip(one.layers, other.layers, strict=True)
+    ]
+    return _added_up(one, other, input_max, differences)
+
+
+def _added_up(one: Book, other: Book, input_max: Array, off: Sequence[tuple[Array, Array]]) -> float:
+    """Sum over layers of what buckets keep otherwise, and of the fullest spill times the shares' L1 distance."""
     gap, fullest = 0.0, input_max
-    for (kept, shares), (kept2, shares2) in zip(one.layers, other.layers, strict=True):
-        gap += float(np.minimum(np.abs(kept - kept2), fullest).sum())
+    for (kept, shares), (kept2, shares2), (keeps, sends) in zip(one.layers, other.layers, off, strict=True):
         spill = np.maximum(fullest - np.minimum(kept, kept2), 0.0)
-        gap += float(spill @ np.abs(shares - shares2).sum(axis=1))
+        gap += float(np.minimum(keeps, fullest).sum() + spill @ sends)
         fullest = spill @ np.maximum(shares, shares2)
     return gap
 
 
 def bound_checks(
-    trained: Book, lowered: Book, built: Book, input_max: Array, unit_volume: float
+    trained: Book,
+    lowered: Book,
+    built: Book,
+    input_max: Array,
+    tolerances: Sequence[tuple[Array, Array]],
+    unit_volume: float,
 ) -> tuple[list[Check], dict[str, Any]]:
-    """The bound against the lowered network is a check; against the trained one it is for the reader to weigh."""
+    """The bound against the lowered network is a check; against the trained one it is for the reader to weigh.
+
+    Its limit is what lvs.retained and lvs.share let pass (`lvs.tolerances`), added up on the same way.
+    """
     scale = 1.0 / unit_volume
     to_lowered = l1_bound(lowered, built, input_max) * scale
     to_trained = l1_bound(trained, built, input_max) * scale
     lowering = l1_bound(trained, lowered, input_max) * scale
-    limit = allowed(lowered, input_max) * scale
+    limit = _added_up(lowered, built, input_max, tolerances) * scale
     why = f"any pour up to the jugs' marks; beside what lowering did, {lowering:.3g} units"
     checks = [most("equivalence.bound", "all inputs", to_lowered, limit, "units", why)]
     facts = {"bound_units": to_trained, "bound_to_lowered_units": to_lowered, "bound_of_lowering_units": lowering}
     return checks, facts
-
-
-def allowed(book: Book, input_max: Array) -> float:
-    """What the limits of lvs.retained and lvs.share add up to, mm3, and what surface tension holds in empty buckets."""
-    total, fullest = 0.0, input_max
-    for kept, shares in book.layers:
-        total += float((0.002 * kept + 10.0 + 1000.0 * (kept < 1000.0)).sum())
-        spill = np.maximum(fullest - kept, 0.0)
-        total += float(spill @ (0.001 * (shares > 0).sum(axis=1)))
-        fullest = spill @ shares
-    return total
 
 
 def data_checks(

@@ -6,13 +6,15 @@ import numpy as np
 from manifold3d import Error, Manifold, Mesh64
 from shapely import MultiPoint, Point
 
+from pelu_fab.signoff.boxes import meeting
+from pelu_fab.signoff.columns import height_at
 from pelu_fab.signoff.dossier import PartEntry
-from pelu_fab.signoff.printable import samples
 from pelu_fab.signoff.report import Check, failed, most, passed, skipped
-from pelu_fab.signoff.stl import Array, Index, Mesh
-from pelu_fab.signoff.surface import Surface
+from pelu_fab.signoff.stl import Array, Mesh
+from pelu_fab.signoff.walls import spots
 
 OVERLAP = 0.5  # mm3: float32 corners of two faces that touch stay far below
+NEAR = 1.0  # mm within which nearly every part stands
 LEVEL = 0.5  # upward part of the normal of a face that something can stand on
 FARTHEST = 20.0  # mm that a part may hang above what holds it, to be told by how much
 GAPES = 3.0  # times the clearance between parts: a tray that lies aslant in its window drops by a little more than one
@@ -46,27 +48,28 @@ def collisions(parts: Sequence[tuple[str, Mesh]]) -> list[Check]:
     return checks or [passed("mesh.collide", "assembly", f"{pairs} neighbouring pairs leave each other room")]
 
 
-def gapes(surface: Surface, entries: Sequence[PartEntry]) -> list[Check]:
+def gapes(meshes: Sequence[Mesh], entries: Sequence[PartEntry]) -> list[Check]:
     """How far each part drops until it stands: on other parts or the table, its centre of mass between the contacts.
 
     Pieces of a frame keep each other upright by their joints, so they only have to stand somewhere.
     """
-    part, air, at = _contacts(surface)
-    order = np.argsort(part, kind="stable")
-    bounds = np.searchsorted(part[order], np.arange(len(entries) + 1))
-    table = float(surface.mesh.points[:, 2].min())
+    table = min(float(mesh.points[:, 2].min()) for mesh in meshes)
+    boxes = np.array([(mesh.points.min(axis=0), mesh.points.max(axis=0)) for mesh in meshes])
     checks = []
-    for number, entry in enumerate(entries):
-        faces, own = surface.faces_of_part(number), order[bounds[number] : bounds[number + 1]]
-        corners = surface.corners[faces].reshape(-1, 3)
-        gaps = np.concatenate([air[own], corners[:, 2] - table])
-        places = np.concatenate([at[own], corners[:, :2]])
-        middle = Mesh(corners, np.arange(len(corners)).reshape(-1, 3), surface.mesh.normals[faces]).centre
-        least = max(0.0, float(gaps.min()))
-        drop = min(least, FARTHEST) if entry.role == FRAME else _drop(gaps, places, middle)
-        x, y, z = (round(float(v), 3) for v in middle)
+    for number, (entry, mesh) in enumerate(zip(entries, meshes, strict=True)):
+        drop = _stands(_contacts(meshes, boxes, number, NEAR), mesh, table, entry.role == FRAME)
+        if drop >= NEAR:  # nothing so near: look on
+            drop = _stands(_contacts(meshes, boxes, number, FARTHEST), mesh, table, entry.role == FRAME)
+        x, y, z = (round(float(v), 3) for v in mesh.centre)
         checks.append(most("mesh.gape", entry.name, drop, GAPES * entry.clearance, "mm", DROPS, (x, y, z)))
     return checks
+
+
+def _stands(contacts: tuple[Array, Array], mesh: Mesh, table: float, is_frame: bool) -> float:
+    """How far (mm) a part drops until contacts hold it, or the table."""
+    corners = mesh.corners.reshape(-1, 3)
+    gaps, places = np.append(contacts[0], corners[:, 2] - table), np.append(contacts[1], corners[:, :2], axis=0)
+    return min(max(0.0, float(gaps.min())), FARTHEST) if is_frame else _drop(gaps, places, mesh.centre)
 
 
 def _drop(gaps: Array, places: Array, centre: Array) -> float:
@@ -79,19 +82,34 @@ def _drop(gaps: Array, places: Array, centre: Array) -> float:
     return FARTHEST
 
 
-def _contacts(surface: Surface) -> tuple[Index, Array, Array]:
-    """Places (k, 2) where a part lies over another: the upper part, and the air (mm) between the two."""
-    found = []
-    for looks in (-1.0, 1.0):  # from undersides down, then from tops up: either may be the smaller
-        faces = np.flatnonzero(surface.mesh.normals[:, 2] * looks > LEVEL)
-        at, face, _ = samples(surface.corners, faces, surface.mesh.areas)
-        query, other, z, side = surface.columns.crossings(at)
-        own, beyond = surface.part_of_face[face[query]], surface.part_of_face[other]
-        air = (z - at[query, 2]) * looks
-        meets = (side == -looks) & (own != beyond) & (air > -LEEWAY) & (air < FARTHEST)
-        found.append(((own if looks < 0 else beyond)[meets], air[meets], at[query[meets], :2]))
-    return (
-        np.concatenate([part for part, _, _ in found]),
-        np.concatenate([air for _, air, _ in found]),
-        np.concatenate([at for _, _, at in found]),
-    )
+def _contacts(meshes: Sequence[Mesh], boxes: Array, part: int, reach: float) -> tuple[Array, Array]:
+    """Air (k,), less than `reach` mm, and plan (k, 2) of places where a part lies over another."""
+    low, high = boxes[:, 0], boxes[:, 1]
+    under = (low[:, :2] <= high[part, :2]).all(axis=1) & (low[part, :2] <= high[:, :2]).all(axis=1)
+    under &= (low[part, 2] - high[:, 2] < reach) & (high[part, 2] - low[:, 2] > -LEEWAY)
+    under[part] = False
+    air, plan = [np.zeros(0)], [np.zeros((0, 2))]
+    for other in np.flatnonzero(under).tolist():
+        # From undersides down, then from tops up: either may be the smaller.
+        for one, two, looks in ((meshes[part], meshes[other], -1.0), (meshes[other], meshes[part], 1.0)):
+            found = _between(one, two, looks, reach)
+            air.append(found[0])
+            plan.append(found[1])
+    return np.concatenate(air), np.concatenate(plan)
+
+
+def _between(one: Mesh, two: Mesh, looks: float, reach: float) -> tuple[Array, Array]:
+    """From places on level faces of `one` straight down (`looks` -1) or up to faces of `two` that look back."""
+    level, back = np.flatnonzero(one.normals[:, 2] * looks > LEVEL), np.flatnonzero(two.normals[:, 2] * looks < 0)
+    low, high = one.corners[level].min(axis=1), one.corners[level].max(axis=1)
+    low[:, 2] -= reach if looks < 0 else LEEWAY
+    high[:, 2] += LEEWAY if looks < 0 else reach
+    face, other = meeting(low, high, two.corners[back].min(axis=1), two.corners[back].max(axis=1))
+    face, other = level[face], back[other]
+    pair, _, u, v = spots(one.areas[face])
+    a, b, c = one.corners[face[pair]].transpose(1, 0, 2)
+    at = a + u[:, None] * (b - a) + v[:, None] * (c - a)
+    z = height_at(two.corners[other[pair]], at)
+    air = (z - at[:, 2]) * looks
+    meets = (air > -LEEWAY) & (air < reach)
+    return air[meets], at[meets, :2]

@@ -9,6 +9,7 @@ from math import asin, degrees
 import numpy as np
 
 from pelu_fab.ir.process import Process
+from pelu_fab.network.names import duct_name
 from pelu_fab.signoff.comb import spread
 from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Tooth, Vessel
 from pelu_fab.signoff.report import Check, failed, least, most, passed
@@ -50,7 +51,7 @@ class Wet:
 
     def duct(self, source: int, goal: int) -> str:
         """`L0.b1->L1.b0`, or with a question mark where the water went astray."""
-        return f"{self.names.get(source, '?')}->{self.names.get(goal, '?')}"
+        return duct_name(self.names.get(source, "?"), self.names.get(goal, "?"))
 
 
 def slopes(wet: Wet) -> list[Check]:

@@ -1,9 +1,8 @@
 """Whether a surface runs through itself: pairs of triangles that cross. A welded mesh in, crossed pairs out."""
 
 import numpy as np
-from rtree.index import Index as Tree
-from rtree.index import Property
 
+from pelu_fab.signoff.boxes import meeting
 from pelu_fab.signoff.found import Place
 from pelu_fab.signoff.report import Check, most
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
@@ -59,10 +58,7 @@ def _near(mesh: Mesh) -> Index:
     low, high = mesh.corners.min(axis=1) + DEPTH / 2, mesh.corners.max(axis=1) - DEPTH / 2
     middle = (low + high) / 2
     low, high = np.where(low > high, middle, low), np.where(low > high, middle, high)
-    bounds = np.concatenate([low, high], axis=1).tolist()
-    tree = Tree(((i, box, None) for i, box in enumerate(bounds)), properties=Property(dimension=3))
-    found, counts = tree.intersection_v(low, high)
-    one, other = np.repeat(np.arange(len(low)), counts.astype(np.int64)), np.asarray(found, np.int64)
+    one, other = meeting(low, high, low, high)
     return np.stack([one[one < other], other[one < other]])
 
 

@@ -3,35 +3,41 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
-from pelu_fab.hydraulics import tooth_widths
 from pelu_fab.ir.process import Process
-from pelu_fab.network.model import Network, bucket_name
-from pelu_fab.signoff.found import NOWHERE, Extraction, Tooth, Vessel
-from pelu_fab.signoff.recovered import Recovered, duct_name, held
+from pelu_fab.network.model import Network
+from pelu_fab.network.names import branch_name, bucket_name
+from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Vessel
+from pelu_fab.signoff.recovered import Demand, Recovered, comb_law, held, open_widths
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.water import asked_widths
 
 RETAINED_FRACTION = 0.001  # of h²
 RETAINED_FLOOR = 10.0  # mm3
-SHARE = 0.05  # percentage points of flow share
+FINEST_TRENCH = 1.0  # mm along the flow: a bed can't be given less to keep than this, one layer deep
+SHARE = 0.05  # percentage points of flow share over a usual pour
+FLOW, POURED = 0.5, 0.3  # percentage points at the design head; mL over the fullest jugs' pour
 SECTION = 0.2  # percentage points of section share
-TOOTH = 0.006  # mm: from what shares, count and process call for
+TOOTH = 0.006  # mm: from what shares and the tooth law call for in this comb
 LEVEL = 0.01  # mm: teeth of one comb, and combs of one row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """What was found, named, and what was asked for."""
+    """What was found, named, and what was asked for: the trained network, and what of it can be printed."""
 
     found: Extraction
     recovered: Recovered
+    trained: Network
     network: Network
     process: Process
     compensation: str
     unit_volume: float
+    asked: Demand
 
     def targets(self, depth: int) -> Sequence[int]:
         """Vessels that row `depth` should feed, in the checkpoint's order."""
@@ -40,7 +46,7 @@ class Comparison:
 
     def duct(self, depth: int, unit: int, target: int) -> str:
         """`L0.b2->L1.b1`."""
-        return duct_name(self.network, depth, unit, target)
+        return branch_name(depth, unit, target, layers=len(self.network.layers))
 
 
 def compare(case: Comparison) -> list[Check]:
@@ -60,15 +66,40 @@ def _vessel(case: Comparison, depth: int, unit: int) -> Vessel:
     return case.found.vessels[case.recovered.layers[depth].vessels[unit]]
 
 
+def retained_limit(vessel: Vessel, wanted: float, process: Process) -> float:
+    """How far (mm3) a cavity may be from what is wanted; a bed has none that is smaller than the finest trench."""
+    trench = vessel.bed[0] * process.printer.layer_height * FINEST_TRENCH
+    return max(RETAINED_FRACTION * wanted, RETAINED_FLOOR, trench)
+
+
 def _retained(case: Comparison, depth: int, unit: int) -> Check:
     vessel = _vessel(case, depth, unit)
     wanted = float(case.network.layers[depth].retained[unit]) * case.unit_volume
     holds = held(vessel, case.process, case.compensation)
     cavity = max(0.0, wanted - holds)
-    limit = max(RETAINED_FRACTION * wanted, RETAINED_FLOOR)
+    limit = retained_limit(vessel, wanted, case.process)
     why = f"cavity {vessel.volume / 1e3:.4f} mL, wanted {cavity / 1e3:.4f} mL beside {holds / 1e3:.3f} mL held up"
     off = abs(vessel.volume - cavity)
     return most("lvs.retained", bucket_name(depth, unit), off / 1e3, limit / 1e3, "mL", why, vessel.at)
+
+
+def tolerances(case: Comparison) -> list[tuple[Array, Array]]:
+    """For each row, how far off (mm3 kept, and share summed over branches) a unit may be that passes these rules.
+
+    What surface tension holds in a bucket of which less is asked belongs to it: no cavity can take it away.
+    """
+    found = []
+    for layer, asked in zip(case.recovered.layers, case.network.layers, strict=True):
+        wanted = asked.retained * case.unit_volume
+        kept = np.zeros(len(wanted))
+        for i, v in enumerate(layer.vessels):
+            if v != NOWHERE:
+                vessel = case.found.vessels[v]
+                excess = max(0.0, held(vessel, case.process, case.compensation) - wanted[i])
+                kept[i] = retained_limit(vessel, float(wanted[i]), case.process) + excess
+        branches = (asked.shares > 0).sum(axis=1)
+        found.append((kept, 2.0 * (branches // 2) * SHARE / 100.0))  # what some take too much, others lack
+    return found
 
 
 def _branches(case: Comparison, depth: int, unit: int) -> list[Check]:
@@ -85,14 +116,50 @@ def _branches(case: Comparison, depth: int, unit: int) -> list[Check]:
         elif share > 0:
             goal = case.targets(depth)[j]
             at = next((tooth.at for tooth in vessel.teeth if goal in tooth.goals), vessel.at)
-            delivers = f"delivers {100 * got:.3f} %, wanted {100 * share:.3f} %"
+            delivers = f"delivers {100 * got:.3f} % over a pour, wanted {100 * share:.3f} %"
             measures = f"section is {100 * section:.3f} %, wanted {100 * share:.3f} %"
             checks += [
                 passed("lvs.open", where),
                 most("lvs.share", where, 100 * abs(got - share), SHARE, "pp", delivers, at),
                 most("lvs.section", where, 100 * abs(section - share), SECTION, "pp", measures, at),
+                *_flows(case, depth, unit, j, at),
             ]
     return checks
+
+
+def _flows(case: Comparison, depth: int, unit: int, j: int, at: Place) -> list[Check]:
+    """One branch in water: at the design head, and the volume that goes astray of the fullest jugs' pour."""
+    row = _flow_row(case, depth, unit, j)
+    where, share, steady = row["where"], row["printable"], row["predicted"]
+    told = ", ".join(f"{name} {100 * row[name]:.2f} %" for name in ("trained", "section", "predicted"))
+    at_head = most("lvs.flow", where, 100 * abs(steady - share), FLOW, "pp", f"{told} at {row['head_mm']:.2f} mm", at)
+    astray = row["spill_ml"] * abs(row["poured"] - share)
+    return [at_head, most("lvs.flow", where, astray, POURED, "mL", f"astray of {row['spill_ml']:.1f} mL spilled", at)]
+
+
+def _flow_row(case: Comparison, depth: int, unit: int, j: int) -> dict[str, Any]:
+    layer = case.recovered.layers[depth]
+    return {
+        "where": case.duct(depth, unit, j),
+        "trained": float(case.trained.layers[depth].shares[unit, j]),
+        "printable": float(case.network.layers[depth].shares[unit, j]),
+        "section": float(layer.sections[unit, j]),
+        "predicted": float(layer.steady[unit, j]),
+        "poured": float(layer.fullest[unit, j]),
+        "head_mm": float(layer.pours[unit][0][0]),
+        "spill_ml": float(case.asked.spills[depth][unit]) / 1e3,
+    }
+
+
+def flows(case: Comparison) -> list[dict[str, Any]]:
+    """Every branch: its share as trained, as printable, of the sections, predicted at the design head and poured."""
+    return [
+        _flow_row(case, depth, i, int(j))
+        for depth, layer in enumerate(case.recovered.layers)
+        for i, v in enumerate(layer.vessels)
+        if v != NOWHERE
+        for j in np.flatnonzero((case.network.layers[depth].shares[i] > 0) | (layer.shares[i] > 0))
+    ]
 
 
 def _ends(vessel: Vessel) -> str:
@@ -101,7 +168,7 @@ def _ends(vessel: Vessel) -> str:
 
 
 def _teeth(case: Comparison, depth: int, unit: int) -> list[Check]:
-    """Each tooth against what eq. (8) asks of it, and the comb's sills against one level."""
+    """Each tooth against what the tooth law asks of it, and the comb's sills against one level."""
     vessel, where = _vessel(case, depth, unit), bucket_name(depth, unit)
     if not vessel.teeth:
         return [failed("lvs.open", where, "no mouth was found: it can't spill through a comb", vessel.exit_at)]
@@ -111,37 +178,28 @@ def _teeth(case: Comparison, depth: int, unit: int) -> list[Check]:
     checks = [most("lvs.level", where, spread, LEVEL, "mm", "highest over lowest sill of the comb", odd.at)]
     targets = case.targets(depth)
     owner = [targets.index(t.goal) if t.goal in targets else NOWHERE for t in vessel.teeth]
-    asked = ideal_widths(case, vessel.teeth, owner, case.network.layers[depth].shares[unit])
+    asked = ideal_widths(case, depth, unit, owner)
     for k, (tooth, width) in enumerate(zip(vessel.teeth, asked, strict=True)):
         place = f"{where if owner[k] == NOWHERE else case.duct(depth, unit, owner[k])}.t{k}"
         off = max(abs(tooth.width - width), abs(tooth.widest - width))
-        why = f"opens {tooth.width:.4f} to {tooth.widest:.4f} mm, eq. (8) asks {width:.4f}"
+        why = f"opens {tooth.width:.4f} to {tooth.widest:.4f} mm, its share asks {width:.4f}"
         if isfinite(width):
             checks.append(most("lvs.tooth", place, off, TOOTH, "mm", why, tooth.at))
     return checks
 
 
-def ideal_widths(case: Comparison, teeth: Sequence[Tooth], owner: Sequence[int], wanted: Array) -> list[float]:
-    """Width of each tooth that this comb's total opening, its counts and the wanted shares call for: eq. (8).
+def ideal_widths(case: Comparison, depth: int, unit: int, owner: Sequence[int]) -> list[float]:
+    """Width that each tooth needs so that its branch's teeth take alike and its share, the comb else as it is.
 
     NaN for all where a tooth leads where no share is wanted: then no width is right.
     """
+    wanted = case.network.layers[depth].shares[unit]
     if NOWHERE in owner or any(wanted[b] <= 0 for b in owner):
-        return [float("nan")] * len(teeth)
-    branches = sorted(set(owner))
-    shares = np.array([wanted[b] for b in branches])
-    counts = [owner.count(b) for b in branches]
-    corrected = case.compensation != "none"
-    kappa, excess = (case.process.comb.kappa, case.process.comb.end_excess) if corrected else (0.0, 0.0)
-    ends = (branches.index(owner[0]), branches.index(owner[-1]))
-    total = _typical_total(teeth)
-    pairs = tooth_widths(list(shares / shares.sum()), counts, total, kappa, end_excess=excess, ends=ends)
-    last = len(teeth) - 1
-    return [pairs[branches.index(b)][1 if k in (0, last) and last > 0 else 0] for k, b in enumerate(owner)]
-
-
-def _typical_total(teeth: Sequence[Tooth]) -> float:
-    return sum(t.width for t in teeth)
+        return [float("nan")] * len(owner)
+    apiece = np.array([wanted[b] / owner.count(b) for b in owner])
+    total = sum(wanted[b] for b in set(owner))
+    law, pour = comb_law(case.process, case.compensation), case.recovered.layers[depth].pours[unit]
+    return [float(w) for w in asked_widths(law, open_widths(_vessel(case, depth, unit)), apiece / total, pour)]
 
 
 def _row_level(case: Comparison, depth: int) -> list[Check]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pelu_fab.network.model import Network, bucket_name
+from pelu_fab.network.model import Network
+from pelu_fab.network.names import bucket_name
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array

@@ -15,8 +15,9 @@ from scipy.spatial.distance import cdist
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network
 from pelu_fab.signoff.found import NOWHERE, Extraction
-from pelu_fab.signoff.recovered import delivered, retained_volume
+from pelu_fab.signoff.recovered import comb_law, delivered, retained_volume
 from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.water import STANDARD
 
 MERGED = 0.03  # of a bucket's spill: two units' shares that arrive together, to this, are one water
 SWEEPS = 20
@@ -92,6 +93,7 @@ def _built(
     found: Extraction, members: Sequence[Sequence[int]], process: Process, compensation: str, scale: float
 ) -> Rows:
     """What was found, in the order of `members`; a vessel that is nowhere keeps and sends nothing."""
+    law = comb_law(process, compensation)
 
     def keeps(v: int) -> float:
         return 0.0 if v == NOWHERE else retained_volume(found.vessels[v], process, compensation) / scale
@@ -99,7 +101,7 @@ def _built(
     def sends(v: int, targets: Sequence[int]) -> Array:
         if v == NOWHERE:
             return np.zeros(len(targets))
-        return delivered(found.vessels[v], targets, process, compensation)[0]
+        return delivered(found.vessels[v], targets, law, STANDARD)[0]
 
     last = np.zeros(len(members[-1]))
     return Rows(

@@ -1,7 +1,5 @@
 """What the printer can make, part by part in its print pose: walls, gaps, overhangs, bridges, islands, hollows."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import shapely
 from scipy.sparse import coo_matrix
@@ -9,130 +7,30 @@ from scipy.sparse.csgraph import connected_components
 from shapely import LineString, MultiLineString, Point
 
 from pelu_fab.ir.process import Printer
-from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.flood import hanging_tips
 from pelu_fab.signoff.found import Place
-from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.report import Check, least, most, passed
 from pelu_fab.signoff.stl import Array, Index, Mesh
 from pelu_fab.signoff.topology import Topology
+from pelu_fab.signoff.walls import narrowest
 
-PITCH = 3.0  # mm between the places at which a large face is probed
-SPECK = 3.0  # mm2: thinner stuff on less than this is lettering
-FAMILY = 40.0  # mm2: directions with less face than this are lettering
+MADE = 2e-3  # mm: of a wall drawn as thin as its limit, float32 may take so much
 LEAST_OVERHANG = 0.3  # mm2
 ON_BED = 0.05  # mm above the bed
-FACING = 0.94  # two faces within 20 degrees of back to back are a wall
-SQUARE = 0.999  # a wedge of air closes by itself and means nothing
-SLAB, FARTHEST = 12.0, 4.0  # mm: faces further apart than the second are no wall worth measuring
-FEW = 1000  # places that are not worth a slab of their own
 FROM_WALL = 0.2  # mm: an overhang shorter than nozzle plus this needs no bridge
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Probes:
-    """Thickness of material behind, and width of air before, the face at many places; inf where there is nothing."""
-
-    at: Array
-    face: Index
-    area: Array
-    thickness: Array
-    gap: Array
 
 
 def part_checks(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
     """Every rule on one part as it lies on the bed."""
-    found = probe(mesh)
-    plane = _planes(mesh, shape)
+    thin, narrow = printer.blade - MADE, printer.nozzle - MADE
+    material, air = narrowest(mesh, _planes(mesh, shape), thin, narrow)
     return [
-        _thinnest("drc.wall", name, found, found.thickness, plane, printer.blade, "thinnest material"),
-        _thinnest("drc.gap", name, found, found.gap, plane, printer.nozzle, "narrowest air between two walls"),
+        _width("drc.wall", name, material, thin, "thinnest material"),
+        _width("drc.gap", name, air, narrow, "narrowest air between two walls"),
         *overhangs(name, mesh, shape, printer),
         islands(name, mesh),
         most("drc.trapped", name, float(shape.hollows), 0.0, "", "closed hollows that no water or powder leaves"),
     ]
-
-
-def probe(mesh: Mesh) -> Probes:
-    """Look from every upright or level face straight into the material and straight out."""
-    area = mesh.areas
-    axes = _families(mesh.normals, area)
-    parts = [_along(mesh, area, axis) for axis in axes]
-    if not parts:
-        none = np.zeros(0)
-        return Probes(np.zeros((0, 3)), np.zeros(0, np.int64), none, none, none)
-    return Probes(*(np.concatenate([p[k] for p in parts]) for k in range(5)))
-
-
-def _families(normals: Array, area: Array) -> list[Array]:
-    """Directions (up to sign) that own enough face."""
-    sign = np.where(normals[:, 0] + 1e-3 * normals[:, 1] + 1e-6 * normals[:, 2] < 0, -1.0, 1.0)
-    keys = np.round(normals * sign[:, None], 3) + 0.0
-    axes, family = np.unique(keys, axis=0, return_inverse=True)
-    owned = np.bincount(family.reshape(-1), area)
-    large = np.flatnonzero((owned > FAMILY) & (np.abs(axes).sum(axis=1) > 0))
-    return [axes[i] / np.linalg.norm(axes[i]) for i in large]
-
-
-def _along(mesh: Mesh, area: Array, axis: Array) -> tuple[Array, Index, Array, Array, Array]:
-    """Probe the faces square to `axis`, against those that face them; in slabs, for only near faces matter."""
-    turn = upright(axis)
-    facing = np.abs(mesh.normals @ axis)
-    rivals = np.flatnonzero(facing > FACING)
-    corners = mesh.corners[rivals] @ turn.T
-    square = np.flatnonzero(facing[rivals] > 1.0 - 1e-4)
-    at, local, share = samples(corners, square, area[rivals])
-    thickness, gap = np.full(len(at), np.inf), np.full(len(at), np.inf)
-    low, high = corners[:, :, 2].min(axis=1), corners[:, :, 2].max(axis=1)
-    order = np.argsort(at[:, 2], kind="stable")
-    start = 0
-    while start < len(order):
-        bottom = at[order[start], 2]
-        end = max(int(np.searchsorted(at[order, 2], bottom + SLAB, "right")), min(start + FEW, len(order)))
-        top = at[order[end - 1], 2]
-        near = np.flatnonzero((high > bottom - FARTHEST) & (low < top + FARTHEST))
-        chosen = order[start:end]
-        found = _facing_each_other(corners[near], mesh.normals[rivals[near]] @ axis, at[chosen], local[chosen], near)
-        outward = mesh.normals[rivals[local[chosen]]] @ axis
-        thickness[chosen] = np.where(outward > 0, found[0], found[1])
-        gap[chosen] = np.where(outward > 0, found[2], found[3])
-        start = end
-    return at @ turn, rivals[local], share, thickness, gap
-
-
-def _facing_each_other(
-    corners: Array, lean: Array, at: Array, face: Index, number: Index
-) -> tuple[Array, Array, Array, Array]:
-    """Least distance down and up to a face that looks away (material), and up and down to one that looks back (air)."""
-    query, other, z, _ = Columns(corners).crossings(at)
-    height, back = z - at[query, 2], lean[other]
-    fresh = number[other] != face[query]
-    results = []
-    for sign, looks, limit in ((-1, -1, FACING), (1, 1, FACING), (1, -1, SQUARE), (-1, 1, SQUARE)):
-        nearest = np.full(len(at), np.inf)
-        hit = fresh & (height * sign > 1e-3) & (back * looks > limit)
-        np.minimum.at(nearest, query[hit], np.abs(height[hit]))
-        results.append(nearest)
-    return results[0], results[1], results[2], results[3]
-
-
-def samples(corners: Array, faces: Index, area: Array) -> tuple[Array, Index, Array]:
-    """Places spread over faces, one for every few mm, the face of each and the area that it stands for."""
-    steps = np.clip(np.ceil(np.sqrt(area[faces]) / PITCH), 1, 12).astype(int)
-    places, owners, shares = [], [], []
-    for n in np.unique(steps):
-        own = faces[steps == n]
-        i, j = np.meshgrid(np.arange(n), np.arange(n))
-        keep = (i + j) < n
-        u, v = (i[keep] + 1 / 3) / n, (j[keep] + 1 / 3) / n
-        a, b, c = corners[own].transpose(1, 0, 2)
-        points = a[:, None] + u[None, :, None] * (b - a)[:, None] + v[None, :, None] * (c - a)[:, None]
-        places.append(points.reshape(-1, 3))
-        owners.append(np.repeat(own, len(u)))
-        shares.append(np.repeat(area[own] / len(u), len(u)))
-    if not places:
-        return np.zeros((0, 3)), np.zeros(0, np.int64), np.zeros(0)
-    return np.concatenate(places), np.concatenate(owners), np.concatenate(shares)
 
 
 def _planes(mesh: Mesh, shape: Topology) -> Index:
@@ -145,18 +43,12 @@ def _planes(mesh: Mesh, shape: Topology) -> Index:
     return np.asarray(connected_components(link, directed=False)[1], dtype=np.int64)
 
 
-def _thinnest(rule: str, name: str, found: Probes, width: Array, plane: Index, limit: float, why: str) -> Check:
-    """Least width that holds on more than a speck of one flat piece of surface."""
-    thin = np.flatnonzero(width < limit - 2e-3)
-    owned = np.bincount(plane[found.face[thin]], found.area[thin], plane.max() + 1)
-    large = owned > SPECK
-    counted = np.isfinite(width)
-    counted[thin] = large[plane[found.face[thin]]]
-    if not counted.any():
+def _width(rule: str, name: str, found: tuple[float, Array] | None, limit: float, why: str) -> Check:
+    if found is None:
         return passed(rule, name, "nothing to measure")
-    k = int(np.flatnonzero(counted)[np.argmin(width[counted])])
-    x, y, z = (round(float(v), 3) for v in found.at[k])
-    return least(rule, name, float(width[k]), limit - 2e-3, "mm", why, (x, y, z))
+    width, at = found
+    x, y, z = (round(float(v), 3) for v in at)
+    return least(rule, name, width, limit, "mm", why, (x, y, z))
 
 
 def overhangs(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:

@@ -1,7 +1,6 @@
 """The network as built, in the checkpoint's order: which vessel is which unit, and what real water does in it.
 
-The corrections for real water are undone through the process: held volume is added to what the cavity keeps, and a
-tooth carries what eq. (8) says, not what it measures.
+What surface tension holds is added to what the cavity keeps, and a tooth takes what the forward law says.
 """
 
 from collections.abc import Sequence
@@ -9,11 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pelu_fab.hydraulics import held_on_slope, held_volume
 from pelu_fab.ir.process import Process
-from pelu_fab.network.model import Network, bucket_name, output_name
+from pelu_fab.network.model import Network
+from pelu_fab.network.names import bucket_name, output_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.water import (
+    STANDARD,
+    USUAL_POUR,
+    Heads,
+    Store,
+    ToothLaw,
+    heads_of_pour,
+    held_in_pool,
+    held_on_bed,
+    tooth_shares,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,26 +38,41 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecoveredLayer:
-    """One row. Arrays (in,) and (in, out); `reachable` is False for a unit that no share leads to."""
+    """One row. Arrays (in,) and (in, out); `reachable` is False for a unit that no share leads to.
+
+    `shares` over a usual pour, whose (head, part) pairs are `pours`: half the fullest jugs', 20 mL at least; `steady`
+    at the design head alone, `fullest` over the fullest jugs' pour.
+    """
 
     vessels: tuple[int, ...]
     reachable: tuple[bool, ...]
     drawn: Array
     retained: Array
     shares: Array
+    steady: Array
+    fullest: Array
     sections: Array
     lost: Array
+    pours: tuple[Heads, ...]
 
 
-def hydraulic_widths(vessel: Vessel, process: Process, compensation: str) -> Array:
-    """What each tooth carries, up to a factor: (w + κ)(1 + e at the ends); the open width with the corrections off."""
-    widths = np.array([t.width for t in vessel.teeth])
-    if compensation == "none" or not len(widths):
-        return widths
-    carried = np.where(widths > 0, widths + process.comb.kappa, 0.0)
-    if len(carried) > 1:
-        carried[[0, -1]] *= 1.0 + process.comb.end_excess
-    return np.asarray(carried)
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """What each unit of each row must pass: `flows` (mm3/s) at the design pour, `spills` (mm3) of the fullest jugs."""
+
+    flows: tuple[Array, ...]
+    spills: tuple[Array, ...]
+
+
+def demand(network: Network, input_max: Array, design_flow: float, unit_volume: float) -> Demand:
+    """Of a network, all inputs poured at once at `design_flow`; `input_max` in mm3."""
+    arrives, flow = input_max, np.full(len(input_max), design_flow)
+    flows, spills = [], []
+    for layer in network.layers:
+        flows.append(flow)
+        spills.append(np.maximum(arrives - layer.retained * unit_volume, 0.0))
+        arrives, flow = spills[-1] @ layer.shares, flow @ layer.shares
+    return Demand(tuple(flows), tuple(spills))
 
 
 def held(vessel: Vessel, process: Process, compensation: str) -> float:
@@ -58,14 +83,32 @@ def held(vessel: Vessel, process: Process, compensation: str) -> float:
     if compensation == "none":
         return 0.0
     width, depth, slope = vessel.bed
-    if width > 0.0:
-        return held_on_slope(width, depth, slope, process.fluid, process.comb.residual_head)
-    return held_volume(vessel.area, vessel.perimeter, process.fluid, process.comb.residual_head)
+    if width > 0.0 and slope > 0.0:
+        return held_on_bed(width, depth, slope, process)
+    return held_in_pool(vessel.area, vessel.perimeter, process)
 
 
 def retained_volume(vessel: Vessel, process: Process, compensation: str) -> float:
     """Real water (mm3) that stays: below the sill, and held up by surface tension."""
     return vessel.volume + held(vessel, process, compensation)
+
+
+def comb_law(process: Process, compensation: str) -> ToothLaw:
+    """How this device's teeth are meant to share: as real water does, or by open width where nothing is corrected."""
+    return ToothLaw(process, plain=compensation == "none")
+
+
+def open_widths(vessel: Vessel) -> Array:
+    """Width (mm) of each tooth along the sill."""
+    return np.array([t.width for t in vessel.teeth])
+
+
+def pour_of(vessel: Vessel, law: ToothLaw, flow: float, volume: float) -> Heads:
+    """(head, part) pairs of a pour that spills `volume` (mm3)."""
+    widths = open_widths(vessel)
+    if not (widths > 0).any() or flow <= 0.0 or volume <= 0.0:
+        return STANDARD
+    return heads_of_pour(law, widths, Store(max(vessel.area, 1.0), *vessel.bed), flow, volume)
 
 
 def recover(
@@ -74,15 +117,17 @@ def recover(
     network: Network,
     process: Process,
     compensation: str,
+    asked: Demand,
 ) -> Recovered:
     """The as-built network: real retained volumes and delivered shares, in the checkpoint's order."""
-    layers = []
+    layers, law = [], comb_law(process, compensation)
     reached = np.ones(len(names[0]), bool)
     for depth, row in enumerate(names):
         last = depth + 1 == len(names)
         targets = found.outputs if last else names[depth + 1]
         drawn, retained, lost = (np.zeros(len(row)) for _ in range(3))
-        shares, sections = (np.zeros((len(row), len(targets))) for _ in range(2))
+        shares, steady, fullest, sections = (np.zeros((len(row), len(targets))) for _ in range(4))
+        pours: list[Heads] = [STANDARD] * len(row)
         for i, v in enumerate(row):
             if v == NOWHERE:
                 lost[i] = 1.0
@@ -90,27 +135,31 @@ def recover(
             vessel = found.vessels[v]
             drawn[i] = vessel.volume
             retained[i] = retained_volume(vessel, process, compensation)
-            shares[i], sections[i] = delivered(vessel, targets, process, compensation)
+            flow, spill = float(asked.flows[depth][i]), float(asked.spills[depth][i])
+            pours[i] = pour_of(vessel, law, flow, max(spill / 2.0, USUAL_POUR))
+            shares[i], sections[i] = delivered(vessel, targets, law, pours[i])
+            steady[i], _ = delivered(vessel, targets, law, [(pours[i][0][0], 1.0)])
+            fullest[i], _ = delivered(vessel, targets, law, pour_of(vessel, law, flow, spill))
             lost[i] = 1.0 - shares[i].sum()
+        live = tuple(bool(r) for r in reached)
         layers.append(
-            RecoveredLayer(tuple(row), tuple(bool(r) for r in reached), drawn, retained, shares, sections, lost)
+            RecoveredLayer(tuple(row), live, drawn, retained, shares, steady, fullest, sections, lost, tuple(pours))
         )
         reached = np.asarray((network.layers[depth].shares[reached] > 0).any(axis=0))
     return Recovered(tuple(layers))
 
 
-def delivered(vessel: Vessel, targets: Sequence[int], process: Process, compensation: str) -> tuple[Array, Array]:
-    """Share of the spill that each target gets, and its share of the sections behind the teeth."""
-    carried = hydraulic_widths(vessel, process, compensation)
+def delivered(vessel: Vessel, targets: Sequence[int], law: ToothLaw, heads: Heads) -> tuple[Array, Array]:
+    """Share of the spill that each target gets over (head, part) pairs, and of the sections behind the teeth."""
+    taken = tooth_shares(law, open_widths(vessel), heads)
     place: dict[int, list[int]] = {}
     for i, v in enumerate(targets):
         place.setdefault(v, []).append(i)  # a short gives one vessel two names; its first counts
     flow, section = np.zeros(len(targets)), np.zeros(len(targets))
-    total = carried.sum()
-    for tooth, part in zip(vessel.teeth, carried, strict=True):
+    for tooth, part in zip(vessel.teeth, taken, strict=True):
         for goal in tooth.goals:
             for i in place.get(goal, [])[:1] if goal != NOWHERE else ():
-                flow[i] += part / len(tooth.goals) / total if total > 0 else 0.0
+                flow[i] += part / len(tooth.goals)
     for mouth in vessel.mouths:
         for i in place.get(mouth.goal, [])[:1] if mouth.goal != NOWHERE else ():
             section[i] += mouth.section_area
@@ -129,9 +178,3 @@ def vessel_names(found: Extraction, recovered: Recovered) -> dict[int, str]:
         if v != NOWHERE:
             names.setdefault(v, output_name(i))
     return names
-
-
-def duct_name(network: Network, layer: int, source: int, target: int) -> str:
-    """`L0.b2->L1.b1`, cups as `out.y0`."""
-    last = layer + 1 == len(network.layers)
-    return f"{bucket_name(layer, source)}->{output_name(target) if last else bucket_name(layer + 1, target)}"

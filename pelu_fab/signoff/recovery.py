@@ -14,10 +14,12 @@ from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import Extraction
 from pelu_fab.signoff.mesh import LoadedPart, read_part
 from pelu_fab.signoff.naming import name_units
-from pelu_fab.signoff.recovered import Recovered, recover, vessel_names
+from pelu_fab.signoff.recovered import Demand, Recovered, demand, recover, vessel_names
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.surface import Surface, join
+
+USUAL_FLOW = 12e3  # mm3/s: of a jug, where the manifest tells none
 
 Progress = Callable[[str], None]
 
@@ -31,6 +33,7 @@ class Recovery:
     surface: Surface
     found: Extraction
     recovered: Recovered
+    asked: Demand
 
     @property
     def names(self) -> dict[int, str]:
@@ -67,8 +70,10 @@ def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surfa
     manifest = dossier.manifest
     found = extract(surface, np.array([p.at for p in manifest.inputs]), np.array([p.at for p in manifest.outputs]), say)
     names = name_units(found, dossier.lowered, manifest.process, manifest.compensation, dossier.unit_volume)
-    recovered = recover(found, names, dossier.lowered, manifest.process, manifest.compensation)
-    return Recovery(dossier, parts, surface, found, recovered)
+    flow = manifest.design_flow or USUAL_FLOW
+    asked = demand(dossier.lowered, dossier.input_max, flow, dossier.unit_volume)
+    recovered = recover(found, names, dossier.lowered, manifest.process, manifest.compensation, asked)
+    return Recovery(dossier, parts, surface, found, recovered, asked)
 
 
 def recover_folder(directory: Path, progress: Progress | None = None) -> Recovery:

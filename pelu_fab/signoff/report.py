@@ -98,13 +98,17 @@ def skipped(rule: str, where: str, why: str) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All checks, worst first, what was recovered and how it computes. `extra` holds further parts of verify.json."""
+    """All checks, worst first, what was recovered and how it computes. `extra` holds further parts of verify.json.
+
+    `unwritten` says why verify.json and the page could not be left beside the files, where they could not.
+    """
 
     checks: tuple[Check, ...]
     recovered: Mapping[str, Any] = field(default_factory=dict)
     as_built: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     netlist_text: str = ""
+    unwritten: str = ""
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:
@@ -164,6 +168,7 @@ MANDATORY = (
     "lvs.open",
     "lvs.retained",
     "lvs.share",
+    "lvs.flow",
     "lvs.section",
     "mass.recovered",
 )

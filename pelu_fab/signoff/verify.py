@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.netlist import Bucket, Duct, Netlist, to_text
-from pelu_fab.network.model import bucket_name, input_name, output_name
+from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
+from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
 from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
@@ -17,10 +17,8 @@ from pelu_fab.signoff.mesh import LoadedPart, solid_checks
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import Progress, Recovery, assemble, read_parts, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
-from pelu_fab.signoff.stl import Array
-from pelu_fab.signoff.surface import Surface
 
-WATER_RULES = ("lvs.open", "lvs.retained", "lvs.share", "lvs.section", "mass.recovered", "equivalence.data")
+WATER_RULES = ("lvs.open", "lvs.retained", "lvs.flow", "lvs.section", "mass.recovered", "equivalence.data")
 
 
 def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: Progress | None = None) -> Report:
@@ -42,33 +40,34 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     surface = assemble(parts, say)
     if surface is None:
         return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
-    checks += _gapes(parts, surface)
+    checks += _gapes(parts)
     recovery = recover_from(dossier, parts, surface, say)
     say("lvs and drc")
-    checks += [*_ports(recovery), *_lvs(recovery), *gravity_checks(recovery)]
+    checks += [*_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)]
     say("mass and equivalence")
     return _books(recovery, checks, trace)
 
 
-def _gapes(parts: Sequence[LoadedPart], surface: Surface) -> list[Check]:
-    fixed = [part.entry for part in parts if part.matrix is not None]
-    if all(entry.role != fit.FRAME for entry in fixed):
+def _gapes(parts: Sequence[LoadedPart]) -> list[Check]:
+    fixed = [part for part in parts if part.matrix is not None]
+    if all(part.entry.role != fit.FRAME for part in fixed):
         return [skipped("mesh.gape", "assembly", "the manifest names no frame that holds the parts")]
-    return fit.gapes(surface, fixed)
+    return fit.gapes([part.placed for part in fixed], [part.entry for part in fixed])
 
 
-def _lvs(recovery: Recovery) -> list[Check]:
+def _case(recovery: Recovery) -> lvs.Comparison:
     dossier = recovery.dossier
     manifest = dossier.manifest
-    case = lvs.Comparison(
+    return lvs.Comparison(
         recovery.found,
         recovery.recovered,
+        dossier.trained,
         dossier.lowered,
         manifest.process,
         manifest.compensation,
         dossier.unit_volume,
+        recovery.asked,
     )
-    return lvs.compare(case)
 
 
 def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | None) -> Report:
@@ -76,9 +75,9 @@ def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | Non
     dossier, unit = recovery.dossier, recovery.dossier.unit_volume
     trained, lowered = (mass.book_of(n, unit) for n in (dossier.trained, dossier.lowered))
     built = mass.book_of_recovered(recovery.recovered)
-    input_max = _input_max(dossier)
+    input_max = dossier.input_max
     data, as_built = equivalence.data_checks(trained, lowered, built, dossier.samples, unit)
-    bound, facts = equivalence.bound_checks(trained, lowered, built, input_max, unit)
+    bound, facts = equivalence.bound_checks(trained, lowered, built, input_max, lvs.tolerances(_case(recovery)), unit)
     if dossier.samples is not None:
         as_built["certified_rows"] = equivalence.certified(trained, dossier.samples[0], facts["bound_units"], unit)
     checks = [
@@ -90,10 +89,10 @@ def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | Non
     ]
     return report(
         checks,
-        recovered=_recovered_dict(recovery.recovered, unit),
+        recovered=_recovered_dict(_case(recovery)),
         as_built=as_built | facts,
         extra={} if trace is None else {"trace": trace_table(dossier, (trained, lowered, built), trace)},
-        netlist_text=to_text(_netlist(dossier, recovery.recovered)),
+        netlist_text=to_text(*_netlist(dossier, recovery.recovered)),
     )
 
 
@@ -124,16 +123,8 @@ def _ports(recovery: Recovery) -> list[Check]:
     ]
 
 
-def _input_max(dossier: Dossier) -> Array:
-    """Fullest jug of each input, mm3; from the data, or a guess of ten times what row 0 keeps."""
-    if dossier.manifest.input_max:
-        return np.array(dossier.manifest.input_max) * dossier.unit_volume
-    if dossier.samples is not None:
-        return np.asarray(dossier.samples[0].max(axis=0) * dossier.unit_volume)
-    return np.asarray((10.0 * dossier.trained.layers[0].retained + 50.0) * dossier.unit_volume)
-
-
-def _recovered_dict(recovered: Recovered, unit_volume: float) -> dict[str, Any]:
+def _recovered_dict(case: lvs.Comparison) -> dict[str, Any]:
+    unit_volume = case.unit_volume
     return {
         "layers": [
             {
@@ -143,28 +134,28 @@ def _recovered_dict(recovered: Recovered, unit_volume: float) -> dict[str, Any]:
                 "sections": layer.sections.tolist(),
                 "lost": layer.lost.tolist(),
             }
-            for layer in recovered.layers
-        ]
+            for layer in case.recovered.layers
+        ],
+        "flows": lvs.flows(case),
     }
 
 
-def _netlist(dossier: Dossier, recovered: Recovered) -> Netlist:
-    """The recovered network in the netlist's own form."""
+def _netlist(dossier: Dossier, recovered: Recovered) -> tuple[Netlist, Flows]:
+    """The recovered network in the netlist's own form: shares over a pour, sections, and shares at the design head."""
     manifest, layers = dossier.manifest, recovered.layers
     rows = tuple(
         tuple(Bucket(bucket_name(d, i), float(v)) for i, v in enumerate(layer.retained))
         for d, layer in enumerate(layers)
     )
-    ducts = tuple(
-        Duct(bucket_name(d, i), output_name(j) if d + 1 == len(layers) else bucket_name(d + 1, j), float(share))
-        for d, layer in enumerate(layers)
-        for i, shares in enumerate(layer.shares)
-        for j, share in enumerate(shares)
-        if share > 0
-    )
+    ducts, flows = [], {}
+    for d, layer in enumerate(layers):
+        for i, j in np.argwhere(layer.shares > 0).tolist():
+            target = target_name(d, j, layers=len(layers))
+            ducts.append(Duct(bucket_name(d, i), target, float(layer.shares[i, j])))
+            flows[ducts[-1].source, target] = float(layer.sections[i, j]), float(layer.steady[i, j])
     inputs = tuple((input_name(i), p.label) for i, p in enumerate(manifest.inputs))
     outputs = tuple((output_name(i), p.label) for i, p in enumerate(manifest.outputs))
-    return Netlist(manifest.name, rows, ducts, inputs, outputs)
+    return Netlist(manifest.name, rows, tuple(ducts), inputs, outputs), flows
 
 
 def trace_table(

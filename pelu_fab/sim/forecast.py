@@ -78,10 +78,10 @@ def certified_pairs(layers: Sequence[Layer], prints: Prints, pours: Array) -> ND
     moved = np.zeros((len(prints.retained[0]), len(pours)))
     volumes = pours
     for layer, retained, shares, film in zip(layers, prints.retained, prints.shares, prints.film, strict=True):
-        spilled = np.maximum(volumes - layer.retained, 0.0)
+        spill = algebra.spilled(layer, volumes)
         moved += np.abs(retained - layer.retained).sum(axis=1)[:, None] + film.sum(axis=1)[:, None]
-        moved += np.abs(shares - layer.shares).sum(axis=2) @ spilled.T
-        volumes = spilled @ layer.shares
+        moved += np.abs(shares - layer.shares).sum(axis=2) @ spill.T
+        volumes = spill @ layer.shares
     return np.asarray(moved < algebra.gaps(layers, pours))
 
 

@@ -22,6 +22,7 @@ from pelu_fab.hydraulics import (
 )
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import GRAVITY, MM3_PER_ML
+from pelu_fab.network.names import duct_name
 from pelu_fab.sim.water import Screen, WaterBucket, WaterMouth, WaterNetwork, check_water
 
 Array = NDArray[np.float64]
@@ -253,7 +254,7 @@ def _mouth_shares(bucket: WaterBucket) -> Array:
         open_width[mouth.target] = open_width.get(mouth.target, 0.0) + sum(mouth.teeth)
     missing = set(share) - set(open_width)
     if missing:
-        raise FabError(f"{bucket.name}->{min(missing)}", "has a share but no mouth", "give it teeth")
+        raise FabError(duct_name(bucket.name, min(missing)), "has a share but no mouth", "give it teeth")
     return np.array([share.get(m.target, 0.0) * sum(m.teeth) / open_width[m.target] for m in bucket.mouths])
 
 

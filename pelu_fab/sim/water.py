@@ -13,6 +13,7 @@ from pelu_fab.ir.layout import Layout, Leg, PlacedCard
 from pelu_fab.ir.netlist import Duct, Netlist
 from pelu_fab.ir.process import Fluid
 from pelu_fab.ir.sized import Sized
+from pelu_fab.network.names import duct_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def check_water(water: WaterNetwork) -> None:
                 raise FabError(bucket.name, "has no area, no rim or no tooth", "give each bucket all three")
             for target in {m.target for m in bucket.mouths} | {t for t, _ in bucket.shares}:
                 if target not in targets:
-                    raise FabError(f"{bucket.name}->{target}", "leads to nothing in the row below", "rename it")
+                    raise FabError(duct_name(bucket.name, target), "leads to nothing in the row below", "rename it")
 
 
 def water_of(netlist: Netlist, sized: Sized, layout: Layout) -> WaterNetwork:

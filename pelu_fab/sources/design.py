@@ -15,7 +15,8 @@ from pelu_fab.errors import FabError
 from pelu_fab.files import read_input, safe_name, sha256
 from pelu_fab.ir.design import CombLayout, Compensation, Design, Readout, Samples
 from pelu_fab.ir.process import Process
-from pelu_fab.network.model import Network, bucket_name, check_network
+from pelu_fab.network.model import Network, check_network
+from pelu_fab.network.names import bucket_name
 from pelu_fab.sources.checkpoint import SUFFIXES, parse_checkpoint, read_checkpoint_file
 from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.process import DEFAULT, process_and_bytes

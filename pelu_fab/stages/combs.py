@@ -1,59 +1,90 @@
 """How a comb is cut: teeth of each branch, and their widths."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil, inf, sqrt
 
 import numpy as np
 
 from pelu_fab.errors import FabError
-from pelu_fab.hydraulics.comb import comb_teeth, share_slack, tooth_widths
+from pelu_fab.hydraulics.comb import (
+    LEAST_HEAD,
+    comb_head,
+    comb_teeth,
+    compensated_widths,
+    pour_heads,
+    predicted_shares,
+    share_slack,
+    tooth_widths,
+)
 from pelu_fab.hydraulics.weir import weir_flow
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import on_grid
 from pelu_fab.stages.lower import most_teeth
 
 MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
+LEAST_POUR, DRAIN_STEPS = 20e3, 6  # mm3 that a comb is trimmed for, or half of its most; heads of its drain
 GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
 LEAST_TEETH = 8
 FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
+TRIMMED = (0.98, 0.93, 0.88, 0.8)  # of the widest tooth's part to the narrowest's: room to trim them to a pour's heads
+TRIM = 0.2  # mm: a tooth wider than the widest by more will not be trimmed to fit
+POOL = 22.0  # mm of water before a comb that drains over it
 
 
-def comb_counts(
-    name: str, shares: Sequence[float], flow: float, least: float, kappa: float, excess: float, design: Design
-) -> tuple[list[int], list[int]]:
-    """Teeth of each branch, and the branch of each tooth along the sill.
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a bucket must pass: mm3/s at the design pour, mm3 spilled of the fullest jugs; a comb `broad` at least."""
 
-    The fewest teeth whose shares hardly depend on kappa, eq. (5); else the number for which they depend least.
-    """
+    flow: float
+    spill: float
+    broad: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comb:
+    """Teeth of each branch, the branch of each tooth along the sill, and each tooth's width."""
+
+    counts: list[int]
+    order: list[int]
+    teeth: list[float]
+
+
+def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> Comb:
+    """The fewest teeth whose shares hardly depend on kappa, eq. (5); else the number for which they depend least."""
     process = design.process
     comb = process.comb
-    need = ceil(flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
-    broad = ceil((least + process.printer.blade) / (comb.tooth + process.printer.blade))
+    kappa, excess = (comb.kappa, comb.end_excess) if design.compensation == "process" else (0.0, 0.0)
+    need = ceil(load.flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
+    broad = ceil((load.broad + process.printer.blade) / (comb.tooth + process.printer.blade))
     fewest = max(LEAST_TEETH, len(shares), need, broad)
-    best: tuple[float, list[int], list[int]] = (inf, [], [])
+    best: tuple[float, Comb | None] = (inf, None)
     usual = max(most_teeth(len(shares), design), fewest)
     for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
         counts = _largest_remainder(shares, number)
-        order = _grouped(counts)
-        teeth = comb_widths(shares, counts, order, kappa, excess, process)
+        order = [branch for branch, count in enumerate(counts) for _ in range(count)]
+        teeth = _teeth(shares, counts, order, load, design)
         if max(teeth) > comb.max_tooth + 1e-3:
             continue
         slack = share_slack(shares, counts, sum(teeth), kappa)
         if slack < best[0] - 1e-12:
-            best = (slack, counts, order)
+            best = (slack, Comb(counts, order, teeth))
         if slack <= GOOD_SLACK or number >= usual:
             break
-    if not best[1] and (counts := _counts_between(shares, (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)):
-        return counts, _grouped(counts)
-    if not best[1]:
-        raise FabError(
-            name,
-            f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
-            f"carries the shares {', '.join(f'{s:.3f}' for s in shares)}",
-            "raise max_teeth in design.toml, or train shares that are multiples of 1/N",
-        )
-    return best[1], best[2]
+    if best[1]:
+        return best[1]
+    for room in TRIMMED:
+        counts = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
+        order = [branch for branch, count in enumerate(counts) for _ in range(count)]
+        teeth = _teeth(shares, counts, order, load, design) if counts else [inf]
+        if max(teeth) <= comb.max_tooth + 1e-3:
+            return Comb(counts, order, teeth)
+    raise FabError(
+        name,
+        f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
+        f"carries the shares {', '.join(f'{s:.3f}' for s in shares)}",
+        "raise max_teeth in design.toml, or train shares that are multiples of 1/N",
+    )
 
 
 def _counts_between(shares: Sequence[float], ratio: float, excess: float) -> list[int]:
@@ -87,26 +118,44 @@ def _largest_remainder(shares: Sequence[float], number: int) -> list[int]:
     return counts
 
 
-def comb_widths(
-    shares: Sequence[float],
-    counts: Sequence[int],
-    order: Sequence[int],
-    kappa: float,
-    excess: float,
-    process: Process,
+def _teeth(
+    shares: Sequence[float], counts: Sequence[int], order: Sequence[int], load: Load, design: Design
 ) -> list[float]:
-    """Widths along the sill: on average the process's tooth, or wider where the narrowest would be too narrow."""
-    total = len(order) * process.comb.tooth
-    for _ in range(2):
-        widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
+    """Widths along the sill: on average the process's tooth, or wider where the narrowest would be too narrow.
+
+    Eq. (8) first; then, for real water, what the whole tooth law asks for over the heads of a pour.
+    """
+    process, comb = design.process, design.process.comb
+    real = design.compensation == "process"
+    kappa, excess = (comb.kappa, comb.end_excess) if real else (0.0, 0.0)
+    total, heads, seen = len(order) * comb.tooth, list[tuple[float, float]](), 0.0
+    for _ in range(20):
+        if heads:
+            widths = compensated_widths(shares, counts, total, heads, process, order=order)
+        else:
+            widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
         teeth = comb_teeth(widths, order)
-        narrow = (process.comb.min_tooth + kappa) / (min(teeth) + kappa)
-        if narrow <= 1.0:
+        narrow = (comb.min_tooth + kappa) / (min(teeth) + kappa)
+        if narrow > 1.0 + 1e-4:
+            total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
+        elif seen == total or not real or max(teeth) > comb.max_tooth + TRIM:
             break
-        total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
+        else:
+            heads, seen = _heads(teeth, load, design), total
     return [on_grid(w) for w in teeth]
 
 
-def _grouped(counts: Sequence[int]) -> list[int]:
-    """Branch of each tooth: branches side by side, each over its own gutter."""
-    return [branch for branch, count in enumerate(counts) for _ in range(count)]
+def _heads(teeth: Sequence[float], load: Load, design: Design) -> list[tuple[float, float]]:
+    """(head, weight) pairs of the pour that this comb is trimmed for."""
+    process = design.process
+    area = POOL * (sum(teeth) + (len(teeth) - 1) * process.printer.blade)
+    volume = max(load.spill / 2.0, LEAST_POUR)
+    return pour_heads(load.flow, volume, area, teeth, process, steps=DRAIN_STEPS, least=LEAST_HEAD)
+
+
+def predicted(teeth: Sequence[Sequence[float]], flow: float, design: Design) -> list[float]:
+    """Share of each branch by the forward tooth law at the head that carries `flow` (mm3/s)."""
+    if len(teeth) == 1:
+        return [1.0]
+    head = comb_head(flow, [w for one in teeth for w in one], design.process)
+    return predicted_shares(teeth, max(head, LEAST_HEAD), design.process)

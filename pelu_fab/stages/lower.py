@@ -9,9 +9,10 @@ from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Change, Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, check_netlist
-from pelu_fab.network.algebra import outputs, predict
+from pelu_fab.network.algebra import outputs, predict, spilled
 from pelu_fab.network.capacity import dead_buckets
-from pelu_fab.network.model import Layer, Network, bucket_name, input_name, output_name
+from pelu_fab.network.model import Layer, Network
+from pelu_fab.network.names import bucket_name, duct_name, input_name, output_name, target_name
 
 Array = NDArray[np.float64]
 Place = tuple[int, int, int]  # layer, source, target
@@ -147,8 +148,6 @@ def _netlist(design: Design, network: Network) -> Netlist:
     rows: list[tuple[Bucket, ...]] = []
     ducts: list[Duct] = []
     for index, layer in enumerate(network.layers):
-        last = index + 1 == len(network.layers)
-        name = output_name if last else (lambda unit, row=index + 1: bucket_name(row, unit))
         live = np.flatnonzero(reached)
         rows.append(tuple(Bucket(bucket_name(index, int(i)), float(layer.retained[i]) * unit) for i in live))
         for i in live:
@@ -156,7 +155,8 @@ def _netlist(design: Design, network: Network) -> Netlist:
             carried = np.flatnonzero(row)
             exact = row[carried] / row[carried].sum()
             ducts += [
-                Duct(bucket_name(index, int(i)), name(int(j)), float(a)) for j, a in zip(carried, exact, strict=True)
+                Duct(bucket_name(index, int(i)), target_name(index, int(j), layers=len(network.layers)), float(a))
+                for j, a in zip(carried, exact, strict=True)
             ]
         reached = np.asarray((layer.shares[live] > 0).any(axis=0), dtype=np.bool_)
     netlist = Netlist(
@@ -185,7 +185,6 @@ def _changes(trained: Network, lowered: Network, netlist: Netlist, dead: frozens
     built = {bucket.name for bucket in netlist.buckets}
     changes = []
     for index, (before, after) in enumerate(zip(trained.layers, lowered.layers, strict=True)):
-        last = index + 1 == len(trained.layers)
         for i in range(len(before.retained)):
             source = bucket_name(index, i)
             if source not in built:
@@ -193,11 +192,11 @@ def _changes(trained: Network, lowered: Network, netlist: Netlist, dead: frozens
                 continue
             for j in np.flatnonzero(before.shares[i]):
                 was, now = float(before.shares[i, j]), float(after.shares[i, j])
-                target = output_name(int(j)) if last else bucket_name(index + 1, int(j))
+                target = target_name(index, int(j), layers=len(trained.layers))
                 if now == 0.0:
-                    changes.append(Change(f"{source}->{target}", "idle" if source in dead else "dropped", was, now))
+                    changes.append(Change(duct_name(source, target), "idle" if source in dead else "dropped", was, now))
                 elif now > was and _is_floor(before.shares[i], after.shares[i], int(j)):
-                    changes.append(Change(f"{source}->{target}", "floored", was, now))
+                    changes.append(Change(duct_name(source, target), "floored", was, now))
     return changes
 
 
@@ -216,7 +215,7 @@ def _l1_bound(trained: Network, lowered: Network, design: Design) -> float:
     most = np.asarray(design.input_max, dtype=np.float64)
     bound = 0.0
     for before, after in zip(trained.layers, lowered.layers, strict=True):
-        spill = np.maximum(most - before.retained, 0.0)
+        spill = spilled(before, most)
         bound += float(spill @ np.abs(after.shares - before.shares).sum(axis=1))
         most = np.maximum(spill @ before.shares, spill @ after.shares)
     return bound

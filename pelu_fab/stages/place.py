@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import cos, inf, radians, tan
 
-from pelu_fab.errors import FabError
 from pelu_fab.ir.card import Card, Span
 from pelu_fab.ir.layout import Gutter, Layout, PlacedCard, PlacedCup, Rack, Station, Tray, Trestle
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized
-from pelu_fab.stages.size import PLATE
 from pelu_fab.ir.units import on_grid
+from pelu_fab.stages.size import PLATE
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
 SLOPE_DEG = 10.0  # of every gutter
@@ -176,9 +176,7 @@ def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
         return {name: Exit(after, on_grid(x), room) for name, x in goals.items()}
     spans = {course.target: course.span for course in courses}
     ends = {name: min(span[1] - span[0], room - 2 * EDGE) for name, span in spans.items()}
-    run = max(
-        max(abs(goals[n] - sum(s) / 2) / KINK, (s[1] - s[0] - ends[n]) / 2 * LEAD, 6.0) for n, s in spans.items()
-    )
+    run = max(max(abs(goals[n] - sum(s) / 2) / KINK, (s[1] - s[0] - ends[n]) / 2 * LEAD, 6.0) for n, s in spans.items())
     return {n: Exit(on_grid(after + run), on_grid(goals[n]), on_grid(ends[n])) for n in spans}
 
 
@@ -210,7 +208,7 @@ def _trays(
     end = max(out.y for out in exits.values())
     starts = [placed[0].y + EAR[0] - HEAD]
     ends = []
-    for one, two, a, b in zip(placed, placed[1:], pieces, pieces[1:], strict=False):
+    for one, (a, b) in zip(placed, pairwise(pieces), strict=False):
         if a != b:
             ends.append(one.y + one.card.lip_y + BREAK)
             starts.append(ends[-1] - LAP)
@@ -338,7 +336,11 @@ def _trestle(tray: Tray, after: float, process: Process) -> Trestle:
     web = 2 * process.printer.wall
     y = max(tray.head[0] + FOOTING, after)
     under = tray.floor_z(y + web) - process.printer.floor / cos(radians(SLOPE_DEG))
-    wide = tray.half + tray.side if tray.half else max(abs(x) for g in tray.gutters for x in (g.stations[0].x0, g.stations[0].x1))
+    wide = (
+        tray.half + tray.side
+        if tray.half
+        else max(abs(x) for g in tray.gutters for x in (g.stations[0].x0, g.stations[0].x1))
+    )
     return Trestle((-on_grid(wide), on_grid(wide)), (on_grid(y + web - TRESTLE), on_grid(y + web)), on_grid(under))
 
 

@@ -1,6 +1,6 @@
 """Netlist in, cards and gutters' widths out: comb, pool, inlet and spouts of every bucket. No places along y and z."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise, permutations
 from math import ceil, floor, radians, sqrt, tan
@@ -18,13 +18,14 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized, SizedCup
 from pelu_fab.ir.units import on_grid
 from pelu_fab.network.algebra import outputs
-from pelu_fab.stages.combs import comb_counts, comb_widths
+from pelu_fab.network.names import input_name
+from pelu_fab.stages.combs import Load, cut_comb, predicted
 
 LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
 LONE_TEETH = 5  # of a bucket with one branch
 # The inlet, found by CFD (docs/cfd.md): a channel where the water lands, slots at the foot of a baffle, a low wall that
 # their jets rise over, a plate with one slot a tooth, and behind each slot a cell of its own that ends OPEN before the
-# sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm; heights from the floor or sill.
+# sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm, from the floor or the sill.
 POOL_DEPTH, INLET = 12.0, 8.0  # below the sill; the channel, whose floor rises at 45 degrees to the back
 BAFFLE, BAFFLE_TOP, FOOT_SLOT, FOOT_HEIGHT = 2.0, 13.0, 2.0, 4.0  # thickness, top, width and height of its slots
 CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness and height of the low one
@@ -53,7 +54,7 @@ class _Comb:
     bucket: Bucket
     ducts: tuple[Duct, ...]
     teeth: tuple[tuple[float, ...], ...]
-    flow: float
+    load: Load
     blade: float
 
     @property
@@ -77,7 +78,12 @@ def size(lowered: Lowered, design: Design) -> Sized:
     """Give every bucket its card, at the design pour of one jug at a time."""
     netlist, process = lowered.netlist, design.process
     flow = design.pour_flow_ml * 1000.0  # one jug at a time: no card ever sees more
-    combs = [[_comb_of(b, netlist.leaving[b.name], flow, design) for b in row] for row in netlist.rows]
+    spills = _spills(netlist, design)
+    broad = flow / LOAD * (1 + process.printer.blade / process.comb.tooth)
+    combs = [
+        [_comb_of(b, netlist.leaving[b.name], Load(flow, spills[b.name], broad), design) for b in row]
+        for row in netlist.rows
+    ]
     courses = [_courses(row, netlist, layer, process) for layer, row in enumerate(combs)]
     pitch = on_grid(CUP_WIDTH + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
     combs = [[_in_order(comb, courses[layer], design) for comb in row] for layer, row in enumerate(combs)]
@@ -95,20 +101,27 @@ def size(lowered: Lowered, design: Design) -> Sized:
     return Sized(layers, tuple(courses), cups, _jugs(design), priming, pitch)
 
 
-def _comb_of(bucket: Bucket, ducts: Sequence[Duct], flow: float, design: Design) -> _Comb:
+def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) -> _Comb:
     process = design.process
-    real = design.compensation == "process"
-    kappa, excess = (process.comb.kappa, process.comb.end_excess) if real else (0.0, 0.0)
     if len(ducts) == 1:
         teeth: tuple[tuple[float, ...], ...] = ((process.comb.tooth,) * LONE_TEETH,)
-        return _Comb(bucket, tuple(ducts), teeth, flow, process.printer.blade)
-    shares = [duct.share for duct in ducts]
-    open_width = flow / LOAD
-    broad = open_width * (1 + process.printer.blade / process.comb.tooth)
-    counts, order = comb_counts(bucket.name, shares, flow, broad, kappa, excess, design)
-    widths = comb_widths(shares, counts, order, kappa, excess, process)
-    teeth = tuple(tuple(w for w, o in zip(widths, order, strict=True) if o == i) for i in range(len(ducts)))
-    return _Comb(bucket, tuple(ducts), teeth, flow, process.printer.blade)
+    else:
+        comb = cut_comb(bucket.name, [duct.share for duct in ducts], load, design)
+        owned = [[w for w, o in zip(comb.teeth, comb.order, strict=True) if o == i] for i in range(len(ducts))]
+        teeth = tuple(map(tuple, owned))
+    return _Comb(bucket, tuple(ducts), teeth, load, process.printer.blade)
+
+
+def _spills(netlist: Netlist, design: Design) -> dict[str, float]:
+    """What each bucket spills (mm3) of the fullest jugs."""
+    ports = zip(netlist.rows[0], design.input_max, strict=True)
+    arrives = {bucket.name: most * design.unit_volume for bucket, most in ports}
+    spills = {}
+    for bucket in netlist.buckets:
+        spills[bucket.name] = max(0.0, arrives.get(bucket.name, 0.0) - bucket.retained_volume)
+        for duct in netlist.leaving[bucket.name]:
+            arrives[duct.target] = arrives.get(duct.target, 0.0) + duct.share * spills[bucket.name]
+    return spills
 
 
 def _courses(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Process) -> tuple[Course, ...]:
@@ -204,7 +217,7 @@ def _in_order(comb: _Comb, courses: Sequence[Course], design: Design) -> _Comb:
         return comb
     order = [course.target for course in courses]
     ducts = sorted(comb.ducts, key=lambda duct: order.index(duct.target))
-    return _comb_of(comb.bucket, ducts, comb.flow, design)
+    return _comb_of(comb.bucket, ducts, comb.load, design)
 
 
 def _span(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> Span:
@@ -310,8 +323,9 @@ def _inside(
         run=RUN,
         lip=LIP,
         under=Underside(-on_grid(RUN + LIP), False),
-        design_flow=comb.flow,
-        design_head=weir_head(comb.flow, teeth, discharge=process.comb.discharge),
+        design_flow=comb.load.flow,
+        design_head=weir_head(comb.load.flow, teeth, discharge=process.comb.discharge),
+        predicted=tuple(predicted(comb.teeth, comb.load.flow, design)),
     )
     return _inlet(mouths, card, feed, process)
 
@@ -325,16 +339,17 @@ def _layer(
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
     mouths = [_mouths(comb, courses) for comb in combs]
     bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
-    spans = [
-        [span := _span(comb, courses, feeds), _around(span, bundle)] if courses else [bundle] for comb in combs
-    ]
+    spans = [[span := _span(comb, courses, feeds), _around(span, bundle)] if courses else [bundle] for comb in combs]
     wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
     fed = [_feed(comb, courses, feeds) for comb in combs]
     depth = max(_least_pool(comb, design) + (INLET if len(comb.ducts) > 1 else LONE_INLET) for comb in combs)
     depth = float(ceil(depth))
     while depth <= MAX_DEPTH:
         pools = [
-            next((c for span in tried if (c := _pool(comb, own, span, want, deepest, depth, feed, not courses, design))), None)
+            next(
+                (c for span in tried if (c := _pool(comb, own, span, want, deepest, depth, feed, not courses, design))),
+                None,
+            )
             for comb, own, tried, want, feed in zip(combs, mouths, spans, wanted, fed, strict=True)
         ]
         if all(pools):
@@ -361,6 +376,10 @@ def _layer(
         )
         for card, want in zip(cards, wanted, strict=True)
     )
+
+
+def _first(cards: Iterable[Card | None]) -> Card | None:
+    return next((card for card in cards if card), None)
 
 
 def _feed(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> Span | None:
@@ -404,17 +423,18 @@ def _pool(
             low, high = (middle, high) if keeps(middle) < wanted else (low, middle)
         return on_grid(high)
 
-    for level in range(ceil(POOL_DEPTH / step - 1e-9) if several else 0, round(deepest / step) + 1):
-        deep = on_grid(level * step)
-        if room(deep, depth - behind, depth) < wanted - 1e-9:
-            continue
-        if room(deep, least, depth) <= wanted + 1e-9:
-            return made(deep, solved(lambda pool, z=deep: room(z, pool, depth), least, depth - behind), depth)
-        if level == 0:
-            return made(0.0, 0.0, depth)
-        if room(deep, least, least + behind) <= wanted + 1e-9:
-            return made(deep, least, solved(lambda d, z=deep: room(z, least, d), least + behind, depth))
+    levels = range(ceil(POOL_DEPTH / step - 1e-9) if several else 0, round(deepest / step) + 1)
+    enough = (level for level in levels if room(on_grid(level * step), depth - behind, depth) >= wanted - 1e-9)
+    level = next(enough, None)
+    if level is None:
         return None
+    deep = on_grid(level * step)
+    if room(deep, least, depth) <= wanted + 1e-9:
+        return made(deep, solved(lambda at: room(deep, at, depth), least, depth - behind), depth)
+    if level == 0:
+        return made(0.0, 0.0, depth)
+    if room(deep, least, least + behind) <= wanted + 1e-9:
+        return made(deep, least, solved(lambda at: room(deep, least, at), least + behind, depth))
     return None
 
 
@@ -466,7 +486,7 @@ def _cup(port: str, label: str, volume: float, width: float) -> SizedCup:
 def _jugs(design: Design) -> tuple[SizedCup, ...]:
     ports = zip(design.network.inputs, design.input_max, strict=True)
     return tuple(
-        _vessel(f"in.x{i}", label, most * design.unit_volume, square=True) for i, (label, most) in enumerate(ports)
+        _vessel(input_name(i), label, most * design.unit_volume, square=True) for i, (label, most) in enumerate(ports)
     )
 
 

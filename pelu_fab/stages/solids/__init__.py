@@ -4,21 +4,24 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.layout import Layout
 from pelu_fab.ir.sized import Sized
 from pelu_fab.ir.solid import Part
-from pelu_fab.network.model import bucket_name
+from pelu_fab.network.names import bucket_name, input_name, output_name
 from pelu_fab.stages.solids.card import card_part
+from pelu_fab.stages.solids.labels import labels
 from pelu_fab.stages.solids.stand import rack_part, trestle_part
 from pelu_fab.stages.solids.tray import tray_part
-from pelu_fab.stages.solids.vessels import cup_part, jug_part, name_of
+from pelu_fab.stages.solids.vessels import cup_part, jug_part
 
 
 def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
     """Every part, in assembly order from the table up: stand, trays, cards, cups; then the jugs."""
     process = design.process
-    labels = {bucket_name(0, i): name_of(label) for i, label in enumerate(design.network.inputs)}
+    jugs = {input_name(i): label for i, label in enumerate(labels(design.network.inputs))}
+    cups = {output_name(i): label for i, label in enumerate(labels(design.network.outputs))}
+    heads = {bucket_name(0, i): label for i, label in enumerate(jugs.values())}
     parts = [rack_part(layout)]
     parts += [trestle_part(trestle, number, layout, process) for number, trestle in enumerate(layout.trestles)]
     parts += [tray_part(tray, layout.cards) for tray in layout.trays]
-    parts += [card_part(placed, labels) for placed in layout.cards]
-    parts += [cup_part(cup, process) for cup in layout.cups]
-    parts += [jug_part(jug, process) for jug in sized.jugs]
+    parts += [card_part(placed, heads, process) for placed in layout.cards]
+    parts += [cup_part(cup, cups[cup.cup.port], process) for cup in layout.cups]
+    parts += [jug_part(jug, jugs[jug.port], process) for jug in sized.jugs]
     return tuple(parts)

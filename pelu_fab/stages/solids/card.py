@@ -6,18 +6,22 @@ from itertools import pairwise
 
 from pelu_fab.ir.card import BANK_TOP, BLADE_RUN, BLADE_TOP, Card, Mouth
 from pelu_fab.ir.layout import PlacedCard
+from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, swapped, upright
-from pelu_fab.stages.solids.lettering import fitted, raised
+from pelu_fab.stages.solids.labels import fitted, least_height
+from pelu_fab.stages.solids.lettering import Line, raised
 
 BITE = 0.3  # mm: every join overlaps by this
 HIGH = 200.0
+NAME_FOOT = -4.0  # mm above the sill
 
 
-def card_part(placed: PlacedCard, labels: Mapping[str, str]) -> Part:
+def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -> Part:
     """The card's part, named after its bucket. `labels` are people's names of buckets that have one (inputs)."""
     card = placed.card
     modules = [_body(card), *_inlet(card), _banks(card), (Step("add", _ears(placed)),)]
-    modules.append((Step("add", _names(card, labels.get(card.name, ""))),))
+    least = least_height(process.printer.nozzle)
+    modules.append((Step("add", _names(card, labels.get(card.name, ""), least)),))
     part = upright(f"card-{card.name.replace('.', '-')}", "card", modules)
     assert part.transform is not None
     (rx, ry, rz) = (row[3] for row in part.transform)
@@ -120,13 +124,15 @@ def _ears(placed: PlacedCard) -> tuple[Prism, ...]:
     return tuple(ears)
 
 
-def _names(card: Card, label: str) -> tuple[Prism, ...]:
+def _names(card: Card, text: str, least: float) -> tuple[Prism, ...]:
     """The bucket's name on both sides, and above it what people call it."""
     middle, room = -card.depth / 2, card.depth - 3.0
-    name, height = fitted(card.name, 3.8, room)
-    lines = [(name, height, middle, -2.0)]
-    if label:
-        text, size = fitted(label, 4.5, room)
-        lines.append((text, size, middle, 6.0))
+    own = fitted(card.name, 4.0, room, least=least, lines=1)
+    lines: list[Line] = [(card.name, own.height, middle, NAME_FOOT)]
+    if text:
+        foot = NAME_FOOT + own.height + 2.0
+        label = fitted(text, 4.5, room, least=least, tall=card.rim_z - 1.0 - foot)
+        lines += [(line, label.height, middle, z) for line, z in zip(label.lines, label.feet(foot), strict=True)]
     left, right = card.body
-    return swapped(raised(lines, left, -1, -1)), swapped(raised(lines, right, 1, 1))
+    made = (*raised(lines, left, -1, -1), *raised(lines, right, 1, 1))
+    return tuple(swapped(prism) for prism in made)

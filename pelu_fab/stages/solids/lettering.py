@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
+from math import fsum
 from pathlib import Path
+from typing import NamedTuple
+
+from shapely import MultiPolygon, Polygon, polygonize, unary_union
+from shapely.geometry import LinearRing
 
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.solid import Outline, Prism
@@ -12,6 +17,25 @@ RELIEF = 0.6  # mm that letters stand proud
 EMBED = 0.3  # mm that they reach into the wall
 STEPS = 2  # chords per curve
 TRACKING = 0.06  # em between letters: a nozzle's width more than on paper
+CAPITAL = 0.729  # of DejaVu's capitals, in em
+KISS = 0.003  # em that strokes draw back from where they meet in a point
+GRID = 5  # digits of an em that an outline keeps
+
+Loop = list[tuple[float, float]]
+
+
+class Region(NamedTuple):
+    """Outlines less voids, in em; islands inside the voids are another region."""
+
+    outlines: tuple[Outline, ...]
+    voids: tuple[Outline, ...]
+
+
+class Glyph(NamedTuple):
+    """A character as drawn: its advance in em, and its ink, regions inside out of one another's voids."""
+
+    advance: float
+    regions: tuple[Region, ...]
 
 
 @lru_cache(maxsize=1)
@@ -24,33 +48,41 @@ def _face():  # type: ignore[no-untyped-def]
     return TTFont(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans-Bold.ttf", lazy=True)
 
 
-@lru_cache(maxsize=256)
-def _glyph(character: str) -> tuple[float, tuple[Outline, ...], tuple[Outline, ...]]:
-    """Advance, outlines and holes of a character, in em."""
+@lru_cache(maxsize=1)
+def characters() -> frozenset[str]:
+    """Every character that the face has, those that draw nothing too."""
+    return frozenset(map(chr, _face().getBestCmap()))
+
+
+@lru_cache(maxsize=512)
+def glyph(character: str) -> Glyph:
+    """A character of the face; asking for one that it lacks is our bug."""
     from fontTools.pens.recordingPen import DecomposingRecordingPen
 
     face = _face()
-    glyphs, names, em = face.getGlyphSet(), face.getBestCmap(), face["head"].unitsPerEm
-    name = names.get(ord(character)) or names[ord("?")]
+    glyphs, em = face.getGlyphSet(), face["head"].unitsPerEm
+    name = face.getBestCmap().get(ord(character))
+    if name is None:
+        raise FabBug(f"the face has no {character!r}")
     pen = DecomposingRecordingPen(glyphs)
     glyphs[name].draw(pen)
-    loops: list[list[tuple[float, float]]] = []
+    loops: list[Loop] = []
     for verb, points in pen.value:
         if verb == "moveTo":
             loops.append([points[0]])
         elif verb == "lineTo":
             loops[-1].append(points[0])
+        elif verb == "qCurveTo" and points[-1] is None:  # a loop of controls alone begins midway between two of them
+            (a, b), (c, d) = points[-2], points[0]
+            start = ((a + c) / 2, (b + d) / 2)
+            loops.append([start, *_chords(start, (*points[:-1], start))])
         elif verb == "qCurveTo":
             loops[-1] += _chords(loops[-1][-1], points)
-    outer: list[Outline] = []
-    inner: list[Outline] = []
-    for loop in loops:
-        scaled = tuple((round(x / em, 5), round(y / em, 5)) for x, y in dict.fromkeys(loop))
-        (outer if _area(scaled) < 0 else inner).append(scaled)  # TrueType fills clockwise loops
-    return glyphs[name].width / em, tuple(outer), tuple(inner)
+    scaled = [[(round(x / em, GRID), round(y / em, GRID)) for x, y in loop] for loop in loops]
+    return Glyph(glyphs[name].width / em, _regions([list(dict.fromkeys(loop)) for loop in scaled]))
 
 
-def _chords(start: tuple[float, float], points: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
+def _chords(start: tuple[float, float], points: tuple[tuple[float, float], ...]) -> Loop:
     """A TrueType spline (implied points midway between controls) as chords."""
     out = []
     controls, last = points[:-1], points[-1]
@@ -66,49 +98,93 @@ def _chords(start: tuple[float, float], points: tuple[tuple[float, float], ...])
     return out
 
 
-def _area(loop: Outline) -> float:
-    return sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(loop, loop[1:] + loop[:1], strict=True)) / 2
+def _regions(loops: Sequence[Loop]) -> tuple[Region, ...]:
+    """Ink is where loops wind about a point (TrueType's rule): strokes that cross, mirrored parts, islands in holes."""
+    loops = [loop for loop in loops if len(loop) > 2]
+    if not loops:
+        return ()
+    edges = unary_union([LinearRing(loop) for loop in loops])
+    cells = sorted(polygonize([edges]).geoms, key=lambda cell: cell.bounds)
+    ink = unary_union([cell for cell in cells if _winding(cell.representative_point().coords[0], loops)])
+    if _touches_itself(ink):
+        ink = ink.buffer(-KISS, join_style="mitre")
+    polygons = list(ink.geoms) if isinstance(ink, MultiPolygon) else [ink]
+    depths = [_depth(polygon, polygons) for polygon in polygons]
+    return tuple(
+        _region([p for p, depth in zip(polygons, depths, strict=True) if depth == level])
+        for level in sorted(set(depths))
+    )
+
+
+def _touches_itself(ink: Polygon | MultiPolygon) -> bool:
+    """Whether a corner belongs to two rings: such parts kiss along an edge, which no closed body may (▒)."""
+    polygons = list(ink.geoms) if isinstance(ink, MultiPolygon) else [ink]
+    corners = [corner for p in polygons for ring in (p.exterior, *p.interiors) for corner in ring.coords[:-1]]
+    return len(set(corners)) < len(corners)
+
+
+def _region(polygons: Sequence[Polygon]) -> Region:
+    rings = [[tuple(ring.coords)[:-1] for ring in (p.exterior, *p.interiors)] for p in polygons]
+    return Region(tuple(outer for outer, *_ in rings), tuple(hole for _, *holes in rings for hole in holes))
+
+
+def _depth(polygon: Polygon, polygons: Sequence[Polygon]) -> int:
+    """In how many others' holes a polygon lies."""
+    at = polygon.representative_point()
+    return sum(Polygon(hole).contains(at) for other in polygons for hole in other.interiors)
+
+
+def _winding(at: tuple[float, ...], loops: Sequence[Loop]) -> int:
+    """How often all loops together go round a point that lies on none of them."""
+    x, y = at[:2]
+    found = 0
+    for loop in loops:
+        for (x0, y0), (x1, y1) in zip(loop, loop[1:] + loop[:1], strict=True):
+            if (y0 <= y) != (y1 <= y):
+                left = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
+                found += 1 if y1 > y0 and left > 0 else -1 if y1 <= y0 and left < 0 else 0
+    return found
 
 
 def text_width(text: str, height: float) -> float:
-    """Length of a line whose capitals are `height` tall, mm."""
-    return sum(_glyph(c)[0] + TRACKING for c in text) * height / CAPITAL
-
-
-CAPITAL = 0.729  # of DejaVu's capitals, in em
-
-
-def fitted(text: str, height: float, room: float, least: float = 3.8) -> tuple[str, float]:
-    """The text and capital height that fit `room`: smaller letters first, then fewer."""
-    text = " ".join(text.split()) or "?"
-    height = max(min(height, height * room / text_width(text, height)), least)
-    while len(text) > 1 and text_width(text, height) > room:
-        text = text[:-1].rstrip()
-    return text, height
+    """Length of a line whose capitals are `height` tall, mm, to 1e-6: the same on every Python."""
+    return round(fsum(glyph(c).advance + TRACKING for c in text) * height / CAPITAL, 6)
 
 
 Line = tuple[str, float, float, float]  # text, height of its capitals, middle along the wall, z of its foot
 
 
-def raised(lines: Sequence[Line], face: float, outward: int, rightward: int, more: Sequence[Outline] = ()) -> Prism:
+def raised(
+    lines: Sequence[Line], face: float, outward: int, rightward: int, more: Sequence[Outline] = ()
+) -> tuple[Prism, ...]:
     """Letters, and `more` outlines, on an upright wall at `face`, swept along v towards `outward` (±1).
 
-    `rightward` ±1 is the direction along the wall in which the lines read.
+    `rightward` ±1 is the direction along the wall in which the lines read. Letters with an island in a hole, as in ©,
+    take a second prism.
     """
-    outlines: list[Outline] = list(more)
-    voids: list[Outline] = []
+    levels: list[tuple[list[Outline], list[Outline]]] = [(list(more), [])]
     for text, height, centre, foot in lines:
         scale = height / CAPITAL
         pen = -text_width(text, height) / 2
         for character in text:
-            advance, outer, inner = _glyph(character)
-            for loops, bucket in ((outer, outlines), (inner, voids)):
-                bucket += [
-                    tuple(
-                        (round(centre + rightward * (pen + x * scale), 3), round(foot + y * scale, 3)) for x, y in loop
-                    )
-                    for loop in loops
-                ]
+            advance, regions = glyph(character)
+
+            def placed(
+                loop: Outline, pen: float = pen, scale: float = scale, line: Line = (text, height, centre, foot)
+            ) -> Outline:
+                return tuple(
+                    (round(line[2] + rightward * (pen + x * scale), 3), round(line[3] + y * scale, 3)) for x, y in loop
+                )
+
+            for level, region in enumerate(regions):
+                if level == len(levels):
+                    levels.append(([], []))
+                levels[level][0].extend(map(placed, region.outlines))
+                levels[level][1].extend(map(placed, region.voids))
             pen += (advance + TRACKING) * scale
     start, end = sorted((face - outward * EMBED, face + outward * RELIEF))
-    return Prism("y", round(start, 3), round(end, 3), tuple(outlines), tuple(voids), is_lettering=True)
+    return tuple(
+        Prism("y", round(start, 3), round(end, 3), tuple(outlines), tuple(voids), is_lettering=True)
+        for outlines, voids in levels
+        if outlines
+    )

@@ -1,4 +1,4 @@
-"""What stands on the table: the rack round row cards and cups, and the trestle under a tray's head. Print as they stand."""
+"""What stands on the table: the rack round row cards and cups, the trestle under a tray's head. Print as they stand."""
 
 from pelu_fab.ir.layout import Layout, Trestle
 from pelu_fab.ir.process import Process

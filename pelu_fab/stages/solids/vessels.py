@@ -6,26 +6,28 @@ from pelu_fab.ir.layout import PlacedCup
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import SizedCup
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, rectangle, upright
-from pelu_fab.stages.solids.lettering import fitted, raised
+from pelu_fab.stages.solids.labels import fitted, least_height
+from pelu_fab.stages.solids.lettering import Line, raised
 
 TICK, TICK_LONG, TICK_SHORT = 0.8, 9.0, 5.0  # mm: height and lengths of a mark
 SPOUT = 9.0  # mm that a jug's lip reaches beyond its wall
 NUMERAL, NAME = 3.6, 5.0  # mm: heights of capitals
 
 
-def cup_part(placed: PlacedCup, process: Process) -> Part:
-    """A read-out cup in its place; marks and name on the side away from the device."""
+def cup_part(placed: PlacedCup, label: str, process: Process) -> Part:
+    """A read-out cup in its place; marks and `label` on the side away from the device."""
     wall, bottom = process.printer.wall, process.printer.floor
     x, y, z = (placed.x0, placed.x1), (placed.y0, placed.y1), placed.floor_z
     top = z + placed.cup.height
     body = box((x[0] - wall, x[1] + wall), (y[0] - wall, y[1] + wall), (z - bottom, top))
     room = box(x, y, (z, top + 1.0))
-    marks = _marks(placed.cup, (x[0] + x[1]) / 2, x[1] - x[0], z, y[1] + wall, 1, -1)
-    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", (marks,)),)]
+    least = least_height(process.printer.nozzle)
+    marks = _marks(placed.cup, label, least, (x[0] + x[1]) / 2, x[1] - x[0], z, y[1] + wall, 1, -1)
+    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", marks),)]
     return upright(f"cup-{placed.cup.port.split('.')[1]}", "cup", modules, 0)
 
 
-def jug_part(jug: SizedCup, process: Process) -> Part:
+def jug_part(jug: SizedCup, label: str, process: Process) -> Part:
     """A loose measuring jug with a lip in front and marks on its side; the same inside as its marks say."""
     wall, bottom = process.printer.wall, process.printer.floor
     width, depth, top = jug.width, jug.depth, bottom + jug.height
@@ -35,8 +37,9 @@ def jug_part(jug: SizedCup, process: Process) -> Part:
     body = Prism("z", 0.0, top, (outer,))
     room = Prism("z", bottom, top + 1.0, (inner,))
     tall = SizedCup(jug.port, jug.label, jug.capacity, width, area / width, jug.height)
-    marks = _marks(tall, width / 2, width, bottom, -wall, -1, 1)
-    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", (marks,)),)]
+    least = least_height(process.printer.nozzle)
+    marks = _marks(tall, label, least, width / 2, width, bottom, -wall, -1, 1)
+    modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", marks),)]
     part = upright(f"jug-{jug.port.split('.')[1]}", "jug", modules, 0)
     return Part(part.name, part.role, part.modules, None, 0)
 
@@ -46,14 +49,25 @@ def _pointed(u0: float, u1: float, v0: float, v1: float, lip: float) -> Outline:
     return ((u0, v0), (u1, v0), (u1, v1), ((u0 + u1) / 2, v1 + lip), (u0, v1))
 
 
-def _marks(cup: SizedCup, centre: float, width: float, floor_z: float, face: float, outward: int, right: int) -> Prism:
+def _marks(
+    cup: SizedCup,
+    label: str,
+    least: float,
+    centre: float,
+    width: float,
+    floor_z: float,
+    face: float,
+    outward: int,
+    right: int,
+) -> tuple[Prism, ...]:
     """Ticks every 5 mL (or the next round step that leaves room), numerals at every few, and the name at the top."""
     area = cup.width * cup.depth
     step = _round_step(2.0 * TICK * area / 1000.0)
     numbered = _round_step((NUMERAL + 1.4) * area / 1000.0, step)
     left = centre - right * (width / 2 - 1.5)
-    text, size = fitted(name_of(cup.label), NAME, width - 2.0)
-    words = [(text, size, centre, round(floor_z + cup.height - size - 1.2, 3))]
+    name = fitted(label, NAME, width - 2.0, least=least)
+    feet = name.feet(floor_z + cup.height - name.tall - 1.2)
+    words: list[Line] = [(line, name.height, centre, foot) for line, foot in zip(name.lines, feet, strict=True)]
     ticks: list[Outline] = []
     for number in range(1, floor(cup.capacity / 1000.0 / step + 1e-9) + 1):
         ml = number * step
@@ -75,8 +89,3 @@ def _round_step(least: float, multiple: int = 5) -> int:
             if step >= max(least, 5.0) and step % multiple == 0:
                 return step
         decade *= 10
-
-
-def name_of(label: str) -> str:
-    """What goes on a part: the label without its unit."""
-    return label.split(" (")[0].strip() or label

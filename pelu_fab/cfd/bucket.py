@@ -1,0 +1,271 @@
+"""A bucket's case: the air of its pool, comb and ramp, cut out of the STL. A vessel as sign-off found it goes in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pelu_fab.cfd.case import INLET, Case, Inflow
+from pelu_fab.cfd.frame import Frame, frame_of
+from pelu_fab.cfd.grid import Grid, Size, growing, lines, spread_from, walls
+from pelu_fab.cfd.mesh import WALLS
+from pelu_fab.cfd.pour import STREAM, Pour
+from pelu_fab.cfd.solid import inside
+from pelu_fab.errors import FabError
+from pelu_fab.signoff.found import Vessel
+from pelu_fab.signoff.stl import Array, Index, Mask
+
+CELLS_A_TOOTH = 6
+SILL_CELL = 0.45  # mm, at six cells a tooth
+RAMP = 3.6  # mm behind the sill, as far as blades part the teeth
+AIR = 5.0  # mm over the floor that water on a ramp is given
+OVER = {"even": 7.0, "middle": 14.0, "end": 14.0, "dump": 20.0, "design": 7.0}  # mm of air above the sill in the pool
+POOL_CELL = 2.0  # mm: the coarsest, away from the comb
+INFLOW = 1  # label of the inlet
+NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 7.0  # mm: length and least depth of a sheet that comes in, air above it
+EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bucket:
+    """A vessel in its own frame: origin at the middle of the comb's outer edge on the sill, y outward. mm."""
+
+    name: str
+    frame: Frame
+    teeth: Array  # (n, 2) left and right wall of each opening, ascending
+    goals: tuple[str, ...]  # where each tooth's water goes
+    low: Array  # of the pool's box, y up to the sill's outer edge
+    high: Array
+    seed: Array  # a place in the air over the sill
+    place: Array  # where a hand pours
+
+
+def bucket_of(name: str, vessel: Vessel, matrix: Array, names: Mapping[int, str], place: Array) -> Bucket:
+    """Put a vessel into its frame; `place` (assembly) is where water comes in. `FabError` without one straight comb."""
+    ways = {(round(t.outward[0], 2), round(t.outward[1], 2)) for t in vessel.teeth}
+    if len(ways) != 1:
+        what = "has no comb" if not ways else "has combs on more than one side"
+        raise FabError(name, what, "give a bucket with one straight comb")
+    outward = np.array([*vessel.teeth[0].outward, 0.0])
+    at = np.array([t.at for t in vessel.teeth])
+    frame = frame_of(matrix, outward, (at.min(axis=0) + at.max(axis=0)) / 2)
+    local = frame.local(at)
+    order = np.argsort(local[:, 0])
+    half = np.array([t.width for t in vessel.teeth])[order] / 2
+    teeth = np.stack([local[order, 0] - half, local[order, 0] + half], axis=1)
+    box = frame.local(np.array([[*corner, vessel.floor_z] for corner in vessel.bounds]))
+    low, high = box.min(axis=0), box.max(axis=0)
+    low[0], high[0] = min(low[0], teeth[0, 0]), max(high[0], teeth[-1, 1])
+    high[1], high[2] = 0.0, 0.0
+    seed = frame.local(np.array([*vessel.inside, vessel.level + 1.0]))
+    goals = tuple(names.get(vessel.teeth[i].goal, "nowhere") for i in order)
+    return Bucket(name, frame, teeth, goals, low, high, seed, frame.local(place))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nozzle:
+    """Water from a lip at `at`: a sheet `width` by `depth` along the unit direction `way` (bucket's frame)."""
+
+    at: Array
+    way: Array
+    width: float
+    depth: float
+
+    @property
+    def box(self) -> tuple[Array, Array]:
+        """Where its water is just before the lip."""
+        main = int(np.argmax(np.abs(self.way[:2])))
+        half = np.zeros(3)
+        half[1 - main] = self.width / 2
+        back = np.zeros(3)
+        back[main] = -NOZZLE * np.sign(self.way[main])
+        tall = max(self.depth / max(float(np.hypot(*self.way[:2])), 0.3), LEAST_NOZZLE)
+        ends = self.at + np.array([-half, half, back, [0.0, 0.0, tall]])
+        return ends.min(axis=0), ends.max(axis=0)
+
+    def cells(self, grid: Grid) -> Mask:
+        """The cells that it fills there."""
+        low, high = self.box
+        centres = np.stack(grid.centres, axis=-1)
+        return np.asarray(((centres > low) & (centres < high)).all(axis=-1))
+
+
+def bucket_case(
+    bucket: Bucket, corners: Array, pour: Pour, cells: int = CELLS_A_TOOTH, nozzle: Nozzle | None = None
+) -> Case:
+    """The case of one pour, by hand or from a nozzle.
+
+    `corners` (m, 3, 3) are the assembly's triangles; `cells` across a tooth set the grid.
+    """
+    local = bucket.frame.local(corners)
+    end = RAMP
+    low = np.array([bucket.low[0], bucket.low[1], min(bucket.low[2], -end)])
+    high = np.array([bucket.high[0], end, OVER[pour.kind]])
+    if nozzle is not None:
+        start, stop = nozzle.box
+        low = np.minimum(low, start - [1.0, 1.0, 0.0])
+        high = np.maximum(high, [stop[0] + 1.0, end, nozzle.at[2] + ROOM])
+    grid = _grid(bucket, local, low, high, cells, nozzle)
+    material = inside(local, grid.rimmed)
+    solid = material[1:-1, 1:-1, 1:-1]
+    _, y, z = grid.centres
+    end = _blades_end(bucket, grid, solid, end)
+    # Over the sill and the ramp water needs little air; in the pool all of it, and nothing outside of its walls.
+    floor = z.max(axis=2, where=solid & (z < 0), initial=-np.inf)[:, :, None]
+    behind = (y > 0) & (y < end) & (z > floor) & (z < floor + AIR)
+    region = ~solid & ((y < 0) | behind)
+    region &= (y < 0) | _in_teeth(bucket, grid)[:, None, None]
+    jet = np.zeros(grid.shape, bool) if nozzle is None else nozzle.cells(grid) & ~solid
+    roof = np.zeros(grid.shape, bool)
+    roof[:, :, 1:] = jet[:, :, :-1] & ~jet[:, :, 1:]
+    fluid = spread_from(_cell_at(grid, bucket.seed), region & ~jet & ~roof)
+    if not fluid.any():
+        raise FabError(bucket.name, "no air was found over its sill", "look at the STL: is the comb shut?")
+    tooth = _tooth_of(bucket, grid)
+    names = ["walls", INLET, "top", "over", "side", *(f"o{t}" for t in range(len(bucket.teeth)))]
+    labels = _labels(grid, material, tooth, names)
+    if nozzle is None:
+        direction = _inlet(bucket, grid, fluid, labels, pour)
+    else:
+        core = labels[1:-1, 1:-1, 1:-1]
+        core[roof], core[jet], direction = WALLS, INFLOW, nozzle.way
+    zones = {"pool": fluid & (y < 0)}
+    zones |= {f"t{t}": fluid & (y > 0) & (tooth == t)[:, None, None] for t in range(len(bucket.teeth))}
+    return Case(
+        at=bucket.name,
+        kind="bucket",
+        pour=pour.kind,
+        frame=bucket.frame,
+        grid=grid,
+        fluid=fluid,
+        labels=labels,
+        names=tuple(names),
+        zones={name: mask for name, mask in zones.items() if mask.any()},
+        water=_filled(grid, fluid & (y < -0.3), pour.below),
+        inflow=Inflow(pour.flow, direction, pour.seconds),
+        outlets={f"o{t}": goal for t, goal in enumerate(bucket.goals)},
+        end=pour.end,
+    )
+
+
+def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, nozzle: Nozzle | None) -> Grid:
+    sill = SILL_CELL * CELLS_A_TOOTH / cells
+    teeth, finer = bucket.teeth, CELLS_A_TOOTH / cells
+    comb = (float(teeth[0, 0]), float(teeth[-1, 1]))
+    wide = growing(3.0 / cells, *comb, POOL_CELL * finer)
+
+    def across(v: float) -> float:
+        if not comb[0] <= v <= comb[1]:
+            return wide(v)
+        own = (teeth[:, 0] <= v) & (v <= teeth[:, 1])
+        return float(np.diff(teeth[own][0])[0]) / cells if own.any() else 1.0  # a blade is one cell
+
+    x_walls = [v for v in walls(local, low, high, 0) if not comb[0] <= v <= comb[1]]
+    y_walls, z_walls = (walls(local, low, high, axis) for axis in (1, 2))
+    along = growing(sill, -1.8, 10.0, POOL_CELL * finer)
+    upward = [growing(sill, -1.0, 99.0, 1.2 * finer), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)]
+    if nozzle is not None:
+        start, stop = nozzle.box
+        along = _finest(along, growing(0.6 * finer, float(start[1]), float(stop[1]) + 9.0, POOL_CELL * finer))
+        upward[1] = _finest(upward[1], growing(0.6 * finer, float(start[2]) - 1.5, float(stop[2]) + 0.5, 9.0))
+        x_walls, y_walls, z_walls = (
+            [float(a), float(b), *w] for a, b, w in zip(start, stop, (x_walls, y_walls, z_walls), strict=True)
+        )
+    return Grid(
+        lines(float(low[0]), float(high[0]), teeth.ravel().tolist(), x_walls, across),
+        lines(float(low[1]), float(high[1]), [0.0], y_walls, along),
+        lines(float(low[2]), float(high[2]), [0.0], z_walls, lambda v: upward[int(v > 0)](v)),
+    )
+
+
+def _finest(one: Size, other: Size) -> Size:
+    return lambda v: min(one(v), other(v))
+
+
+def _in_teeth(bucket: Bucket, grid: Grid) -> Mask:
+    return np.asarray(_tooth_of(bucket, grid) >= 0)
+
+
+def _tooth_of(bucket: Bucket, grid: Grid) -> Index:
+    """(I,) which tooth each column of cells belongs to; -1 for blades and beside the comb."""
+    x = grid.middles[0]
+    own = (bucket.teeth[None, :, 0] < x[:, None]) & (x[:, None] < bucket.teeth[None, :, 1])
+    return np.where(own.any(axis=1), own.argmax(axis=1), -1)
+
+
+def _blades_end(bucket: Bucket, grid: Grid, solid: Mask, most: float) -> float:
+    """How far behind the sill blades stand between the teeth, 1 mm over the floor."""
+    x, y, z = grid.middles
+    comb = (x > bucket.teeth[0, 0]) & (x < bucket.teeth[-1, 1])
+    blades = np.flatnonzero(comb & (_tooth_of(bucket, grid) < 0))
+    if not len(blades):
+        return most
+    end = 0.0
+    for j in np.flatnonzero((y > 0) & (y < most)):
+        height = int(np.searchsorted(z, -y[j] + 1.0))
+        if not solid[blades, j, min(height, len(z) - 1)].all():
+            break
+        end = float(grid.y[j + 1])
+    return max(end, float(grid.y[np.searchsorted(grid.y, 0.0) + 1]))
+
+
+def _cell_at(grid: Grid, place: Array) -> Mask:
+    """The one cell that a place lies in."""
+    seed = np.zeros(grid.shape, bool)
+    index = [
+        int(np.clip(np.searchsorted(v, p) - 1, 0, len(v) - 2))
+        for v, p in zip((grid.x, grid.y, grid.z), place, strict=True)
+    ]
+    seed[tuple(index)] = True
+    return seed
+
+
+def _labels(grid: Grid, material: Mask, tooth: Index, names: list[str]) -> Index:
+    """What faces to a dry cell are: walls to material; to air `top`, `side`, `over` the comb, or a tooth's outlet."""
+    y, z = (np.concatenate([[v[0]], (v[1:] + v[:-1]) / 2, [v[-1]]]) for v in (grid.y, grid.z))
+    labels = np.full(material.shape, names.index("side"))
+    labels[:, :, -1] = names.index("top")
+    behind = np.flatnonzero(y > 0)
+    labels[:, behind, :] = names.index("over")
+    outlet = np.concatenate([[-1], tooth, [-1]])
+    wet = (outlet >= 0)[:, None, None] & (z[None, None, :] < AIR - 0.8 - y[None, behind, None])
+    labels[:, behind, :] = np.where(wet, names.index("o0") + outlet[:, None, None], labels[:, behind, :])
+    labels[material] = WALLS
+    return labels
+
+
+def _inlet(bucket: Bucket, grid: Grid, fluid: Mask, labels: Index, pour: Pour) -> Array:
+    """Mark the cells that water comes in from; the direction it comes in."""
+    x, y, _ = grid.middles
+    if pour.kind == "even":
+        deep = bucket.low[1] + EVEN_FLOOR * (0.0 - bucket.low[1])
+        columns = np.argwhere(fluid.any(axis=2) & (y < deep)[None, :])
+        lowest = fluid[columns[:, 0], columns[:, 1]].argmax(axis=1)
+        labels[columns[:, 0] + 1, columns[:, 1] + 1, lowest] = INFLOW  # one below, in the rim's numbering
+        return np.array([0.0, 0.0, 1.0])
+    where = _stream(bucket, pour)
+    far = np.hypot(x[:, None] - where[0], y[None, :] - where[1])
+    open_top = fluid[:, :, -1]
+    far = np.where(open_top, far, np.inf)
+    chosen = far <= max(STREAM / 2, float(far.min()) + 1e-9)
+    if not open_top.any():
+        raise FabError(bucket.name, "nothing can be poured in from above", "look at the STL: is it closed?")
+    labels[1:-1, 1:-1, -1][chosen] = INFLOW
+    return np.array([0.0, 0.0, -1.0])
+
+
+def _stream(bucket: Bucket, pour: Pour) -> tuple[float, float]:
+    """Plan place of a hand's stream; near the end of the inlet it stays a stream's width off the wall."""
+    x, y = float(bucket.place[0]), float(bucket.place[1])
+    if pour.kind == "end":
+        x = float(bucket.low[0]) + STREAM
+    return float(np.clip(x, bucket.low[0] + STREAM / 2, bucket.high[0] - STREAM / 2)), y
+
+
+def _filled(grid: Grid, pool: Mask, below: float) -> Mask:
+    """Cells below the sill, without the uppermost `below` mL."""
+    z = grid.centres[2]
+    full = pool & (z < 0)
+    layers = (grid.volumes * full).sum(axis=(0, 1))
+    above = layers[::-1].cumsum()[::-1]
+    return np.asarray(full & (above >= below * 1000.0)[None, None, :])

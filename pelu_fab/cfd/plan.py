@@ -1,0 +1,174 @@
+"""Which cases a device has: names of buckets and transfers, and pours, to cases cut from its triangles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pelu_fab.cfd.bucket import Bucket, bucket_case, bucket_of
+from pelu_fab.cfd.case import Case
+from pelu_fab.cfd.compare import digests
+from pelu_fab.cfd.flight import Flight
+from pelu_fab.cfd.pour import Pour
+from pelu_fab.cfd.result import slug
+from pelu_fab.cfd.run import Job
+from pelu_fab.cfd.transfer import Leg, gutter_at, into_case, over_case
+from pelu_fab.cfd.way import speed_at_end, way_of
+from pelu_fab.errors import FabError
+from pelu_fab.ir.process import Process
+from pelu_fab.network.names import duct_name
+from pelu_fab.signoff.found import NOWHERE, Vessel
+from pelu_fab.signoff.recovery import Recovery
+from pelu_fab.signoff.stl import Array
+
+WORK = "cfd"  # folder of cases and pictures, in the export
+TRANSFER_SECONDS = 0.7  # of a transfer: sheets settle in 0.3 s, and no pool's eddies are waited for
+LANDED = 0.5  # m/s along a channel where water has come down in it: 0.35 to 0.55 was found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Device:
+    """An export as a case writer sees it: vessels by name, and triangles of its parts."""
+
+    recovery: Recovery
+
+    @property
+    def vessels(self) -> dict[str, Vessel]:
+        """Every vessel that was found and named."""
+        return {name: self.recovery.found.vessels[v] for v, name in self.recovery.names.items()}
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """Vessels with a comb, by name."""
+        return tuple(sorted(name for name, vessel in self.vessels.items() if vessel.teeth))
+
+    @property
+    def transfers(self) -> dict[str, tuple[str, str]]:
+        """Every way from a bucket to what it feeds: its name, and theirs."""
+        names = self.recovery.names
+        pairs = {
+            (source, names[mouth.goal])
+            for source in self.buckets
+            for mouth in self.vessels[source].mouths
+            if mouth.goal != NOWHERE and mouth.goal in names
+        }
+        return {duct_name(*pair): pair for pair in sorted(pairs)}
+
+    @property
+    def corners(self) -> Array:
+        """(m, 3, 3) triangles of all placed parts, assembled."""
+        return np.concatenate([p.placed.corners for p in self.recovery.parts if p.matrix is not None])
+
+    def matrix(self, part: str) -> Array:
+        """Part to assembly."""
+        found = next(p.matrix for p in self.recovery.parts if p.entry.name == part)
+        return np.eye(4) if found is None else found
+
+    def digests(self) -> dict[str, str]:
+        """sha256 of every placed part's file, by part."""
+        return digests(self.recovery.dossier.folder, [p.entry for p in self.recovery.parts if p.matrix is not None])
+
+    def place(self, name: str) -> Array:
+        """Where water is poured into a vessel: by a hand, where the manifest says, else where drops come down in it."""
+        found = self.recovery.found
+        number = next(v for v, known in self.recovery.names.items() if known == name)
+        ports = self.recovery.dossier.manifest.inputs
+        at = [port.at for port, v in zip(ports, found.inputs, strict=True) if v == number]
+        if at:
+            return np.array(at[0])
+        ends = [
+            end
+            for vessel in found.vessels
+            for tooth in vessel.teeth
+            for end, goal in zip(tooth.end_at, tooth.goals, strict=True)
+            if goal == number
+        ]
+        return np.mean(ends, axis=0) if ends else np.array(found.vessels[number].at)
+
+
+def wanted(device: Device, at: Sequence[str], *, everything: bool) -> tuple[str, ...]:
+    """Names of the cases asked for; an unknown one raises `FabError` with those there are."""
+    names = (*device.buckets, *device.transfers)
+    if everything:
+        several = {n for n in device.buckets if len(device.vessels[n].mouths) > 1}
+        return (*sorted(several), *device.transfers)
+    if not at:
+        raise FabError("--at", "names no place", f"give --all, or one of {', '.join(names)}")
+    for name in at:
+        if name.partition(" ")[0] not in names:  # one leg of a transfer is its name and `over` or `into` a part
+            raise FabError(f"--at {name}", "is not in this device", f"choose from {', '.join(names)}")
+    return tuple(dict.fromkeys(at))
+
+
+def bucket_named(device: Device, name: str) -> Bucket:
+    """A vessel in its own frame."""
+    vessel = device.vessels[name]
+    return bucket_of(name, vessel, device.matrix(vessel.part), device.recovery.names, device.place(name))
+
+
+def leg_named(device: Device, name: str) -> Leg:
+    """The teeth and runs of a transfer such as `L0.b1->L1.b0`."""
+    source, goal = device.transfers[name]
+    numbers = {known: v for v, known in device.recovery.names.items()}
+    found = device.recovery.found
+    teeth = tuple(tooth for tooth in found.vessels[numbers[source]].teeth if tooth.goal == numbers[goal])
+    middle = np.array(teeth[len(teeth) // 2].at)
+    runs = way_of(found.trails, device.recovery.surface, numbers[source], numbers[goal], middle)
+    return Leg(name, goal, teeth, runs)
+
+
+def cases_of(device: Device, name: str, pour: Pour, cells: int) -> list[Case]:
+    """The cases of one name and one pour: a bucket's, or those of a transfer, lip by lip."""
+    if name not in device.transfers:
+        return [bucket_case(bucket_named(device, name), device.corners, pour, cells)]
+    leg = leg_named(device, name)
+    share = leg.width / sum(tooth.width for tooth in device.vessels[device.transfers[name][0]].teeth)
+    own = replace(
+        pour,
+        kind="dump" if pour.kind == "dump" else "design",
+        flow=pour.flow * share,
+        seconds=min(pour.seconds, TRANSFER_SECONDS),
+        drain=0.0,
+    )
+    cases = []
+    if len(leg.runs) > 2:
+        cases.append(over_case(leg, device.matrix(leg.runs[1].part), device.corners, own, cells))
+    if device.vessels[leg.goal].teeth:
+        bucket, last = bucket_named(device, leg.goal), leg.runs[-2]
+        gutter = gutter_at(last, device.matrix(last.part), device.corners)
+        viscosity = device.recovery.dossier.manifest.process.fluid.viscosity
+        speed, _ = speed_at_end(last, own.flow, gutter.width, LANDED, viscosity)
+        cases.append(into_case(leg, bucket, gutter, speed, device.corners, own, cells))
+    return cases
+
+
+def parts_near(device: Device, case: Case) -> dict[str, str]:
+    """sha256 of the files that reach into a case's box."""
+    low, high = (np.array([getattr(case.grid, a)[end] for a in "xyz"]) for end in (0, -1))
+    near = set()
+    for part in device.recovery.parts:
+        if part.matrix is not None:
+            points = case.frame.local(part.placed.corners)
+            if ((points.max(axis=1) >= low) & (points.min(axis=1) <= high)).all(axis=1).any():
+                near.add(part.entry.name)
+    return {name: digest for name, digest in device.digests().items() if name in near}
+
+
+def jobs_of(
+    device: Device, names: Sequence[str], pours: Sequence[Pour], process: Process, cells: int, limit: float
+) -> list[Job]:
+    """One job for every name and pour."""
+    flight = Flight(device.recovery.surface, device.vessels)
+    jobs: dict[str, Job] = {}
+    for name in names:
+        for pour in pours:
+            chosen = [
+                case for case in cases_of(device, name.partition(" ")[0], pour, cells) if case.at.startswith(name)
+            ]
+            if not chosen:
+                raise FabError(f"--at {name}", "is no leg of that transfer", "leave out the part, for all of its legs")
+            for case in chosen:
+                title = slug(case.at, case.pour, process.name)
+                folder = device.recovery.dossier.folder / WORK / title
+                jobs[title] = Job(title, case, process, cells, parts_near(device, case), folder, limit, flight)
+    return list(jobs.values())

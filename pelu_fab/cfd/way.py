@@ -1,0 +1,92 @@
+"""The way that water takes from a comb to what it feeds, part by part, as sign-off's drops ran. mm, mL/s, m/s."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+
+from pelu_fab.cfd.frame import GRAVITY
+from pelu_fab.errors import FabError
+from pelu_fab.signoff.found import Trails
+from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.surface import Surface
+
+STEP = 0.5  # mm: of the march along a channel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Where drops ran on one part: `path` (n, 3) from where they came down on it (or its sill) to its lip."""
+
+    part: str
+    path: Array
+
+    @property
+    def start(self) -> Array:
+        """Where it begins."""
+        return np.asarray(self.path[0])
+
+    @property
+    def lip(self) -> Array:
+        """Where it ends."""
+        return np.asarray(self.path[-1])
+
+    @property
+    def length(self) -> float:
+        """mm along the way."""
+        return float(np.linalg.norm(np.diff(self.path, axis=0), axis=1).sum())
+
+    @property
+    def forward(self) -> Array:
+        """Level unit direction over the later half of the run."""
+        way = self.lip - self.path[len(self.path) // 2 if len(self.path) > 2 else 0]
+        way = way if np.hypot(way[0], way[1]) > 1e-6 else self.lip - self.start
+        level = np.array([way[0], way[1], 0.0])
+        return np.asarray(level / max(float(np.linalg.norm(level)), 1e-9))
+
+    @property
+    def slope(self) -> Array:
+        """Unit direction down the last stretch of some length, as water leaves the lip."""
+        for a, b in reversed(list(pairwise(self.path))):
+            if np.hypot(*(b - a)[:2]) > 2.0:
+                return np.asarray((b - a) / np.linalg.norm(b - a))
+        return self.forward
+
+
+def way_of(trails: Trails, surface: Surface, source: int, goal: int, near: Array) -> tuple[Run, ...]:
+    """The runs of the drop from `source` to `goal` that starts nearest to `near`; `FabError` if there is none."""
+    own = np.flatnonzero((trails.source == source) & (trails.goal == goal))
+    if not len(own):
+        raise FabError("transfer", "no drop of sign-off's goes that way", "run pelu-fab verify and look at lvs.open")
+    firsts = np.searchsorted(trails.drop, own)
+    drop = own[np.argmin(np.linalg.norm(trails.at[firsts] - near, axis=1))]
+    own_steps = trails.drop == drop
+    runs: list[tuple[str, list[Array]]] = []
+    for at, face in zip(trails.at[own_steps], trails.face[own_steps], strict=True):
+        if face < 0:
+            continue
+        part = surface.names[surface.part_of_face[face]]
+        if not runs or runs[-1][0] != part:
+            runs.append((part, []))
+        runs[-1][1].append(at)
+    return tuple(Run(part, np.array(path)) for part, path in runs)
+
+
+def speed_at_end(run: Run, flow: float, width: float, start: float, viscosity: float) -> tuple[float, float]:
+    """Speed (m/s) and depth (mm) at the lip of a channel `width` mm wide that water enters at `start` m/s.
+
+    Gradually varied flow, d(u²)/ds = 2 (g sin b - f u²/8R), f = max(96/Re, 0.316/Re^¼) (physics.md §7.6).
+    """
+    speed = start
+    for a, b in pairwise(run.path):
+        length = float(np.linalg.norm(b - a))
+        sine = max(float(a[2] - b[2]), 0.0) / max(length, 1e-9)
+        for _ in range(max(1, round(length / STEP))):
+            depth = flow / (width * speed)  # mL/s over mm times m/s is mm
+            radius = width * depth / (width + 2.0 * depth) * 1e-3
+            reynolds = 4.0 * radius * speed / (viscosity * 1e-6)
+            friction = max(96.0 / reynolds, 0.316 / reynolds**0.25)
+            gain = GRAVITY * sine - friction * speed**2 / (8.0 * radius)
+            speed = sqrt(max(speed**2 + 2.0 * gain * STEP * 1e-3, 1e-3))
+    return speed, flow / (width * speed)

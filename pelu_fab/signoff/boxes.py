@@ -1,0 +1,34 @@
+"""Which boxes share space. Two sets of axis-parallel boxes in, pairs out: the first sieve of every mesh test."""
+
+import numpy as np
+import shapely
+
+from pelu_fab.signoff.stl import Array, Index
+
+FEW = 4096  # pairs that are sooner compared than sorted into a tree
+
+
+def meeting(low: Array, high: Array, other_low: Array, other_high: Array) -> tuple[Index, Index]:
+    """Index pairs (one, other) of boxes (n, 3) and (m, 3) that touch or overlap, in no order that means anything."""
+    if len(low) * len(other_low) <= FEW:
+        meets = (low[:, None] <= other_high).all(axis=2) & (other_low <= high[:, None]).all(axis=2)
+        one, other = np.nonzero(meets)
+        return one, other
+    a, b, third = _sharpest(low, high, other_low, other_high)
+    tree = shapely.STRtree(shapely.box(other_low[:, a], other_low[:, b], other_high[:, a], other_high[:, b]))
+    one, other = tree.query(shapely.box(low[:, a], low[:, b], high[:, a], high[:, b]))
+    meets = (low[one, third] <= other_high[other, third]) & (other_low[other, third] <= high[one, third])
+    return one[meets], other[meets]
+
+
+def _sharpest(low: Array, high: Array, other_low: Array, other_high: Array) -> list[int]:
+    """The axes, those first along which boxes are shortest beside all the room that they lie in."""
+    room = np.maximum(high.max(axis=0), other_high.max(axis=0)) - np.minimum(low.min(axis=0), other_low.min(axis=0))
+    long = (high - low).mean(axis=0) + (other_high - other_low).mean(axis=0)
+    return [int(axis) for axis in np.argsort(long / np.maximum(room, 1e-12), kind="stable")]
+
+
+def counted(counts: Index) -> tuple[Index, Index]:
+    """For 2 and 3: owners 0 0 1 1 1 and numbers 0 1 0 1 2."""
+    owner = np.repeat(np.arange(len(counts)), counts)
+    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
