@@ -8,12 +8,11 @@ from pelu_fab.formats.weld import PLATE_GAP, plates, weld
 from pelu_fab.ir.device import Device
 
 COLOURS = {
-    "row": (243, 239, 230),
+    "card": (243, 239, 230),
     "cup": (176, 208, 232),
     "jug": (176, 208, 232),
-    "chutes": (223, 229, 234),
-    "gutters": (207, 218, 226),
-    "frame": (83, 102, 122),
+    "tray": (46, 54, 68),
+    "stand": (58, 66, 82),
     "foot": (83, 102, 122),
 }
 SETTINGS = "https://pelu-fab.invalid/print"  # name space of our metadata; nothing is ever fetched from it

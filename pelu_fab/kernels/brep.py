@@ -17,9 +17,9 @@ from pelu_fab.worker import WorkerFailed, run_apart
 TIME_LIMIT = 600.0  # s, for a whole device
 LOOSE_GAP = 20.0  # mm between the assembly and the loose parts that lie beside it
 COLOURS = {
-    "row": (0.55, 0.75, 0.90),
-    "chutes": (0.95, 0.80, 0.45),
-    "gutters": (0.90, 0.60, 0.35),
+    "card": (0.95, 0.94, 0.90),
+    "tray": (0.18, 0.21, 0.27),
+    "stand": (0.23, 0.26, 0.32),
     "cup": (0.75, 0.85, 0.70),
     "jug": (0.75, 0.85, 0.70),
 }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pelu_fab.show.painter import to_png
 from pelu_fab.show.report_data import PrintedPart, Table
 
-COLOURS = {"frame": (83, 102, 122), "chutes": (223, 229, 234), "gutters": (203, 215, 224), "cup": (176, 208, 232)}
+COLOURS = {"stand": (58, 66, 82), "tray": (46, 54, 68), "cup": (176, 208, 232)}
 PORCELAIN = (243, 239, 230)
 SIGHT = (0.95, 1.25, 0.72)  # towards the eye: spouts and cups in front
 PART_SIGHT = (0.6, -1.0, 0.8)
