@@ -8,7 +8,7 @@ import numpy as np
 
 from pelu_fab.files import sha256
 from pelu_fab.ir.device import Device, Mesh
-from pelu_fab.ir.units import on_grid
+from pelu_fab.ir.units import MM3_PER_ML, on_grid
 from pelu_fab.network.model import Network
 from pelu_fab.network.names import input_name
 
@@ -25,6 +25,7 @@ def to_manifest(device: Device, files: Mapping[str, bytes], key: str) -> bytes:
         "key": key,
         "unit_ml": design.unit_ml,
         "design_flow": design.pour_flow_ml * 1000.0,
+        "priming_ml": device.sized.priming_volume / MM3_PER_ML,
         "compensation": design.compensation,
         "process": design.process.model_dump(mode="json"),
         "input_max": list(design.input_max),

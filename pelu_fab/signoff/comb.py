@@ -1,7 +1,8 @@
 """Combs, found blind: the flat sills that a pool spills over, the open width of each tooth, the spout behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -22,7 +23,8 @@ THROAT = 1.2
 LEAST_BED = 20.0  # mm2: a smaller slope beside a pool is a chamfer or a sliver
 CLOSED_AT = 0.6  # mm before the outer edge: where a line across the tooth parts inside from outside
 REACH, WIDEST_SPOUT = 80.0, 500.0  # mm: no tooth and no spout is wider
-SPOUT_LEVELS = (0.08, 0.3, 0.5, 0.7, 0.92)
+SECTION_AT = (5.6, 6.3, 7.0)  # mm behind the sill's outer edge, where each branch's channel is straight
+SECTION_UP = (0.6, 2.0, 4.0)  # mm above the channel's floor at which its width is measured; the last is its depth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -246,69 +248,84 @@ def _chord(lines: Segments, sills: Sequence[Sill], station: float) -> Array:
 
 
 def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, drop_of_sill: Index) -> list[Spout | None]:
-    """Section of the groove that each tooth's drop ran down; None where it met no vertical wall."""
-    found: list[list[tuple[float, float, Array, Array, float]]] = [[] for _ in sills]
-    top, end = drops.run_top[drop_of_sill, 2], drops.run_end[drop_of_sill, 2]
-    valid = np.flatnonzero(np.isfinite(top) & (top - end > 1.0))
+    """Section of the walled channel behind each tooth, where its drop ran down; None where it is not walled in.
+
+    It is cut upright across the flow at `SECTION_AT` behind the sill, and measured at `SECTION_UP` above its floor.
+    """
+    found: list[Spout | None] = [None] * len(sills)
     own = surface.corners[surface.faces_of_part(part)]
-    outward = np.array([s.outward for s in sills]).reshape(-1, 2)
-    along = np.stack([-outward[:, 1], outward[:, 0]], axis=1)
-    spans = np.round(np.stack([top, end], axis=1), 1)
-    for span in np.unique(spans[valid], axis=0):
-        who = valid[(spans[valid] == span).all(axis=1)]
-        for fraction in SPOUT_LEVELS:
-            z = float(span[0] + (span[1] - span[0]) * fraction) + 0.0137
-            lines = Segments(cut(own, z)[0])
-            side = drops.run_side[drop_of_sill[who]]
-            origin = drops.run_top[drop_of_sill[who], :2] + 0.2 * side + 0.2 * outward[who]
-            for i, section in zip(who, _groove(lines, origin, outward[who], along[who]), strict=True):
-                found[i].append(section)
-    return [_narrowest(sections, top[i], end[i]) for i, sections in enumerate(found)]
+    lips = np.array([[*s.outward, s.middle[:2] @ s.outward] for s in sills]).reshape(-1, 3)
+    ways = _ways(drops, drop_of_sill)
+    for lip in np.unique(np.round(lips, 2), axis=0):
+        who = np.flatnonzero((np.abs(lips - lip) < 0.02).all(axis=1))
+        outward = sills[int(who[0])].outward
+        along = np.array([-outward[1], outward[0]])
+        start = float(np.median(lips[who, 2]))
+        turned = np.stack([own[:, :, :2] @ along, own[:, :, 2], own[:, :, :2] @ outward], axis=2)
+        for behind in SECTION_AT:
+            on = [(int(i), at) for i in who if (at := _crossing(ways[int(i)], outward, start + behind)) is not None]
+            if not on:
+                continue
+            lines = Segments(cut(turned, start + behind)[0])
+            places = np.array([[at[:2] @ along, at[2]] for _, at in on])
+            for (i, _), spout in zip(on, _channel(lines, places, along, outward * (start + behind)), strict=True):
+                before = found[i]
+                if before is None and spout is not None:
+                    found[i] = replace(spout, top_z=sills[i].level)
+                elif before is not None and spout is not None and spout.area < before.area:
+                    found[i] = replace(before, width=spout.width, area=spout.area)
+    return found
 
 
-def _groove(
-    lines: Segments, origin: Array, outward: Array, along: Array
-) -> list[tuple[float, float, Array, Array, float]]:
-    """(width, depth, left, right, area) of the groove round each origin."""
-    left, right = lines.reach(origin, -along, WIDEST_SPOUT), lines.reach(origin, along, WIDEST_SPOUT)
-    width = left + right
-    closed = np.isfinite(width)
-    left, right = np.where(closed, left, 0.0), np.where(closed, right, 0.0)
-    # From the middle, where the drop may not have run: the back wall, and the tips of the fins.
-    centre = origin + along * ((right - left) / 2)[:, None]
-    back = lines.reach(centre, -outward, WIDEST_SPOUT)
-    wall = centre - outward * np.where(np.isfinite(back), back, 0.0)[:, None]
-    half = (width / 2)[:, None]
-    half = np.where(np.isfinite(half), half, 0.0)
-    tips = [
-        lines.reach(wall + outward * 0.05 + s * along * (half + 0.1), outward, WIDEST_SPOUT, leaving=True) + 0.05
-        for s in (-1.0, 1.0)
-    ]
-    depth = np.minimum(tips[0], tips[1])
-    ok = closed & np.isfinite(back) & np.isfinite(depth)
-    depth = np.where(ok, depth, 0.0)
-    width = np.where(ok, width, 0.0)
-    area = width * depth
-    for share in (0.15, 0.5, 0.85):
-        place = wall + outward * (depth * share)[:, None]
-        across = lines.reach(place, along, WIDEST_SPOUT) + lines.reach(place, -along, WIDEST_SPOUT)
-        area = np.where(ok, np.minimum(area, np.where(np.isfinite(across), across, 0.0) * depth), 0.0)
-    return [
-        (
-            float(width[i]) if ok[i] else 0.0,
-            float(depth[i]) if ok[i] else 0.0,
-            wall[i] - along[i] * half[i],
-            wall[i] + along[i] * half[i],
-            float(area[i]),
-        )
-        for i in range(len(origin))
-    ]
+def _ways(drops: Drops, chosen: Index) -> list[Array]:
+    """Places along the way of each chosen drop, in order."""
+    who = np.concatenate([w for w, _, _ in drops.trail])
+    at = np.concatenate([a for _, a, _ in drops.trail])
+    order = np.argsort(who, kind="stable")
+    who, at = who[order], at[order]
+    first, last = np.searchsorted(who, chosen), np.searchsorted(who, chosen, side="right")
+    return [at[a:b] for a, b in zip(first, last, strict=True)]
 
 
-def _narrowest(sections: list[tuple[float, float, Array, Array, float]], top: float, end: float) -> Spout | None:
-    if not sections:
+def _crossing(way: Array, outward: Array, distance: float) -> Array | None:
+    """Where a way first passes a distance along `outward`."""
+    reached = way[:, :2] @ outward
+    beyond = np.flatnonzero(reached >= distance)
+    if not len(beyond) or not beyond[0]:
         return None
-    width, depth, left, right, area = min(sections, key=lambda s: s[4])
-    return Spout(
-        width, depth, area, (float(left[0]), float(left[1])), (float(right[0]), float(right[1])), float(top), float(end)
-    )
+    k = int(beyond[0])
+    part = (distance - reached[k - 1]) / max(reached[k] - reached[k - 1], 1e-12)
+    return np.asarray(way[k - 1] + part * (way[k] - way[k - 1]))
+
+
+def _channel(lines: Segments, places: Array, along: Array, plane: Array) -> list[Spout | None]:
+    """Chords at each place (across, up), from wall to wall at every height; the area they make up."""
+    left = right = np.zeros(len(places))
+    widths = []
+    sideways = np.tile([1.0, 0.0], (len(places), 1))
+    for up in SECTION_UP:
+        origin = places + np.array([0.0, up])
+        one, other = lines.reach(origin, -sideways, WIDEST_SPOUT), lines.reach(origin, sideways, WIDEST_SPOUT)
+        widths.append(one + other)
+        if up == SECTION_UP[0]:
+            left, right = one, other
+    width = np.mean(widths, axis=0)
+    return [
+        Spout(
+            float(w),
+            SECTION_UP[-1],
+            float(w) * SECTION_UP[-1],
+            _plan(place[0] - a, along, plane),
+            _plan(place[0] + b, along, plane),
+            float(place[1]),
+            float(place[1]),
+        )
+        if isfinite(w)
+        else None
+        for w, place, a, b in zip(width, places, left, right, strict=True)
+    ]
+
+
+def _plan(across: float, along: Array, plane: Array) -> tuple[float, float]:
+    x, y = across * along + plane
+    return float(x), float(y)

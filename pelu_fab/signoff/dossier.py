@@ -75,6 +75,7 @@ class Manifest(_Table):
     name: str = ""
     unit_ml: float = Field(default=1.0, gt=0, le=1e6)
     design_flow: Number = 0.0
+    priming_ml: Number = 0.0
     compensation: str = "process"
     process: Process
     parts: tuple[PartEntry, ...] = Field(min_length=1)

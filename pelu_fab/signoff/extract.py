@@ -8,11 +8,13 @@ import numpy as np
 from pelu_fab.signoff import comb
 from pelu_fab.signoff.drops import BASIN, CLING, ENDS, STUCK, Drops, trace
 from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Place, Puddle, Tooth, Trails, Vessel
+from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.surface import Surface
 
 PUDDLE_LIMIT = 300.0  # mm3: a pool without teeth and above this is a bucket whose mouths are shut, not a puddle
 DROPS_PER_TOOTH = 3
+JUST_BELOW = 1e-3  # mm under a pool's level, where its edge is looked at
 MOST_PUDDLES = 12  # on one way down; more is no way
 
 Key = tuple[str, int]
@@ -101,7 +103,7 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
         floor_z=basin.floor_z,
         volume=basin.volume,
         area=basin.area,
-        perimeter=basin.perimeter,
+        perimeter=basin.perimeter - _comb_side(surface, under, sills, basin.level),
         at=at,
         inside=_inside(surface, under, sills),
         bounds=_bounds(surface, under),
@@ -109,6 +111,17 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
         bed=_bed_size(surface, comb.bed_beside(surface, part, basin.level, under), sills),
     )
     return _register(search, key, vessel, sills)
+
+
+def _comb_side(surface: Surface, under: Index, sills: Sequence[comb.Sill], level: float) -> float:
+    """Length (mm) of the water's edge along the comb, where it runs over: no wall holds it up there."""
+    if not sills:
+        return 0.0
+    sill = sills[0]
+    edge, _ = cut(surface.corners[under], level - JUST_BELOW)
+    from_inside = (edge - (sill.middle[:2] - sill.length * sill.outward)) @ sill.outward
+    along = np.linalg.norm(edge[:, 1] - edge[:, 0], axis=1)
+    return float(along[(np.abs(from_inside) < comb.JOINT).all(axis=1)].sum())
 
 
 def _bed(search: _Search, face: int, at: Array) -> int:

@@ -63,7 +63,7 @@ class Vessel:
     floor_z: float
     volume: float
     area: float
-    perimeter: float
+    perimeter: float  # of the water's edge on walls that hold a meniscus: all but the comb's side
     at: Place
     inside: tuple[float, float]
     bounds: tuple[tuple[float, float], tuple[float, float]]
@@ -71,6 +71,12 @@ class Vessel:
     bed: tuple[float, float, float]  # width, depth and slope of a bed that keeps nothing; zeros elsewhere
     teeth: tuple[Tooth, ...] = ()
     mouths: tuple[Mouth, ...] = ()
+    primed: float = 0.0  # mm3 that are poured in to get it ready: its share of the network's pour begins beyond
+
+    @property
+    def branches(self) -> int:
+        """Vessels that its teeth feed."""
+        return len({goal for tooth in self.teeth for goal in tooth.goals if goal != NOWHERE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,17 +119,19 @@ def _segments_distance(at: Array, drop: Index, point: Array) -> Array:
 
 
 def blades(wet: Wet) -> list[Check]:
-    """Material between neighbouring teeth of a comb: thick enough to print, and alike, so that the teeth are alike."""
+    """Material between neighbouring teeth: thick enough to print; within a mouth alike, so that the teeth are alike."""
     checks = []
     limit = wet.process.printer.blade
     for index, vessel in enumerate(wet.found.vessels):
         sides: dict[tuple[float, ...], list[Tooth]] = {}
         for tooth in vessel.teeth:
             sides.setdefault((round(tooth.outward[0], 2), round(tooth.outward[1], 2)), []).append(tooth)
-        gaps = [(_blade(a, b), a.at) for teeth in sides.values() for a, b in pairwise(teeth)]
+        pairs = [(a, b) for teeth in sides.values() for a, b in pairwise(teeth)]
+        gaps = [(_blade(a, b), a.at) for a, b in pairs]
+        within = [(_blade(a, b), a.at) for a, b in pairs if a.goals == b.goals]
         if gaps:
             name = wet.names.get(index, vessel.part)
-            thin, thick = min(gaps), max(gaps)
+            thin, thick = min(gaps), max(within, default=min(gaps))
             checks.append(least("drc.blade", name, thin[0], limit - 2e-3, "mm", "thinnest between two teeth", thin[1]))
             why = "thickest between two teeth: a tooth is missing or the comb uneven"
             checks.append(most("drc.comb", name, thick[0], limit * UNEVEN, "mm", why, thick[1]))
@@ -181,8 +183,15 @@ def _lips(wet: Wet, index: int, vessel: Vessel) -> list[tuple[tuple[float, ...],
 
 
 def inflows(found: Extraction, layers: Sequence[tuple[int, ...]], design_flow: float) -> dict[int, float]:
-    """Flow (mm3/s) into each vessel while all inputs are poured at the design flow and nothing is retained any more."""
-    flow = dict.fromkeys(layers[0], design_flow) if layers else {}
+    """Flow (mm3/s) into each vessel at most, one jug after another, once nothing is retained any more."""
+    most: dict[int, float] = {}
+    for source in layers[0] if layers else ():
+        for vessel, flow in _inflows_of(found, layers, {source: design_flow}).items():
+            most[vessel] = max(most.get(vessel, 0.0), flow)
+    return most
+
+
+def _inflows_of(found: Extraction, layers: Sequence[tuple[int, ...]], flow: dict[int, float]) -> dict[int, float]:
     for row in layers:
         for v in row:
             teeth = found.vessels[v].teeth

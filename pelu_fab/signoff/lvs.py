@@ -58,7 +58,6 @@ def compare(case: Comparison) -> list[Check]:
                 checks += [_retained(case, depth, i), *_teeth(case, depth, i), *_branches(case, depth, i)]
             elif layer.reachable[i]:
                 checks.append(failed("lvs.missing", bucket_name(depth, i), "no pool was found that does its work"))
-        checks += _row_level(case, depth)
     return [*checks, *_shorts(case), *_extras(case)]
 
 
@@ -76,8 +75,8 @@ def _retained(case: Comparison, depth: int, unit: int) -> Check:
     vessel = _vessel(case, depth, unit)
     wanted = float(case.network.layers[depth].retained[unit]) * case.unit_volume
     holds = held(vessel, case.process, case.compensation)
-    cavity = max(0.0, wanted - holds)
-    limit = retained_limit(vessel, wanted, case.process)
+    cavity = max(0.0, wanted + vessel.primed - holds)
+    limit = retained_limit(vessel, wanted + vessel.primed, case.process)
     why = f"cavity {vessel.volume / 1e3:.4f} mL, wanted {cavity / 1e3:.4f} mL beside {holds / 1e3:.3f} mL held up"
     off = abs(vessel.volume - cavity)
     return most("lvs.retained", bucket_name(depth, unit), off / 1e3, limit / 1e3, "mL", why, vessel.at)
@@ -95,8 +94,8 @@ def tolerances(case: Comparison) -> list[tuple[Array, Array]]:
         for i, v in enumerate(layer.vessels):
             if v != NOWHERE:
                 vessel = case.found.vessels[v]
-                excess = max(0.0, held(vessel, case.process, case.compensation) - wanted[i])
-                kept[i] = retained_limit(vessel, float(wanted[i]), case.process) + excess
+                excess = max(0.0, held(vessel, case.process, case.compensation) - wanted[i] - vessel.primed)
+                kept[i] = retained_limit(vessel, float(wanted[i]) + vessel.primed, case.process) + excess
         branches = (asked.shares > 0).sum(axis=1)
         found.append((kept, 2.0 * (branches // 2) * SHARE / 100.0))  # what some take too much, others lack
     return found
@@ -178,6 +177,8 @@ def _teeth(case: Comparison, depth: int, unit: int) -> list[Check]:
     checks = [most("lvs.level", where, spread, LEVEL, "mm", "highest over lowest sill of the comb", odd.at)]
     targets = case.targets(depth)
     owner = [targets.index(t.goal) if t.goal in targets else NOWHERE for t in vessel.teeth]
+    if len(set(owner)) == 1:  # one branch takes all, however wide its teeth
+        return checks
     asked = ideal_widths(case, depth, unit, owner)
     for k, (tooth, width) in enumerate(zip(vessel.teeth, asked, strict=True)):
         place = f"{where if owner[k] == NOWHERE else case.duct(depth, unit, owner[k])}.t{k}"
@@ -200,29 +201,6 @@ def ideal_widths(case: Comparison, depth: int, unit: int, owner: Sequence[int]) 
     total = sum(wanted[b] for b in set(owner))
     law, pour = comb_law(case.process, case.compensation), case.recovered.layers[depth].pours[unit]
     return [float(w) for w in asked_widths(law, open_widths(_vessel(case, depth, unit)), apiece / total, pour)]
-
-
-def _row_level(case: Comparison, depth: int) -> list[Check]:
-    """All combs of a row on one elevation, so that the row levels as one."""
-    vessels = {i: v for i, v in enumerate(case.recovered.layers[depth].vessels) if v != NOWHERE}
-    levels = {
-        i: min(t.level for t in case.found.vessels[v].teeth) for i, v in vessels.items() if case.found.vessels[v].teeth
-    }
-    if len(levels) < 2:
-        return []
-    datum = float(np.median(list(levels.values())))
-    return [
-        most(
-            "lvs.datum",
-            bucket_name(depth, i),
-            abs(z - datum),
-            LEVEL,
-            "mm",
-            "sill off the row's datum",
-            _vessel(case, depth, i).at,
-        )
-        for i, z in levels.items()
-    ]
 
 
 def _shorts(case: Comparison) -> list[Check]:

@@ -4,7 +4,7 @@ What surface tension holds is added to what the cavity keeps, and a tooth takes 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,11 +65,11 @@ class Demand:
 
 
 def demand(network: Network, input_max: Array, design_flow: float, unit_volume: float) -> Demand:
-    """Of a network, all inputs poured at once at `design_flow`; `input_max` in mm3."""
-    arrives, flow = input_max, np.full(len(input_max), design_flow)
+    """Of a network, one jug after another at `design_flow`, all of the fullest jugs' water; `input_max` in mm3."""
+    arrives, flow = input_max, np.eye(len(input_max)) * design_flow  # a row a jug
     flows, spills = [], []
     for layer in network.layers:
-        flows.append(flow)
+        flows.append(flow.max(axis=0))
         spills.append(np.maximum(arrives - layer.retained * unit_volume, 0.0))
         arrives, flow = spills[-1] @ layer.shares, flow @ layer.shares
     return Demand(tuple(flows), tuple(spills))
@@ -89,8 +89,14 @@ def held(vessel: Vessel, process: Process, compensation: str) -> float:
 
 
 def retained_volume(vessel: Vessel, process: Process, compensation: str) -> float:
-    """Real water (mm3) that stays: below the sill, and held up by surface tension."""
-    return vessel.volume + held(vessel, process, compensation)
+    """Real water (mm3) that stays of a pour: below the sill and held up by surface tension, less what primed it."""
+    return vessel.volume + held(vessel, process, compensation) - vessel.primed
+
+
+def primed(found: Extraction, volume: float) -> Extraction:
+    """The extraction with every bucket of several branches holding `volume` (mm3) before the pour."""
+    ready = tuple(replace(v, primed=volume) if v.branches > 1 else v for v in found.vessels)
+    return replace(found, vessels=ready)
 
 
 def comb_law(process: Process, compensation: str) -> ToothLaw:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pelu_fab.errors import FabError
+from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.extract import extract
@@ -14,7 +15,7 @@ from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import Extraction
 from pelu_fab.signoff.mesh import LoadedPart, read_part
 from pelu_fab.signoff.naming import name_units
-from pelu_fab.signoff.recovered import Demand, Recovered, demand, recover, vessel_names
+from pelu_fab.signoff.recovered import Demand, Recovered, demand, primed, recover, vessel_names
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.surface import Surface, join
@@ -69,6 +70,7 @@ def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surfa
     """Extract the network and give its units the checkpoint's names."""
     manifest = dossier.manifest
     found = extract(surface, np.array([p.at for p in manifest.inputs]), np.array([p.at for p in manifest.outputs]), say)
+    found = primed(found, manifest.priming_ml * MM3_PER_ML)
     names = name_units(found, dossier.lowered, manifest.process, manifest.compensation, dossier.unit_volume)
     flow = manifest.design_flow or USUAL_FLOW
     asked = demand(dossier.lowered, dossier.input_max, flow, dossier.unit_volume)

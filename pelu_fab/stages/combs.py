@@ -39,6 +39,7 @@ class Load:
     flow: float
     spill: float
     broad: float
+    area: float = 0.0  # of the pool that drains over the comb, mm2; 0: not known yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _teeth(
 def _heads(teeth: Sequence[float], load: Load, design: Design) -> list[tuple[float, float]]:
     """(head, weight) pairs of the pour that this comb is trimmed for."""
     process = design.process
-    area = POOL * (sum(teeth) + (len(teeth) - 1) * process.printer.blade)
+    area = load.area or POOL * (sum(teeth) + (len(teeth) - 1) * process.printer.blade)
     volume = max(load.spill / 2.0, LEAST_POUR)
     return pour_heads(load.flow, volume, area, teeth, process, steps=DRAIN_STEPS, least=LEAST_HEAD)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import cos, inf, radians, tan
+from math import asin, ceil, cos, degrees, hypot, inf, radians, sin, tan
 
 from pelu_fab.ir.card import Card, Span
 from pelu_fab.ir.layout import Gutter, Layout, PlacedCard, PlacedCup, Rack, Station, Tray, Trestle
@@ -14,7 +14,6 @@ from pelu_fab.ir.units import on_grid
 from pelu_fab.stages.size import PLATE
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
-SLOPE_DEG = 10.0  # of every gutter
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL = 13.0
@@ -27,7 +26,7 @@ LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to
 OVER = 0.6  # between a card's rim and the gutters above
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
-EDGE = 4.0  # between a gutter's water and the walls of the vessel that it falls into
+EDGE = 6.0  # between a gutter's water and the walls of the vessel that it falls into
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +43,24 @@ class Slope:
     """The plane of a staircase's floor: z = top - y tan β."""
 
     top: float
+    degrees: float
 
     def z(self, y: float) -> float:
         """Elevation at y."""
-        return self.top - y * tan(radians(SLOPE_DEG))
+        return self.top - y * tan(radians(self.degrees))
+
+
+def slope_deg(process: Process) -> float:
+    """Of every gutter: such that its steepest bend and narrowing still fall at the process's least slope."""
+    least = sin(radians(process.channels.min_slope_deg))
+    return ceil(degrees(asin(min(least * hypot(1.0, KINK + 1.0 / LEAD), 1.0))) * 100.0) / 100.0
 
 
 def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
     """Stand the staircases, the row and the cups one after the other, downstream and down; then all on the table."""
     layers: list[tuple[PlacedCard, ...]] = []
     trays: list[Tray] = []
-    slope, back = Slope(0.0), 0.0  # of the staircase that comes; y of its first card's back
+    slope, back = Slope(0.0, slope_deg(process)), 0.0  # of the staircase that comes; y of its first card's back
     exits = _side_by_side(sized, 0.0)
     for layer, row in enumerate(sized.layers):
         courses = sized.courses[layer]
@@ -99,7 +105,7 @@ def _steps(row: Sequence[Card], back: float) -> list[float]:
 def _pieces(row: Sequence[Card], ys: Sequence[float], process: Process) -> list[int]:
     """The tray that each card hangs on: a new one begins where the next card's landing would lie beyond the bed."""
     bed = max(process.printer.bed[:2])
-    reach = bed * cos(radians(SLOPE_DEG)) - GUTTER_WALL
+    reach = bed * cos(radians(slope_deg(process))) - GUTTER_WALL
     start, number, found, lip = ys[0] + EAR[0] - HEAD, 0, [], 0.0
     for card, y in zip(row, ys, strict=True):
         if y + card.lip_y + LANDING - start > reach:
@@ -111,13 +117,13 @@ def _pieces(row: Sequence[Card], ys: Sequence[float], process: Process) -> list[
 
 def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
     """The floor of a staircase's further trays: each passes under the one before."""
-    return Slope(slope.top - piece * (process.printer.floor + STEP) / cos(radians(SLOPE_DEG)))
+    return replace(slope, top=slope.top - piece * (process.printer.floor + STEP) / cos(radians(slope.degrees)))
 
 
-def fall(card: Card) -> float:
+def fall(card: Card, slope_deg: float) -> float:
     """From a card's foot to its gutter's floor below the lip: enough for the jet, and for water under its heel."""
     heel = min(card.foot[0], EAR[0] - SEAT_AIR)
-    return on_grid(max(FALL, UNDER + (card.foot[1] - heel) * tan(radians(SLOPE_DEG))))
+    return on_grid(max(FALL, UNDER + (card.foot[1] - heel) * tan(radians(slope_deg))))
 
 
 def _stand(
@@ -131,7 +137,7 @@ def _stand(
     half = _half(row, courses, process)
     placed: list[PlacedCard] = []
     for card, y, piece in zip(row, ys, pieces, strict=True):
-        bottom = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card)
+        bottom = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card, slope.degrees)
         heel = y + card.foot[0]
         if piece and placed and heel < placed[-1].y + placed[-1].card.lip_y + BREAK:  # over the end of the tray before
             bottom = max(bottom, _lowered(slope, piece - 1, process).z(heel) + UNDER)
@@ -150,17 +156,19 @@ def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> f
 
 def _below(trays: Sequence[Tray], row: Sequence[Card], ys: Sequence[float], process: Process) -> Slope:
     """The slope of the next staircase: its cards' rims just clear the gutters that pass over and end in them."""
-    clear = process.printer.floor / cos(radians(SLOPE_DEG)) + OVER
+    flat = Slope(0.0, trays[0].slope_deg)
+    clear = process.printer.floor / cos(radians(flat.degrees)) + OVER
     tops = []
     for card, y, piece in zip(row, ys, _pieces(row, ys, process), strict=True):
-        rim = _lowered(Slope(0.0), piece, process).z(y + card.lip_y) + fall(card) - card.under.bottom_z + card.rim_z
+        bottom = _lowered(flat, piece, process).z(y + card.lip_y) + fall(card, flat.degrees)
+        rim = bottom - card.under.bottom_z + card.rim_z
         for tray in trays:
             reach = max(gutter.end.along for gutter in tray.gutters if gutter.end.along)
             first, last = tray.head[0], tray.at(reach)[0]
             front, back = y + card.sill, y - card.depth - card.wall
             if first < front and last > back:
                 tops.append(tray.floor_z(min(front, last)) - clear - rim)
-    return Slope(on_grid(min(tops)))
+    return replace(flat, top=on_grid(min(tops)))
 
 
 def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
@@ -212,7 +220,7 @@ def _trays(
         if a != b:
             ends.append(one.y + one.card.lip_y + BREAK)
             starts.append(ends[-1] - LAP)
-    bed = max(process.printer.bed[:2]) * cos(radians(SLOPE_DEG)) - GUTTER_WALL
+    bed = max(process.printer.bed[:2]) * cos(radians(slope.degrees)) - GUTTER_WALL
     while end - starts[-1] > bed:
         joint = fan - LANDING + BREAK if len(ends) == len(set(pieces)) - 1 else starts[-1] + bed - 1.0
         ends.append(min(joint, starts[-1] + bed - 1.0))
@@ -224,7 +232,7 @@ def _trays(
         tray = Tray(
             name=name if len(starts) == 1 else f"{name}{'abcdefghij'[number]}",
             head=(on_grid(y0), on_grid(plane.z(y0))),
-            slope_deg=SLOPE_DEG,
+            slope_deg=slope.degrees,
             gutters=(),
             wall_height=GUTTER_WALL,
             wall=process.printer.wall,
@@ -268,7 +276,7 @@ def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) 
         z = on_grid(trays[-1].floor_z(out.y) - ENTRY) if trays else 0.0
         moved = card.moved(out.x - (card.x0 + card.x1) / 2)
         if trays:
-            side = out.width / 2 + trays[-1].wall + SIDE_AIR + KINK * (OVERLAP + card.wall)
+            side = out.width / 2 + trays[-1].wall + SIDE_AIR + (KINK + 1.0 / LEAD) * (OVERLAP + card.wall)
             foot = ENTRY - trays[-1].floor - NOTCH
             moved = replace(moved, notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
         reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
@@ -335,7 +343,7 @@ def _trestle(tray: Tray, after: float, process: Process) -> Trestle:
     """Under a tray's head, and clear of the trestle before."""
     web = 2 * process.printer.wall
     y = max(tray.head[0] + FOOTING, after)
-    under = tray.floor_z(y + web) - process.printer.floor / cos(radians(SLOPE_DEG))
+    under = tray.floor_z(y + web) - process.printer.floor / cos(radians(tray.slope_deg))
     wide = (
         tray.half + tray.side
         if tray.half

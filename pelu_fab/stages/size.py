@@ -80,12 +80,29 @@ def size(lowered: Lowered, design: Design) -> Sized:
     flow = design.pour_flow_ml * 1000.0  # one jug at a time: no card ever sees more
     spills = _spills(netlist, design)
     broad = flow / LOAD * (1 + process.printer.blade / process.comb.tooth)
-    combs = [
-        [_comb_of(b, netlist.leaving[b.name], Load(flow, spills[b.name], broad), design) for b in row]
-        for row in netlist.rows
-    ]
-    courses = [_courses(row, netlist, layer, process) for layer, row in enumerate(combs)]
+    loads = {bucket.name: Load(flow, spills[bucket.name], broad) for bucket in netlist.buckets}
+    rough = _cards(netlist, loads, design)
+    drains = {card.name: card.water_area() for row in rough.layers for card in row}
+    cards = _cards(netlist, {name: replace(load, area=drains[name]) for name, load in loads.items()}, design)
     pitch = on_grid(CUP_WIDTH + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
+    cups = _cups(lowered, _abreast(netlist) * pitch - (pitch - CUP_WIDTH), design)
+    return Sized(cards.layers, cards.courses, cups, _jugs(design), cards.priming_volume, pitch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cards:
+    """Every layer's cards and gutters, and the volume that primes those with several branches."""
+
+    layers: tuple[tuple[Card, ...], ...]
+    courses: tuple[tuple[Course, ...], ...]
+    priming_volume: float
+
+
+def _cards(netlist: Netlist, loads: Mapping[str, Load], design: Design) -> _Cards:
+    """The cards for combs under these loads."""
+    process = design.process
+    combs = [[_comb_of(b, netlist.leaving[b.name], loads[b.name], design) for b in row] for row in netlist.rows]
+    courses = [_courses(row, netlist, layer, process) for layer, row in enumerate(combs)]
     combs = [[_in_order(comb, courses[layer], design) for comb in row] for layer, row in enumerate(combs)]
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     several = [
@@ -96,9 +113,7 @@ def size(lowered: Lowered, design: Design) -> Sized:
     ]
     priming = ceil(max(several, default=0.0) / 500.0) * 500.0  # whole half millilitres
     layers = tuple(_layer(row, courses[n], feeds, priming, design) for n, row in enumerate(combs))
-    abreast = _abreast(netlist)
-    cups = _cups(lowered, abreast * pitch - (pitch - CUP_WIDTH), design)
-    return Sized(layers, tuple(courses), cups, _jugs(design), priming, pitch)
+    return _Cards(layers, tuple(courses), priming)
 
 
 def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) -> _Comb:

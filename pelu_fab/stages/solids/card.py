@@ -14,6 +14,7 @@ from pelu_fab.stages.solids.lettering import Line, raised
 BITE = 0.3  # mm: every join overlaps by this
 HIGH = 200.0
 NAME_FOOT = -4.0  # mm above the sill
+TIP, EAR_HEIGHT = 3.6, 8.0  # mm
 
 
 def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -> Part:
@@ -118,9 +119,10 @@ def _ears(placed: PlacedCard) -> tuple[Prism, ...]:
         end, body = placed.reach[side], card.body[side]
         inner = body + (BITE if side == 0 else -BITE)
         x = (min(end, inner), max(end, inner))
-        ears.append(box(x, (y0, y1) if abs(end - body) < 8.0 else (y1 - 6.0, y1), (bottom, bottom + 8.0)))
-        tip = (end, end + 3.6) if side == 0 else (end - 3.6, end)
-        ears.append(box(tip, (y0, y1), (bottom, bottom + 8.0)))
+        ears.append(box(x, (y0, y1) if abs(end - body) < 8.0 else (y1 - 6.0, y1), (bottom, bottom + EAR_HEIGHT)))
+        if abs(end - body) >= 8.0:  # a bar across the gutters ends in a tip as long as the seat
+            tip = (end, end + TIP) if side == 0 else (end - TIP, end)
+            ears.append(box(tip, (y0, y1), (bottom, bottom + EAR_HEIGHT)))
     return tuple(ears)
 
 

@@ -6,7 +6,7 @@ from math import cos, radians, sin
 from pelu_fab.ir.layout import Gutter, PlacedCard, Tray, turned
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, lowest, shifted
 
-CLEAR = 0.5  # mm of air between a card's underside and the walls below it
+CLEAR = 0.6  # mm of air between a card's underside and the walls below it
 SEAT_AIR = 0.2  # mm before and behind an ear
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
 AHEAD, TIP = 1.6, 0.4  # mm before and above a lip, where the walls' tops begin to lean away
