@@ -24,6 +24,7 @@ LEAST_BED = 20.0  # mm2: a smaller slope beside a pool is a chamfer or a sliver
 CLOSED_AT = 0.6  # mm before the outer edge: where a line across the tooth parts inside from outside
 REACH, WIDEST_SPOUT = 80.0, 500.0  # mm: no tooth and no spout is wider
 SECTION_AT = (5.6, 6.3, 7.0)  # mm behind the sill's outer edge, where each branch's channel is straight
+BEFORE_LIP, FALL = 0.6, 2.0  # mm before a lip where its width is measured; that a drop falls at once there
 SECTION_UP = (0.6, 2.0, 4.0)  # mm above the channel's floor at which its width is measured; the last is its depth
 
 
@@ -53,6 +54,7 @@ class Spout:
     right: tuple[float, float]
     top_z: float
     bottom_z: float
+    lip: tuple[float, float] = (0.0, 0.0)  # from where to where its water leaves, along the comb
 
 
 def sills_of_pool(surface: Surface, part: int, level: float, under: Index) -> list[Sill]:
@@ -274,7 +276,33 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
                     found[i] = replace(spout, top_z=sills[i].level)
                 elif before is not None and spout is not None and spout.area < before.area:
                     found[i] = replace(before, width=spout.width, area=spout.area)
+        _lips(found, sills, who, ways, turned, along)
     return found
+
+
+def _lips(
+    found: list[Spout | None], sills: Sequence[Sill], who: Index, ways: Sequence[Array], turned: Array, along: Array
+) -> None:
+    """Where each channel ends: the chord just before its drop leaves it."""
+    outward = sills[int(who[0])].outward
+    ends = {int(i): _end(ways[int(i)], outward) for i in who if found[int(i)] is not None}
+    for place in sorted({round(float(end[:2] @ outward), 1) for end in ends.values()}):
+        near = {i: _crossing(ways[i], outward, place - BEFORE_LIP) for i, end in ends.items()}
+        on = [(i, at) for i, at in near.items() if at is not None and round(float(ends[i][:2] @ outward), 1) == place]
+        lines = Segments(cut(turned, place - BEFORE_LIP)[0])
+        places = np.array([[at[:2] @ along, at[2]] for _, at in on])
+        for (i, _), (middle, _), chord in zip(on, places, _channel(lines, places, along, outward), strict=True):
+            spout = found[i]
+            if spout is not None and chord is not None:
+                left, right = (float(np.array(end) @ along) for end in (chord.left, chord.right))
+                found[i] = replace(spout, lip=(min(left, right, middle), max(left, right, middle)))
+
+
+def _end(way: Array, outward: Array) -> Array:
+    """The last place of a way before its first fall."""
+    drop = (way[:-1, 2] - way[1:, 2] > FALL) & (np.linalg.norm(way[1:, :2] - way[:-1, :2], axis=1) < 1.0)
+    falls = np.flatnonzero(drop)
+    return np.asarray(way[falls[0]] if len(falls) else way[-1])
 
 
 def _ways(drops: Drops, chosen: Index) -> list[Array]:

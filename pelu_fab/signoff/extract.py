@@ -312,6 +312,7 @@ def _tooth(
         section_left=spout.left if spout else (0.0, 0.0),
         section_right=spout.right if spout else (0.0, 0.0),
         section_z=(spout.bottom_z, spout.top_z) if spout else (0.0, 0.0),
+        lip=spout.lip if spout else (0.0, 0.0),
         lip_z=float(drops.run_end[own[1], 2]) if spout else sill.level,
         slope=float(drops.slope[worst]),
         slope_at=_place(drops.slope_at[worst]),

@@ -30,6 +30,7 @@ class Tooth:
     section_left: tuple[float, float]
     section_right: tuple[float, float]
     section_z: tuple[float, float]
+    lip: tuple[float, float]  # from where to where along the comb its water leaves
     lip_z: float
     slope: float
     slope_at: Place

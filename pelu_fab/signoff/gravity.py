@@ -175,7 +175,7 @@ def _lips(wet: Wet, index: int, vessel: Vessel) -> list[tuple[tuple[float, ...],
         if tooth.section_width <= 0:
             continue
         x, y = tooth.outward
-        ends = sorted(-y * p[0] + x * p[1] for p in (tooth.section_left, tooth.section_right))
+        ends = tooth.lip
         offset = round(x * tooth.section_left[0] + y * tooth.section_left[1], 0)
         side = (round(x, 2), round(y, 2), offset)
         lips.append((side, ends[0], ends[1], wet.duct(index, mouth.goal), tooth.at))

@@ -19,7 +19,7 @@ BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, stra
 GUTTER_WALL = 13.0
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 3.0, 8.0  # local y of an ear; what it stands on; of tray before the first ear
 SEAT_AIR = 0.3  # behind an ear, at most
-SIDE, SIDE_AIR = 4.0, 0.3  # a tray's outer walls; between them and a card
+SIDE, SIDE_AIR, RELIEF = 4.0, 0.3, 0.6  # a tray's outer walls; between them and a card's name; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
 ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
@@ -151,7 +151,7 @@ def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> f
     """From the middle to the inner face of a tray's outer walls."""
     bodies = [edge for card in row for edge in card.body]
     edge = max(-courses[0].span[0], courses[-1].span[1])
-    return on_grid(max(edge + process.printer.wall, *(abs(b) + SIDE_AIR for b in bodies)))
+    return on_grid(max(edge + process.printer.wall, *(abs(b) + RELIEF + SIDE_AIR for b in bodies)))
 
 
 def _below(trays: Sequence[Tray], row: Sequence[Card], ys: Sequence[float], process: Process) -> Slope:
@@ -280,7 +280,7 @@ def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) 
             foot = ENTRY - trays[-1].floor - NOTCH
             moved = replace(moved, notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
         reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
-        placed.append(PlacedCard(moved, y, z, (-card.depth + 8.0, -4.0), reach))
+        placed.append(PlacedCard(moved, y, z, (on_grid(-0.8 * card.depth), on_grid(-0.12 * card.depth)), reach))
     return tuple(placed)
 
 

@@ -27,13 +27,13 @@ LONE_TEETH = 5  # of a bucket with one branch
 # their jets rise over, a plate with one slot a tooth, and behind each slot a cell of its own that ends OPEN before the
 # sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm, from the floor or the sill.
 POOL_DEPTH, INLET = 12.0, 8.0  # below the sill; the channel, whose floor rises at 45 degrees to the back
-BAFFLE, BAFFLE_TOP, FOOT_SLOT, FOOT_HEIGHT = 2.0, 13.0, 2.0, 4.0  # thickness, top, width and height of its slots
+BAFFLE, BAFFLE_TOP, FOOT_SLOT, FOOT_HEIGHT = 2.0, 13.0, 2.25, 3.6  # thickness, top, width and height of its slots
 CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness and height of the low one
-SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.3, 8.5  # plate; its slots, for a tooth of 3 mm
+SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.5, 7.0  # plate; its slots, for a tooth of 3 mm
 CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
-LONE_INLET, RIM, BROW = 10.0, 18.0, 4.0  # of floor that rises in a card with one branch; above the sill
+LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
 LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
 CLOSING = 2.5  # run of a bank per mm that it moves in
@@ -358,7 +358,7 @@ def _layer(
     wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
     fed = [_feed(comb, courses, feeds) for comb in combs]
     depth = max(_least_pool(comb, design) + (INLET if len(comb.ducts) > 1 else LONE_INLET) for comb in combs)
-    depth = float(ceil(depth))
+    depth = max(float(ceil(depth)), LONE_LEAST)
     while depth <= MAX_DEPTH:
         pools = [
             next(
@@ -378,7 +378,7 @@ def _layer(
             "make the unit smaller (unit_ml), or train smaller thresholds",
         )
     cards = [card for card in pools if card]
-    bottom = max(-card.floor_z for card in cards) + process.printer.floor
+    bottom = max(max(-card.floor_z for card in cards) + process.printer.floor, 2 * LONE_RUN + LIP)  # room for a beak
     under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True)
     return tuple(
         replace(

@@ -128,7 +128,7 @@ def _ears(placed: PlacedCard) -> tuple[Prism, ...]:
 
 def _names(card: Card, text: str, least: float) -> tuple[Prism, ...]:
     """The bucket's name on both sides, and above it what people call it."""
-    middle, room = -card.depth / 2, card.depth - 3.0
+    middle, room = (card.sill - card.depth - card.wall) / 2, card.depth + card.wall + card.sill - 2.0
     own = fitted(card.name, 4.0, room, least=least, lines=1)
     lines: list[Line] = [(card.name, own.height, middle, NAME_FOOT)]
     if text:
