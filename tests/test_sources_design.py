@@ -216,7 +216,10 @@ DATA_FAULTS = {
         '"1,5",2,3,4,setosa',
         r"line 2, column 1 \(a\): is '1,5', not a number; give a decimal number with a point",
     ),
-    "label": ("1,2,3,4,setsoa", r"line 2, column 5 \(species\): has the label 'setsoa', which names no output; did you mean 'setosa'"),
+    "label": (
+        "1,2,3,4,setsoa",
+        r"line 2, column 5 \(species\): has the label 'setsoa', which names no output; did you mean 'setosa'",
+    ),
     "short row": ("1,2,3,4", r"line 2: has 4 cells, the header 5; complete the row"),
     "none": ("", "holds no rows of data"),
     "quote": ('1,2,3,4,"setosa', r"is not valid CSV: unexpected end of data"),
