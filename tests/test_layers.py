@@ -32,7 +32,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "formats": frozenset({"errors", "files", "network", "ir", "sim", "kernels"}),
     "show": frozenset({"errors", "files", "network", "ir", "hydraulics", "sim", "formats", "worker"}),
     "exports": frozenset({"errors", "files", "ir", "formats", "show", "worker"}),
-    "pipeline": frozenset({"errors", "files", "ir", "kernels", "stages", "formats", "exports"}),
+    "pipeline": frozenset({"errors", "files", "network", "ir", "kernels", "stages", "formats", "exports"}),
     "commands": frozenset(
         {"errors", "files", "network", "ir", "hydraulics", "sim", "kernels", "stages", "signoff", "layers", "sources"}
         | {"training", "formats", "show", "exports", "pipeline", "cfd", "."}
