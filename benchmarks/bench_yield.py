@@ -13,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from pelu_fab.commands.device import device_of
+from pelu_fab.commands.source import rig_of
 from pelu_fab.sim.forecast import CHUNK, POOL
 from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.tolerance import answers, blank, draw, pour_errors
@@ -33,10 +33,10 @@ def best(work, repeats=5):
 
 
 def main(source="designs/iris"):
-    device = device_of(Path(source))
-    pours = device.samples.inputs * device.unit_volume
-    noise, rng = Noise.of(device.process), np.random.default_rng(0)
-    start = blank(device.water, device.process)
+    rig = rig_of(Path(source))
+    pours = rig.samples.inputs * rig.unit_volume
+    noise, rng = Noise.of(rig.process), np.random.default_rng(0)
+    start = blank(rig.water, rig.process)
     pool = pour_errors(POOL, rng)
     prints = draw(start, noise, CHUNK, rng)
     exact = np.random.default_rng(1).random((CHUNK, *pours.shape), dtype=np.float32)

@@ -9,21 +9,70 @@ Nothing heavy is imported until one of these is called.
 """
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pelu_fab.errors import FabBug, FabError, Violation
     from pelu_fab.exports import Skipped
-    from pelu_fab.ir.design import Design
+    from pelu_fab.ir.design import Design, Readout, Samples
     from pelu_fab.ir.device import Device
     from pelu_fab.ir.netlist import Netlist
+    from pelu_fab.ir.process import Process
     from pelu_fab.network.algebra import Outcome
-    from pelu_fab.network.model import Network
-    from pelu_fab.signoff import Report
+    from pelu_fab.network.model import Layer, Network
+    from pelu_fab.signoff import Check, Report
 
 __version__ = "0.1.0"
-__all__ = ["compile", "inspect", "load", "simulate", "verify", "write"]
+__all__ = [
+    "Check",
+    "Design",
+    "Device",
+    "FabBug",
+    "FabError",
+    "Layer",
+    "Netlist",
+    "Network",
+    "Outcome",
+    "Process",
+    "Readout",
+    "Report",
+    "Samples",
+    "Skipped",
+    "Violation",
+    "compile",
+    "inspect",
+    "load",
+    "simulate",
+    "verify",
+    "write",
+]
+
+_HOMES = {
+    "errors": ("FabBug", "FabError", "Violation"),
+    "exports": ("Skipped",),
+    "ir.design": ("Design", "Readout", "Samples"),
+    "ir.device": ("Device",),
+    "ir.netlist": ("Netlist",),
+    "ir.process": ("Process",),
+    "network.algebra": ("Outcome",),
+    "network.model": ("Layer", "Network"),
+    "signoff": ("Check", "Report"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The types on first use."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"pelu_fab.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load(path: str | PathLike[str], *, process: str | None = None, settings: Sequence[str] = ()) -> "Design":
@@ -38,8 +87,11 @@ def compile(  # noqa: A001
 ) -> "Device":
     """Turn a design into a device; one that would spill when its jugs are poured is refused unless `force`."""
     from pelu_fab.pipeline import compile_design
+    from pelu_fab.show.notebook import device_bundle, show_as
 
-    return compile_design(design, progress, force=force)
+    device = compile_design(design, progress, force=force)
+    show_as(type(device), device_bundle)
+    return device
 
 
 def write(
@@ -65,11 +117,13 @@ def verify(
 
     from pelu_fab.cfd.compare import compared
     from pelu_fab.files import recover
+    from pelu_fab.show.notebook import report_bundle, show_as
     from pelu_fab.signoff import verify
 
     recover(Path(directory))
     report = verify(Path(directory), trace=trace, progress=progress)
     report = replace(report, extra={**report.extra, **compared(Path(directory))})
+    show_as(type(report), report_bundle)
     return replace(report, unwritten=_leave(Path(directory), report))
 
 

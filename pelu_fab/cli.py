@@ -1,18 +1,20 @@
 """The command line: finds each verb, and turns what can go wrong into one line and an exit code."""
 
+import contextlib
 import functools
 import importlib
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Annotated
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
 import typer
 
 from pelu_fab.commands import INTERRUPTED, OUR_BUG, USER_ERROR, printable
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabError, FabWarning
 
 VERBS = {  # verb: module and function below pelu_fab.commands, which loads what is heavy only when called
     "compile": "compile:compile_design",
@@ -36,7 +38,8 @@ def guarded(verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def run(*args: object, **kwargs: object) -> None:
         try:
-            verb(*args, **kwargs)
+            with _notes():
+                verb(*args, **kwargs)
             sys.stdout.flush()
         except FabError as error:
             _tell(f"error: {error}")
@@ -58,6 +61,25 @@ def guarded(verb: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(OUR_BUG) from error
 
     return run
+
+
+@contextlib.contextmanager
+def _notes() -> Iterator[None]:
+    """Each `FabWarning` once, as a line on stderr; other libraries' warnings as Python shows them."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, FabWarning):
+                usual(message, category, *place, **more)
+            elif str(message) not in said:
+                said.add(str(message))
+                _tell(f"note: {message}")
+
+        warnings.simplefilter("always", FabWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _tell(line: str) -> None:

@@ -1,5 +1,6 @@
-"""The three things that can go wrong, kept apart: the user's error, our bug, and a finding."""
+"""The three things that can go wrong, kept apart: the user's error, our bug, and a finding. And a word in passing."""
 
+import warnings
 from dataclasses import dataclass
 
 
@@ -15,6 +16,15 @@ class FabError(Exception):
         self.where = where
         self.what = what
         self.remedy = remedy
+
+
+class FabWarning(UserWarning):
+    """Something read or done otherwise than one might think; no error. The command line says it on stderr."""
+
+
+def warn(where: str, what: str, remedy: str) -> None:
+    """Say so as a `FabWarning`, in an error's three parts."""
+    warnings.warn(FabWarning(f"{where}: {what}; {remedy}"), stacklevel=2)
 
 
 class FabBug(Exception):

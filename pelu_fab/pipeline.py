@@ -14,13 +14,14 @@ from pelu_fab.errors import FabError, Violation
 from pelu_fab.exports import Skipped, chosen, to_chosen_files
 from pelu_fab.files import read_input, recover, write_all
 from pelu_fab.formats.bom import to_bom, to_print_settings
-from pelu_fab.formats.manifest import to_manifest, to_network_json, to_samples_csv
+from pelu_fab.formats.manifest import to_manifest
 from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.stl import to_stl
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.netlist import to_text
 from pelu_fab.kernels.mesh import build_mesh
+from pelu_fab.network.files import to_network_json, to_samples_csv
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.place import place
 from pelu_fab.stages.pour import pour_findings
@@ -94,9 +95,9 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> tuple[dict
     files["print.ini"] = to_print_settings(device.design.process).encode()
     files["network.json"] = to_network_json(device.design.network)
     files["lowered.json"] = to_network_json(device.lowered.network)
-    samples = to_samples_csv(device)
+    samples = device.design.samples
     if samples is not None:
-        files["samples.csv"] = samples
+        files["samples.csv"] = to_samples_csv(samples.inputs, samples.labels)
     others, skipped = to_chosen_files(device, formats)
     return files | others, skipped
 

@@ -11,6 +11,9 @@ from hypothesis import settings
 settings.register_profile("pelu_fab", deadline=None, derandomize=os.environ.get("PELU_FAB_CI") == "1")
 settings.load_profile("pelu_fab")
 
+# A test must not believe what another run found out, nor write into the user's own folders.
+os.environ["PELU_FAB_CACHE"] = ""
+
 AnyReport = TypeVar("AnyReport", pytest.TestReport, pytest.CollectReport)
 
 

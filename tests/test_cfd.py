@@ -17,7 +17,7 @@ from pelu_fab.cfd.case import INLET, Case, case_files, contact_angle, velocity
 from pelu_fab.cfd.compare import compared, share_lines
 from pelu_fab.cfd.flight import Flight, Parcels, landings
 from pelu_fab.cfd.frame import frame_of
-from pelu_fab.cfd.grid import NEAREST, Grid, growing, lines, walls
+from pelu_fab.cfd.grid import NEAREST, Grid, finer_in, growing, lines, slots, walls
 from pelu_fab.cfd.mesh import WALLS, PolyMesh, poly_mesh
 from pelu_fab.cfd.plan import cases_of, jobs_of, leg_named, wanted
 from pelu_fab.cfd.pour import Pour, pour_of
@@ -69,7 +69,7 @@ def test_lines_pass_every_fixed_place_and_keep_the_size_asked_for() -> None:
     assert set(fixed) | {-10.0, 10.0, 7.0} <= set(found.round(9).tolist())
     assert 3.5 not in found.round(9) and 9.95 not in found.round(9)  # nearer than NEAREST to another
     cells = np.diff(found)
-    assert cells.min() >= NEAREST and cells.max() <= 2.0 * 1.35
+    assert cells.min() >= NEAREST and cells.max() <= 2.0 * 1.55
     assert cells[(found[:-1] > 0) & (found[1:] < 5)].max() <= 0.5 * 1.5
 
 
@@ -98,6 +98,20 @@ def test_walls_are_found_by_their_area() -> None:
     assert walls(corners, np.full(3, -1.0), np.full(3, 20.0), 0) == [0.0, 10.0]
     assert walls(corners, np.full(3, -1.0), np.array([5.0, 9.0, 9.0]), 0) == [0.0]
     assert walls(corners, np.array([-1.0, 3.9, 1.9]), np.full(3, 20.0), 0) == []  # 0.01 mm2 of wall is no wall
+
+
+def test_a_narrow_slot_gets_three_cells_and_a_wall_as_narrow_does_not() -> None:
+    plate = Manifold.cube([10, 1.5, 8]) - Manifold.cube([1.0, 9, 9]).translate([3.0, -1, -1])
+    corners = triangles(plate)
+    low, high = np.full(3, -1.0), np.full(3, 20.0)
+    assert slots(corners, low, high, 0) == [(3.0, 4.0)]
+    assert slots(corners, low, high, 1) == []
+    size = finer_in(slots(corners, low, high, 0), lambda _: 2.0)
+    found = lines(-1.0, 12.0, [], walls(corners, low, high, 0), size)
+    assert ((found >= 3.0) & (found <= 4.0)).sum() == 4
+    assert np.diff(found).max() <= 2.0 * 1.55
+    beside = triangles(Manifold.cube([2, 9, 3]) + Manifold.cube([2, 9, 3]).translate([3, 20, 0]))
+    assert slots(beside, np.full(3, -1.0), np.full(3, 40.0), 0) == []  # walls 1 mm apart in x, but not opposite
 
 
 # --- meshes
@@ -169,7 +183,7 @@ def test_every_tooth_is_as_wide_in_the_mesh_as_in_the_file(name: str) -> None:
     found = []
     for t in range(len(vessel.teeth)):
         columns = np.flatnonzero(case.zones[f"t{t}"].any(axis=(1, 2)))
-        assert len(columns) == 6
+        assert len(columns) >= 6
         found.append(case.grid.x[columns[-1] + 1] - case.grid.x[columns[0]])
         assert case.mesh.faces_of(f"o{t}").stop > case.mesh.faces_of(f"o{t}").start
     assert sorted(found) == pytest.approx(measured, abs=1e-3)

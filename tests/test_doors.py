@@ -11,7 +11,7 @@ import pelu_fab
 from exports import DESIGNS, export
 from pelu_fab import files
 from pelu_fab.cli import application
-from pelu_fab.commands.device import device_of
+from pelu_fab.commands.source import rig_of
 from pelu_fab.errors import FabError
 
 SPILLS = ["input_max=[400]"]
@@ -67,7 +67,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "verify": lambda folder: pelu_fab.verify(folder).to_dict(),
     "inspect": lambda folder: pelu_fab.inspect(folder).to_dict()["meshes"],
     "inspect of a part": _inspected,
-    "simulate and yield": lambda folder: device_of(folder).water.rows,
+    "simulate and yield": lambda folder: rig_of(folder).water.rows,
     "view": lambda folder: command("view", str(folder), "--no-open")[0],
 }
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pelu_fab.commands.device import Device, device_of
+from pelu_fab.commands.rig import Rig
+from pelu_fab.commands.source import rig_of
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.layers.energy import descend
 from pelu_fab.layers.energy_network import NetworkEnergy, bucket_layer
@@ -21,51 +22,51 @@ POUR_TIME = 5.0  # s
 
 
 @pytest.fixture(scope="module")
-def device() -> Device:
-    return device_of(Path("designs/iris"), process=None, settings=[])
+def rig() -> Rig:
+    return rig_of(Path("designs/iris"), process=None, settings=[])
 
 
 @pytest.fixture(scope="module", params=range(len(FLOWERS)), ids=["setosa", "versicolor", "virginica"])
-def run(request: pytest.FixtureRequest, device: Device) -> tuple[np.ndarray, Flow, Schedule]:
+def run(request: pytest.FixtureRequest, rig: Rig) -> tuple[np.ndarray, Flow, Schedule]:
     pour = np.array(FLOWERS[request.param])
-    schedule = all_at_once(pour * device.unit_volume, POUR_TIME)
-    return pour, flow(device.water, device.process, schedule), schedule
+    schedule = all_at_once(pour * rig.unit_volume, POUR_TIME)
+    return pour, flow(rig.water, rig.process, schedule), schedule
 
 
-def as_network(device: Device) -> Network:
+def as_network(rig: Rig) -> Network:
     """What the device was asked to be, in units: shares too small to print are gone from it."""
-    layers = device.netlist.layers
-    scaled = tuple(type(layer)(layer.retained / device.unit_volume, layer.shares) for layer in layers)
-    return Network(scaled, device.network.inputs, device.network.outputs)
+    layers = rig.netlist.layers
+    scaled = tuple(type(layer)(layer.retained / rig.unit_volume, layer.shares) for layer in layers)
+    return Network(scaled, rig.network.inputs, rig.network.outputs)
 
 
 def test_the_network_energy_descends_to_what_every_simulated_bucket_keeps(
-    device: Device, run: tuple[np.ndarray, Flow, Schedule]
+    rig: Rig, run: tuple[np.ndarray, Flow, Schedule]
 ) -> None:
     pour, found, _ = run
-    theory = NetworkEnergy(as_network(device))
+    theory = NetworkEnergy(as_network(rig))
     rest = theory.descend(torch.tensor(pour)[None], steps=3000).rest
     kept = theory.retained(rest)
     assert set(kept) == set(found.plumbing.buckets)
     for column, name in enumerate(found.plumbing.buckets):
-        simulated = found.kept[0, column] / device.unit_volume
+        simulated = found.kept[0, column] / rig.unit_volume
         assert simulated == pytest.approx(float(kept[name][0]), abs=1e-6), name
-    np.testing.assert_allclose(theory.cups(rest)[0].numpy() * device.unit_volume, found.cups[0], atol=0.01)
+    np.testing.assert_allclose(theory.cups(rest)[0].numpy() * rig.unit_volume, found.cups[0], atol=0.01)
 
 
 def test_each_bucket_alone_descends_from_its_inflow_to_what_the_simulated_one_keeps(
-    device: Device, run: tuple[np.ndarray, Flow, Schedule]
+    rig: Rig, run: tuple[np.ndarray, Flow, Schedule]
 ) -> None:
     _, found, _ = run
     p = found.plumbing
     inflow = found.kept[0] + np.array([found.delivered[0, p.mouth_bucket == b].sum() for b in range(len(p.buckets))])
-    layer = bucket_layer((p.keeps / device.unit_volume).tolist())
-    rest = descend(layer, torch.tensor(inflow / device.unit_volume), dt=9.0, steps=20, scheme="implicit").rest
-    np.testing.assert_allclose(rest.numpy(), found.kept[0] / device.unit_volume, atol=1e-6)
+    layer = bucket_layer((p.keeps / rig.unit_volume).tolist())
+    rest = descend(layer, torch.tensor(inflow / rig.unit_volume), dt=9.0, steps=20, scheme="implicit").rest
+    np.testing.assert_allclose(rest.numpy(), found.kept[0] / rig.unit_volume, atol=1e-6)
 
 
 def test_the_reported_curve_is_the_layers_energy_and_ends_at_rest(
-    device: Device, run: tuple[np.ndarray, Flow, Schedule]
+    rig: Rig, run: tuple[np.ndarray, Flow, Schedule]
 ) -> None:
     _, found, _ = run
     layer = bucket_layer((found.plumbing.keeps / MM3_PER_ML).tolist())

@@ -18,7 +18,7 @@ import pelu_fab
 from exports import export
 from pelu_fab.errors import FabError
 from pelu_fab.show.report import to_report, write_report
-from pelu_fab.show.report_data import layers_of, read_facts
+from pelu_fab.show.report_data import read_facts
 from pelu_fab.show.report_parts import pack
 from pelu_fab.show.report_proof import asked_and_built, numbers
 
@@ -131,7 +131,7 @@ def test_packed_triangles_are_those_of_the_stl_to_a_hundredth_of_a_millimetre(tm
 def test_the_page_tells_trained_and_built_numbers_side_by_side(tmp_path: Path) -> None:
     facts = read_facts(export("and-or", tmp_path))
     told = numbers(facts)
-    trained = layers_of(facts.trained)
+    trained = facts.trained.layers
     assert list(told) == ["L0.b0", "L0.b1", "L1.b0", "L1.b1"]
     assert told["L1.b0"]["trained"] == f"{trained[1].retained[0]:.2f}" == "16.00"
     assert float(told["L1.b0"]["built"]) == pytest.approx(16.0, abs=0.1)

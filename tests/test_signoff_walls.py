@@ -6,8 +6,11 @@ from handmade import box, stl_bytes
 from manifold3d import Manifold, OpType
 
 from pelu_fab.signoff.boxes import meeting
+from pelu_fab.signoff.overhangs import overhangs
 from pelu_fab.signoff.stl import Mesh, read_stl, weld
+from pelu_fab.signoff.topology import topology
 from pelu_fab.signoff.walls import FARTHEST, narrowest
+from pelu_fab.sources.process import read_process
 
 
 def mesh_of(solid: Manifold) -> Mesh:
@@ -89,3 +92,25 @@ def test_boxes_that_meet_are_those_of_all_pairs(count: int, flat: int | None) ->
     found = np.zeros_like(wanted)
     found[one, other] = True
     assert np.array_equal(found, wanted)
+
+
+def test_the_widest_bridge_and_the_farthest_overhang_are_those_of_every_place_tried() -> None:
+    """Tables of many heights on two legs or one, against their drawn spans and reaches."""
+    printer = read_process("fdm-pla-detergent").printer
+    rng = np.random.default_rng(6)
+    spans, reaches, solids = [], [], []
+    for x, (span, reach) in enumerate(rng.uniform(1.0, 9.0, (12, 2))):
+        at, high = 40.0 * x, 5.0 + x
+        legs = [box((at, 0, 0), (at + 2, 6, high)), box((at + 2 + span, 0, 0), (at + 4 + span, 6, high))]
+        solids += [*legs, box((at, 0, high), (at + 4 + span, 6, high + 2))]
+        solids += [box((at, 20, 0), (at + 2, 26, high)), box((at, 20, high), (at + 2 + reach, 26, high + 2))]
+        spans.append(span)
+        reaches.append(reach)
+    mesh = mesh_of(Manifold.batch_boolean(solids, OpType.Add))
+    bridge, lone = overhangs("part", mesh, topology(mesh), printer)
+    assert (bridge.found, lone.found) == pytest.approx((max(spans), max(reaches)), abs=1e-4)
+    assert bridge.at is not None and lone.at is not None
+    assert bridge.at[0] == pytest.approx(40.0 * int(np.argmax(spans)) + 2 + max(spans) / 2, abs=1e-3)
+    assert lone.at[0] == pytest.approx(40.0 * int(np.argmax(reaches)) + 2 + max(reaches), abs=1e-3)
+    alone = mesh_of(box((0, 0, 0), (5, 5, 5)))
+    assert [c.found for c in overhangs("part", alone, topology(alone), printer)] == [0.0, 0.0]

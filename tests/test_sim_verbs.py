@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import pelu_fab
 from pelu_fab.cli import application
-from pelu_fab.commands.device import device_of
+from pelu_fab.commands.source import rig_of
 from pelu_fab.network import algebra
 from pelu_fab.sim.flow import flow
 from pelu_fab.sim.limits import design_pour, pour_violations
@@ -60,18 +60,18 @@ def test_real_water_in_the_drawing_stays_near_the_algebra():
 
 
 def test_compensation_leaves_30_microlitres_a_branch_and_0_1_ml_a_threshold_for_iris_at_the_design_pour():
-    device = device_of(Path(IRIS))
-    pours = device.samples.inputs[::5] * device.unit_volume
-    asked = {(b.name, t): s for b in device.water.buckets for t, s in b.shares}
+    rig = rig_of(Path(IRIS))
+    pours = rig.samples.inputs[::5] * rig.unit_volume
+    asked = {(b.name, t): s for b in rig.water.buckets for t, s in b.shares}
     real = Conditions(mode="real")
-    found = flow(device.water, device.process, design_pour(pours, device.pour_flow), real, sample_every=1.0)
+    found = flow(rig.water, rig.process, design_pour(pours, rig.pour_flow), real, sample_every=1.0)
     spilled = found.delivered @ found.plumbing.leaves
     for (bucket, target), share in found.shares().items():
         spill = spilled[:, found.plumbing.buckets.index(bucket)]
         off = np.abs(np.nan_to_num(share - asked[bucket, target]))
         assert (off * spill).max() < 30  # mm3
         assert off[spill > 15_000].max() < 0.001
-    for b, bucket in enumerate(device.water.buckets):
+    for b, bucket in enumerate(rig.water.buckets):
         assert np.abs(found.kept[spilled[:, b] > 100, b] - bucket.retained_volume).max() < 100
 
 
@@ -142,18 +142,18 @@ def test_the_text_names_cups_shares_and_energy():
 
 
 def test_the_design_pour_and_a_dump_of_iris_break_nothing():
-    device = device_of(Path(IRIS))
-    fullest = device.samples.inputs.max(axis=0) * device.unit_volume
-    assert pour_violations(device.water, device.process, fullest, device.pour_flow) == []
+    rig = rig_of(Path(IRIS))
+    fullest = rig.samples.inputs.max(axis=0) * rig.unit_volume
+    assert pour_violations(rig.water, rig.process, fullest, rig.pour_flow) == []
 
 
 def test_the_device_computes_what_was_trained_for_all_flowers_in_real_water():
-    device = device_of(Path(IRIS))
-    pours = device.samples.inputs * device.unit_volume
+    rig = rig_of(Path(IRIS))
+    pours = rig.samples.inputs * rig.unit_volume
     from pelu_fab.sim.schedule import all_at_once
 
-    found = flow(device.water, device.process, all_at_once(pours, 5.0), Conditions(mode="real"), sample_every=1.0)
-    exact = algebra.predict(device.netlist, pours)
+    found = flow(rig.water, rig.process, all_at_once(pours, 5.0), Conditions(mode="real"), sample_every=1.0)
+    exact = algebra.predict(rig.netlist, pours)
     assert (found.cups.argmax(axis=1) != exact).sum() <= 2
 
 

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from pelu_fab.errors import FabError
+from pelu_fab.network.algebra import softmax
+from pelu_fab.network.files import to_network_json
 from pelu_fab.network.model import Network
-from pelu_fab.sources.checkpoint import parse_checkpoint, read_checkpoint, softmax, to_widget
+from pelu_fab.sources.checkpoint import parse_checkpoint, read_checkpoint
 
 IRIS = Path(__file__).parents[1] / "designs" / "iris"
 EXPECTED = Path(__file__).parent / "data" / "widget_iris_expected.csv"
@@ -94,7 +96,7 @@ def test_torch_safetensors_and_widget_hold_the_same_network(tmp_path: Path) -> N
 
 def test_the_networks_own_json_reads_back_bit_by_bit() -> None:
     network = read_checkpoint(IRIS / "widget_iris.json")
-    again = parse_checkpoint(to_widget(network).encode(), "network.json")
+    again = parse_checkpoint(to_network_json(network), "network.json")
     assert all(
         np.array_equal(a.retained, b.retained) and np.array_equal(a.shares, b.shares)
         for a, b in zip(network.layers, again.layers, strict=True)

@@ -209,12 +209,18 @@ def test_a_checkpoint_that_was_moved_is_told_with_the_path_that_was_tried(folder
 
 
 DATA_FAULTS = {
-    "negative": ("1,-2,3,4,setosa", r"line 2, b: is -2, allowed: 0 or more; water can't be negative"),
-    "nan": ("1,2,nan,4,setosa", r"line 2, c: is nan, allowed: 0 or more"),
-    "text": ("1,2,x,4,setosa", r"line 2, c: is 'x', not a number"),
-    "decimal comma": ('"1,5",2,3,4,setosa', r"line 2, a: is '1,5', not a number; give a decimal number with a point"),
-    "label": ("1,2,3,4,setsoa", r"line 2: has the label 'setsoa', which names no output; did you mean 'setosa'"),
-    "short row": ("1,2,3,4", r"line 2: has 4 cells, not 5; complete the row"),
+    "negative": ("1,-2,3,4,setosa", r"line 2, column 2 \(b\): is -2, allowed: 0 or more; water can't be negative"),
+    "nan": ("1,2,nan,4,setosa", r"line 2, column 3 \(c\): is nan; give a finite number"),
+    "text": ("1,2,x,4,setosa", r"line 2, column 3 \(c\): is 'x', not a number"),
+    "decimal comma": (
+        '"1,5",2,3,4,setosa',
+        r"line 2, column 1 \(a\): is '1,5', not a number; give a decimal number with a point",
+    ),
+    "label": (
+        "1,2,3,4,setsoa",
+        r"line 2, column 5 \(species\): has the label 'setsoa', which names no output; did you mean 'setosa'",
+    ),
+    "short row": ("1,2,3,4", r"line 2: has 4 cells, the header 5; complete the row"),
     "none": ("", "holds no rows of data"),
     "quote": ('1,2,3,4,"setosa', r"is not valid CSV: unexpected end of data"),
 }

@@ -9,7 +9,7 @@ import torch
 from pelu_fab.layers.high_order import SumLayer, make_basis
 from pelu_fab.layers.to_pelu import to_pelu
 from pelu_fab.layers.to_pelu_water import WaterSum
-from pelu_fab.sources.checkpoint import to_widget
+from pelu_fab.network.files import to_network_json
 from pelu_fab.training.functions_design import design_toml
 
 SEGMENTS, CORNER = 40, 63.0  # degrees: a multiple of 9, next to where a trapezoid fits a sine best
@@ -43,7 +43,7 @@ def water() -> WaterSum:
 def main() -> None:
     """Write the files beside this one."""
     found, folder = water(), Path(__file__).parent
-    folder.joinpath("network.json").write_text(to_widget(found.network))
+    folder.joinpath("network.json").write_bytes(to_network_json(found.network))
     note = "sin(x) over a full turn, x in degrees: pour half a millilitre a degree, read plus - minus on the scale."
     toml = design_toml("sine", found, note=note, quantity="sin x")
     head, rest = toml.split("input_max", 1)

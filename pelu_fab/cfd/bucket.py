@@ -7,7 +7,7 @@ import numpy as np
 
 from pelu_fab.cfd.case import INLET, Case, Inflow
 from pelu_fab.cfd.frame import Frame, frame_of
-from pelu_fab.cfd.grid import Grid, Size, growing, lines, spread_from, walls
+from pelu_fab.cfd.grid import Grid, Size, finer_in, growing, lines, slots, spread_from, walls
 from pelu_fab.cfd.mesh import WALLS
 from pelu_fab.cfd.pour import STREAM, Pour
 from pelu_fab.cfd.solid import inside
@@ -160,22 +160,20 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
         own = (teeth[:, 0] <= v) & (v <= teeth[:, 1])
         return float(np.diff(teeth[own][0])[0]) / cells if own.any() else 1.0  # a blade is one cell
 
-    x_walls = [v for v in walls(local, low, high, 0) if not comb[0] <= v <= comb[1]]
-    y_walls, z_walls = (walls(local, low, high, axis) for axis in (1, 2))
     along = growing(sill, -1.8, 10.0, POOL_CELL * finer)
-    upward = [growing(sill, -1.0, 99.0, 1.2 * finer), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)]
+    down, up = growing(sill, -1.0, 99.0, 1.2 * finer), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)
+    marks = [walls(local, low, high, axis) for axis in range(3)]
+    gaps = [slots(local, low, high, axis) for axis in range(3)]
+    ends = {v for gap in gaps[0] for v in gap}  # posts in the pool need no lines of their own, slots do
+    marks[0] = [v for v in marks[0] if v in ends or not comb[0] <= v <= comb[1]]
     if nozzle is not None:
         start, stop = nozzle.box
         along = _finest(along, growing(0.6 * finer, float(start[1]), float(stop[1]) + 9.0, POOL_CELL * finer))
-        upward[1] = _finest(upward[1], growing(0.6 * finer, float(start[2]) - 1.5, float(stop[2]) + 0.5, 9.0))
-        x_walls, y_walls, z_walls = (
-            [float(a), float(b), *w] for a, b, w in zip(start, stop, (x_walls, y_walls, z_walls), strict=True)
-        )
-    return Grid(
-        lines(float(low[0]), float(high[0]), teeth.ravel().tolist(), x_walls, across),
-        lines(float(low[1]), float(high[1]), [0.0], y_walls, along),
-        lines(float(low[2]), float(high[2]), [0.0], z_walls, lambda v: upward[int(v > 0)](v)),
-    )
+        up = _finest(up, growing(0.6 * finer, float(start[2]) - 1.5, float(stop[2]) + 0.5, 9.0))
+        marks = [[float(a), float(b), *own] for a, b, own in zip(start, stop, marks, strict=True)]
+    fixed = (teeth.ravel().tolist(), [0.0], [0.0])
+    sizes = (across, along, lambda v: down(v) if v < 0 else up(v))
+    return Grid(*(lines(low[i], high[i], fixed[i], marks[i], finer_in(gaps[i], sizes[i])) for i in range(3)))
 
 
 def _finest(one: Size, other: Size) -> Size:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from pelu_fab.signoff.stl import Array, Mask, unit_normals
 NEAREST = 0.3  # mm between two lines: nearer walls become one
 DUST = 0.02  # mm: no cell is so thin
 RIM = 0.4  # mm: cells just outside of a grid, looked at to tell wall from opening
+NARROW, SLOT_CELLS = 2.6, 3  # mm: in a gap narrower than this water meets at least so many cells
 PLANE = 2.0  # mm2 of wall on one plane that deserve a grid line
 Size = Callable[[float], float]
 
@@ -53,14 +55,52 @@ class Grid:
 
 def walls(corners: Array, low: Array, high: Array, axis: int) -> list[float]:
     """Coordinates along `axis` of the planes square to it that hold enough wall inside a box, largest first."""
-    normals = unit_normals(corners)
+    places, areas, _ = _planes(corners, low, high, axis, 0)
+    return [float(places[i]) for i in np.argsort(-areas, kind="stable") if areas[i] > PLANE]
+
+
+def slots(corners: Array, low: Array, high: Array, axis: int) -> list[tuple[float, float]]:
+    """Narrow gaps along `axis`: between a wall and the next one that faces it and stands opposite."""
+    starts, areas, boxes = _planes(corners, low, high, axis, 1)
+    stops, other_areas, others = _planes(corners, low, high, axis, -1)
+    sides = [k for k in range(3) if k != axis]
+    found = []
+    for start, area, box in zip(starts, areas, boxes, strict=True):
+        shared = np.minimum(box[1], others[:, 1]) - np.maximum(box[0], others[:, 0])
+        facing = (stops > start + DUST) & (shared[:, sides] > DUST).all(axis=1) & (other_areas > PLANE)
+        if area > PLANE and facing.any() and stops[facing].min() - start < NARROW:
+            found.append((float(start), float(stops[facing].min())))
+    return found
+
+
+def _planes(corners: Array, low: Array, high: Array, axis: int, facing: int) -> tuple[Array, Array, Array]:
+    """Planes square to `axis` with wall in a box that looks up the axis (+1), down it (-1) or either way (0).
+
+    Where they are, how much wall they hold, and its bounds (n, 2, 3), which are cut off at the box.
+    """
+    normals = unit_normals(corners)[:, axis]
     inside = (corners.max(axis=1) > low).all(axis=1) & (corners.min(axis=1) < high).all(axis=1)
-    chosen = corners[inside & (np.abs(normals[:, axis]) > 0.9999)]
-    a, b, c = np.clip(chosen, low, high).transpose(1, 0, 2)
-    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2.0
+    chosen = np.clip(corners[inside & ((facing * normals if facing else np.abs(normals)) > 0.9999)], low, high)
+    a, b, c = chosen.transpose(1, 0, 2)
     places, which = np.unique(np.round(chosen[:, :, axis].mean(axis=1), 2), return_inverse=True)
-    total = np.bincount(which, areas, len(places))
-    return [float(places[i]) for i in np.argsort(-total, kind="stable") if total[i] > PLANE]
+    areas = np.asarray(
+        np.bincount(which, np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2.0, len(places)), np.float64
+    )
+    boxes = np.empty((len(places), 2, 3))
+    boxes[:, 0], boxes[:, 1] = np.inf, -np.inf
+    np.minimum.at(boxes[:, 0], which, chosen.min(axis=1))
+    np.maximum.at(boxes[:, 1], which, chosen.max(axis=1))
+    return places, areas, boxes
+
+
+def finer_in(gaps: Sequence[tuple[float, float]], size: Size) -> Size:
+    """A size function that gives each gap at least `SLOT_CELLS` cells."""
+
+    def asked(v: float) -> float:
+        own = [(b - a) / SLOT_CELLS for a, b in gaps if a <= v <= b]
+        return min([size(v), *own])
+
+    return asked
 
 
 def lines(low: float, high: float, fixed: Sequence[float], wished: Sequence[float], size: Size) -> Array:
@@ -68,7 +108,7 @@ def lines(low: float, high: float, fixed: Sequence[float], wished: Sequence[floa
 
     Between two of them cells are about `size(place)` wide, smoothly changing.
     """
-    taken = [low, high]
+    taken = [float(low), float(high)]
     for place, room in (*((v, DUST) for v in fixed), *((v, NEAREST) for v in wished)):
         if low < place < high and min(abs(place - t) for t in taken) >= room:
             taken.append(place)
@@ -80,7 +120,7 @@ def _between(a: float, b: float, size: Size) -> Array:
     fine = np.linspace(a, b, 65)
     density = np.array([1.0 / size(v) for v in (fine[1:] + fine[:-1]) / 2])
     passed = np.concatenate([[0.0], np.cumsum(density * np.diff(fine))])
-    count = max(1, round(float(passed[-1]) - 0.1))
+    count = max(1, ceil(float(passed[-1]) - 0.55))
     return np.asarray(np.interp(np.linspace(0.0, passed[-1], count + 1), passed, fine))
 
 

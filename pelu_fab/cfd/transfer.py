@@ -21,11 +21,12 @@ from pelu_fab.signoff.found import Tooth
 from pelu_fab.signoff.stl import Array, Mask
 
 FLOOR_CELL, ACROSS, ALONG = 0.45, 0.9, 0.9  # mm, at the usual fineness
-BESIDE = 5.0  # mm of tray looked at on both sides of the way
+BESIDE = 3.5  # mm of tray looked at on both sides of the way
 WALL = 10.0  # mm over a tray's floor: its walls, and air
 PAST = 10.0  # mm beyond a lip
 UNDER = 5.0  # mm under a tray's floor at its lip
 LONGEST = 70.0  # mm of tray after the landing; a longer one is cut, and what is in it counts as under way
+HEAD = 6.0  # mm of tray before the place where drops come down
 HOLE = 14.0  # mm before a lip where a floor may have its hole
 
 
@@ -70,7 +71,9 @@ def over_case(leg: Leg, matrix: Array, corners: Array, pour: Pour, cells: int) -
     behind = (world - np.array(leg.teeth[0].at)) @ outward  # from the sill's outer edge
     spout = float(frame.local(sill.lip)[1])
     near_lip = is_lip & (y > cut - HOLE)
-    room = (z < WALL) | (y < spout + 6.0)
+    left, right = _across(frame, leg)
+    # Over the tray all of its width to its walls' tops; above that the spout alone, and nothing behind the tray's head.
+    room = np.where(z < WALL, y > -HEAD, (y < spout + 6.0) & (x > left - 1.5) & (x < right + 1.5))
     region = ~solid & (behind > 0) & room & ((z > -0.2) | near_lip)
     seed = np.zeros(grid.shape, bool)
     start = frame.local(np.array(leg.teeth[len(leg.teeth) // 2].at) + outward * 0.7 + [0.0, 0.0, 1.0])
@@ -108,6 +111,12 @@ def over_case(leg: Leg, matrix: Array, corners: Array, pour: Pour, cells: int) -
     )
 
 
+def _across(frame: Frame, leg: Leg) -> tuple[float, float]:
+    """Where the branch's teeth begin and end, across the tray."""
+    x = [(float(frame.local(np.array(tooth.at))[0]), tooth.width / 2) for tooth in leg.teeth]
+    return min(at - half for at, half in x), max(at + half for at, half in x)
+
+
 def _end_of(path: Array) -> tuple[float, bool]:
     """Where along y a tray is cut, and whether its lip lies before that."""
     lip = float(path[-1, 1])
@@ -116,11 +125,11 @@ def _end_of(path: Array) -> tuple[float, bool]:
 
 def _box(frame: Frame, leg: Leg, sill: Run, tray: Run, cut: float, *, is_lip: bool) -> tuple[Array, Array]:
     teeth = frame.local(np.array([tooth.at for tooth in leg.teeth]))
-    half = max(tooth.width for tooth in leg.teeth) / 2
+    first, last = _across(frame, leg)
     path = np.concatenate([frame.local(sill.path), frame.local(tray.path)])
     path = path[path[:, 1] <= cut + 1e-6]
-    left = min(teeth[:, 0].min() - half, path[:, 0].min()) - BESIDE
-    right = max(teeth[:, 0].max() + half, path[:, 0].max()) + BESIDE
+    left = min(first, path[:, 0].min()) - BESIDE
+    right = max(last, path[:, 0].max()) + BESIDE
     back = min(teeth[:, 1].min(), path[:, 1].min(), -BESIDE if not is_lip else 0.0) - 2.0
     top = teeth[:, 2].max() + AIR
     return np.array([left, back, -UNDER if is_lip else -0.2]), np.array([right, cut + (PAST if is_lip else 0.0), top])

@@ -46,11 +46,11 @@ def compile_design(
     skipped: Sequence[Skipped] = ()
     if not unchanged:
         with step(f"compiling {design.name}") as say:
-            part = pelu_fab.compile(design, say, force=force)
-        if part.findings:
-            print(printable(f"WARNING {part.findings[0].where}: {first_of(part.findings)}"), file=sys.stderr)
+            device = pelu_fab.compile(design, say, force=force)
+        if device.findings:
+            print(printable(f"WARNING {device.findings[0].where}: {first_of(device.findings)}"), file=sys.stderr)
         with step(f"writing {directory}"):
-            skipped = pelu_fab.write(part, directory, force=force, formats=wanted)
+            skipped = pelu_fab.write(device, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
         signed = signed_off(directory, say)
     if json:

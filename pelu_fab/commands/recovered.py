@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pelu_fab.commands.device import Device
+from pelu_fab.commands.rig import Rig
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Samples
 from pelu_fab.ir.layout import Leg
@@ -22,7 +22,7 @@ from pelu_fab.sources.process import read_process
 HIGHEST_RIM = 60.0  # mm above a sill: as far as a rim is looked for
 
 
-def device_of_folder(folder: Path, *, process: str | None = None) -> Device:
+def rig_of_folder(folder: Path, *, process: str | None = None) -> Rig:
     """Recover the network from the parts. `process` replaces the manifest's: another fluid in the same print."""
     recovery = recover_folder(folder)
     manifest, dossier = recovery.dossier.manifest, recovery.dossier
@@ -31,7 +31,7 @@ def device_of_folder(folder: Path, *, process: str | None = None) -> Device:
     if dossier.samples is not None:
         samples = Samples(*dossier.samples)
     netlist = _netlist(recovery)
-    return Device(
+    return Rig(
         network=dossier.trained,
         netlist=netlist,
         process=chosen,

@@ -9,7 +9,7 @@ from pelu_fab.commands import print_json, printable, step
 from pelu_fab.errors import FabError
 
 if TYPE_CHECKING:
-    from pelu_fab.commands.device import Device
+    from pelu_fab.commands.rig import Rig
     from pelu_fab.sim.energy import Energy
     from pelu_fab.sim.flow import Flow
     from pelu_fab.sim.schedule import Schedule
@@ -42,38 +42,39 @@ def simulate(
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Pour water through the device: levels, heads, shares, cups, freeboard, spill, read-out time, energy."""
-    from pelu_fab.commands.device import device_of, leaning
+    from pelu_fab.commands.rig import leaning
+    from pelu_fab.commands.source import rig_of
     from pelu_fab.files import write_file
     from pelu_fab.sim.energy import energy
     from pelu_fab.sim.flow import flow
     from pelu_fab.sim.plumbing import Conditions
 
-    device = device_of(source, process=process, settings=setting or [])
-    schedule = _schedule(device, pour, row, over, rate, order, pause, later or [])
+    rig = rig_of(source, process=process, settings=setting or [])
+    schedule = _schedule(rig, pour, row, over, rate, order, pause, later or [])
     if mode not in ("ideal", "real"):
         raise FabError(f"--mode {mode}", "is unknown", "use ideal or real")
     conditions = Conditions(mode="real" if mode == "real" else "ideal", tilt_deg=leaning(tilt), primed=not unprimed)
     with step("pouring"):
-        found = flow(device.water, device.process, schedule, conditions)
-    books = energy(found, device.water, schedule, density=device.process.fluid.density)
-    result = _result(device, schedule, found, books, mode)
+        found = flow(rig.water, rig.process, schedule, conditions)
+    books = energy(found, rig.water, schedule, density=rig.process.fluid.density)
+    result = _result(rig, schedule, found, books, mode)
     if plot is not None:
         from pelu_fab.show.plots import flow_png
 
-        write_file(plot, flow_png(found, device.water, title=device.water.name))
+        write_file(plot, flow_png(found, rig.water, title=rig.water.name))
     if gif is not None:
         from pelu_fab.show.section import section_gif
 
         with step("drawing the section"):
-            write_file(gif, section_gif(found, device.water, schedule))
+            write_file(gif, section_gif(found, rig.water, schedule))
     if json:
         print_json(result)
     else:
-        _show(device, found, result)
+        _show(rig, found, result)
 
 
 def _schedule(
-    device: "Device",
+    rig: "Rig",
     pour: str | None,
     row: int | None,
     over: float | None,
@@ -85,7 +86,7 @@ def _schedule(
     """The pours that the options tell; by default one jug after the other at the design's pour flow."""
     import numpy as np
 
-    from pelu_fab.commands.device import numbers, pour_of, top_up
+    from pelu_fab.commands.rig import numbers, pour_of, top_up
     from pelu_fab.ir.units import MM3_PER_ML
     from pelu_fab.sim.schedule import all_at_once, from_pours, one_by_one, with_pours
 
@@ -93,20 +94,20 @@ def _schedule(
         raise FabError("--over", "contradicts --rate and --order", "pour all at once, or one by one")
     if (over is not None and not 0 < over < 1e5) or (rate is not None and not 0 < rate < 1e6):
         raise FabError("--over or --rate", "is not a number above 0", "give seconds or mL/s above 0")
-    volumes = np.array(pour_of(device, pour, row)) * device.unit_volume
-    pour_flow = device.pour_flow if rate is None else rate * MM3_PER_ML
+    volumes = np.array(pour_of(rig, pour, row)) * rig.unit_volume
+    pour_flow = rig.pour_flow if rate is None else rate * MM3_PER_ML
     if over is not None:
         schedule = all_at_once(volumes, over)
     else:
-        sequence = None if order is None else [int(n) for n in numbers(order, device.inputs, "--order")]
+        sequence = None if order is None else [int(n) for n in numbers(order, rig.inputs, "--order")]
         schedule = one_by_one(volumes, pour_flow, pause=pause, order=sequence)
     if not later:
         return schedule
-    extra = [top_up(text, device, pour_flow) for text in later]
-    return with_pours(schedule, from_pours(extra, device.inputs))
+    extra = [top_up(text, rig, pour_flow) for text in later]
+    return with_pours(schedule, from_pours(extra, rig.inputs))
 
 
-def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energy", mode: str) -> dict[str, Any]:
+def _result(rig: "Rig", schedule: "Schedule", found: "Flow", books: "Energy", mode: str) -> dict[str, Any]:
     """Plain numbers; volumes in mL."""
     import numpy as np
 
@@ -119,10 +120,10 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
 
     p = found.plumbing
     stride = max(1, len(found.trace.times) // CURVE_POINTS)
-    asked = algebra.outputs(device.netlist, schedule.poured)[0]
-    network = device.network
-    trained = algebra.outputs(network, schedule.poured / device.unit_volume)[0] * device.unit_volume
-    wanted = {(duct.source, duct.target): duct.share for duct in device.netlist.ducts}
+    asked = algebra.outputs(rig.netlist, schedule.poured)[0]
+    network = rig.network
+    trained = algebra.outputs(network, schedule.poured / rig.unit_volume)[0] * rig.unit_volume
+    wanted = {(duct.source, duct.target): duct.share for duct in rig.netlist.ducts}
     seconds, watts = forward_cost(network)
     ducts = {
         duct_name(b, t): {"asked": wanted.get((b, t), 0.0), "delivered": None if np.isnan(s[0]) else float(s[0])}
@@ -130,8 +131,8 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
     }
     return {
         "schema": 1,
-        "network": device.water.name,
-        "from": device.origin,
+        "network": rig.water.name,
+        "from": rig.origin,
         "mode": mode,
         "poured_ml": (schedule.poured[0] / MM3_PER_ML).tolist(),
         "cups": [
@@ -142,9 +143,9 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
                 "asked_ml": float(asked[c] / MM3_PER_ML),
                 "trained_ml": float(trained[c] / MM3_PER_ML),
             }
-            for c, (port, label) in enumerate(device.water.outputs)
+            for c, (port, label) in enumerate(rig.water.outputs)
         ],
-        "answer": device.water.outputs[int(found.cups[0].argmax())][1],
+        "answer": rig.water.outputs[int(found.cups[0].argmax())][1],
         "buckets": [
             {
                 "name": name,
@@ -161,7 +162,7 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
         "settled_s": float(found.settled[0]),
         "film_ml": float(found.film[0] / MM3_PER_ML),
         "mass_error_ml": float(found.mass_error()[0] / MM3_PER_ML),
-        "violations": [str(v) for v in flow_violations(found, device.water, device.process, pour="this pour")],
+        "violations": [str(v) for v in flow_violations(found, rig.water, rig.process, pour="this pour")],
         "bucket_energy": {
             "times_s": found.trace.times[::stride].tolist(),
             "ml2": bucket_energy(found)[::stride].tolist(),
@@ -178,7 +179,7 @@ def _result(device: "Device", schedule: "Schedule", found: "Flow", books: "Energ
     }
 
 
-def _show(device: "Device", found: "Flow", result: dict[str, Any]) -> None:
+def _show(rig: "Rig", found: "Flow", result: dict[str, Any]) -> None:
     """Tables and a chart of levels for people."""
     from rich.console import Console
     from rich.table import Table

@@ -31,12 +31,14 @@ def train(
     """Train a network worth printing, and write its checkpoint."""
     recipe, data, checkpoint = _task(source, out, setting or [])
     try:
-        from pelu_fab.training.data import read_table
+        from pelu_fab.training.data import check_amounts, read_table
         from pelu_fab.training.train import cross_validate
         from pelu_fab.training.train import train as run
     except ModuleNotFoundError as error:
         raise FabError("train", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
     table = read_table(data, scale=recipe.scale)
+    if recipe.scaling == "none":
+        check_amounts(table, str(data))
     workshop = _workshop(source, table, recipe.device.scale) if recipe.device.steps else None
     with _progress() as watch:
         trained = run(table, recipe, workshop=workshop, watch=watch)

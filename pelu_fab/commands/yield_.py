@@ -10,7 +10,7 @@ from pelu_fab.commands import print_json, printable, step
 from pelu_fab.errors import FabError
 
 if TYPE_CHECKING:
-    from pelu_fab.commands.device import Device
+    from pelu_fab.commands.rig import Rig
     from pelu_fab.ir.design import Samples
     from pelu_fab.sim.forecast import Forecast
     from pelu_fab.sim.tolerance import Answers
@@ -86,7 +86,7 @@ def _sweep(
     judge: "Callable[..., Answers]",
 ) -> list[tuple[str, float, dict[str, Any], "Forecast"]]:
     """One forecast for each process and scale; all their chunks in one queue."""
-    from pelu_fab.commands.device import device_of
+    from pelu_fab.commands.source import rig_of
     from pelu_fab.sim.forecast import assemble, jobs_of, run_job
     from pelu_fab.sim.noise import Noise
     from pelu_fab.sim.sweep import runner
@@ -94,17 +94,17 @@ def _sweep(
 
     cases = []
     for name in processes:
-        device = device_of(source, process=name, settings=settings)
-        samples = _samples(device, data)
-        pours = samples.inputs * device.unit_volume
-        layers = device.netlist.layers
-        tilt = tilt_sensitivity(device.water, device.process)
+        rig = rig_of(source, process=name, settings=settings)
+        samples = _samples(rig, data)
+        pours = samples.inputs * rig.unit_volume
+        layers = rig.netlist.layers
+        tilt = tilt_sensitivity(rig.water, rig.process)
         lean = {"share_per_degree": dict(tilt.per_degree), "level_deg": tilt.level_deg if tilt.worst > 1e-9 else None}
         for size in scales:
-            noise = Noise.of(device.process, primed=not unprimed).scaled(size)
+            noise = Noise.of(rig.process, primed=not unprimed).scaled(size)
             jobs = jobs_of(
-                device.water,
-                device.process,
+                rig.water,
+                rig.process,
                 layers,
                 pours,
                 samples.labels,
@@ -113,7 +113,7 @@ def _sweep(
                 seed=seed,
                 judge=judge,
             )
-            cases.append((device.process.name, size, lean, jobs, layers, pours, samples.labels))
+            cases.append((rig.process.name, size, lean, jobs, layers, pours, samples.labels))
     with runner(workers=workers, scheduler=scheduler) as run:
         parts: list[Any] = list(run(run_job, [job for case in cases for _, job in case[3]]))
     found = []
@@ -139,15 +139,15 @@ def _judge(device: str) -> "Callable[..., Answers]":
     return partial(torch_answers, device=device)
 
 
-def _samples(device: "Device", data: Path | None) -> "Samples":
+def _samples(rig: "Rig", data: Path | None) -> "Samples":
     from pelu_fab.files import read_input
     from pelu_fab.sources.data import parse_samples
 
     if data is not None:
-        return parse_samples(read_input(data), str(data), device.network)
-    if device.samples is None:
+        return parse_samples(read_input(data), str(data), rig.network)
+    if rig.samples is None:
         raise FabError("yield", "there are no samples to try the prints with", "add --data CSV")
-    return device.samples
+    return rig.samples
 
 
 def _show(table: dict[str, Any]) -> None:

@@ -9,8 +9,6 @@ import numpy as np
 from pelu_fab.files import sha256
 from pelu_fab.ir.device import Device, Mesh
 from pelu_fab.ir.units import MM3_PER_ML, on_grid
-from pelu_fab.network.model import Network
-from pelu_fab.network.names import input_name
 
 SCHEMA = 1
 
@@ -41,32 +39,6 @@ def to_manifest(device: Device, files: Mapping[str, bytes], key: str) -> bytes:
 def to_json(table: Any) -> bytes:
     """Stable, readable JSON."""
     return (json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def to_network_json(network: Network) -> bytes:
-    """A network in the widget's form: h already squared, shares already softmaxed."""
-    return to_json(
-        {
-            "format": "pelu-widget",
-            "inputs": list(network.inputs),
-            "outputs": list(network.outputs),
-            "input_scale": network.input_scale,
-            "layers": [{"h": layer.retained.tolist(), "w": layer.shares.tolist()} for layer in network.layers],
-        }
-    )
-
-
-def to_samples_csv(device: Device) -> bytes | None:
-    """The design's data as poured (units), the label's index last; None without data."""
-    samples = device.design.samples
-    if samples is None:
-        return None
-    names = [input_name(i) for i in range(samples.inputs.shape[1])]
-    rows = [",".join(names if samples.labels is None else [*names, "label"])]
-    for index, row in enumerate(samples.inputs.tolist()):
-        cells = [repr(value) for value in row]
-        rows.append(",".join(cells if samples.labels is None else [*cells, str(int(samples.labels[index]))]))
-    return ("\n".join(rows) + "\n").encode()
 
 
 def _part(device: Device, index: int, files: Mapping[str, bytes]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What compile gives: the design, every stage's result, and the triangles of each part."""
 
 from dataclasses import dataclass
-from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +54,3 @@ class Device:
             return np.zeros((0, 3, 3), dtype=np.float32)
         matrix = np.array(transform)
         return np.asarray(self.meshes[index].corners @ matrix[:, :3].T + matrix[:, 3], dtype=np.float32)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """How a notebook shows it. Called by name, so that nothing here depends on a format."""
-        bundle: dict[str, str] = import_module("pelu_fab.show.notebook").device_bundle(self)
-        return bundle

@@ -35,6 +35,15 @@ class Layered(Protocol):
 Source = Layered | Sequence[Layer]
 
 
+def softmax(logits: Array) -> Array:
+    """Shares (in, out) of logits (in, out), row by row: exact for a one-hot row, and safe for any finite logits.
+
+    A logit of -inf is a share of exactly 0.
+    """
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
 def spilled(layer: Layer, arrived: Array) -> Array:
     """What each bucket of a layer lets over its sill of what `arrived` (..., in): ReLU(v - h²)."""
     return np.maximum(arrived - layer.retained, 0.0)

@@ -64,10 +64,10 @@ def _data(facts: Facts, tables: list[Table]) -> Table:
     return {
         "name": facts.name,
         "unit_ml": facts.manifest["unit_ml"],
-        "input_scale": facts.lowered["input_scale"],
+        "input_scale": facts.lowered.input_scale,
         "design_flow": facts.manifest.get("design_flow") or 12000.0,
-        "inputs": facts.lowered["inputs"],
-        "outputs": facts.lowered["outputs"],
+        "inputs": facts.lowered.inputs,
+        "outputs": facts.lowered.outputs,
         "parts": tables,
         "scene": facts.scene,
         "recovered": [

@@ -12,7 +12,8 @@ from pelu_fab.errors import FabError
 from pelu_fab.files import read_input
 from pelu_fab.formats.stl import FACET
 from pelu_fab.network import algebra
-from pelu_fab.network.model import Layer
+from pelu_fab.network.files import from_network_json, from_samples_csv
+from pelu_fab.network.model import Layer, Network
 
 Table = dict[str, Any]
 
@@ -44,8 +45,8 @@ class Facts:
 
     manifest: Table
     verify: Table
-    trained: Table
-    lowered: Table
+    trained: Network
+    lowered: Network
     scene: Table
     samples: tuple[NDArray[np.float64], NDArray[np.int64] | None] | None
     parts: tuple[PrintedPart, ...]
@@ -69,9 +70,9 @@ BESIDE = ("layout.svg", "pour.md", "yield.png", "tolerance.png", "hero.png", "se
 
 def read_facts(directory: Path) -> Facts:
     """Read a signed-off export; an unreadable STL is left out. Raises `FabError` where a needed table is missing."""
-    manifest, verify, trained, lowered, scene = (
-        _table(directory / f"{name}.json") for name in ("manifest", "verify", "network", "lowered", "scene")
-    )
+    manifest, verify, scene = (_table(directory / f"{name}.json") for name in ("manifest", "verify", "scene"))
+    trained, lowered = (_network(directory / f"{name}.json") for name in ("network", "lowered"))
+    rows = directory / "samples.csv"
     slices = _table(directory / "slices.json") if (directory / "slices.json").is_file() else {}
     parts = [_part(directory, manifest, entry, slices) for entry in manifest["parts"]]
     return Facts(
@@ -80,7 +81,7 @@ def read_facts(directory: Path) -> Facts:
         trained=trained,
         lowered=lowered,
         scene=scene,
-        samples=_samples(directory / "samples.csv"),
+        samples=from_samples_csv(read_input(rows), str(rows)) if rows.is_file() else None,
         parts=tuple(part for part in parts if part is not None),
         files={name: read_input(directory / name) for name in _beside(verify) if (directory / name).is_file()},
     )
@@ -99,6 +100,10 @@ def _table(path: Path) -> Table:
     if not isinstance(table, dict):
         raise FabError(str(path), "holds no table", "compile the design again")
     return table
+
+
+def _network(path: Path) -> Network:
+    return from_network_json(read_input(path), str(path))
 
 
 def _part(directory: Path, manifest: Table, entry: Table, slices: Table) -> PrintedPart | None:
@@ -127,21 +132,6 @@ def _corners(path: Path) -> NDArray[np.float32] | None:
         return None
     corners = np.frombuffer(blob, dtype=FACET, offset=84)["corners"]
     return np.ascontiguousarray(corners) if np.isfinite(corners).all() else None
-
-
-def _samples(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64] | None] | None:
-    if not path.is_file():
-        return None
-    head, *rows = read_input(path).decode().splitlines()
-    cells = np.array([[float(cell) for cell in row.split(",")] for row in rows], dtype=np.float64)
-    if head.split(",")[-1] != "label":
-        return cells, None
-    return cells[:, :-1], cells[:, -1].astype(np.int64)
-
-
-def layers_of(table: Table) -> tuple[Layer, ...]:
-    """The layers of a network.json."""
-    return tuple(Layer(np.array(layer["h"]), np.array(layer["w"])) for layer in table["layers"])
 
 
 def confusion(layers: tuple[Layer, ...], facts: Facts) -> NDArray[np.int64] | None:

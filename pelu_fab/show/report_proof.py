@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.network.names import bucket_name, target_name
-from pelu_fab.show.report_data import SOLVED, Facts, Table, confusion, layers_of
+from pelu_fab.show.report_data import SOLVED, Facts, Table, confusion
 from pelu_fab.show.report_html import image, table
 
 WORDS = {"pass": "passed", "fail": "failed", "skipped": "skipped"}
@@ -25,8 +25,8 @@ GROUPS = {
 def numbers(facts: Facts) -> dict[str, Table]:
     """What the viewer tells of a bucket: trained, lowered and as built, mL."""
     unit = float(facts.manifest["unit_ml"])
-    books = [layers_of(facts.trained), layers_of(facts.lowered), facts.recovered]
-    inputs = facts.lowered["inputs"]
+    books = [facts.trained.layers, facts.lowered.layers, facts.recovered]
+    inputs = facts.lowered.inputs
     told: dict[str, Table] = {}
     for depth, layer in enumerate(books[1]):
         for i in range(len(layer.retained)):
@@ -43,8 +43,8 @@ def numbers(facts: Facts) -> dict[str, Table]:
 
 
 def _targets(facts: Facts, depth: int, count: int) -> list[str]:
-    last = depth + 1 == len(facts.lowered["layers"])
-    outputs = facts.lowered["outputs"]
+    last = depth + 1 == len(facts.lowered.layers)
+    outputs = facts.lowered.outputs
     return [str(outputs[j]) if last else bucket_name(depth + 1, j) for j in range(count)]
 
 
@@ -59,7 +59,7 @@ def asked_and_built(facts: Facts) -> str:
     thresholds = table(["bucket keeps, mL", "trained", "printable", "in the STL", "now"], buckets, marks)
     rows, owners = [], []
     sections = [layer.get("sections") for layer in facts.verify.get("recovered", {}).get("layers", [])]
-    trained, lowered, built = layers_of(facts.trained), layers_of(facts.lowered), facts.recovered
+    trained, lowered, built = facts.trained.layers, facts.lowered.layers, facts.recovered
     for depth, layer in enumerate(lowered):
         names = [target_name(depth, j, layers=len(lowered)) for j in range(layer.shares.shape[1])]
         for i, j in np.argwhere((layer.shares > 0) | (trained[depth].shares > 0)).tolist():
@@ -171,7 +171,7 @@ def _data(facts: Facts) -> str:
     built = facts.verify.get("as_built", {})
     found = [
         (title, confusion(book, facts))
-        for title, book in (("checkpoint", layers_of(facts.trained)), ("as built", facts.recovered))
+        for title, book in (("checkpoint", facts.trained.layers), ("as built", facts.recovered))
     ]
     tables = "".join(
         f"<div><h3>{title}</h3>{_confusion(facts, cells)}</div>" for title, cells in found if cells is not None
@@ -186,7 +186,7 @@ def _data(facts: Facts) -> str:
 
 
 def _confusion(facts: Facts, cells: NDArray[np.int64]) -> str:
-    labels = [escape(str(label)) for label in facts.lowered["outputs"]]
+    labels = [escape(str(label)) for label in facts.lowered.outputs]
     rows = []
     for i, label in enumerate(labels):
         kinds = ["hit" if i == j else "miss" if cells[i, j] else "" for j in range(len(labels))]

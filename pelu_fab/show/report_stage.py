@@ -5,14 +5,14 @@ from string import Template
 
 import numpy as np
 
-from pelu_fab.show.report_data import Facts, layers_of
+from pelu_fab.show.report_data import Facts
 from pelu_fab.show.report_html import asset, image
 from pelu_fab.show.report_parts import MOST_PAINTED, picture_of_device
 
 
 def heading(facts: Facts) -> str:
     """Title, verdict and the figures one wants first."""
-    widths = [len(layer.retained) for layer in layers_of(facts.lowered)]
+    widths = [len(layer.retained) for layer in facts.lowered.layers]
     cups, parts = len(facts.manifest["outputs"]), facts.parts
     pieces = sum(part.count for part in parts)
     grams, hours = (sum(getattr(part, name) * part.count for part in parts) for name in ("grams", "hours"))
@@ -72,18 +72,16 @@ def panel(facts: Facts) -> str:
     """Jugs, buttons and cups; nothing where sign-off recovered no network."""
     if not facts.recovered:
         return ""
-    scale, unit = float(facts.lowered["input_scale"]), float(facts.manifest["unit_ml"])
-    limits = [
-        value / scale for value in facts.manifest.get("input_max") or [50.0 * scale] * len(facts.lowered["inputs"])
-    ]
+    scale, unit = facts.lowered.input_scale, float(facts.manifest["unit_ml"])
+    limits = [value / scale for value in facts.manifest.get("input_max") or [50.0 * scale] * len(facts.lowered.inputs)]
     top = _nice(max(limits)) or 10.0
     start = facts.samples[0][0] / scale if facts.samples is not None else np.array(limits) / 2
-    jugs = "".join(_jug(i, str(name), float(start[i]), top) for i, name in enumerate(facts.lowered["inputs"]))
+    jugs = "".join(_jug(i, str(name), float(start[i]), top) for i, name in enumerate(facts.lowered.inputs))
     cups = "".join(
         f'<div class="cup" id="cup-{j}"><div class="glass"><i id="cup-level-{j}"></i></div><span '
         f'class="who">{escape(str(label))}</span>'
         f'<b><span id="cup-ml-{j}">0.0</span> mL</b><small id="cup-soon-{j}"></small></div>'
-        for j, label in enumerate(facts.lowered["outputs"])
+        for j, label in enumerate(facts.lowered.outputs)
     )
     return Template(asset("panel.html")).substitute(
         worth=f"1 = {scale * unit:g} mL", presets=_presets(facts), jugs=jugs, cups=cups
@@ -113,7 +111,7 @@ def _presets(facts: Facts) -> str:
     first = (
         {} if labels is None else {int(label): int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)}
     )
-    outputs = facts.lowered["outputs"]
+    outputs = facts.lowered.outputs
     buttons = [
         f'<button type="button" data-row="{row}">{escape(str(outputs[label]))}</button>' for label, row in first.items()
     ]

@@ -3,6 +3,7 @@
 A folder and a part's entry in, the part as it lies in the assembly and what is wrong with it out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +40,7 @@ class LoadedPart:
     """One part as read, in its file's coordinates; `matrix` takes it to the assembly, None for a loose part."""
 
     entry: PartEntry
+    blob: bytes
     mesh: Mesh
     shape: Topology
     matrix: Array | None
@@ -76,18 +78,18 @@ def read_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[C
         if back is not None:
             matrix = None if matrix is None else matrix @ back
             state += f", moved back by {_in_words(back)}"
-    return LoadedPart(entry, mesh, topology(mesh), matrix), [passed("mesh.file", where, state, len(mesh.faces))]
+    return LoadedPart(entry, blob, mesh, topology(mesh), matrix), [passed("mesh.file", where, state, len(mesh.faces))]
 
 
-def solid_checks(part: LoadedPart, printer: Printer) -> list[Check]:
-    """Every rule on one part as a solid, and as the printer will make it."""
-    name = part.entry.name
-    found = [
-        *surface_checks(name, part.mesh, part.shape),
-        *expected_checks(part.entry, part.mesh, part.shape, printer),
-        *part_checks(name, part.mesh, part.shape, printer),
-    ]
-    return [part.located(check) for check in found]
+def own_checks(mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
+    """Every rule that a part's bytes and the printer decide alone: nameless, in the file's coordinates."""
+    return [*surface_checks("", mesh, shape), *part_checks("", mesh, shape, printer)]
+
+
+def solid_checks(part: LoadedPart, own: Sequence[Check], printer: Printer) -> list[Check]:
+    """Every rule on one part as a solid, and as the printer will make it; `own` is what `own_checks` found."""
+    named = [replace(check, where=part.entry.name) for check in own]
+    return [part.located(c) for c in [*named, *expected_checks(part.entry, part.mesh, part.shape, printer)]]
 
 
 def _stated(pose: PoseEntry) -> Pose:

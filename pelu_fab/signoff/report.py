@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Literal
 
 Status = Literal["pass", "fail", "skipped"]
@@ -154,11 +153,6 @@ class Report:
     def failures(self) -> tuple[Check, ...]:
         """Checks that failed."""
         return tuple(c for c in self.checks if c.status == "fail")
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """How a notebook shows it. Called by name, so that nothing here depends on a format."""
-        bundle: dict[str, str] = import_module("pelu_fab.show.notebook").report_bundle(self)
-        return bundle
 
 
 MANDATORY = (

@@ -13,6 +13,8 @@ from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
+from pelu_fab.signoff.judging import Judging
+from pelu_fab.signoff.memory import memory
 from pelu_fab.signoff.mesh import LoadedPart, solid_checks
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import Progress, Recovery, assemble, read_parts, recover_from
@@ -33,19 +35,30 @@ def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: P
     if trace is not None and len(trace) != inputs:
         raise FabError("--trace", f"has {len(trace)} volumes", f"give {inputs}, one for each input")
     parts, checks = read_parts(dossier, say)
-    for part in parts:
-        say(f"mesh: {part.entry.name}")
-        checks += solid_checks(part, dossier.manifest.process.printer)
-    checks += fit.collisions([(p.entry.name, p.placed) for p in parts if p.matrix is not None])
+    printer = dossier.manifest.process.printer
+    with Judging(parts, printer, memory()) as judging:
+        assembled, recovery = _assembled(dossier, parts, say)
+        say(f"mesh: {len(parts)} parts")
+        for part, own in zip(parts, judging.checks(), strict=True):
+            checks += solid_checks(part, own, printer)
+    checks += assembled
+    if recovery is None:
+        return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
+    say("mass and equivalence")
+    return _books(recovery, checks, trace)
+
+
+def _assembled(dossier: Dossier, parts: tuple[LoadedPart, ...], say: Progress) -> tuple[list[Check], Recovery | None]:
+    """Every rule on parts and water together, and what was recovered; None where no part has a place."""
+    say("assemble")
+    checks = fit.collisions([(p.entry.name, p.placed) for p in parts if p.matrix is not None])
     surface = assemble(parts, say)
     if surface is None:
-        return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
+        return checks, None
     checks += _gapes(parts)
     recovery = recover_from(dossier, parts, surface, say)
     say("lvs and drc")
-    checks += [*_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)]
-    say("mass and equivalence")
-    return _books(recovery, checks, trace)
+    return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery
 
 
 def _gapes(parts: Sequence[LoadedPart]) -> list[Check]:

@@ -4,7 +4,6 @@ In: `.pt`/`.pth`, `.safetensors` (logits, h before squaring) or the widget's `.j
 Out: a checked `Network`, or a `FabError` that names the tensor.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input
+from pelu_fab.network.algebra import softmax
+from pelu_fab.network.files import FORMAT, SCHEMA
 from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.sources.tables import Names, json_table, validate
 
 Array = NDArray[np.float64]
 
 SUFFIXES = (".pt", ".pth", ".safetensors", ".json")
-SCHEMA = 1
 MAX_WEIGHTS = 1_000_000
 GRAMS_PER_BRANCH, HOURS_PER_BRANCH = 20.0, 1.1  # 400 g and 24 h of printing for the 21 branches of Iris
 TENSOR_KEY = re.compile(r"(?P<prefix>(?:.*\.)?)(?P<number>\d+)\.(?P<kind>heights|weights)", re.ASCII)
@@ -50,7 +50,7 @@ class _WidgetLayer(BaseModel):
 class _Widget(_Metadata):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
-    format: str = "pelu-widget"
+    format: str = FORMAT
     layers: list[_WidgetLayer]
 
 
@@ -90,29 +90,6 @@ def parse_checkpoint(blob: bytes, where: str) -> Network:
         network = _from_tensors(tensors, validate(_Metadata, beside, where), where)
     check_network(network, where)
     return network
-
-
-def to_widget(network: Network) -> str:
-    """The network as JSON text in the widget's form, which `read_checkpoint` reads back to the same numbers."""
-    layers = [{"h": layer.retained.tolist(), "w": layer.shares.tolist()} for layer in network.layers]
-    table = {
-        "format": "pelu-widget",
-        "schema": SCHEMA,
-        "inputs": list(network.inputs),
-        "outputs": list(network.outputs),
-        "input_scale": network.input_scale,
-        "layers": layers,
-    }
-    return json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def softmax(logits: Array) -> Array:
-    """Shares (in, out) of logits (in, out), row by row: exact for a one-hot row, and safe for any finite logits.
-
-    A logit of -inf is a share of exactly 0.
-    """
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _check_content(blob: bytes, suffix: str, where: str) -> None:
@@ -239,8 +216,8 @@ def _layer(raw: _Raw, where: str) -> Layer:
 
 def _from_widget(widget: _Widget, where: str) -> Network:
     _check_schema(widget, where)
-    if widget.format != "pelu-widget":
-        raise FabError(where, f"has format {widget.format!r}", "only 'pelu-widget' JSON is read")
+    if widget.format != FORMAT:
+        raise FabError(where, f"has format {widget.format!r}", f"only {FORMAT!r} JSON is read")
     count = sum(len(row) for layer in widget.layers for row in layer.w)
     if count >= MAX_WEIGHTS:
         raise too_large(count, where)

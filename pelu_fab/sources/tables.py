@@ -17,10 +17,22 @@ MAX_NAME = 60
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
+def name_fault(name: str) -> str | None:
+    """Why an input or output can't be called so (it completes "a name that …"); None where it can."""
+    if not name.strip():
+        return "is blank"
+    if len(name) > MAX_NAME:
+        return f"has {len(name)} characters, at most {MAX_NAME} are allowed"
+    if not name.isprintable():
+        return f"holds a character that does not print: {name!r}"
+    return None
+
+
 def _as_names(names: list[str]) -> list[str]:
     for name in names:
-        if not name.strip() or not name.isprintable() or len(name) > MAX_NAME:
-            raise ValueError(f"holds the name {name!r}; names are printable, not blank, at most {MAX_NAME} characters")
+        if name_fault(name) is not None:
+            shown = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+            raise ValueError(f"holds the name {shown!r}; names are printable, not blank, at most {MAX_NAME} characters")
     if len(set(names)) != len(names):
         raise ValueError(f"holds a name twice: {names}")
     return names

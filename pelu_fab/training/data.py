@@ -1,6 +1,7 @@
 """Data to train on: in comes a CSV, out come volumes to pour, labels, and who trains, validates and tests."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -8,12 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabError, warn
 from pelu_fab.files import read_input, sha256
 from pelu_fab.network.model import Array
-from pelu_fab.sources.data import csv_cells
+from pelu_fab.sources.cells import Cells, counts_rows, is_number, read_cells
+from pelu_fab.sources.data import MAX_UNITS
+from pelu_fab.sources.tables import name_fault
 
 Rows = NDArray[np.bool_]
+MANY_CLASSES, ROWS_A_CLASS = 12, 8  # above which classes are doubted
+LEAST_POUR, FULL_POUR, MOST_POUR = 12.0, 100.0, 2000.0  # units of the fullest jug
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,29 +52,23 @@ def read_table(path: str | Path, *, scale: float = 1.0) -> Table:
     """
     path = Path(path).expanduser()
     blob = read_input(path)
-    header, lines = csv_cells(blob, str(path))
-    if len(header) < 2:
-        raise FabError(str(path), "has 1 column", "give the features, then the label")
-    for line, cells in lines:
-        if len(cells) != len(header):
-            what = f"has {len(cells)} cells, the header {len(header)}"
-            raise FabError(f"{path}, line {line}", what, "complete the row")
-    words = [cells[-1] for _, cells in lines]
-    classes = tuple(dict.fromkeys(words))
-    if len(classes) < 2:
-        raise FabError(str(path), f"has {len(classes)} class in its last column", "give at least 2 classes")
-    features = np.array(
-        [
-            [_number(cell, f"{path}, line {line}, {name}") for cell, name in zip(cells[:-1], header, strict=False)]
-            for line, cells in lines
-        ]
-    )
+    cells = read_cells(blob, str(path))
+    count = len(cells.header) - 1
+    if count < 1:
+        raise FabError(str(path), "has 1 column", "give the features, then the label, with commas between")
+    inputs = cells.names(range(count))
+    _check_label_last(cells)
+    classes = _classes(cells)
+    features = np.array([[cells.number(row, column) for column in range(count)] for row in range(len(cells.rows))])
+    for column in range(count):
+        if counts_rows(cells.column(column)):
+            what = "counts the rows, and is trained on like a measurement"
+            warn(cells.place(cells.line, column), what, "leave that column out")
     index = {word: label for label, word in enumerate(classes)}
-    count = len(header) - 1
     return Table(
         pours=features * scale,
-        labels=np.array([index[word] for word in words], dtype=np.int64),
-        inputs=tuple(header[:-1]),
+        labels=np.array([index[word] for word in cells.column(-1)], dtype=np.int64),
+        inputs=inputs,
         classes=classes,
         factor=(scale,) * count,
         offset=(0.0,) * count,
@@ -77,22 +76,89 @@ def read_table(path: str | Path, *, scale: float = 1.0) -> Table:
     )
 
 
-def _number(cell: str, where: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        raise FabError(where, f"is {cell!r}, not a number", "give a decimal number with a point") from None
-    if not math.isfinite(value):
-        raise FabError(where, f"is {cell}", "give a finite number")
-    return value
+def _check_label_last(cells: Cells) -> None:
+    """Refuse a last column of measurements: the label stands elsewhere, or there is none."""
+    last = cells.column(-1)
+    numbers = [float(cell.replace(",", ".")) for cell in last if is_number(cell.replace(",", "."))]
+    if len(numbers) < len(last) or all(number.is_integer() for number in numbers):
+        return
+    what = f"holds {len(set(last))} different numbers, like a measurement and not like classes"
+    words = [k for k in range(len(cells.header) - 1) if _is_label(cells.column(k), len(set(last)))]
+    remedy = "put words for classes into the last column: train learns classes, not numbers"
+    if words:
+        remedy = f"put the label last, it seems to be column {words[0] + 1} ({cells.header[words[0]]})"
+    raise FabError(cells.place(cells.line, len(cells.header) - 1), what, remedy)
+
+
+def _is_label(column: list[str], fewer: int) -> bool:
+    """Whether a column names classes: words, or few whole numbers that come again and again."""
+    kinds = set(column)
+    whole = all(cell.isascii() and cell.isdigit() for cell in kinds)
+    return 1 < len(kinds) < min(fewer, len(column) / 4) and (whole or not any(map(is_number, kinds)))
+
+
+def _classes(cells: Cells) -> tuple[str, ...]:
+    """The labels in the order in which they first appear: names, like those of inputs."""
+    last = len(cells.header) - 1
+    first: dict[str, int] = {}
+    for line, row in cells.rows:
+        word = row[-1]
+        if word not in first:
+            fault = name_fault(word)
+            if fault is not None:
+                remedy = "fill it in, or leave the row out" if not word else "rename that class"
+                raise FabError(cells.place(line, last), f"has a label that {fault}", remedy)
+            first[word] = line
+    if len(first) < 2:
+        raise FabError(cells.where, f"has {len(first)} class in its last column", "give at least 2 classes")
+    _warn_of_classes(cells, first)
+    return tuple(first)
+
+
+def _warn_of_classes(cells: Cells, first: Mapping[str, int]) -> None:
+    plain: dict[str, str] = {}
+    for word, line in first.items():
+        other = plain.setdefault("".join(word.split()).casefold(), word)
+        if other is not word:
+            what = f"has the class {word!r} beside {other!r}: two cups"
+            warn(cells.place(line, len(cells.header) - 1), what, "write both alike if they are one")
+    if len(first) > max(MANY_CLASSES, len(cells.rows) / ROWS_A_CLASS):
+        what = f"has {len(first)} classes for {len(cells.rows)} rows: as many cups"
+        warn(cells.where, what, "check that the label stands last")
+
+
+def check_amounts(table: Table, where: str) -> None:
+    """Say where pours are too small to measure out, or too large to carry, and which scale helps."""
+    largest = float(table.pours.max())
+    if 0 < largest < LEAST_POUR or largest > MOST_POUR:
+        factor = 10.0 ** math.floor(math.log10(FULL_POUR / largest))
+        scale = table.factor[0] * factor
+        small = f", the smallest {float(table.pours[table.pours > 0].min()):.3g}" if largest < LEAST_POUR else ""
+        what = f"pours at most {largest:.3g} units{small}: {'hard to measure in mL' if small else 'litres of water'}"
+        warn(where, what, f"try --set scale={scale:g}, for at most {largest * factor:.3g} units")
 
 
 def check_pourable(table: Table, where: str) -> None:
-    """Refuse negative volumes: no jug holds them."""
+    """Refuse volumes that no jug holds: negative ones, and those of a swimming pool."""
+    if (np.abs(table.pours) > MAX_UNITS).any():
+        row, column = (int(i) for i in np.argwhere(np.abs(table.pours) > MAX_UNITS)[0])
+        what = f"{table.inputs[column]} of row {row} pours {table.pours[row, column]:g} units, at most {MAX_UNITS:g}"
+        raise FabError(where, what, 'lower scale, or train with scaling = "minmax"')
     if (table.pours < 0).any():
         row, column = (int(i) for i in np.argwhere(table.pours < 0)[0])
         what = f"{table.inputs[column]} of row {row} is {table.pours[row, column]:g}"
         raise FabError(where, what, 'shift it above 0, or train with scaling = "minmax"')
+
+
+def check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Refuse what a checkpoint's reader would, once jugs and cups have the names that the recipe gives them."""
+    for kind, names in (("inputs", inputs), ("outputs", outputs)):
+        for name in names:
+            fault = name_fault(name)
+            if fault is not None:
+                raise FabError(kind, f"would hold the name {name!r}, which {fault}", "shorten it in the data")
+            if names.count(name) > 1:
+                raise FabError(kind, f"would hold the name {name!r} twice", "rename that column or class in the data")
 
 
 def minmax(table: Table, *, full: float, rows: Rows) -> Table:

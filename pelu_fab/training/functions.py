@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input
-from pelu_fab.sources.data import csv_cells
+from pelu_fab.sources.cells import read_cells
 from pelu_fab.sources.tables import nearest
 
 Array = NDArray[np.float64]
@@ -86,17 +86,10 @@ def checked_points(name: str, x: Array, y: Array) -> Points:
 
 
 def _from_csv(path: Path, span: tuple[float, float] | None) -> Points:
-    header, rows = csv_cells(read_input(path), str(path))
-    if len(header) != 2:
-        raise FabError(str(path), f"has {len(header)} columns", "give two: x and y")
-    table = np.empty((len(rows), 2))
-    for row, (line, cells) in enumerate(rows):
-        try:
-            table[row] = [float(cell) for cell in cells]
-        except ValueError as error:
-            raise FabError(f"{path}, line {line}", f"holds {','.join(cells)!r}", "give two numbers") from error
-        if not np.isfinite(table[row]).all():
-            raise FabError(f"{path}, line {line}", f"holds {','.join(cells)!r}", "give finite numbers")
+    cells = read_cells(read_input(path), str(path))
+    if len(cells.header) != 2:
+        raise FabError(str(path), f"has {len(cells.header)} columns", "give two: x and y")
+    table = np.array([[cells.number(row, column) for column in (0, 1)] for row in range(len(cells.rows))])
     if span is not None:
         table = table[(table[:, 0] >= span[0]) & (table[:, 0] <= span[1])]
     return checked_points(path.stem, table[:, 0], table[:, 1])

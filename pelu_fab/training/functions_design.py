@@ -7,7 +7,7 @@ import numpy as np
 
 from pelu_fab.files import safe_name
 from pelu_fab.layers.to_pelu_water import WaterSum
-from pelu_fab.sources.checkpoint import to_widget
+from pelu_fab.network.files import to_network_json
 from pelu_fab.training.functions_fit import Fit
 from pelu_fab.training.functions_plot import fit_png
 
@@ -17,7 +17,7 @@ def design_files(fit: Fit) -> dict[str, bytes]:
     name = safe_name(f"fit-{fit.points.name}")
     note = f"{fit.points.name} on [{fit.points.low:g}, {fit.points.high:g}], fitted with {fit.live} buckets."
     return {
-        "network.json": to_widget(fit.water.network).encode(),
+        "network.json": to_network_json(fit.water.network),
         "design.toml": design_toml(name, fit.water, note=note).encode(),
         "fit.json": (json.dumps(figures(fit), indent=1, sort_keys=True) + "\n").encode(),
         "fit.png": fit_png(fit),

@@ -12,7 +12,17 @@ from torch import Tensor
 from pelu_fab.errors import FabError
 from pelu_fab.network.algebra import outputs
 from pelu_fab.network.model import Layer, Network
-from pelu_fab.training.data import Rows, Split, Table, check_pourable, folds, minmax, split, with_complements
+from pelu_fab.training.data import (
+    Rows,
+    Split,
+    Table,
+    check_names,
+    check_pourable,
+    folds,
+    minmax,
+    split,
+    with_complements,
+)
 from pelu_fab.training.fit import Point, Watch, fit, polish
 from pelu_fab.training.loss import Task, loss
 from pelu_fab.training.prints import Workshop
@@ -90,6 +100,7 @@ def as_poured(table: Table, recipe: Recipe, rows: Rows) -> Table:
     if recipe.scaling == "minmax":
         table = minmax(table, full=recipe.full, rows=rows)
     check_pourable(table, "data")
+    check_names(table.inputs, cups(table.classes, recipe.readout))
     return with_complements(table, table.pours[rows].max(axis=0)) if recipe.complements else table
 
 

@@ -1,0 +1,174 @@
+"""Faces that lean out too far to print: how far each bridge spans, and how far anything else hangs. One part in, checks
+out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from pelu_fab.ir.process import Printer
+from pelu_fab.signoff.boxes import counted
+from pelu_fab.signoff.found import Place
+from pelu_fab.signoff.report import Check, most
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
+from pelu_fab.signoff.topology import Topology
+
+LEAST_OVERHANG = 0.3  # mm2
+ON_BED = 0.05  # mm above the bed
+FROM_WALL = 0.2  # mm: an overhang shorter than nozzle plus this needs no bridge
+PITCH, FEWEST, MOST_STEPS = 0.25, 2, 24  # mm between the places looked at along a face, and how many steps that may be
+BATCH = 32  # faces looked at together
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hanging:
+    """Faces that lean out too far, in groups that hang together, and the edges that hold each group.
+
+    Arrays by face: `corners` (n, 3, 3), `plan` mm2, `group`; by edge, in order of groups: `edges` (k, 2, 2) in plan,
+    `starts` of each group's edges.
+    """
+
+    corners: Array
+    plan: Array
+    group: Index
+    edges: Array
+    starts: Index
+
+
+def overhangs(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
+    """Bridges between two supports may span so much, anything else may reach out next to nothing."""
+    hanging = _hanging(mesh, shape, printer)
+    bridges = _are_bridges(hanging)[hanging.group]
+    bridge, lone = _farthest(hanging, bridges), _farthest(hanging, ~bridges)
+    limit = 2 * printer.nozzle + FROM_WALL
+    return [
+        most("drc.bridge", name, 2 * bridge[0], printer.max_bridge + 0.01, "mm", "widest bridge", bridge[1]),
+        most("drc.overhang", name, lone[0], limit, "mm", "farthest overhang from what holds it", lone[1]),
+    ]
+
+
+def _hanging(mesh: Mesh, shape: Topology, printer: Printer) -> _Hanging:
+    steep = mesh.normals[:, 2] < -np.sin(np.radians(printer.max_overhang_deg)) - 1e-4
+    steep &= mesh.corners[:, :, 2].min(axis=1) > mesh.points[:, 2].min() + ON_BED
+    faces = np.flatnonzero(steep)
+    position = np.full(len(steep) + 1, -1, np.int64)  # the last stands for no neighbour
+    position[faces] = np.arange(len(faces))
+    row, column = np.repeat(np.arange(len(faces)), 3), position[shape.neighbours[faces]].reshape(-1)
+    link = coo_matrix((np.ones((column >= 0).sum(), bool), (row[column >= 0], column[column >= 0])), (len(faces),) * 2)
+    number, label = connected_components(link, directed=False)
+    corners = mesh.corners[faces]
+    plan = -np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
+    large = np.bincount(label, plan, number) >= LEAST_OVERHANG
+    kept = large[label]
+    group = (np.cumsum(large) - 1)[label[kept]]
+    edges, owner = _supports(mesh, shape, faces[kept], steep)
+    owner = group[owner]
+    order = np.argsort(owner, kind="stable")
+    starts = np.searchsorted(owner[order], np.arange(large.sum() + 1))
+    return _Hanging(corners[kept], plan[kept], group, edges[order], starts)
+
+
+def _supports(mesh: Mesh, shape: Topology, faces: Index, steep: Mask) -> tuple[Array, Index]:
+    """Edges (k, 2, 2) in plan below which there is material, an inside corner with the neighbour; the face of each."""
+    beyond = shape.neighbours[faces]
+    start, normal = mesh.points[mesh.faces[faces]], mesh.normals[faces]
+    rise = np.einsum("nekj,nj->nek", mesh.corners[beyond] - start[:, :, None], normal).max(axis=2)
+    face, corner = np.nonzero((beyond >= 0) & ~steep[beyond] & (rise > 1e-3))
+    ends = np.stack([start[face, corner], start[face, (corner + 1) % 3]], axis=1)
+    return ends[:, :, :2], face
+
+
+def _are_bridges(hanging: _Hanging) -> Mask:
+    """Groups that supports hold on more than one side of their middle."""
+    counts = np.diff(hanging.starts)
+    held = np.flatnonzero(counts)
+    owner = np.repeat(np.arange(len(held)), counts[held])
+    hull = shapely.convex_hull(shapely.multilinestrings(shapely.linestrings(hanging.edges), indices=owner))
+    wide = shapely.area(hull) > 1e-3
+    held, hull = held[wide], hull[wide]
+    middle = hanging.corners[:, :, :2].mean(axis=1) * hanging.plan[:, None]
+    whole = np.bincount(hanging.group, hanging.plan, len(counts))
+    centre = np.stack([np.bincount(hanging.group, middle[:, k], len(counts)) / whole for k in (0, 1)], axis=1)
+    bridges = np.zeros(len(counts), bool)
+    bridges[held] = shapely.covers(shapely.buffer(hull, 0.05), shapely.points(centre[held]))
+    return bridges
+
+
+def _farthest(hanging: _Hanging, chosen: Mask) -> tuple[float, Place | None]:
+    """Greatest distance in plan of a place on the chosen faces from what holds its group; a group's size if nothing."""
+    faces = np.flatnonzero(chosen)
+    groups, counts = hanging.group[faces], np.diff(hanging.starts)
+    size = _sizes(hanging)
+    bound = _bounds(hanging, faces)
+    bound[counts[groups] == 0] = size[groups[counts[groups] == 0]]
+    best: tuple[float, Array | None] = (0.0, None)
+    order = np.argsort(-bound, kind="stable")
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        if bound[batch[0]] <= best[0]:
+            break
+        lone = batch[counts[groups[batch]] == 0]
+        if len(lone) and bound[lone[0]] > best[0]:
+            best = (float(bound[lone[0]]), hanging.corners[faces[lone[0]], 0])
+        held = batch[counts[groups[batch]] > 0]
+        if len(held):
+            reach, at = _looked_at(hanging, faces[held], size)
+            best = max(best, (reach, at), key=lambda pair: pair[0])
+    if best[1] is None:
+        return 0.0, None
+    x, y, z = (round(float(v), 3) for v in best[1])
+    return best[0], (x, y, z)
+
+
+def _sizes(hanging: _Hanging) -> Array:
+    """Longer side in plan of each group's box."""
+    low, high = (np.full((len(hanging.starts) - 1, 2), v) for v in (np.inf, -np.inf))
+    np.minimum.at(low, hanging.group, hanging.corners[:, :, :2].min(axis=1))
+    np.maximum.at(high, hanging.group, hanging.corners[:, :, :2].max(axis=1))
+    return np.asarray((high - low).max(axis=1, initial=0.0))
+
+
+def _edges_of(hanging: _Hanging, faces: Index) -> tuple[Index, Index]:
+    """Pairs of a place in `faces` and an edge that holds its group."""
+    starts = hanging.starts
+    groups = hanging.group[faces]
+    owner, number = counted(starts[groups + 1] - starts[groups])
+    return owner, starts[groups[owner]] + number
+
+
+def _bounds(hanging: _Hanging, faces: Index) -> Array:
+    """What no place on a face exceeds: the distance from one edge is greatest at a corner of the face."""
+    owner, edge = _edges_of(hanging, faces)
+    corners = hanging.corners[faces[owner], :, :2]
+    far = np.max([_apart(corners[:, k], hanging.edges[edge]) for k in range(3)], axis=0)
+    bound = np.full(len(faces), np.inf)
+    np.minimum.at(bound, owner, far)
+    return bound
+
+
+def _looked_at(hanging: _Hanging, faces: Index, size: Array) -> tuple[float, Array]:
+    """Farthest of places spread over some faces, one every quarter mm or so, corners too."""
+    steps = np.clip(size[hanging.group[faces]] / PITCH, FEWEST, MOST_STEPS).astype(np.int64)
+    best: tuple[float, Array] = (-1.0, np.zeros(3))
+    for n in np.unique(steps):
+        own = faces[steps == n]
+        i, j = np.meshgrid(np.arange(n + 1), np.arange(n + 1))
+        u, v = i[i + j <= n] / n, j[i + j <= n] / n
+        a, b, c = hanging.corners[own].transpose(1, 0, 2)
+        places = a[:, None] + u[None, :, None] * (b - a)[:, None] + v[None, :, None] * (c - a)[:, None]
+        owner, edge = _edges_of(hanging, own)
+        apart = np.full(places.shape[:2], np.inf)
+        np.minimum.at(apart, owner, _apart(places[owner, :, :2], hanging.edges[edge][:, None]))
+        k, place = np.unravel_index(int(np.argmax(apart)), apart.shape)
+        best = max(best, (float(apart[k, place]), places[k, place]), key=lambda pair: pair[0])
+    return best
+
+
+def _apart(points: Array, edges: Array) -> Array:
+    """Distance of plan points (..., 2) from segments (..., 2, 2)."""
+    start, way = edges[..., 0, :], edges[..., 1, :] - edges[..., 0, :]
+    length = np.maximum((way**2).sum(axis=-1), 1e-18)
+    along = np.clip(((points - start) * way).sum(axis=-1) / length, 0.0, 1.0)
+    return np.asarray(np.linalg.norm(points - start - along[..., None] * way, axis=-1))
