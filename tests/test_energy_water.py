@@ -49,7 +49,7 @@ def test_the_network_energy_descends_to_what_every_simulated_bucket_keeps(
     kept = theory.retained(rest)
     assert set(kept) == set(found.plumbing.buckets)
     for column, name in enumerate(found.plumbing.buckets):
-        simulated = found.kept[0, column] / rig.unit_volume
+        simulated = (found.kept - found.plumbing.start_volume)[0, column] / rig.unit_volume
         assert simulated == pytest.approx(float(kept[name][0]), abs=1e-6), name
     np.testing.assert_allclose(theory.cups(rest)[0].numpy() * rig.unit_volume, found.cups[0], atol=0.01)
 
@@ -59,18 +59,20 @@ def test_each_bucket_alone_descends_from_its_inflow_to_what_the_simulated_one_ke
 ) -> None:
     _, found, _ = run
     p = found.plumbing
-    inflow = found.kept[0] + np.array([found.delivered[0, p.mouth_bucket == b].sum() for b in range(len(p.buckets))])
-    layer = bucket_layer((p.keeps / rig.unit_volume).tolist())
+    kept = found.kept[0] - p.start_volume
+    inflow = kept + np.array([found.delivered[0, p.mouth_bucket == b].sum() for b in range(len(p.buckets))])
+    layer = bucket_layer((p.thresholds / rig.unit_volume).tolist())
     rest = descend(layer, torch.tensor(inflow / rig.unit_volume), dt=9.0, steps=20, scheme="implicit").rest
-    np.testing.assert_allclose(rest.numpy(), found.kept[0] / rig.unit_volume, atol=1e-6)
+    np.testing.assert_allclose(rest.numpy(), kept / rig.unit_volume, atol=1e-6)
 
 
 def test_the_reported_curve_is_the_layers_energy_and_ends_at_rest(
     rig: Rig, run: tuple[np.ndarray, Flow, Schedule]
 ) -> None:
     _, found, _ = run
-    layer = bucket_layer((found.plumbing.keeps / MM3_PER_ML).tolist())
-    by_theory = layer.energy(torch.tensor(found.trace.volumes / MM3_PER_ML)).detach().numpy()
+    p = found.plumbing
+    layer = bucket_layer((p.thresholds / MM3_PER_ML).tolist())
+    by_theory = layer.energy(torch.tensor((found.trace.volumes - p.start_volume) / MM3_PER_ML)).detach().numpy()
     reported = bucket_energy(found)
     np.testing.assert_allclose(reported, by_theory, atol=1e-9)
     assert reported[0] == 0.0
@@ -84,6 +86,6 @@ def test_what_is_still_to_spill_only_falls_once_the_jugs_are_empty(run: tuple[np
     # relu(x − θ) summed with weights that fall from row to row: each spill moves water to a smaller weight.
     weights = p.row.max() + 1.0 - p.row
     to_fall = np.maximum(trace.volumes - p.keeps, 0.0) @ weights
-    transit = trace.chutes @ weights[p.mouth_bucket]
+    transit = trace.gutters @ weights[p.mouth_bucket]
     after = trace.times > float(schedule.end.max())
     assert (np.diff((to_fall + transit)[after]) <= 1e-6).all()

@@ -12,11 +12,11 @@ from pelu_fab.sim.forecast import certified_pairs, forecast, jobs_of, run_job, t
 from pelu_fab.sim.noise import CAUSES, Noise
 from pelu_fab.sim.sweep import runner
 from pelu_fab.sim.tilt import tilt_sensitivity
-from pelu_fab.sim.tolerance import answers, blank, draw, fullest, outputs, pour_errors
+from pelu_fab.sim.tolerance import answers, blank, draw, fullest, hand_errors, outputs, pour_errors
 
 NETLIST = random_netlist((4, 3, 3), seed=1)
 LAYERS = NETLIST.layers
-WATER = water_of(NETLIST)
+WATER = water_of(NETLIST, priming=11_000.0)
 DEVICE = blank(WATER, DETERGENT)
 RNG = np.random.default_rng(5)
 POURS = RNG.uniform(0, 60_000, (80, 4))
@@ -55,11 +55,14 @@ def test_each_cause_moves_what_it_should_and_by_what_it_should():
     moved = {c: draw(DEVICE, replace(NOISE, film_ml=0.04).only(c), 4000, rng()) for c in CAUSES}
     spread = {c: m.retained[0][:, 0].std() for c, m in moved.items()}
     assert spread["z"] == pytest.approx(DETERGENT.scatter.z * area, rel=0.05)
-    assert 0.4 < spread["residual_head"] / (DETERGENT.scatter.residual_head * area) < 0.9  # it can't be below 0
-    assert max(spread["kappa"], spread["pour"], spread["film"]) < 1e-9
+    assert spread["held water"] == pytest.approx(1000 * DETERGENT.scatter.held_ml, rel=0.05)
+    tilted = area * WATER.rows[0][0].depth / 2 * np.tan(np.radians(DETERGENT.scatter.tilt_deg))
+    assert spread["tilt"] == pytest.approx(tilted, rel=0.05)
+    by_hand = ("priming", "pour", "reading")
+    assert max(spread[c] for c in ("kappa", "residual_head", "film", *by_hand)) < 1e-9
     turned = {c: m.shares[0].std(axis=0).max() for c, m in moved.items()}
-    assert turned["kappa"] > 0 and turned["xy"] > 0 and turned["tilt"] > turned["kappa"]
-    assert max(turned["z"], turned["pour"], turned["film"]) < 1e-12
+    assert min(turned["kappa"], turned["xy"], turned["residual_head"]) > 0 and turned["tilt"] > turned["kappa"]
+    assert max(turned[c] for c in ("z", "held water", "film", *by_hand)) < 1e-12
     assert all(np.abs(m.film[0]).max() == 0 for c, m in moved.items() if c != "film")
     assert moved["film"].film[0].sum(1).mean() == pytest.approx(40 * np.count_nonzero(LAYERS[0].shares), rel=0.02)
     assert (moved["film"].retained[0] == still.retained[0]).all()
@@ -70,6 +73,34 @@ def test_a_whole_print_grows_or_shrinks_together():
     assert np.corrcoef(prints.retained[0][:, 0], prints.retained[1][:, 0])[0, 1] > 0.95
     apart = draw(DEVICE, NOISE.only("z"), 4000, rng())
     assert abs(np.corrcoef(apart.retained[0][:, 0], apart.retained[1][:, 0])[0, 1]) < 0.05
+
+
+def test_held_water_has_a_cause_in_common():
+    prints = draw(DEVICE, NOISE.only("held water"), 6000, rng())
+    both = np.corrcoef(prints.retained[0][:, 0], prints.retained[1][:, 1])[0, 1]
+    assert both == pytest.approx(NOISE.shared, abs=0.04)
+
+
+def test_a_hand_misreads_priming_volumes_jugs_and_cups_by_their_own_deviations():
+    """One bucket and one cup each, poured far above its threshold: errors add up, volume by volume."""
+    prints = draw(DEVICE, Noise(), 1, rng())
+    several = [p.tolist() for p in prints.primed]
+    assert several == [[len(NETLIST.leaving[b.name]) > 1 for b in row] for row in NETLIST.rows]
+    assert any(map(any, several))
+    hand = hand_errors(prints, Noise(priming_ml=0.3, pour_ml=0.4, read_ml=0.2))
+    assert hand[0] == pytest.approx([500.0 if p else 400.0 for p in several[0]])
+    assert hand[1] == pytest.approx([300.0 if p else 0.0 for p in several[1]])
+    assert hand[2] == pytest.approx([200.0] * 3)
+
+
+@pytest.mark.parametrize("cause", ["priming", "pour", "reading"])
+def test_each_slip_of_the_hand_changes_answers_anew_at_each_pour(cause):
+    prints = draw(DEVICE, Noise(), 300, rng())
+    found = answers(prints, POURS, NOISE.only(cause).scaled(4.0), np.random.default_rng(1))
+    exact = answers(prints, POURS, Noise(), rng())
+    changed = (found != exact).mean(axis=0)  # by sample, over prints that are all alike
+    assert (exact == exact[0]).all()
+    assert ((0.0 < changed) & (changed < 1.0)).sum() > 3
 
 
 def test_misread_jugs_scatter_the_answers_alike_from_the_pool_and_afresh():
@@ -144,7 +175,7 @@ def test_torch_judges_as_numpy_does():
     prints = draw(DEVICE, replace(NOISE, film_ml=0.04), 200, rng())
     assert (torch_answers(prints, POURS, Noise(), rng()) == answers(prints, POURS, Noise(), rng())).mean() > 0.9999
     noisy = [
-        judge(prints, POURS, Noise(pour_ml=2.0), rng()) != algebra.predict(LAYERS, POURS)
+        judge(prints, POURS, Noise(pour_ml=2.0, read_ml=1.0, priming_ml=1.0), rng()) != algebra.predict(LAYERS, POURS)
         for judge in (torch_answers, answers)
     ]
     assert noisy[0].mean() == pytest.approx(noisy[1].mean(), abs=0.01)
@@ -166,8 +197,9 @@ def test_tilt_moves_grouped_combs_and_mirrored_ones_not():
     for row in WATER.rows:
         mirrored = []
         for bucket in row:
-            halves = [replace(m, teeth=tuple(t / 2 for t in m.teeth)) for m in bucket.mouths]
-            mirrored.append(replace(bucket, mouths=(*halves, *(replace(m, teeth=m.teeth[::-1]) for m in halves[::-1]))))
+            halves = [replace(m, places=tuple(x - 40.0 for x in m.places)) for m in bucket.mouths]
+            others = [replace(m, teeth=m.teeth[::-1], places=tuple(-x for x in m.places[::-1])) for m in halves[::-1]]
+            mirrored.append(replace(bucket, mouths=(*halves, *others)))
         rows.append(tuple(mirrored))
     assert tilt_sensitivity(replace(WATER, rows=tuple(rows)), DETERGENT).worst < 1e-9
 

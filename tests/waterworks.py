@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from pelu_fab import hydraulics as h
+from pelu_fab.ir.layout import Leg
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.network.names import bucket_name, output_name
 from pelu_fab.sim.water import WaterBucket, WaterMouth, WaterNetwork
@@ -38,8 +39,13 @@ def random_netlist(widths, seed=0):
     )
 
 
-def water_of(netlist, process=DETERGENT, *, rim_height=15.0, flow=12_000.0, volume=30_000.0, compensate=True):
-    """Flat buckets about 18 mm deep, sills on layer lines, combs compensated over a pour of `volume` at `flow`."""
+def water_of(
+    netlist, process=DETERGENT, *, rim_height=15.0, flow=12_000.0, volume=30_000.0, compensate=True, priming=0.0
+):
+    """Flat buckets about 18 mm deep, sills on layer lines, combs compensated over a pour of `volume` at `flow`.
+
+    Those with several branches keep `priming` more, which is in them when they are ready.
+    """
     rows = []
     for layer, row in enumerate(netlist.rows):
         buckets = []
@@ -55,19 +61,24 @@ def water_of(netlist, process=DETERGENT, *, rim_height=15.0, flow=12_000.0, volu
                 else [(3.0, 3.0)] * len(counts)
             )
             teeth = h.comb_teeth(widths, order)
+            centres = h.tooth_centres(teeth, 0.8)
+            keeps = bucket.retained_volume + (priming if len(ducts) > 1 else 0.0)
             layer, meniscus, residual = process.printer.layer_height, process.fluid.meniscus, process.comb.residual_head
-            sill = max(1, round(bucket.retained_volume / (width * 18) / layer)) * layer
-            depth = (bucket.retained_volume - 2 * width * meniscus) / (width * (sill + residual) + 2 * meniscus)
+            sill = max(1, round(keeps / (width * 18) / layer)) * layer
+            depth = (keeps - 2 * width * meniscus) / (width * (sill + residual) + 2 * meniscus)
             mouths = tuple(
                 WaterMouth(
-                    d.target, tuple(t for t, o in zip(teeth, order, strict=True) if o == i), 80.0, 8.0, 10.0, 15.0
+                    d.target,
+                    tuple(t for t, o in zip(teeth, order, strict=True) if o == i),
+                    tuple(float(x) for x, o in zip(centres, order, strict=True) if o == i),
+                    (Leg(24.0, 8.0, 13.0, 45.0), Leg(80.0, 12.0, 13.0, 10.0)),
                 )
                 for i, d in enumerate(ducts)
             )
             buckets.append(
                 WaterBucket(
                     name=bucket.name,
-                    retained_volume=bucket.retained_volume,
+                    retained_volume=keeps,
                     shares=tuple((d.target, d.share) for d in ducts),
                     drawn_volume=width * depth * sill,
                     area=width * depth,
@@ -77,11 +88,9 @@ def water_of(netlist, process=DETERGENT, *, rim_height=15.0, flow=12_000.0, volu
                     sill_z=100.0 + 80.0 * (len(netlist.rows) - layer),
                     sill_height=sill,
                     rim_height=rim_height,
-                    floor_slope=0.0,
-                    blade=0.8,
-                    design_head=h.weir_head(flow, TEETH * 3.0),
                     mouths=mouths,
+                    priming_volume=keeps - bucket.retained_volume,
                 )
             )
         rows.append(tuple(buckets))
-    return WaterNetwork(netlist.name, tuple(rows), netlist.inputs, netlist.outputs)
+    return WaterNetwork(netlist.name, tuple(rows), netlist.inputs, netlist.outputs, flow)

@@ -19,5 +19,5 @@ def bucket_energy(found: Flow) -> Array:
     x and θ count from what is in a bucket when it is ready.
     """
     p = found.plumbing
-    volumes, keeps = (found.trace.volumes - p.start_volume) / MM3_PER_ML, (p.keeps - p.start_volume) / MM3_PER_ML
-    return np.asarray(0.5 * np.maximum(volumes**2 - keeps**2, 0.0).sum(axis=1))
+    poured, threshold = (found.trace.volumes - p.start_volume) / MM3_PER_ML, p.thresholds / MM3_PER_ML
+    return np.asarray(0.5 * np.maximum(poured**2 - threshold**2, 0.0).sum(axis=1))

@@ -84,6 +84,11 @@ class Plumbing:
     law: ToothLaw
     width: Array  # B: all teeth
 
+    @property
+    def thresholds(self) -> Array:
+        """What each bucket keeps of the pour (B), mm3."""
+        return np.asarray(self.keeps - self.start_volume)
+
     def above(self, heads: Array) -> Array:
         """Volume (runs, B) between the sill and a level `heads` above it, mm3; below 0 under the sill."""
         flare = np.where(heads > 0.0, self.flare, self.hollow)
@@ -239,11 +244,11 @@ def _volumes(
 
 
 def _hollow(bucket: WaterBucket, base: float) -> float:
-    """How fast (mm2 a mm) the water narrows below the sill, taken as even, so that `base` fills it from the floor."""
+    """How fast (mm2 a mm) the water narrows below the sill, taken as even, so that `base` fills it from its floor."""
     if bucket.sill_height <= 0.0:
         return 0.0
     even = 2.0 * (bucket.area * bucket.sill_height - base) / bucket.sill_height**2
-    return float(np.clip(even, 0.0, bucket.area / bucket.sill_height))
+    return min(even, bucket.area / bucket.sill_height)
 
 
 def _mouth_shares(bucket: WaterBucket) -> Array:
