@@ -105,8 +105,9 @@ def test_prints_of_the_device_in_training_scatter_as_the_yield_forecast_draws_th
     assert pool.pour == pytest.approx(design.process.scatter.pour_ml)
     for index, layer in enumerate(design.network.layers):
         kept = prints.retained[index] / 1000 - layer.retained
-        assert np.abs(pool.shift[index][0].numpy().mean(0) - kept.mean(0)).max() < 0.03
         with_hand = np.hypot(kept.std(0), design.process.scatter.priming_ml * prints.primed[index])
+        apart = np.abs(pool.shift[index][0].numpy().mean(0) - kept.mean(0))
+        assert (apart < 4 * with_hand * (2 / 4000) ** 0.5).all()  # four standard errors
         assert np.abs(pool.shift[index][0].numpy().std(0) / with_hand - 1).max() < 0.1
         shares = pool.factor[index][0].numpy() * layer.shares
         assert np.abs(shares.mean(0) - prints.shares[index].mean(0)).max() < 1e-3

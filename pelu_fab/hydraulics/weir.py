@@ -34,20 +34,21 @@ def screen_head(
 ) -> Array:
     """Level (mm) before a wall with `opening` mm2 of holes under water that stands at `behind` on its other side.
 
-    Through the holes goes C_d A sqrt(2 g (level - behind)) (Torricelli); what they can't take goes over its `top`,
-    `length` long, as over a weir, or over the water behind where that stands higher. `opening` inf: no wall.
+    Through the holes, and between the wall's `top` (`length` long) and `behind` where that is higher, goes
+    C_d A sqrt(2 g (level - behind)) (Torricelli); above both, water goes over as over a weir. `opening` inf: no wall.
     """
     none = np.isinf(opening)
-    area, over = discharge * np.where(none, 1.0, opening), np.maximum(top, behind)
-    low = np.broadcast_to(behind, np.broadcast_shapes(np.shape(flow), np.shape(behind))).astype(np.float64)
-    high = low + np.where(none, 0.0, np.square(flow / area) / (2.0 * GRAVITY))
+    over = np.maximum(top, behind)
+    area = discharge * (np.where(none, 0.0, opening) + length * (over - top))
+    crest = weir_coefficient(discharge) * length
+    by_holes = behind + np.square(flow / np.maximum(area, 1e-3)) / (2.0 * GRAVITY)
+    low, high = np.broadcast_arrays(behind, np.minimum(by_holes, over + (flow / crest) ** (2.0 / 3.0)))
     for _ in range(40):
         level = (low + high) / 2.0
         through = area * np.sqrt(2.0 * GRAVITY * np.maximum(level - behind, 0.0))
-        past = weir_coefficient(discharge) * length * np.maximum(level - over, 0.0) ** 1.5
-        short = ~none & (through + past < flow)
+        short = through + crest * np.maximum(level - over, 0.0) ** 1.5 < flow
         low, high = np.where(short, level, low), np.where(short, high, level)
-    return np.asarray(high)
+    return np.asarray(np.where(none, behind, high))
 
 
 def viscous_head(*, viscosity: float = 1.0, sill_length: float = 2.0, discharge: float = 0.6) -> float:

@@ -52,11 +52,6 @@ class Plate:
     crest: tuple[float, float, float] | None = None
 
     @property
-    def opening(self) -> float:
-        """All its holes together, mm2."""
-        return sum((x1 - x0) * (z1 - z0) for x0, x1, z0, z1 in self.holes)
-
-    @property
     def middle(self) -> float:
         """y of its middle plane."""
         return (self.y0 + self.y1) / 2
@@ -182,10 +177,14 @@ class Card:
         """Elevation of the inside's floor at y <= 0."""
         return self.floor_z + max(-y - self.pool, 0.0) * self.rise
 
+    def opening(self, plate: Plate) -> float:
+        """mm2 of a plate's holes, as far as they are above the floor."""
+        floor = self.floor_at(plate.middle)
+        return sum((x1 - x0) * max(z1 - max(z0, floor), 0.0) for x0, x1, z0, z1 in plate.holes)
+
     def water_area(self, level: float = 0.0) -> float:
         """Water surface (mm2) at `level` above the sill, plates and fins taken out."""
-        back = min(self.depth - self.pool, max(level - self.floor_z, 0.0) / self.rise)
-        area = (self.x1 - self.x0) * (self.pool + back)
+        area = (self.x1 - self.x0) * self.reach(level)
         for plate in self.plates:
             if plate.top_z >= level > self.floor_at(plate.middle):
                 through = sum(x1 - x0 for x0, x1, z0, z1 in plate.holes if z0 < level < z1)
@@ -208,8 +207,7 @@ class Card:
 
     def edge(self) -> float:
         """Length (mm) of the water's edge at the sill on walls that hold a meniscus: all but the comb's side."""
-        back = min(self.depth - self.pool, -self.floor_z / self.rise)
-        around = 2 * (self.pool + back) + (self.x1 - self.x0)
+        around = 2 * self.reach() + (self.x1 - self.x0)
         for plate in self.plates:
             if plate.top_z > 0 > self.floor_at(plate.middle):
                 around += 2 * (self.x1 - self.x0 - (plate.y1 - plate.y0))

@@ -156,7 +156,7 @@ def _bucket(
         priming_volume=priming_volume if len(ducts) > 1 else 0.0,
         flare=(card.x1 - card.x0) / card.rise if card.brim > 0.0 else 0.0,
         brim=max(card.brim, 0.0),
-        screens=tuple(Screen(plate.opening, plate.top_z) for plate in reversed(card.plates) if plate.top_z > 0.0),
+        screens=tuple(Screen(card.opening(plate), plate.top_z) for plate in reversed(card.plates)),
     )
 
 
