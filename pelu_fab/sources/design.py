@@ -215,12 +215,17 @@ def _input_max(file: DesignFile, network: Network, samples: Samples | None, wher
     if file.input_max is None:
         if samples is None:
             return (DEFAULT_INPUT_MAX,) * count
-        return tuple(float(max(1, ceil(volume * JUG_RESERVE))) for volume in largest)
+        return jug_sizes(largest)
     if len(file.input_max) != count:
         what = f"input_max has {len(file.input_max)} values, the network has {count} inputs"
         raise FabError(where, what, f"give {count} values")
     _check_fits(largest, file.input_max, network, f"{where}: data")
     return tuple(file.input_max)
+
+
+def jug_sizes(largest: Sequence[float]) -> tuple[float, ...]:
+    """Units of each jug that nobody asked for: the largest pour of the data and a reserve, whole."""
+    return tuple(float(max(1, ceil(volume * JUG_RESERVE))) for volume in largest)
 
 
 def _check_fits(volumes: Sequence[float], input_max: Sequence[float], network: Network, where: str) -> None:

@@ -13,7 +13,7 @@ from pelu_fab.network.model import Array, Layer, Network
 from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.tolerance import Prints, blank, draw
 from pelu_fab.sim.water import water_of
-from pelu_fab.sources.design import JUG_RESERVE, DesignFile
+from pelu_fab.sources.design import DesignFile, jug_sizes
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.place import place
 from pelu_fab.stages.size import size
@@ -70,7 +70,7 @@ def design_of(file: DesignFile, process: Process, table: Table) -> Design:
         process=process,
         unit_ml=file.unit_ml,
         pour_flow_ml=file.pour_flow_ml,
-        input_max=tuple(file.input_max or (table.pours.max(axis=0) * JUG_RESERVE).tolist()),
+        input_max=tuple(file.input_max or jug_sizes(table.pours.max(axis=0).tolist())),
         compensation=file.compensation,
         comb=file.comb,
         max_teeth=file.max_teeth,
