@@ -100,7 +100,7 @@ def test_each_slip_of_the_hand_changes_answers_anew_at_each_pour(cause):
     exact = answers(prints, POURS, Noise(), rng())
     changed = (found != exact).mean(axis=0)  # by sample, over prints that are all alike
     assert (exact == exact[0]).all()
-    assert ((0.0 < changed) & (changed < 1.0)).sum() > 3
+    assert ((changed > 0.0) & (changed < 1.0)).sum() > 3
 
 
 def test_misread_jugs_scatter_the_answers_alike_from_the_pool_and_afresh():
