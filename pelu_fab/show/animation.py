@@ -46,7 +46,12 @@ def to_gif(device: Device) -> bytes:
     height = round((high - low + 2 * MARGIN + HEAD + 22.0) * scale)
     first, second = PANELS
     offset = {first: MARGIN - boxes[first][0], second: MARGIN + widths[0] + GAP - boxes[second][0]}
-    sheet = _Sheet(Image.new("RGB", (WIDTH, height), PAPER), scale, {str(view): at for view, at in offset.items()}, high + MARGIN + HEAD + 22.0)
+    sheet = _Sheet(
+        Image.new("RGB", (WIDTH, height), PAPER),
+        scale,
+        {str(view): at for view, at in offset.items()},
+        high + MARGIN + HEAD + 22.0,
+    )
     for view in PANELS:
         _background(sheet, view, drawings[view])
     last = int(np.searchsorted(found.trace.times, found.readout_times()[0] * 1.05 + 0.5))

@@ -77,10 +77,9 @@ class _Comb:
 def size(lowered: Lowered, design: Design) -> Sized:
     """Give every bucket its card, at the design pour of one jug at a time."""
     netlist, process = lowered.netlist, design.process
-    flow = design.pour_flow_ml * 1000.0  # one jug at a time: no card ever sees more
-    spills = _spills(netlist, design)
-    broad = flow / LOAD * (1 + process.printer.blade / process.comb.tooth)
-    loads = {bucket.name: Load(flow, spills[bucket.name], broad) for bucket in netlist.buckets}
+    spills, flows = _spills(netlist, design), _flows(netlist, design)
+    wide = (1 + process.printer.blade / process.comb.tooth) / LOAD
+    loads = {b.name: Load(flows[b.name], spills[b.name], flows[b.name] * wide) for b in netlist.buckets}
     rough = _cards(netlist, loads, design)
     drains = {card.name: card.water_area() for row in rough.layers for card in row}
     cards = _cards(netlist, {name: replace(load, area=drains[name]) for name, load in loads.items()}, design)
@@ -125,6 +124,19 @@ def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) 
         owned = [[w for w, o in zip(comb.teeth, comb.order, strict=True) if o == i] for i in range(len(ducts))]
         teeth = tuple(map(tuple, owned))
     return _Comb(bucket, tuple(ducts), teeth, load, process.printer.blade)
+
+
+def _flows(netlist: Netlist, design: Design) -> dict[str, float]:
+    """The most that flows into each bucket, mm3/s: one jug after another at the design pour, nothing retained."""
+    most = {bucket.name: 0.0 for bucket in netlist.buckets}
+    for poured in netlist.rows[0]:
+        flow = {poured.name: design.pour_flow_ml * 1000.0}
+        for bucket in netlist.buckets:
+            here = flow.get(bucket.name, 0.0)
+            most[bucket.name] = max(most[bucket.name], here)
+            for duct in netlist.leaving[bucket.name]:
+                flow[duct.target] = flow.get(duct.target, 0.0) + duct.share * here
+    return most
 
 
 def _spills(netlist: Netlist, design: Design) -> dict[str, float]:

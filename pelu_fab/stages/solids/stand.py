@@ -1,10 +1,13 @@
 """What stands on the table: the rack round row cards and cups, the trestle under a tray's head. Print as they stand."""
 
+from math import ceil
+
 from pelu_fab.ir.layout import Layout, Trestle
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, upright
 
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
+TENON, HORN, SHOULDER = 8.0, 8.0, 12.0  # mm: into the storey above; beside a tray; legs end so far below it
 GUIDE = 24.0  # mm: height of the plates that guide the cups
 
 
@@ -30,22 +33,42 @@ def rack_part(layout: Layout) -> Part:
     return upright("rack", "stand", (tuple(steps),))
 
 
-def trestle_part(trestle: Trestle, number: int, layout: Layout, process: Process) -> Part:
-    """A U in plan, its back edge under the tray's floor, two horns beside it."""
+def trestle_parts(trestle: Trestle, number: int, process: Process) -> list[Part]:
+    """A U in plan, its back edge under the tray's floor, two horns beside it; what is too tall stands on another."""
+    most = process.printer.bed[2] - TENON - 1.0
+    count = max(1, ceil((trestle.top_z + HORN) / most))
+    cuts = [round(trestle.top_z * k / count, 3) for k in range(count)]
+    name = f"trestle-{number + 1}"
+    names = [name] if count == 1 else [f"{name}{'abcdefghij'[k]}" for k in range(count)]
+    ends = [*cuts[1:], None]
+    return [_storey(one, trestle, low, high, process) for one, low, high in zip(names, cuts, ends, strict=True)]
+
+
+def _storey(name: str, trestle: Trestle, foot: float, head: float | None, process: Process) -> Part:
+    """A trestle between two elevations; below another, its tenons hold that one's legs from inside."""
     wall = 2 * process.printer.wall
     x0, x1 = trestle.x[0] - 0.4, trestle.x[1] + 0.4
     y0, y1 = trestle.y[1] - wall, trestle.y[1]
-    web = box((x0 - wall, x1 + wall), (y0, y1), (0.0, trestle.top_z))
-    legs = tuple(box(x, (trestle.y[0], y1), (0.0, trestle.top_z - 12.0)) for x in ((x0 - wall, x0), (x1, x1 + wall)))
-    horns = tuple(box(x, (y0, y1), (0.0, trestle.top_z + 8.0)) for x in ((x0 - wall, x0), (x1, x1 + wall)))
-    top, low = trestle.top_z - 14.0, 14.0
+    top = trestle.top_z if head is None else head
+    sides = ((x0 - wall, x0), (x1, x1 + wall))
+    legs_top = min(top, trestle.top_z - SHOULDER)
+    solids = [box((x0 - wall, x1 + wall), (y0, y1), (foot, top))]
+    solids += [box(x, (trestle.y[0], y1), (foot, legs_top)) for x in sides]
+    if head is None:
+        solids += [box(x, (y0, y1), (foot, top + HORN)) for x in sides]
+    else:
+        inner = ((x0 - BITE, x0 + wall), (x1 - wall, x1 + BITE))
+        solids += [box(x, (trestle.y[0] + AIR, y0 - AIR), (top - 3 * TENON, top + TENON)) for x in inner]
+    window_low, window_top = foot + 14.0, top - 14.0
     middle, half = (x0 + x1) / 2, (x1 - x0) / 2 - 8.0
     window: Outline = (
-        (middle - half, low),
-        (middle + half, low),
-        (middle + half, top - half),
-        (middle, top),
-        (middle - half, top - half),
+        (middle - half, window_low),
+        (middle + half, window_low),
+        (middle + half, window_top - half),
+        (middle, window_top),
+        (middle - half, window_top - half),
     )
-    steps = (Step("add", (web, *legs, *horns)), Step("cut", (Prism("y", y0 - 1.0, y0 + wall + 1.0, (window,)),)))
-    return upright(f"trestle-{number + 1}", "stand", (steps,))
+    steps = [Step("add", tuple(solids))]
+    if window_top - half > window_low + 5.0:
+        steps.append(Step("cut", (Prism("y", y0 - 1.0, y1 + 1.0, (window,)),)))
+    return upright(name, "stand", (tuple(steps),))
