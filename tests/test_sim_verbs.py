@@ -12,8 +12,9 @@ from pelu_fab.cli import application
 from pelu_fab.commands.source import rig_of
 from pelu_fab.network import algebra
 from pelu_fab.sim.flow import flow
-from pelu_fab.sim.limits import design_pour, pour_violations
+from pelu_fab.sim.limits import pour_violations
 from pelu_fab.sim.plumbing import Conditions
+from pelu_fab.sim.schedule import design_pour
 
 IRIS = str(Path(__file__).parent.parent / "designs" / "iris")
 

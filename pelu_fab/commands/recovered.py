@@ -71,25 +71,16 @@ def _water(recovery: Recovery, netlist: Netlist, process: Process) -> WaterNetwo
     missing = [b.name for b in netlist.buckets if b.name not in vessel_of]
     if missing:
         raise FabError(missing[0], "was not found in the STL", "run pelu-fab verify on the folder")
-    rims, priming = _rims(recovery), priming_volume(recovery)
+    rims = _rims(recovery)
     cups = [recovery.found.vessels[v] for v in recovery.found.outputs]
     ground = min(cup.floor_z for cup in cups)
     built = _built(recovery)
     rows = tuple(
-        tuple(_bucket(recovery, vessel_of[b.name], built[b.name], priming, rims, ground, process) for b in row)
+        tuple(_bucket(recovery, vessel_of[b.name], built[b.name], rims, ground, process) for b in row)
         for row in netlist.rows
     )
     flow, area = recovery.dossier.manifest.design_flow, min(cup.area for cup in cups)
     return WaterNetwork(netlist.name, rows, netlist.inputs, netlist.outputs, flow, area)
-
-
-def priming_volume(recovery: Recovery) -> float:
-    """V0 (mm3): what buckets with several branches keep beyond their thresholds, all alike; their median."""
-    dossier, more = recovery.dossier, []
-    for asked, built in zip(dossier.lowered.layers, recovery.recovered.layers, strict=True):
-        several = np.array(built.reachable) & (np.count_nonzero(asked.shares, axis=1) > 1)
-        more += (built.retained - asked.retained * dossier.unit_volume)[several].tolist()
-    return round(max(float(np.median(more)), 0.0), 0) if more else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +108,6 @@ def _bucket(
     recovery: Recovery,
     index: int,
     built: _Built,
-    priming: float,
     rims: dict[str, float],
     ground: float,
     process: Process,
@@ -131,7 +121,7 @@ def _bucket(
     width = bed_width or _extent(vessel)
     return WaterBucket(
         name=built.name,
-        retained_volume=built.retained_volume,
+        retained_volume=built.retained_volume + vessel.primed,
         shares=built.shares,
         drawn_volume=vessel.volume,
         area=0.0 if is_bed else vessel.area,
@@ -142,7 +132,7 @@ def _bucket(
         sill_height=vessel.level - vessel.floor_z,
         rim_height=rims[built.name],
         mouths=mouths,
-        priming_volume=priming if len(built.shares) > 1 else 0.0,
+        priming_volume=vessel.primed,
         flare=bed_width / slope if is_bed else 0.0,
         brim=bed_depth * slope,
     )

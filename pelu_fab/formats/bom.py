@@ -25,7 +25,8 @@ def to_bom(device: Device) -> str:
     lines += [
         f"{'all':<22}{total:>9.2f}{total * density:>9.1f}{'':>24}{total * per_cm3:>8.1f}",
         "",
-        "Print in this order: the frame first, it shows whether your parts fit. No supports; parts lie as exported.",
+        "Print the stand and trays first, then one card: it shows whether your cards hang in their seats. No supports;",
+        "parts lie as exported. Cards hold water: coat one that weeps. Cups in clear filament show their level.",
         "* estimated from the volume alone; your slicer knows better. PrusaSlicer: --load print.ini.",
     ]
     return "\n".join(lines) + "\n"

@@ -1,35 +1,41 @@
-"""The pour protocol: how to prime, level and pour, and what each cup should then hold."""
+"""The pour protocol: how to wet, level, get ready and pour, and what each cup should then hold."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
+from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.algebra import outputs
 
 Array = NDArray[np.float64]
+LEVEL_DEG = 0.2  # what a bubble level or a phone reads, and what a comb stands: about a point of share
 
 
 def to_pour(device: Device) -> str:
-    """Markdown for the person with the jug. Volumes in mL; expectations from the printable network."""
+    """Markdown for the person with the jug. Volumes in mL, grams for who has a scale; expectations of what is built."""
     design, network = device.design, device.lowered.network
-    unit = design.unit_ml
-    lines = [f"# Pouring {design.name}", "", *_preparation(device), "", "## Pour", ""]
+    unit, grams = design.unit_ml, design.unit_ml * design.process.fluid.density
+    lines = [f"# Pouring {design.name}", "", *_preparation(device), "", *_ready(device), "", "## Pour", ""]
     lines += [
-        f"About {design.pour_flow_ml:g} mL a second into each bucket, behind its grille; all jugs at once is fine.",
+        f"One jug after the other, about {design.pour_flow_ml:g} mL a second, each behind the walls of its own card.",
+        "Their order does not matter. Grams are for who has a scale.",
         "",
     ]
     for title, units in design.protocol:
         held = outputs(network, np.array([units]))[0]
         trained = outputs(design.network, np.array([units]))[0]
         winner = design.network.outputs[int(held.argmax())]
-        lines += [f"### {title}", "", "| jug | pour |", "|---|---|"]
+        lines += [f"### {title}", "", "| jug | card | pour | or |", "|---|---|---|---|"]
         lines += [
-            f"| {_cell(name)} | {volume * unit:.1f} mL |" for name, volume in zip(network.inputs, units, strict=True)
+            f"| {_cell(name)} | {bucket.name} | {volume * unit:.1f} mL | {volume * grams:.1f} g |"
+            for name, bucket, volume in zip(network.inputs, device.lowered.netlist.rows[0], units, strict=True)
         ]
-        lines += ["", "| cup | should hold | trained network |", "|---|---|---|"]
+        lines += ["", "| cup | should hold | or | trained network |", "|---|---|---|---|"]
         lines += [
-            f"| {_cell(name)} | {found * unit:.1f} mL | {asked * unit:.1f} mL |"
+            f"| {_cell(name)} | {found * unit:.1f} mL | {found * grams:.1f} g | {asked * unit:.1f} mL |"
             for name, found, asked in zip(network.outputs, held, trained, strict=True)
         ]
         lines += ["", *_answer(design, winner, held), ""]
@@ -38,6 +44,29 @@ def to_pour(device: Device) -> str:
         "Pour the rest now: the answer depends on how much, not on when.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _ready(device: Device) -> list[str]:
+    """V0 into every card with several branches, by name; each time anew."""
+    volume = device.sized.priming_volume / MM3_PER_ML
+    netlist = device.lowered.netlist
+    primed = [bucket.name for bucket in netlist.buckets if len(netlist.leaving[bucket.name]) > 1]
+    lines = ["## Get it ready, each time", ""]
+    lines.append("1. Lift out the cards, tip them out, hang them back. Empty the cups. Wet walls are fine.")
+    if primed and volume > 0.0:
+        grams = volume * device.design.process.fluid.density
+        lines.append(
+            f"2. Pour V0, {volume:.1f} mL ({grams:.1f} g), into each card that divides its water: {_listed(primed)}."
+        )
+        lines.append(
+            "   They are full to just below what they keep, and nothing runs over. A V0 too much or too little"
+        )
+        lines.append("   counts like water poured: take the scale, or the jug's lowest line.")
+    return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _answer(design: Design, winner: str, held: Array) -> list[str]:
@@ -64,11 +93,10 @@ def _preparation(device: Device) -> list[str]:
         "## Before the first pour",
         "",
         f"1. {drop}",
-        "2. Level: fill the trough on the back of the top row until the water touches one of the two marks in it,",
-        "   then slide the wedges under the frame until it touches both at once.",
-        "3. Prime: pour a full jug through every bucket, let it drain, empty the cups. A dry device keeps 1 mL.",
-        "4. Empty the buckets between pours with a sponge or by tipping the row; wet walls are fine, standing water is",
-        "   not.",
+        "2. Level it: a bubble level or a phone across the tray, then down it; put paper under the feet until both",
+        f"   stay within {LEVEL_DEG:g} degrees.",
+        "3. Wet it: pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device",
+        "   keeps about 1 mL on its walls, and dries again in a quarter of an hour.",
     ]
 
 

@@ -146,7 +146,7 @@ def _bucket(
         shares=tuple((d.target, d.share) for d in ducts),
         drawn_volume=card.drawn_volume,
         area=card.water_area(),
-        perimeter=card.edge(),
+        perimeter=card.edge() if card.reach() > 0.0 else 0.0,
         width=card.x1 - card.x0,
         depth=card.reach(),
         sill_z=placed.z - ground,
