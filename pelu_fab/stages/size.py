@@ -352,7 +352,7 @@ def _inside(
         under=Underside(-on_grid(RUN + LIP), False),
         design_flow=comb.load.flow,
         design_head=weir_head(comb.load.flow, teeth, discharge=process.comb.discharge),
-        predicted=tuple(predicted(comb.teeth, comb.load.flow, design)),
+        predicted=(),
     )
     return _inlet(mouths, card, feed, process)
 
@@ -400,8 +400,9 @@ def _layer(
             held_volume=_held(card, design),
             under=card.under if courses else under,
             run=RUN if courses else LONE_RUN,
+            predicted=tuple(predicted(comb.teeth, comb.load.flow, design)),
         )
-        for card, want in zip(cards, wanted, strict=True)
+        for comb, card, want in zip(combs, cards, wanted, strict=True)
     )
 
 
