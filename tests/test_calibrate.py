@@ -21,8 +21,8 @@ from pelu_fab.sim.calibrate import (
     with_values,
 )
 from pelu_fab.sim.flow import flow
-from pelu_fab.sim.limits import design_pour
 from pelu_fab.sim.plumbing import Conditions
+from pelu_fab.sim.schedule import design_pour
 from pelu_fab.sources.process import read_process
 
 BASE = read_process("fdm-pla-detergent")

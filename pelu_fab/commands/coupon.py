@@ -1,4 +1,4 @@
-"""`pelu-fab coupon`: a one-bucket test part with a comb of 1 + 3 + 6 unlike teeth, and how to weigh what comes out."""
+"""`pelu-fab coupon`: one card with a comb of 1 + 3 + 6 unlike teeth for three cups, and how to weigh them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,15 +10,12 @@ from pelu_fab.commands import CHECK_FAILED, print_json, printable, report_lines,
 if TYPE_CHECKING:
     from pelu_fab.ir.design import Design
     from pelu_fab.ir.device import Device
-    from pelu_fab.ir.lowered import Lowered
     from pelu_fab.ir.process import Process
-    from pelu_fab.ir.sized import Sized
     from pelu_fab.sim.water import WaterNetwork
 
 COUNTS = (1, 3, 6)
 TEETH = (1.30, 0.83, 1.035)  # of the process's tooth, so that kappa shows; they add up to ten teeth
-ROOM = 1.04  # of the usual sections: unlike teeth lean the walls between them, and these keep them thick enough
-RETAINED_ML, JUG_ML, POUR_ML_S = 6.0, 50.0, 12.0
+RETAINED_ML, JUG_ML, POUR_ML_S = 0.0, 60.0, 11.0  # a flow for which ten teeth suffice
 RUNS = 5
 
 
@@ -34,7 +31,7 @@ def coupon(
 
     design = coupon_design(read_process(process or DEFAULT))
     with step("compiling the coupon"):
-        device = coupon_device(design)
+        device = pelu_fab.compile(design)
         _write(device, out, force=force)
     with step(f"verifying {out}"):
         report = pelu_fab.verify(out)
@@ -55,7 +52,7 @@ def coupon_design(process: "Process") -> "Design":
     from pelu_fab.ir.design import Design
     from pelu_fab.network.model import Layer, Network
 
-    parts = np.array(COUNTS) * np.array(_teeth(process))
+    parts = np.array(COUNTS) * np.array(TEETH)
     network = Network(
         layers=(Layer(np.array([RETAINED_ML]), (parts / parts.sum())[None, :]),),
         inputs=("coupon",),
@@ -73,59 +70,20 @@ def coupon_design(process: "Process") -> "Design":
     )
 
 
-def _teeth(process: "Process") -> list[float]:
-    """Width of the teeth of each branch, on the 1 µm grid."""
-    from pelu_fab.ir.units import on_grid
-
-    return [on_grid(part * process.comb.tooth) for part in TEETH]
-
-
-def coupon_sized(design: "Design") -> "tuple[Lowered, Sized]":
-    """The usual sizing of ten alike teeth, with the coupon's teeth in their place."""
+def coupon_water(design: "Design") -> "WaterNetwork":
+    """The coupon as water sees it, which calibrate fits: nothing in it at the start, `depth` as a calliper reads it."""
     from dataclasses import replace
 
-    import numpy as np
-
-    from pelu_fab.ir.units import on_grid
-    from pelu_fab.network.model import Layer
+    from pelu_fab.sim.water import water_of
     from pelu_fab.stages.lower import lower
+    from pelu_fab.stages.place import place
     from pelu_fab.stages.size import size
 
-    alike = Layer(design.network.layers[0].retained, np.array([COUNTS]) / sum(COUNTS))
-    sized = size(lower(replace(design, network=replace(design.network, layers=(alike,)))), design)
-    row = sized.rows[0]
-    bucket = row.buckets[0]
-    room = ROOM * sum(mouth.section_width for mouth in bucket.mouths)
-    shares = design.network.layers[0].shares[0]
-    mouths = tuple(
-        replace(mouth, teeth=(width,) * count, section_width=on_grid(room * float(share)))
-        for mouth, width, count, share in zip(bucket.mouths, _teeth(design.process), COUNTS, shares, strict=True)
-    )
-    uneven = replace(bucket, mouths=mouths)
     lowered = lower(design)
-    return lowered, replace(sized, rows=(replace(row, buckets=(uneven,)),))
-
-
-def coupon_water(design: "Design") -> "WaterNetwork":
-    """The coupon as water sees it, which calibrate fits."""
-    from pelu_fab.sim.water import water_from_sized
-
-    lowered, sized = coupon_sized(design)
-    return water_from_sized(lowered.netlist, sized, design.process)
-
-
-def coupon_device(design: "Design") -> "Device":
-    """Place, route, build and mesh, as compile does."""
-    from pelu_fab.ir.device import Device
-    from pelu_fab.kernels.mesh import build_mesh
-    from pelu_fab.stages.build import build
-    from pelu_fab.stages.place import place
-    from pelu_fab.stages.route import route
-
-    lowered, sized = coupon_sized(design)
-    layout = route(place(sized, lowered.netlist, design.process), sized, design.process)
-    parts = build(layout, sized, design)
-    return Device(design, lowered, sized, layout, parts, tuple(build_mesh(part) for part in parts))
+    sized = size(lowered, design)
+    water = water_of(lowered.netlist, sized, place(sized, lowered.netlist, design.process))
+    bucket = replace(water.rows[0][0], priming_volume=0.0, depth=sized.layers[0][0].depth)
+    return replace(water, rows=((bucket,),))
 
 
 def _write(device: "Device", out: Path, *, force: bool) -> None:
@@ -142,16 +100,18 @@ def _write(device: "Device", out: Path, *, force: bool) -> None:
 
 
 def _protocol(device: "Device") -> str:
-    bucket = device.sized.rows[0].buckets[0]
+    card = device.sized.layers[0][0]
     return f"""# Weighing the coupon
 
 1. Print with the settings that the device will get, in the same material. Assemble, level to 0.1 degrees.
-2. Measure the bucket inside with a calliper, three times each: along the comb (drawn {bucket.width:.2f} mm) and along
-   the flow (drawn {bucket.depth:.2f} mm). Enter them as `width` and `depth`.
+2. Measure the card inside at its rim with a calliper, three times each: along the comb (drawn
+   {card.x1 - card.x0:.2f} mm) and from the comb's wall to the back wall (drawn {card.depth:.2f} mm). Enter them as `width` and `depth`.
 3. Mix the fluid: {device.design.process.fluid.name}. Wet everything with one pour of {JUG_ML:g} mL, pour it away, wipe
-   the cups dry. The bucket keeps its water: tip it out, let it drip for ten seconds.
-4. Weigh {JUG_ML:g} g of fluid (`poured`), pour it in {JUG_ML / POUR_ML_S:g} seconds, evenly. Wait one minute. Weigh
-   each cup, tared dry (`out.y0` behind the single tooth, `out.y1`, `out.y2`), to 0.1 g or better. Tip the bucket out.
+   the cups dry. The card keeps its water: tip it out, let it drip for ten seconds.
+4. Weigh {JUG_ML:g} g of fluid (`poured`), pour it into the empty card, behind its walls, in {JUG_ML / POUR_ML_S:.1f}
+   seconds, evenly. What the card keeps, about {card.retained_volume / 1000:.1f} mL, is measured as well: no V0 here.
+   Wait one minute. Weigh each cup, tared dry (`out.y0` has the single tooth, `out.y1`, `out.y2`), to 0.1 g or better.
+   Tip the card out.
 5. Do this {RUNS} times, once or twice at half the speed too (enter `flow`, mL/s, for those runs).
 6. Enter the scale's deviation as `scale_sd`, in g. Then:
    pelu-fab calibrate PROCESS --measured measured.csv -o mine.toml
