@@ -60,7 +60,8 @@ def test_real_water_in_the_drawing_stays_near_the_algebra():
         assert bucket["freeboard"] > 7 and bucket["spilled_ml"] == 0
 
 
-def test_compensation_leaves_30_microlitres_a_branch_and_0_1_ml_a_threshold_for_iris_at_the_design_pour():
+def test_compensation_leaves_60_microlitres_a_branch_and_10_a_threshold_for_iris_at_the_design_pour():
+    """And 0.2 points: combs are trimmed for half of the fullest pour, at 2 mm and more; one runs at 1.9 mm."""
     rig = rig_of(Path(IRIS))
     pours = rig.samples.inputs[::5] * rig.unit_volume
     asked = {(b.name, t): s for b in rig.water.buckets for t, s in b.shares}
@@ -70,10 +71,10 @@ def test_compensation_leaves_30_microlitres_a_branch_and_0_1_ml_a_threshold_for_
     for (bucket, target), share in found.shares().items():
         spill = spilled[:, found.plumbing.buckets.index(bucket)]
         off = np.abs(np.nan_to_num(share - asked[bucket, target]))
-        assert (off * spill).max() < 30  # mm3
-        assert off[spill > 15_000].max() < 0.001
+        assert (off * spill).max() < 60  # mm3
+        assert off[spill > 15_000].max() < 0.002
     for b, bucket in enumerate(rig.water.buckets):
-        assert np.abs(found.kept[spilled[:, b] > 100, b] - bucket.retained_volume).max() < 100
+        assert np.abs(found.kept[spilled[:, b] > 100, b] - bucket.retained_volume).max() < 10
 
 
 def test_the_stl_and_the_drawing_hold_the_same_water(export):

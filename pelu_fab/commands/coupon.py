@@ -104,8 +104,8 @@ def _protocol(device: "Device") -> str:
     return f"""# Weighing the coupon
 
 1. Print with the settings that the device will get, in the same material. Assemble, level to 0.1 degrees.
-2. Measure the card inside at its rim with a calliper, three times each: along the comb (drawn
-   {card.x1 - card.x0:.2f} mm) and from the comb's wall to the back wall (drawn {card.depth:.2f} mm). Enter them as `width` and `depth`.
+2. Measure the card inside at its rim with a calliper, three times each: along the comb (`width`, drawn
+   {card.x1 - card.x0:.2f} mm) and from the comb's wall to the back wall (`depth`, drawn {card.depth:.2f} mm).
 3. Mix the fluid: {device.design.process.fluid.name}. Wet everything with one pour of {JUG_ML:g} mL, pour it away, wipe
    the cups dry. The card keeps its water: tip it out, let it drip for ten seconds.
 4. Weigh {JUG_ML:g} g of fluid (`poured`), pour it into the empty card, behind its walls, in {JUG_ML / POUR_ML_S:.1f}
