@@ -13,8 +13,7 @@ from pelu_fab.ir.sized import Sized
 from pelu_fab.network.model import Layer, Network
 from pelu_fab.sources.process import process_and_bytes
 from pelu_fab.stages.lower import lower
-from pelu_fab.stages.place import RowPlan, place
-from pelu_fab.stages.route import route
+from pelu_fab.stages.place import place
 from pelu_fab.stages.size import size
 
 
@@ -58,12 +57,10 @@ class Stages:
     design: Design
     lowered: Lowered
     sized: Sized
-    plans: tuple[RowPlan, ...]
     layout: Layout
 
 
 def staged(design: Design) -> Stages:
     lowered = lower(design)
     sized = size(lowered, design)
-    plans = place(sized, lowered.netlist, design.process)
-    return Stages(design, lowered, sized, plans, route(plans, sized, design.process))
+    return Stages(design, lowered, sized, place(sized, lowered.netlist, design.process))

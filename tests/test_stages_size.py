@@ -1,171 +1,196 @@
-"""Dimensions keep the laws that the water needs, for any network and any process."""
+"""Cards keep the laws that the water needs, for any network and any process."""
 
 from dataclasses import replace
-from itertools import groupby
+from itertools import pairwise
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stagework import DETERGENT, RESIN, WATER, Stages, design_of, network_of, random_network, staged
+from stagework import DETERGENT, RESIN, WATER, design_of, network_of, random_network
 
-from pelu_fab.hydraulics.weir import weir_head
+from pelu_fab.ir.card import Card
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.sized import SizedBucket
+from pelu_fab.ir.sized import Sized
+from pelu_fab.stages.lower import lower
+from pelu_fab.stages.size import size
 
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN}
 GRID = 1e-3  # mm
 
 
-def buckets(stages: Stages) -> list[SizedBucket]:
-    return [bucket for row in stages.sized.rows for bucket in row.buckets]
+def sized_of(design: Design) -> tuple[Lowered, Sized]:
+    lowered = lower(design)
+    return lowered, size(lowered, design)
 
 
-def volume_faults(stages: Stages) -> list[str]:
-    """Buckets whose drawn and held water are not what they must retain.
+def room_by_slices(card: Card, slices: int = 2000) -> float:
+    """The cavity below the sill, mm3: the drawn outline's height slice by slice, walls and fins as boxes taken out."""
+    outline, width = card.cavity, card.x1 - card.x0
+    floor = sorted((y, z) for y, z in outline if z < card.rim_z - 1e-9)
+    step, room = card.depth / slices, 0.0
 
-    One µm of depth is the residual of a pool. A bucket whose walls hold more than it retains has no pool; a trench
-    shallower than two layers is not worth cutting.
-    """
-    layer = stages.design.process.printer.layer_height
+    def bottom(y: float) -> float:
+        for (y0, z0), (y1, z1) in pairwise(floor):
+            if y0 <= y <= y1:
+                return z0 + (z1 - z0) * (y - y0) / (y1 - y0)
+        return floor[0][1] if y < floor[0][0] else floor[-1][1]
+
+    for k in range(slices):
+        y = -card.depth + (k + 0.5) * step
+        low = min(bottom(y), 0.0)
+        area = -low * width
+        for plate in card.plates:
+            if plate.y0 <= y < plate.y1:
+                top = min(plate.top_z, 0.0)
+                area -= max(top - low, 0.0) * width
+                area += sum((b - a) * max(min(d, top) - max(c, low), 0.0) for a, b, c, d in plate.holes)
+        for fin in card.fins:
+            if fin.y0 <= y < fin.y1:
+                area -= (fin.x1 - fin.x0) * (min(fin.top_z, 0.0) - low)
+        room += area * step
+    return room
+
+
+def volume_faults(sized: Sized) -> list[str]:
+    """Cards whose drawn and held water is not what they must retain; what walls hold anyway may be more."""
     found = []
-    for bucket in buckets(stages):
-        short = bucket.retained_volume - bucket.drawn_volume - bucket.held_volume
-        residual = GRID * (bucket.width * (bucket.sill_height + 3.0) + 10.0)
-        wrong = short > bucket.width * layer if bucket.drawn_volume == 0.0 else abs(short) > residual
-        if wrong:
-            found.append(f"{bucket.name}: {short:.3f} mm3 short")
+    for card in sized.cards.values():
+        short = card.retained_volume - card.drawn_volume - card.held_volume
+        width, deep = card.x1 - card.x0, 3.0 - card.floor_z
+        if card.drawn_volume > 0.0 and abs(short) > GRID * (width * deep + 10.0):
+            found.append(f"{card.name}: {short:.3f} mm3 short")
+        if card.drawn_volume == 0.0 and short > 1e-6:
+            found.append(f"{card.name}: {short:.3f} mm3 short")
     return found
 
 
-def share_faults(stages: Stages) -> list[str]:
+def share_faults(lowered: Lowered, sized: Sized) -> list[str]:
     """Branches whose section is not in proportion to their share, beyond the grid."""
-    ducts = {(d.source, d.target): d.share for d in stages.lowered.netlist.ducts}
+    ducts = {(d.source, d.target): d.share for d in lowered.netlist.ducts}
     found = []
-    for bucket in buckets(stages):
-        sections = bucket.branch_sections
-        total = sum(sections.values())
-        for target, width in sections.items():
-            mouths = sum(mouth.target == target for mouth in bucket.mouths)
-            wanted = ducts[bucket.name, target] * total
-            if abs(width - wanted) > GRID * (mouths + len(bucket.mouths) * ducts[bucket.name, target]) / 2 + 1e-9:
-                found.append(f"{bucket.name}->{target}: {width} for {wanted}")
+    for card in sized.cards.values():
+        total = sum(m.section[1] - m.section[0] for m in card.mouths)
+        for mouth in card.mouths:
+            width, wanted = mouth.section[1] - mouth.section[0], ducts[card.name, mouth.target] * total
+            if abs(width - wanted) > GRID * (2 + len(card.mouths)) / 2:
+                found.append(f"{card.name}->{mouth.target}: {width} for {wanted}")
     return found
 
 
-def rim_faults(stages: Stages) -> list[str]:
-    """Rims too low at the design pour for water that splits by the teeth's open widths rather than by the shares."""
-    process = stages.design.process
-    need = process.channels.meniscus_freeboard + process.channels.slosh_freeboard
-    flow = {bucket.name: stages.design.pour_flow_ml * 1000.0 for bucket in stages.sized.rows[0].buckets}
-    found = []
-    for row in stages.sized.rows:
-        for bucket in row.buckets:
-            total = sum(sum(mouth.teeth) for mouth in bucket.mouths)
-            head = weir_head(flow[bucket.name], total, discharge=process.comb.discharge)
-            if row.rim_height < head + need - 1e-6:
-                found.append(f"{bucket.name}: {row.rim_height:.2f} mm of rim for a head of {head:.2f} mm")
-            for mouth in bucket.mouths:
-                flow[mouth.target] = flow.get(mouth.target, 0.0) + flow[bucket.name] * sum(mouth.teeth) / total
+def tooth_faults(sized: Sized, process: Process) -> list[str]:
+    """Teeth beyond the process's, teeth nearer than a blade, teeth outside the card."""
+    comb, found = process.comb, []
+    for card in sized.cards.values():
+        teeth = sorted(t for m in card.mouths for t in m.teeth)
+        widths = [b - a for a, b in teeth]
+        if min(widths) < comb.min_tooth - 2 * GRID or max(widths) > comb.max_tooth + 3 * GRID:
+            found.append(f"{card.name}: teeth of {min(widths)} to {max(widths)}")
+        gaps = [b[0] - a[1] for a, b in pairwise(teeth)]
+        if gaps and min(gaps) < process.printer.blade - 3 * GRID:
+            found.append(f"{card.name}: {min(gaps)} between two teeth")
+        if teeth[0][0] < card.x0 - GRID or teeth[-1][1] > card.x1 + GRID:
+            found.append(f"{card.name}: teeth outside")
     return found
 
 
-def tooth_faults(stages: Stages) -> list[str]:
-    comb, printer = stages.design.process.comb, stages.design.process.printer
+def end_faults(sized: Sized) -> list[str]:
+    """Combs whose narrowed teeth are not the ones at their two ends."""
     found = []
-    for bucket in buckets(stages):
-        teeth = [w for mouth in bucket.mouths for w in mouth.teeth]
-        if min(teeth) < comb.min_tooth - GRID or max(teeth) > comb.max_tooth + 2 * GRID:
-            found.append(f"{bucket.name}: teeth of {min(teeth)} to {max(teeth)}")
-        if abs(sum(teeth) + (len(teeth) - 1) * printer.blade - bucket.width) > GRID / 2 + 1e-9:
-            found.append(f"{bucket.name}: teeth and blades do not fill {bucket.width}")
+    for card in sized.cards.values():
+        mouths = sorted(card.mouths, key=lambda m: m.opening)
+        if len(mouths) < 2:
+            continue
+        for mouth, at_end in ((mouths[0], 0), (mouths[-1], -1)):
+            widths = [b - a for a, b in mouth.teeth]
+            if len(widths) > 1 and widths[at_end] >= widths[-1 - at_end] - GRID:
+                found.append(f"{card.name}: the end tooth is as wide as those inside")
+        for mouth in mouths[1:-1]:
+            widths = [b - a for a, b in mouth.teeth]
+            if max(widths) - min(widths) > 2 * GRID:
+                found.append(f"{card.name}: unlike teeth inside")
     return found
 
 
-@settings(max_examples=12)
-@given(seed=st.integers(0, 10**6), name=st.sampled_from(sorted(PROCESSES)), high=st.sampled_from([0.5, 5.0, 60.0]))
+@settings(max_examples=4)
+@given(seed=st.integers(0, 10**6), name=st.sampled_from(sorted(PROCESSES)), high=st.sampled_from([0.5, 5.0, 20.0]))
 def test_random_networks_keep_their_volumes_shares_and_teeth(seed: int, name: str, high: float) -> None:
-    stages = staged(design_of(random_network((3, 4, 2), seed, high=high), PROCESSES[name]))
-    assert volume_faults(stages) == []
-    assert share_faults(stages) == []
-    assert tooth_faults(stages) == []
-    for row in stages.sized.rows:
-        layers = np.array([b.sill_height for b in row.buckets] + [row.rim_height])
-        layers /= stages.design.process.printer.layer_height
-        np.testing.assert_allclose(layers, layers.round(), atol=1e-6)
-        need = stages.design.process.channels.meniscus_freeboard + stages.design.process.channels.slosh_freeboard
-        assert all(row.rim_height >= b.design_head + need - 1e-6 for b in row.buckets)
-        assert all(b.width > 0 and b.depth >= 15.0 - 1e-6 for b in row.buckets)
+    process = PROCESSES[name]
+    lowered, sized = sized_of(design_of(random_network((3, 4, 2), seed, high=high), process))
+    assert volume_faults(sized) == []
+    assert share_faults(lowered, sized) == []
+    assert tooth_faults(sized, process) == []
+    assert end_faults(sized) == []
+    for card in sized.cards.values():
+        layers = -card.floor_z / process.printer.layer_height
+        assert layers == pytest.approx(round(layers), abs=1e-6)
+        assert card.drawn_volume == pytest.approx(room_by_slices(card), rel=1e-3, abs=1.0)
 
 
-@settings(max_examples=12)
+def test_one_priming_volume_is_kept_by_every_card_that_divides_its_water_and_by_no_other() -> None:
+    layers = ([4.0, 0.0, 9.0], [[0.3, 0.7], [0.0, 1.0], [0.6, 0.4]]), ([2.0, 3.0], [[1.0, 0.0], [0.0, 1.0]])
+    lowered, sized = sized_of(design_of(network_of(*layers)))
+    assert sized.priming_volume > 5_000.0 and sized.priming_volume % 500.0 == 0.0
+    for bucket in lowered.netlist.buckets:
+        several = len(lowered.netlist.leaving[bucket.name]) > 1
+        more = sized.cards[bucket.name].retained_volume - bucket.retained_volume
+        assert more == pytest.approx(sized.priming_volume if several else 0.0)
+
+
+@settings(max_examples=4)
 @given(seed=st.integers(0, 10**6), name=st.sampled_from(sorted(PROCESSES)))
 def test_the_water_divides_as_trained_at_the_design_head(seed: int, name: str) -> None:
-    stages = staged(design_of(random_network((3, 4), seed), PROCESSES[name]))
-    ducts = {(d.source, d.target): d.share for d in stages.lowered.netlist.ducts}
-    for bucket in buckets(stages):
-        shares = dict(bucket.predicted_shares)
-        assert sum(shares.values()) == pytest.approx(1.0)
-        assert max(abs(shares[t] - ducts[bucket.name, t]) for t in shares) < 0.02
+    lowered, sized = sized_of(design_of(random_network((3, 4), seed), PROCESSES[name]))
+    ducts = {(d.source, d.target): d.share for d in lowered.netlist.ducts}
+    for card in sized.cards.values():
+        assert sum(card.predicted) == pytest.approx(1.0)
+        for mouth, share in zip(card.mouths, card.predicted, strict=True):
+            assert share == pytest.approx(ducts[card.name, mouth.target], abs=0.01)
 
 
-def test_rims_hold_water_that_splits_by_the_open_widths() -> None:
-    layers = ([1.0] * 6, [[0.42, 0.58]] * 6), ([1.0] * 2, [[1.0, 0.0], [0.0, 1.0]])
-    stages = staged(design_of(network_of(*layers)))
-    assert max(bucket.design_head for bucket in buckets(stages)) > 7.5
-    assert rim_faults(stages) == []
-    low = replace(stages.sized.rows[1], rim_height=14.0)
-    assert rim_faults(replace(stages, sized=replace(stages.sized, rows=(stages.sized.rows[0], low))))
-
-
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 10**6))
 def test_without_compensation_the_open_width_is_the_share(seed: int) -> None:
-    stages = staged(design_of(random_network((2, 4), seed), compensation="none"))
-    ducts = {(d.source, d.target): d.share for d in stages.lowered.netlist.ducts}
-    for bucket in buckets(stages):
-        assert bucket.held_volume == 0.0
-        total = sum(w for m in bucket.mouths for w in m.teeth)
-        for mouth in bucket.mouths:
-            assert sum(mouth.teeth) / total == pytest.approx(ducts[bucket.name, mouth.target], abs=2e-4)
+    lowered, sized = sized_of(design_of(random_network((2, 4), seed), compensation="none"))
+    ducts = {(d.source, d.target): d.share for d in lowered.netlist.ducts}
+    for card in sized.cards.values():
+        assert card.held_volume == 0.0
+        total = sum(b - a for m in card.mouths for a, b in m.teeth)
+        for mouth in card.mouths:
+            width = sum(b - a for a, b in mouth.teeth)
+            assert width / total == pytest.approx(ducts[card.name, mouth.target], abs=2e-4)
 
 
-def test_common_centroid_mirrors_the_comb_and_leaves_the_section_shares() -> None:
-    stages = staged(design_of(random_network((2, 3), 5), comb="common-centroid"))
-    assert share_faults(stages) == []
-    for bucket in buckets(stages):
-        order = [m.target for m in bucket.mouths for _ in m.teeth]
-        odd = {t for t in set(order) if order.count(t) % 2}
-        mirrored = [(a, b) for a, b in zip(order, order[::-1], strict=True) if a != b]
-        assert all(a in odd and b in odd for a, b in mirrored)
-        assert len([key for key, _ in groupby(order)]) == len(bucket.mouths)
-
-
-@pytest.mark.parametrize("units", [0.0, 0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 1.0, 1.5])
+@pytest.mark.parametrize("units", [0.0, 0.05, 0.3, 0.7, 1.5])
 @pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
 def test_tiny_thresholds_are_drawn_or_held(units: float, process: Process) -> None:
-    stages = staged(design_of(network_of(([units], [[0.6, 0.4]])), process))
-    (bucket,) = buckets(stages)
-    assert volume_faults(stages) == []
-    assert bucket.drawn_volume <= bucket.retained_volume + 1e-9
-    assert bucket.floor_slope > 0.0 or bucket.drawn_volume > 0.0  # never a flat floor that keeps a puddle
+    _, sized = sized_of(design_of(network_of(([units, 5.0], [[0.6, 0.4], [0.5, 0.5]])), process))
+    assert volume_faults(sized) == []
+    assert all(card.drawn_volume <= card.retained_volume + 1.0 for card in sized.cards.values())
 
 
 def test_planted_faults_are_found() -> None:
-    """The checks above catch a sill one layer too low, a spout 10 µm too wide and a tooth 10 % too wide."""
-    stages = staged(design_of(random_network((2, 3), 1, high=30.0)))
-    row = stages.sized.rows[0]
+    """A sill a layer too low, a section 10 µm too wide, a tooth 40 % too wide, combs mirrored after they were cut."""
+    lowered, sized = sized_of(design_of(random_network((2, 3), 1, high=30.0)))
+    row = sized.layers[0]
+    first = row[0]
 
-    def with_first(bucket: SizedBucket) -> Stages:
-        changed = replace(row, buckets=(bucket, *row.buckets[1:]))
-        return replace(stages, sized=replace(stages.sized, rows=(changed,)))
+    def with_first(card: Card) -> Sized:
+        return replace(sized, layers=((card, *row[1:]),))
 
-    first = row.buckets[0]
-    low = replace(first, drawn_volume=first.drawn_volume * (1 - 0.2 / first.sill_height))
-    mouth = replace(first.mouths[0], section_width=first.mouths[0].section_width + 0.010)
-    tooth = replace(first.mouths[0], teeth=(first.mouths[0].teeth[0] * 1.1, *first.mouths[0].teeth[1:]))
+    low = replace(first, drawn_volume=first.drawn_volume - 0.2 * first.water_area())
     assert volume_faults(with_first(low))[0].startswith("L0.b0: ")
-    assert share_faults(with_first(replace(first, mouths=(mouth, *first.mouths[1:]))))[0].startswith("L0.b0->out.y")
-    assert tooth_faults(with_first(replace(first, mouths=(tooth, *first.mouths[1:])))) == [
-        f"L0.b0: teeth and blades do not fill {first.width}"
-    ]
+    mouth = first.mouths[0]
+    wide = replace(mouth, section=(mouth.section[0], mouth.section[1] + 0.010))
+    assert share_faults(lowered, with_first(replace(first, mouths=(wide, *first.mouths[1:]))))
+    left, right = mouth.teeth[0]
+    grown = replace(mouth, teeth=((left, right + 0.4 * (right - left)), *mouth.teeth[1:]))
+    assert tooth_faults(with_first(replace(first, mouths=(grown, *first.mouths[1:]))), DETERGENT)
+    ends = [m for m in first.mouths if len(m.teeth) > 1]
+    turned = {
+        m.target: replace(m, teeth=tuple((sum(m.opening) - b, sum(m.opening) - a) for a, b in reversed(m.teeth)))
+        for m in ends
+    }
+    assert end_faults(with_first(replace(first, mouths=tuple(turned.get(m.target, m) for m in first.mouths))))
+    assert room_by_slices(replace(first, plates=())) > first.drawn_volume + 100.0
