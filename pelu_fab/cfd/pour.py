@@ -31,7 +31,14 @@ class Pour:
         return self.seconds + self.drain
 
 
-def pour_of(kind: str, *, flow: float | None = None, seconds: float | None = None, drain: float | None = None) -> Pour:
+def pour_of(
+    kind: str,
+    *,
+    flow: float | None = None,
+    seconds: float | None = None,
+    drain: float | None = None,
+    below: float | None = None,
+) -> Pour:
     """A pour by its name; `FabError` for an unknown one or a number out of range."""
     if kind not in KINDS:
         raise FabError("--pour", f"{kind!r} is no pour", f"choose one of {', '.join(KINDS)}")
@@ -42,6 +49,10 @@ def pour_of(kind: str, *, flow: float | None = None, seconds: float | None = Non
         told = replace(told, seconds=seconds)
     if drain is not None:
         told = replace(told, drain=drain)
-    if not (0.1 <= told.flow <= 200.0 and 0.02 <= told.seconds <= 60.0 and 0.0 <= told.drain <= 60.0):
-        raise FabError("--pour", "a number is out of range", "flow 0.1 to 200 mL/s, at most 60 s")
+    if below is not None:
+        told = replace(told, below=below)
+    if not (
+        0.1 <= told.flow <= 200.0 and 0.02 <= told.seconds <= 60.0 and 0.0 <= told.drain <= 60.0 and told.below >= 0
+    ):
+        raise FabError("--pour", "a number is out of range", "flow 0.1 to 200 mL/s, at most 60 s, nothing below 0")
     return told
