@@ -9,25 +9,25 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pelu_fab.signoff.drops import Drops
+from pelu_fab.signoff.openings import in_rows, open_widths
 from pelu_fab.signoff.sections import Segments, cut
 from pelu_fab.signoff.stl import Array, Index, Mask
 from pelu_fab.signoff.surface import Surface
 
 BAND = (-1.0, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
-CHORD_HEIGHTS = (0.21, 1.03, 3.07, 6.11)  # mm above the sill at which a tooth's open width is measured
 LEVEL = 0.9999  # upward part of the normal of a face that counts as level
 JOINT = 0.02  # mm: edges and flats nearer than this hang together
-STATIONS = (0.1, 0.5, 0.9)  # of the sill's last `THROAT` mm along the flow, where all water is between blades
-THROAT = 1.2
 LEAST_BED = 20.0  # mm2: a smaller slope beside a pool is a chamfer or a sliver
 CLOSED_AT = 0.6  # mm before the outer edge: where a line across the tooth parts inside from outside
-REACH, WIDEST_SPOUT = 80.0, 500.0  # mm: no tooth and no spout is wider
-SPOUT_LEVELS = (0.08, 0.3, 0.5, 0.7, 0.92)
+WIDEST_SPOUT = 500.0  # mm: no spout is wider
+SPOUT_LEVELS = (0.08, 0.3, 0.5, 0.7, 0.92)  # of a spout's fall, and beside every corner between the first and last
+ROUND_SPOUT = 12.0  # mm from where water runs, within which a corner may belong to its spout
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sill:
-    """One tooth's flat: `level` of the sill, the middle of its outer edge, the way out, and where drops may start.
+    """One tooth's flat: `level` of the sill, the middle of its outer edge, the way out, the edge's length and how far
+    the flat reaches back from it, and where drops may start.
 
     `starts` (k, 3) lie on the outer edge, `start_faces` are the triangles that fall away behind it.
     """
@@ -35,6 +35,7 @@ class Sill:
     level: float
     middle: Array
     outward: Array
+    edge: float
     length: float
     starts: Array
     start_faces: Index
@@ -42,11 +43,15 @@ class Sill:
 
 @dataclass(frozen=True, slots=True)
 class Spout:
-    """Section of the walled groove that a tooth's water falls down: width and depth, mm; area the least found, mm2."""
+    """Section of the walled groove that a tooth's water falls down: width and depth, mm; area the least, mm2.
+
+    `most` is the greatest area: a wall that is open somewhere shows there.
+    """
 
     width: float
     depth: float
     area: float
+    most: float
     left: tuple[float, float]
     right: tuple[float, float]
     top_z: float
@@ -214,35 +219,24 @@ def _sill(surface: Surface, flats: Index, own: Index, row: Index, corner: Index,
         axis=1,
     )
     over = surface.neighbours[flats[row[own[nearest]]], corner[own[nearest]]]
-    return Sill(float(ends[:, 2].min()), middle, outward, float(-back), starts, over)
+    edge = float(place.max() - place.min())
+    return Sill(float(ends[:, 2].min()), middle, outward, edge, float(-back), starts, over)
 
 
 def tooth_widths(surface: Surface, part: int, sills: Sequence[Sill]) -> tuple[Array, Array]:
-    """Least and greatest open width (mm) of each tooth: chords between its blades, at several heights and depths."""
+    """Least and greatest open width (mm) of each tooth, over its whole sill and all heads in use."""
     own = surface.corners[surface.faces_of_part(part)]
-    least, most = np.full(len(sills), np.inf), np.zeros(len(sills))
-    levels = np.array([s.level for s in sills])
-    groups = np.unique(np.round(levels, 3))
-    for level in groups:
-        chosen = np.flatnonzero(np.abs(levels - level) < 6e-4)
-        near = own[(own[:, :, 2].max(axis=1) > level) & (own[:, :, 2].min(axis=1) < level + CHORD_HEIGHTS[-1] + 1)]
-        for height in CHORD_HEIGHTS:
-            lines = Segments(cut(near, level + height)[0])
-            for station in STATIONS:
-                width = _chord(lines, [sills[int(i)] for i in chosen], station)
-                least[chosen] = np.minimum(least[chosen], width)
-                most[chosen] = np.maximum(most[chosen], np.where(np.isfinite(width), width, 0.0))
-    return least, most
-
-
-def _chord(lines: Segments, sills: Sequence[Sill], station: float) -> Array:
-    outward = np.array([s.outward for s in sills])
-    along = np.stack([-outward[:, 1], outward[:, 0]], axis=1)
-    origin = (
-        np.array([s.middle[:2] for s in sills])
-        - outward * (station * np.array([min(s.length, THROAT) for s in sills]))[:, None]
+    least, most = np.zeros(len(sills)), np.zeros(len(sills))
+    rows = in_rows(
+        np.array([s.level for s in sills]),
+        np.array([s.middle[:2] for s in sills]),
+        np.array([s.outward for s in sills]),
+        np.array([s.edge for s in sills]),
+        np.array([s.length for s in sills]),
     )
-    return lines.reach(origin, along, REACH) + lines.reach(origin, -along, REACH)
+    for members, row in rows:
+        least[members], most[members] = open_widths(own, row)
+    return least, most
 
 
 def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, drop_of_sill: Index) -> list[Spout | None]:
@@ -256,14 +250,25 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
     spans = np.round(np.stack([top, end], axis=1), 1)
     for span in np.unique(spans[valid], axis=0):
         who = valid[(spans[valid] == span).all(axis=1)]
-        for fraction in SPOUT_LEVELS:
-            z = float(span[0] + (span[1] - span[0]) * fraction) + 0.0137
+        side = drops.run_side[drop_of_sill[who]]
+        origin = drops.run_top[drop_of_sill[who], :2] + 0.2 * side + 0.2 * outward[who]
+        for z in _spout_levels(own, origin, float(span[0]), float(span[1])):
             lines = Segments(cut(own, z)[0])
-            side = drops.run_side[drop_of_sill[who]]
-            origin = drops.run_top[drop_of_sill[who], :2] + 0.2 * side + 0.2 * outward[who]
             for i, section in zip(who, _groove(lines, origin, outward[who], along[who]), strict=True):
                 found[i].append(section)
     return [_narrowest(sections, top[i], end[i]) for i, sections in enumerate(found)]
+
+
+def _spout_levels(own: Array, origins: Array, top: float, end: float) -> list[float]:
+    """Heights at which to cut spouts that fall from `top` to `end`: some, and beside each corner near them."""
+    high, low = (float(top + (end - top) * f) + 0.0137 for f in (SPOUT_LEVELS[0], SPOUT_LEVELS[-1]))
+    near = (own[:, :, :2].max(axis=1) > origins.min(axis=0) - ROUND_SPOUT).all(axis=1)
+    near &= (own[:, :, :2].min(axis=1) < origins.max(axis=0) + ROUND_SPOUT).all(axis=1)
+    bends = np.unique(np.round(own[near][:, :, 2], 3))
+    bends = bends[(bends > low + 0.02) & (bends < high - 0.02)]
+    bends = bends[np.diff(bends, prepend=-np.inf) > 0.02]
+    usual = [float(top + (end - top) * f) + 0.0137 for f in SPOUT_LEVELS]
+    return [*usual, *(bends - 0.005).tolist(), *(bends + 0.005).tolist()]
 
 
 def _groove(
@@ -309,6 +314,14 @@ def _narrowest(sections: list[tuple[float, float, Array, Array, float]], top: fl
     if not sections:
         return None
     width, depth, left, right, area = min(sections, key=lambda s: s[4])
+    most = max(s[4] for s in sections)
     return Spout(
-        width, depth, area, (float(left[0]), float(left[1])), (float(right[0]), float(right[1])), float(top), float(end)
+        width,
+        depth,
+        area,
+        most,
+        (float(left[0]), float(left[1])),
+        (float(right[0]), float(right[1])),
+        float(top),
+        float(end),
     )

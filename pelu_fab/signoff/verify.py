@@ -9,7 +9,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
-from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass
+from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass, ramps
 from pelu_fab.signoff.dossier import Dossier, read_dossier
 from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
@@ -120,6 +120,7 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
         *gravity.spout_gaps(wet),
         *gravity.strays(wet),
         *channels.breaches(wet),
+        *ramps.walls_beside_mouths(wet),
         *channels.freeboards(wet, manifest.design_flow),
     ]
 

@@ -182,13 +182,14 @@ def tooth_shares(law: ToothLaw, widths: Array, heads: Heads) -> Array:
 def asked_widths(law: ToothLaw, widths: Array, wanted: Array, heads: Heads) -> Array:
     """Width that each tooth would need to take `wanted` of the spill in this comb, its other teeth as they are."""
     ends, asked = ends_of(len(widths)), np.maximum(widths, 0.1)
-    sums = [(head, part / law.flows(widths, ends, head).sum()) for head, part in heads if part > 0.0]
-    sums = [(head, part) for head, part in sums if np.isfinite(part)]
+    flows = [(head, part, law.flows(widths, ends, head).sum()) for head, part in heads]
+    sums = [(head, part / flow) for head, part, flow in flows if part > 0.0 and flow > 0.0]
 
     def taken(teeth: Array) -> Array:
-        return np.asarray(sum(part * law.flows(teeth, ends, head) for head, part in sums))
+        return np.asarray(sum((part * law.flows(teeth, ends, head) for head, part in sums), np.zeros(len(teeth))))
 
     for _ in range(6):
         slope = (taken(asked + 1e-4) - taken(asked - 1e-4)) / 2e-4
         asked = np.maximum(asked + (wanted - taken(asked)) / np.maximum(slope, 1e-9), 0.05)
+        asked = np.minimum(asked, 2.0 * widths.max() + 1.0)
     return asked
