@@ -20,7 +20,7 @@ from pelu_fab.cfd.frame import frame_of
 from pelu_fab.cfd.grid import NEAREST, Grid, finer_in, growing, lines, slots, walls
 from pelu_fab.cfd.mesh import WALLS, PolyMesh, poly_mesh
 from pelu_fab.cfd.plan import cases_of, jobs_of, leg_named, wanted
-from pelu_fab.cfd.pour import Pour, pour_of
+from pelu_fab.cfd.pour import pour_of
 from pelu_fab.cfd.result import Outcome, fresh, read_results, to_text
 from pelu_fab.cfd.run import key_of, known, prepare, run_all, run_job
 from pelu_fab.cfd.solid import inside
@@ -241,7 +241,7 @@ def test_a_turned_device_has_the_same_case() -> None:
         here.recovery.names,
         moved(here.place("L0.b1")),
     )
-    case = bucket_case(turned, moved(here.corners), pour_of("even"))
+    case = bucket_case(turned, moved(here.corners), pour_of("even").into_bucket)
     assert np.array_equal(case.fluid, straight.fluid)
     assert case.mesh.patches == straight.mesh.patches
     assert case.outlets == straight.outlets
@@ -304,7 +304,11 @@ def test_a_pour_that_makes_no_sense_is_refused(kind: str, told: dict[str, float]
 def test_a_jug_that_is_dumped_gives_three_times_the_flow() -> None:
     assert pour_of("dump").flow == 3 * pour_of("middle").flow == 36.0
     assert pour_of("dump", flow=20.0).flow == 20.0
-    assert Pour().seconds >= 3.0  # shorter windows miss the pool's eddies
+    assert pour_of("end").into_bucket.seconds >= 3.0  # shorter windows miss the pool's eddies
+    passed = pour_of("end", seconds=0.5).through(0.25)
+    assert (passed.kind, passed.flow, passed.seconds) == ("design", 3.0, 0.5)
+    assert passed.below > passed.flow * passed.seconds  # it can't fill the pool that it runs into
+    assert pour_of("dump", below=2.0).through(0.5).below == 2.0
 
 
 # --- the solver's own files, and a solver that is none

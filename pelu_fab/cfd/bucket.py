@@ -24,7 +24,7 @@ HIGHEST = 30.0  # mm over the sill that a pour is followed from
 CALM = ("even", "design")  # nothing falls in, or from a nozzle that brings its own air
 POOL_CELL = 2.0  # mm: the coarsest, away from the comb
 INFLOW = 1  # label of the inlet
-NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 7.0  # mm: length and least depth of a sheet that comes in, air above it
+NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 9.0  # mm: length and least depth of a sheet that comes in, air above it
 EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
 
 
