@@ -88,10 +88,9 @@ def bed_beside(surface: Surface, part: int, level: float, pool: Index) -> Index:
 
 def _sloping(surface: Surface, part: int, level: float) -> Index:
     own = surface.faces_of_part(part)
-    z, up = surface.corners[own, :, 2], surface.mesh.normals[own, 2]
-    low = z.min(axis=1)
+    low, high, up = surface.spans[0][own], surface.spans[1][own], surface.mesh.normals[own, 2]
     # A low step between bed and sill is no wall.
-    step = (np.abs(up) < 0.02) & (z.max(axis=1) < level + BAND[1]) & (low > level + BAND[0])
+    step = (np.abs(up) < 0.02) & (high < level + BAND[1]) & (low > level + BAND[0])
     sloping = (up > 0.02) & (up < 0.99999) & (low > level - 1e-3)
     return np.asarray(own.start + np.flatnonzero(sloping | step))
 
@@ -105,11 +104,11 @@ def _beside(surface: Surface, faces: Index, allowed: Index) -> Index:
 def _flats(surface: Surface, part: int, level: float) -> Index:
     """Level triangles near the spill level, and the low upright steps from one of them down to another."""
     own = surface.faces_of_part(part)
-    z, up = surface.corners[own, :, 2], surface.mesh.normals[own, 2]
-    near = (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1])
-    # A micro-step or sliver that an edit or float32 left on a sill is part of the flat.
-    flat = own.start + np.flatnonzero(near & ((up > LEVEL) | (np.ptp(z, axis=1) < JOINT)))
-    upright = own.start + np.flatnonzero(near & (np.abs(up) < 0.02) & (np.ptp(z, axis=1) >= JOINT))
+    low, high, up = surface.spans[0][own], surface.spans[1][own], surface.mesh.normals[own, 2]
+    near = (low > level + BAND[0]) & (high < level + BAND[1])
+    # A micro-step or sliver that an edit or float32 left on a sill is part of the flat; a corner of a slope is not.
+    flat = own.start + np.flatnonzero(near & ((up > LEVEL) | (high - low < JOINT)))
+    upright = own.start + np.flatnonzero(near & (np.abs(up) < 0.02) & (high - low >= JOINT))
     if not len(upright):
         return np.asarray(flat)
     z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
@@ -158,9 +157,8 @@ def _sills(surface: Surface, part: int, level: float, under: Index) -> list[Sill
     points, faces = surface.mesh.points, surface.mesh.faces
     third = surface.corners[beyond][:, :, :, 2].min(axis=2)  # lowest corner of each neighbour
     edge_z = np.minimum(points[faces[flats], 2], points[np.roll(faces[flats], -1, axis=1), 2])
-    level_face = ((surface.mesh.normals[flats, 2] > LEVEL) | (np.ptp(surface.corners[flats, :, 2], axis=1) < JOINT))[
-        :, None
-    ]
+    tall = surface.spans[1][flats] - surface.spans[0][flats]
+    level_face = ((surface.mesh.normals[flats, 2] > LEVEL) | (tall < JOINT))[:, None]
     falls_away = (
         level_face
         & (beyond >= 0)
