@@ -6,7 +6,7 @@ from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.flood import hanging_tips
 from pelu_fab.signoff.overhangs import ON_BED, overhangs
 from pelu_fab.signoff.report import Check, least, most, passed
-from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.stl import Array, Mesh
 from pelu_fab.signoff.topology import Topology, flat_pieces
 from pelu_fab.signoff.walls import narrowest
 
