@@ -57,7 +57,7 @@ def open_widths(corners: Array, row: Row) -> tuple[Array, Array]:
 
 
 def _between_blades(segments: Array, row: Row) -> Array:
-    """How far back from its outer edge each sill lies between two blades: a shallow pool's floor may seem part of it."""
+    """How far back from its outer edge each sill lies between blades: a shallow pool's floor may seem part of it."""
     at = np.arange(THROAT, LONGEST, 0.1)
     tooth, places = np.repeat(np.arange(len(row.low)), len(at)), np.tile(at, len(row.low))
     _, unwalled = _free(segments, row, tooth, places)
