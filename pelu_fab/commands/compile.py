@@ -10,7 +10,7 @@ import typer
 
 from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
 from pelu_fab.commands.tables import print_report
-from pelu_fab.commands.verify import signed_off
+from pelu_fab.commands.verify import Asked, signed_off
 
 if TYPE_CHECKING:
     from pelu_fab.exports import Skipped
@@ -52,7 +52,7 @@ def compile_design(
         with step(f"writing {directory}"):
             skipped = pelu_fab.write(device, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
-        signed = signed_off(directory, say)
+        signed = signed_off(directory, say, Asked(source, process, setting or ()))
     if json:
         result = {"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": signed.table}
         print_json(result | {"skipped": [asdict(one) for one in skipped]})

@@ -100,13 +100,13 @@ def load(path: str | Path, *, process: str | Path | None = None, settings: Seque
     network = _renamed(parse_checkpoint(blob, str(checkpoint)), file, source)
     chosen = process or (_beside(path, file.process) if file.process.endswith(".toml") else file.process)
     profile, profile_name, profile_blob = process_and_bytes(chosen, overrides=file.process_overrides)
-    read += [(checkpoint.name, sha256(blob)), (profile_name, sha256(profile_blob))]
+    read += [("checkpoint", checkpoint.name, sha256(blob)), ("process", profile_name, sha256(profile_blob))]
     samples = None
     if file.data is not None:
         data = _beside(path, file.data)
         rows = read_input(data)
         samples = parse_samples(rows, str(data), network)
-        read.append((data.name, sha256(rows)))
+        read.append(("data", data.name, sha256(rows)))
     design = _assembled(file, network, profile, samples, source)
     return replace(design, sources=tuple(read))
 
@@ -117,8 +117,8 @@ def read_design_file(path: str | Path, *, settings: Sequence[str] = ()) -> Desig
     return file
 
 
-def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, list[tuple[str, str]]]:
-    """Name for errors, the checked table, and the files read with their hashes."""
+def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, list[tuple[str, str, str]]]:
+    """Name for errors, the checked table, and the files read: kind, name, hash."""
     if _is_folder(path):
         toml = path / DESIGN_FILE
         if not toml.exists():
@@ -128,10 +128,10 @@ def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, 
         path = toml
     if path.suffix.lower() in SUFFIXES:
         table: dict[str, Any] = {"schema": SCHEMA, "name": safe_name(path.stem), "checkpoint": path.name}
-        read: list[tuple[str, str]] = []
+        read: list[tuple[str, str, str]] = []
     elif path.suffix.lower() == ".toml":
         blob = read_input(path, limit=MAX_TOML)
-        table, read = toml_table(blob, str(path)), [(path.name, sha256(blob))]
+        table, read = toml_table(blob, str(path)), [("design", path.name, sha256(blob))]
     else:
         read_input(path)
         kinds = ", ".join(SUFFIXES)
