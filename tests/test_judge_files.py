@@ -567,7 +567,7 @@ def test_a_part_that_can_t_be_read_is_the_first_line_and_its_water_is_skipped(na
     assert report.checks[0].id == "mesh.file" and report.checks[0].where == name
     assert rules(report) == {"mesh.file"}
     skipped = {check.id: check.why for check in report.checks if check.status == "skipped"}
-    assert skipped["lvs.share"] == f"see {name} (mesh.file)" and "file.assembly" in skipped
+    assert skipped["lvs.flow"] == f"see {name} (mesh.file)" and "file.assembly" in skipped
 
 
 def test_without_any_list_of_files_there_is_no_proof(folder: Path) -> None:
