@@ -86,7 +86,7 @@ def data_checks(
         "smallest_margin_units": float(margin.min()),
         "largest_difference_units": float(np.abs(cups[2] - cups[0]).max()),
     }
-    told = f"{len(changed)} of {len(rows)} answers changed, {CHANGED:.0%} may"
+    told = f"{len(changed)} of {len(rows)} answers changed, {100 * CHANGED:g} % may"
     if labels is not None:
         errors = [int((p != labels).sum()) for p in picks]
         facts |= {"errors_trained": errors[0], "errors_lowered": errors[1], "errors": errors[2]}
