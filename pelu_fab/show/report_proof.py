@@ -135,7 +135,8 @@ def proof(facts: Facts) -> str:
         f"{counts['failed']} failed, "
         f"{counts['skipped']} skipped.</span></div><p>Sign-off opened the files that you print, found every bucket, "
         "comb, chute and cup in "
-        f"them, and recovered the network from that. It is held against {_against(facts)}.</p>{worst}{''.join(folded)}{_data(facts)}</div></section>"
+        f"them, and recovered the network from that. It is held against {_against(facts)}.</p>"
+        f"{worst}{''.join(folded)}{_data(facts)}</div></section>"
     )
 
 
