@@ -27,7 +27,7 @@ PAST = 10.0  # mm beyond a lip
 UNDER = 5.0  # mm under a tray's floor at its lip
 LONGEST = 70.0  # mm of tray after the landing; a longer one is cut, and what is in it counts as under way
 HEAD = 10.0  # mm of tray before the place where drops come down
-HOLE = 14.0  # mm before a lip where a floor may have its hole
+HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +144,7 @@ def _box(frame: Frame, leg: Leg, sill: Run, tray: Run, cut: float, *, is_lip: bo
 
 
 def _grid(local: Array, low: Array, high: Array, path: Array, cut: float, finer: float) -> Grid:
-    at_lip, at_start = growing(0.6, cut - HOLE, cut + 2.0, ALONG), growing(0.6, -4.0, 4.0, ALONG)
+    at_lip, at_start = growing(0.6, cut - 3.0, cut + PAST, ALONG), growing(0.6, -4.0, 4.0, ALONG)
     up, across = growing(FLOOR_CELL, -0.5, 3.2, 1.4, 0.2), growing(ACROSS, low[0] + 4.0, high[0] - 4.0, 1.4)
     x, y, z = (walls(local, low, high, axis) for axis in range(3))
     return Grid(
