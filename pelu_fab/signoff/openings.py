@@ -143,13 +143,15 @@ def _extreme(line: Index, place: Array, sign: Array, count: int) -> Array:
 def _in_material(segments: Array, u: Array, v: Array) -> Mask:
     """Whether each place lies in material: walls entered less walls left on the way there from far away."""
     found = np.zeros(len(u), bool)
-    for k, (x, y) in enumerate(zip(u, v, strict=True)):
-        a, b = segments[:, 0], segments[:, 1]
+    a, b = segments[:, 0], segments[:, 1]
+    for y in np.unique(v):  # teeth of one comb are looked at on the same few lines
         crosses = (a[:, 1] <= y) != (b[:, 1] <= y)
         one, other = a[crosses], b[crosses]
         place = one[:, 0] + (y - one[:, 1]) / (other[:, 1] - one[:, 1]) * (other[:, 0] - one[:, 0])
-        passed = place < x
-        found[k] = np.where(other[passed, 1] > one[passed, 1], -1, 1).sum() > 0
+        order = np.argsort(place, kind="stable")
+        inside = np.append(0, np.cumsum(np.where(other[order, 1] > one[order, 1], -1, 1)))
+        here = v == y
+        found[here] = inside[np.searchsorted(place[order], u[here])] > 0
     return found
 
 

@@ -47,12 +47,13 @@ def _stations(wet: Wet, part: str) -> list[tuple[float, Array, Array, list[str]]
             continue
         levels = _levels(vessel)
         x, y = vessel.teeth[0].outward
+        along = np.array([-y, x])
         for drop in np.flatnonzero((trails.source == index) & (trails.goal != NOWHERE)):
             first, after = np.searchsorted(trails.drop, (drop, drop + 1))
+            name = wet.duct(index, int(trails.goal[drop]))
             for at in _on_the_way(trails.at[first:after], levels):
                 key = (round(float(at[2]), 4), round(vessel.level, 3))
-                name = wet.duct(index, int(trails.goal[drop]))
-                table.setdefault(key, []).append((at, np.array([-y, x]), name))
+                table.setdefault(key, []).append((at, along, name))
     return [
         (level, np.array([p for p, _, _ in rows]), np.array([d for _, d, _ in rows]), [n for _, _, n in rows])
         for (_, level), rows in table.items()
@@ -78,22 +79,24 @@ def _on_the_way(trail: Array, levels: Array) -> Array:
 
 
 def _aside(own: Array, level: float, at: Array, along: Array, branch: Index) -> Array:
-    """How far (mm) the walls left and right of each place move between heights over it; inf where none parts it from
-    the next place of another branch.
+    """How far (mm) the walls left and right of each place move between heights over it, or less than `WHOLE`; inf where
+    none parts it from the next place of another branch.
     """
     heights = [float(at[0, 2]) + lift for lift in LIFTS if at[0, 2] + lift < level + TALLEST]
     lines = [Segments(cut(own, z)[0]) for z in heights]
-    moved = np.full((len(NUDGES), len(at)), np.inf)
-    for k, nudge in enumerate(NUDGES):
-        start = at[:, :2] + nudge * along
-        for sign in (1.0, -1.0):
-            walls = np.array([line.reach(start, sign * along, FAR) for line in lines])
-            none = ~np.isfinite(walls)
-            walls[none] = FAR
+    moved = np.full(len(at), np.inf)
+    for nudge in NUDGES:
+        open_still = np.flatnonzero(moved > WHOLE)
+        start, widest = at[:, :2] + nudge * along, np.zeros(len(at))
+        for sign in (1.0, -1.0) if len(open_still) else ():
+            walls = np.full((len(lines), len(at)), FAR)
+            for wall, line in zip(walls, lines, strict=True):
+                found = line.reach(start[open_still], sign * along[open_still], FAR)
+                wall[open_still] = np.where(np.isfinite(found), found, FAR)
             gone = _unparted(start, sign * along, branch, walls) | (walls.min(axis=0) >= FAR)
-            spread = np.where(gone, np.inf, np.ptp(walls, axis=0))
-            moved[k] = np.fmax(spread, moved[k]) if sign < 0 else spread
-    return np.asarray(moved.min(axis=0))
+            widest = np.fmax(widest, np.where(gone, np.inf, np.ptp(walls, axis=0)))
+        moved[open_still] = np.minimum(moved, widest)[open_still]
+    return moved
 
 
 def _unparted(at: Array, along: Array, branch: Index, walls: Array) -> Mask:
