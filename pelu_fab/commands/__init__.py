@@ -14,6 +14,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def key_setting(key: str | None) -> list[str]:
+    """`--key NAME` as the setting that it stands for."""
+    return [] if key is None else [f"key={json.dumps(key)}"]
+
+
 def print_json(table: Mapping[str, Any]) -> None:
     """One JSON object on stdout: keys sorted, no NaN, plain ASCII."""
     print(json.dumps(table, indent=1, sort_keys=True, allow_nan=False))

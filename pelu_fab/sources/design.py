@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pelu_fab.errors import FabError
-from pelu_fab.files import read_input, safe_name, sha256
+from pelu_fab.files import entries, is_folder, is_missing, read_input, safe_name, sha256
 from pelu_fab.ir.design import CombLayout, Compensation, Design, Readout, Samples
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
@@ -65,13 +65,16 @@ class DesignFile(_Table):
     schema_number: int = Field(alias="schema", ge=1)
     name: Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
     checkpoint: str = Field(min_length=1)
+    key: str | None = Field(
+        None, min_length=1, description="which of the checkpoint's networks, where it holds several"
+    )
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the checkpoint, pinned")
     process: str = Field(DEFAULT, min_length=1)
     unit_ml: float = Field(1.0, ge=0.01, le=100)
     pour_flow_ml: float = Field(12.0, ge=0.1, le=1000, description="mL/s from each jug")
     inputs: Names | None = None
     outputs: Names | None = None
-    input_scale: float | None = Field(None, gt=0, description="units per feature value")
+    input_scale: float | None = Field(None, gt=0, le=1e9, description="units per feature value")
     input_max: list[Annotated[float, Field(gt=0, le=1e6)]] | None = None
     data: str | None = Field(None, min_length=1)
     compensation: Compensation = "process"
@@ -97,7 +100,7 @@ def load(path: str | Path, *, process: str | Path | None = None, settings: Seque
     if file.sha256 not in (None, sha256(blob)):
         what = f"has sha256 {sha256(blob)}, the design pins {file.sha256}"
         raise FabError(str(checkpoint), what, "restore that checkpoint, or pin this one")
-    network = _renamed(parse_checkpoint(blob, str(checkpoint)), file, source)
+    network = _renamed(parse_checkpoint(blob, str(checkpoint), key=file.key), file, source)
     chosen = process or (_beside(path, file.process) if file.process.endswith(".toml") else file.process)
     profile, profile_name, profile_blob = process_and_bytes(chosen, overrides=file.process_overrides)
     read += [("checkpoint", checkpoint.name, sha256(blob)), ("process", profile_name, sha256(profile_blob))]
@@ -119,10 +122,10 @@ def read_design_file(path: str | Path, *, settings: Sequence[str] = ()) -> Desig
 
 def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, list[tuple[str, str, str]]]:
     """Name for errors, the checked table, and the files read: kind, name, hash."""
-    if _is_folder(path):
+    if is_folder(path):
         toml = path / DESIGN_FILE
-        if not toml.exists():
-            bare = sorted(child.name for child in path.iterdir() if child.suffix in SUFFIXES)
+        if is_missing(toml):
+            bare = [child.name for child in entries(path) if child.suffix.lower() in SUFFIXES]
             remedy = f"give the checkpoint itself, {path / bare[0]}" if bare else f"add a {DESIGN_FILE}"
             raise FabError(str(path), f"holds no {DESIGN_FILE}", remedy)
         path = toml
@@ -165,14 +168,7 @@ def setting_table(text: str) -> dict[str, Any]:
 
 def _beside(given: Path, named: str) -> Path:
     """A path that the design file names, relative to that file."""
-    return (given if _is_folder(given) else given.parent) / Path(named).expanduser()
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long, say: reading it will tell
-        return False
+    return (given if is_folder(given) else given.parent) / Path(named).expanduser()
 
 
 def _renamed(network: Network, file: DesignFile, where: str) -> Network:
