@@ -48,7 +48,10 @@ def guarded(verb: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt as error:
             _tell("interrupted; files that were there before are untouched")
             raise typer.Exit(INTERRUPTED) from error
-        except (BrokenPipeError, typer.Exit):
+        except BrokenPipeError as error:  # whoever read our output has enough
+            _leave(sys.stdout)
+            raise typer.Exit(0) from error
+        except typer.Exit:
             raise
         except OSError as error:
             if not _is_the_users(error):
@@ -156,12 +159,12 @@ def main() -> None:
 def _code(app: typer.Typer) -> int:
     """Run the application to its exit code, whatever becomes of the streams that it speaks to."""
     code: int | str | None = 0
+    stdout = sys.stdout
     try:
         app()
     except SystemExit as end:
-        code = end.code
-    except BrokenPipeError:  # whoever read our output has enough
-        _leave(sys.stdout)
+        gone = sys.stdout is not stdout or isinstance(end.__context__, BrokenPipeError)  # so say click and rich
+        code = 0 if gone else end.code
     except OSError:
         code = USER_ERROR
     for stream in (sys.stdout, sys.stderr):

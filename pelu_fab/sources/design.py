@@ -22,9 +22,10 @@ from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.process import DEFAULT, process_and_bytes
 from pelu_fab.sources.tables import MAX_TOML, Names, merged, nearest, toml_table, validate
 
-DESIGN_FILE = "design.toml"
+DESIGN_FILE, MANIFEST = "design.toml", "manifest.json"
 SCHEMA = 1
 DEFAULT_INPUT_MAX = 100.0  # units a jug, where no data say better
+BARE = "."  # the checkpoint is the file that was given, whose name need not be text
 JUG_RESERVE = 1.05  # jugs hold 5 % more than the largest pour of the data
 PROTOCOL_ROWS = 3
 
@@ -125,12 +126,14 @@ def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, 
     if is_folder(path):
         toml = path / DESIGN_FILE
         if is_missing(toml):
-            bare = [child.name for child in entries(path) if child.suffix.lower() in SUFFIXES]
+            bare = [
+                child.name for child in entries(path) if child.suffix.lower() in SUFFIXES and child.name != MANIFEST
+            ]
             remedy = f"give the checkpoint itself, {path / bare[0]}" if bare else f"add a {DESIGN_FILE}"
             raise FabError(str(path), f"holds no {DESIGN_FILE}", remedy)
         path = toml
     if path.suffix.lower() in SUFFIXES:
-        table: dict[str, Any] = {"schema": SCHEMA, "name": safe_name(path.stem), "checkpoint": path.name}
+        table: dict[str, Any] = {"schema": SCHEMA, "name": safe_name(path.stem), "checkpoint": BARE}
         read: list[tuple[str, str, str]] = []
     elif path.suffix.lower() == ".toml":
         blob = read_input(path, limit=MAX_TOML)
@@ -145,7 +148,8 @@ def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, 
     found = table.get("schema")
     if isinstance(found, int) and found > SCHEMA:
         raise FabError(where, f"is of schema {found}, this version reads up to {SCHEMA}", "update pelu_fab")
-    return where, validate(DesignFile, table, where), read
+    file = validate(DesignFile, table, where)
+    return where, file.model_copy(update={"checkpoint": path.name}) if file.checkpoint == BARE else file, read
 
 
 def setting_table(text: str) -> dict[str, Any]:
