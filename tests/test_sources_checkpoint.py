@@ -24,6 +24,7 @@ from pelu_fab.errors import FabError, FabWarning
 from pelu_fab.network.algebra import softmax
 from pelu_fab.network.files import to_network_json
 from pelu_fab.network.model import Network
+from pelu_fab.signoff.checkpoint import read_trained
 from pelu_fab.sources.checkpoint import parse_checkpoint, read_checkpoint
 
 IRIS = Path(__file__).parents[1] / "designs" / "iris"
@@ -214,6 +215,10 @@ def test_a_part_a_choice_or_no_checkpoint_at_all_is_refused_by_what_it_is(name: 
 def test_with_its_key_or_without_need_of_one_the_network_is_read(name: str, key: str | None) -> None:
     network = read_checkpoint(HANDED_IN / name, key=key)
     assert network.widths[0] == 4 and network.inputs == ("x0", "x1", "x2", "x3")
+    judged = read_trained((HANDED_IN / name).read_bytes(), name, key=key)
+    assert judged.inputs is None and len(judged.layers) == len(network.layers)
+    for mine, other in zip(network.layers, judged.layers, strict=True):
+        assert np.allclose(mine.retained, other.retained, rtol=1e-12) and np.allclose(mine.shares, other.shares)
     with pytest.raises(FabError, match=r"holds no network 'nets'; choose from "):
         read_checkpoint(HANDED_IN / name, key="nets")
 

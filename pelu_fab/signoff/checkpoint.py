@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.signoff.stl import Array
 
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # what people put around a state_dict
+LAYER = re.compile(r"(?:(.*\.)?(\d{1,9})\.)?(heights|weights)", re.ASCII | re.DOTALL)  # how its tensors are named
+DEEPEST = 4  # dicts inside one another that are looked into
 AGAIN = "give the file that was trained"
 
 
@@ -42,16 +43,19 @@ class Trained:
         return network
 
 
-def read_trained(blob: bytes, where: str) -> Trained:
-    """The network in the bytes of the file `where`, whose suffix says its kind; a fault of the file is a `FabError`."""
+def read_trained(blob: bytes, where: str, *, key: str | None = None) -> Trained:
+    """The network in the bytes of the file `where`, whose suffix says its kind; a fault of the file is a `FabError`.
+
+    Of several networks in one file `key` says which: what its tensors' names begin with.
+    """
     suffix = Path(where).suffix.lower()
     try:
         if suffix == ".json":
             return _widget(parsed(blob))
         if suffix == ".safetensors":
-            return _trained(*_safetensors(blob))
-        if suffix in (".pt", ".pth"):
-            return _trained(*_torch(blob, where))
+            return _trained(*_safetensors(blob), key)
+        if suffix in (".pt", ".pth", ".ckpt"):
+            return _trained(*_torch(blob, where), key)
     except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise FabError(where, f"is no checkpoint that can be judged ({error})", AGAIN) from error
     raise FabError(where, f"ends in {suffix!r}, which is no checkpoint", "give .safetensors, .json or .pt")
@@ -87,21 +91,28 @@ def _told(layers: tuple[Layer, ...], beside: Mapping[str, Any]) -> Trained:
     return Trained(layers, inputs, outputs, float(beside.get("input_scale", 1.0)))
 
 
-def _trained(tensors: Mapping[str, Array], beside: Mapping[str, Any]) -> Trained:
+def _trained(tensors: Mapping[str, Array], beside: Mapping[str, Any], key: str | None) -> Trained:
     """Layers by their number: h is squared, each row of A a softmax over the layer's outputs."""
     found: dict[tuple[str, int], dict[str, Array]] = {}
     for name, tensor in tensors.items():
-        parts = re.fullmatch(r"(?:(.*\.)?(\d+)\.)?(heights|weights)", name)
+        parts = re.fullmatch(LAYER, name)
+        if parts is None and (key is not None or tensor.ndim == 0):
+            continue
         if parts is None:
             raise ValueError(f"{name!r} is no tensor of a PeLU layer")
         pair = found.setdefault((parts[1] or "", int(parts[2] or 0)), {})
         if parts[3] in pair:
             raise ValueError(f"{name!r} stands twice")
         pair[parts[3]] = tensor
-    if len({prefix for prefix, _ in found}) > 1:
-        raise ValueError("it holds several networks")
+    prefixes = {prefix for prefix, _ in found}
+    if key is not None:
+        prefixes = {p for p in prefixes if f".{p}".endswith(f".{key}.") or (not p and key == ".")}
+    if len(prefixes) != 1:
+        raise ValueError("it holds several networks" if key is None else f"it holds no one network {key!r}")
     layers = []
-    for _, pair in sorted(found.items(), key=lambda item: item[0][1]):
+    for (prefix, _), pair in sorted(found.items(), key=lambda item: item[0][1]):
+        if prefix not in prefixes:
+            continue
         heights, logits = pair["heights"], pair["weights"]
         if heights.ndim != 1 or logits.ndim != 2:
             raise ValueError(f"shapes {heights.shape} and {logits.shape} are no layer")
@@ -122,7 +133,10 @@ def _safetensors(blob: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
         start, stop = entry["data_offsets"]
         if start != end or not start <= stop <= len(data) or any(n < 0 for n in entry["shape"]):
             raise ValueError(f"{name!r} lies beside its data")
-        flat, end = np.frombuffer(data[start:stop], FLOATS[entry["dtype"]]), stop
+        end = stop
+        if entry["dtype"] not in FLOATS and not re.fullmatch(LAYER, name):
+            continue  # a counter
+        flat = np.frombuffer(data[start:stop], FLOATS[entry["dtype"]])
         if entry["dtype"] == "BF16":  # the upper half of a float32
             flat = (flat.astype(np.uint32) << 16).view(np.float32)
         tensors[name] = flat.astype(np.float64).reshape(entry["shape"])
@@ -152,8 +166,20 @@ def _torch(blob: bytes, where: str) -> tuple[dict[str, Array], dict[str, Any]]:
         table = torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged or hostile pickle makes torch raise
         raise ValueError(f"torch says {type(error).__name__}") from error
+    if not isinstance(table, Mapping):
+        raise ValueError("it holds no dict of tensors")
     beside: dict[str, Any] = {}
-    while inner := next((table[key] for key in WRAPPERS if isinstance(table.get(key), Mapping)), None):
-        beside |= {key: value for key, value in table.items() if key not in WRAPPERS}
-        table = inner
-    return {str(key): value.detach().to(torch.float64).numpy() for key, value in table.items()}, beside
+    return dict(_layers_in(table, "", beside)), {k: v for k, v in beside.items() if not isinstance(v, torch.Tensor)}
+
+
+def _layers_in(table: Mapping[Any, Any], prefix: str, beside: dict[str, Any]) -> Iterator[tuple[str, Array]]:
+    """Tensors of every dict that holds a PeLU layer's, wherever it lies; whole numbers are counters and no weights."""
+    holds_layers = any(re.fullmatch(LAYER, str(key)) for key in table)
+    for key, value in table.items():
+        if isinstance(value, Mapping) and not holds_layers and prefix.count(".") < DEEPEST:
+            yield from _layers_in(value, f"{prefix}{key}.", beside)
+        elif holds_layers and hasattr(value, "detach"):
+            if value.is_floating_point():
+                yield f"{prefix}{key}", value.detach().to("cpu").double().numpy()
+        else:
+            beside.setdefault(str(key), value)

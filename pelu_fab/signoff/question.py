@@ -72,7 +72,7 @@ def read_question(path: Path, *, process: str | None = None, settings: Sequence[
     if not isinstance(table.get("checkpoint"), str):
         raise FabError(str(toml), "names no checkpoint", "give the checkpoint itself")
     checkpoint = home / Path(table["checkpoint"]).expanduser()
-    trained = read_trained(_kept(files, "checkpoint", checkpoint), str(checkpoint))
+    trained = read_trained(_kept(files, "checkpoint", checkpoint), str(checkpoint), key=table.get("key"))
     network = trained.network(table.get("inputs"), table.get("outputs"), str(toml))
     scale = float(table.get("input_scale") or network.input_scale)
     samples, no_samples = None, Question.no_samples
