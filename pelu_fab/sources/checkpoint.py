@@ -7,7 +7,7 @@ Out: a checked `Network`, or a `FabError` that names the tensor.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,13 @@ class _Widget(_Metadata):
 
     format: str = FORMAT
     layers: list[_WidgetLayer]
+
+
+class _Raw(NamedTuple):
+    """A layer as trained: `heights` before squaring, `weights` before softmax."""
+
+    heights: Array
+    weights: Array
 
 
 def read_checkpoint(path: str | Path, *, key: str | None = None) -> Network:
@@ -164,7 +171,7 @@ def _stored_array(name: str, entry: Mapping[str, Any], where: str) -> Array:
     if count > MAX_WEIGHTS:
         raise too_large(count, where)
     if count == 0:
-        return np.zeros([min(length, 1) for length in entry["shape"]])
+        return np.zeros([min(length, MAX_WEIGHTS) for length in entry["shape"]])
     match entry["dtype"]:
         case "F64" | "F32" | "F16":
             flat = np.frombuffer(entry["data"], dtype="<f" + str(int(entry["dtype"][1:]) // 8)).astype(np.float64)
@@ -196,12 +203,12 @@ def _from_tensors(tensors: Mapping[str, Array], metadata: _Metadata, where: str,
     if count >= MAX_WEIGHTS:
         raise too_large(count, where)
     raw = layers_of(tensors, where, key=key)
-    layers = tuple(_layer(heights, weights, f"{where}: {name}") for name, heights, weights in raw)
+    layers = tuple(_layer(_Raw(heights, weights), f"{where}: {name}") for name, heights, weights in raw)
     return _named(layers, metadata)
 
 
-def _layer(heights: Array, weights: Array, where: str) -> Layer:
-    """A layer as trained: `heights` before squaring, `weights` before softmax."""
+def _layer(raw: _Raw, where: str) -> Layer:
+    heights, weights = raw
     if heights.ndim != 1 or weights.ndim != 2 or weights.shape[0] != len(heights) or weights.size == 0:
         what = f"heights have shape {heights.shape} and weights {weights.shape}"
         raise FabError(where, what, "expected (in,) and (in, out), both at least 1")
