@@ -12,7 +12,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.files import entries, is_folder, is_missing, read_input
 from pelu_fab.network.model import Network
-from pelu_fab.network.names import branch_name, bucket_name, duct_name, input_name, output_name
+from pelu_fab.network.names import ARROW, branch_name, bucket_name, duct_name, input_name, output_name
 from pelu_fab.signoff.dossier import Dossier, Manifest, digest, rigid
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.packages import read_package
@@ -171,7 +171,9 @@ def netlist_checks(dossier: Dossier) -> list[Check]:
     odd = sorted(set(found) ^ set(wanted))
     if odd:
         return [failed("file.netlist", f"{name}: {odd[0]}", f"stands in one of netlist and network; {len(odd)} such")]
-    checks = [_item(f"{name}: {where}", found[where], value, ROUNDED["->" in where]) for where, value in wanted.items()]
+    checks = [
+        _item(f"{name}: {where}", found[where], value, ROUNDED[ARROW in where]) for where, value in wanted.items()
+    ]
     wrong = [check for check in checks if check.status == "fail"]
     return wrong or [passed("file.netlist", name, f"{len(wanted)} items as the network has them")]
 
