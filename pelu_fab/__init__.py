@@ -150,10 +150,10 @@ def _leave(directory: Path, report: "Report") -> str:
         write_file(directory / "verify.json", to_json(table))
         write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
         try:
+            if any(check.id.startswith("manifest.") for check in report.failures):
+                raise ValueError("its manifest can't be meant")
             write_report(directory)
-        except (FabError, LookupError, TypeError, ValueError) as error:
-            if report.verdict == "pass":  # nothing is wrong with the folder: it is our bug
-                raise
+        except (FabError, LookupError, TypeError, ValueError) as error:  # of a folder that may hold anything
             (directory / NAME).unlink(missing_ok=True)  # the old one tells another verdict
             return str(FabError(str(directory / NAME), f"can't be shown ({error})", "see verify.json"))
     except (FabError, OSError) as error:

@@ -14,22 +14,27 @@ import numpy as np
 import pytest
 from handmade import rehash
 from safetensors.numpy import save_file
+from shapes import PATTERNS, drawn
 
 import pelu_fab
 from exports import DESIGNS
 from pelu_fab import pipeline
 from pelu_fab.commands import verdict_line
 from pelu_fab.errors import FabError
+from pelu_fab.ir.design import Design, Samples
 from pelu_fab.network.model import Layer, Network
 from pelu_fab.signoff import Report, read_question, verify
 from pelu_fab.signoff.checkpoint import read_trained
 from pelu_fab.signoff.dossier import open_folder
-from pelu_fab.signoff.lowering import filled
+from pelu_fab.signoff.equivalence import l1_bound
+from pelu_fab.signoff.lowering import Terms, filled, lowering_checks
+from pelu_fab.signoff.mass import book_of
 from pelu_fab.signoff.packages import MODEL, read_package
 from pelu_fab.signoff.recovery import read_parts
 from pelu_fab.signoff.report import report as report_of
 from pelu_fab.signoff.verify import paper_checks
 from pelu_fab.sources import checkpoint, design
+from pelu_fab.sources.process import read_process
 from pelu_fab.stages import lower
 
 # b0 has a share that no comb carries; b1 one that is lifted to the least; b2 keeps more than its jug holds.
@@ -239,6 +244,25 @@ def test_a_compiler_that_lowers_wrongly_fails_by_its_fault(
         fault = ("lower.dropped", TO_A)
     assert report.verdict == "fail" and fault in found(report)
     assert not {rule for rule in rules(report) if rule.startswith("source.")}
+
+
+def test_whatever_the_compiler_lowers_is_on_the_list() -> None:
+    processes = [read_process(name) for name in ("fdm-pla-detergent", "fdm-pla-water", "resin")]
+    rng = np.random.default_rng(11)
+    for k in range(150):
+        widths = tuple(int(n) for n in rng.integers(1, 9, rng.integers(2, 8)))
+        patterns = tuple(rng.choice(PATTERNS, len(widths) - 1))
+        network = drawn(widths, patterns, float(rng.choice([4.0, 15.0, 60.0])), k)
+        most = (float(rng.choice([20.0, 50.0, 90.0])),) * widths[0]
+        samples = Samples(rng.uniform(0.0, most[0], (30, widths[0]))) if k % 2 else None
+        asked = Design("drawn", network, processes[k % 3], input_max=most, samples=samples, max_teeth=4 + k % 26)
+        made = lower.lower(asked)
+        checks = lowering_checks(
+            network, made.network, Terms(np.array(most), asked.process, "process", asked.max_teeth)
+        )
+        assert [str(check) for check in checks if check.status != "pass"] == []
+        bound = l1_bound(book_of(network, 1.0), book_of(made.network, 1.0), np.array(most))
+        assert bound <= made.l1_bound + 1e-9
 
 
 def test_a_stated_bound_that_lowering_exceeds_fails(folder: Path) -> None:
@@ -503,6 +527,14 @@ def overwritten(name: str, blob: bytes) -> Callable[[Path], None]:
     return change
 
 
+def in_network(name: str, threshold: float) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        edit(folder / name, lambda told: told["layers"][0]["h"].__setitem__(0, threshold))
+        rehash(folder)
+
+    return change
+
+
 def scaled(matrix: list[list[float]]) -> list[list[float]]:
     return [[2 * v for v in row] for row in matrix[:3]] + [matrix[3]]
 
@@ -539,8 +571,12 @@ NONSENSE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a part outside the folder": (in_manifest(*PART, "file", value="../../etc/passwd"), "manifest.file"),
     "a part of no pieces": (in_manifest(*PART, "count", value=0), "manifest.count"),
     "a part of half a piece": (in_manifest(*PART, "count", value=1.5), "manifest.count"),
+    "a part of pieces in words": (in_manifest(*PART, "count", value="two"), "manifest.count"),
     "two pieces where one is": (in_manifest(*PART, "count", value=2), "file.count"),
     "a network that is none": (overwritten("network.json", b"[]"), "file.read"),
+    "a bucket of 1e308 units": (in_network("lowered.json", 1e308), "file.read"),
+    "a network with numbers for names": (overwritten("network.json", b'{"layers": [], "inputs": [1]}'), "file.read"),
+    "a network with half a character": (overwritten("network.json", b'{"inputs": ["\\ud800"]}'), "file.read"),
     "a network that is cut off": (overwritten("network.json", b'{"layers": ['), "file.read"),
     "a lowered network of other texts": (overwritten("lowered.json", b'{"layers": [{"h": "x", "w": 1}]}'), "file.read"),
     "a netlist that is not UTF-8": (overwritten("netlist.txt", b"\xff"), "file.read"),

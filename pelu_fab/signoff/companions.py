@@ -113,9 +113,7 @@ def _package(name: str, blob: bytes, manifest: Manifest, named: Mapping[str, Loa
         else:
             checks.append(_same("file.3mf", where, mesh, named[part].mesh.corners))
         turns = [matrix for item, matrix in package.items if item == key]
-        checks.append(
-            equal("file.count", where, float(len(turns)), float(expected[part].count), "pieces on its plates")
-        )
+        checks.append(equal("file.count", where, f"{len(turns)}", f"{expected[part].count}", "pieces on its plates"))
         if any(rigid(matrix) is None for matrix in turns):
             checks.append(failed("file.3mf", where, "is scaled or mirrored on its plate"))
     if name == "device.3mf":

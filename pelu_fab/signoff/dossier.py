@@ -275,7 +275,9 @@ def _load(path: Path) -> Any:
         raise FabError(str(path), "does not exist", "give a folder that `pelu-fab compile` wrote")
     blob = read_input(path)
     try:
-        return json.loads(blob.decode("utf-8"))
+        table = json.loads(blob.decode("utf-8"))
+        json.dumps(table, ensure_ascii=False).encode("utf-8")  # half a character (\\ud800) is in no text
+        return table
     except (ValueError, RecursionError) as error:
         raise FabError(str(path), f"is no valid JSON ({error})", "compile it again") from error
 
@@ -303,10 +305,14 @@ def read_network(path: Path) -> Network:
     data = _load(path)
     try:
         layers = tuple(Layer(np.array(one["h"], float), np.array(one["w"], float)) for one in data["layers"])
+        if not all(isinstance(name, str) for name in [*data["inputs"], *data["outputs"]]):
+            raise TypeError("a name is no text")
         network = Network(layers, tuple(data["inputs"]), tuple(data["outputs"]), float(data.get("input_scale", 1.0)))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FabError(str(path), f"is no network ({error!r})", "compile it again") from error
     check_network(network, str(path))
+    if any((layer.retained > LARGEST).any() for layer in layers):
+        raise FabError(str(path), f"keeps more than {LARGEST:g} units in a bucket", "compile it again")
     return network
 
 
