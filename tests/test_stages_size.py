@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stagework import DETERGENT, RESIN, WATER, Stages, design_of, network_of, random_network, staged
 
+from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.weir import weir_head
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import SizedBucket
@@ -75,7 +76,7 @@ def tooth_faults(stages: Stages) -> list[str]:
     found = []
     for bucket in buckets(stages):
         teeth = [w for mouth in bucket.mouths for w in mouth.teeth]
-        if min(teeth) < comb.min_tooth - GRID or max(teeth) > comb.max_tooth + 2 * GRID:
+        if min(teeth) < 0.95 * comb.min_tooth - GRID or max(teeth) > 1.15 * comb.max_tooth:
             found.append(f"{bucket.name}: teeth of {min(teeth)} to {max(teeth)}")
         if abs(sum(teeth) + (len(teeth) - 1) * printer.blade - bucket.width) > GRID / 2 + 1e-9:
             found.append(f"{bucket.name}: teeth and blades do not fill {bucket.width}")
@@ -169,3 +170,18 @@ def test_planted_faults_are_found() -> None:
     assert tooth_faults(with_first(replace(first, mouths=(tooth, *first.mouths[1:])))) == [
         f"L0.b0: teeth and blades do not fill {first.width}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"perimeters": 2}, r"^printer\.perimeters: gives 0\.8 mm of wall, a row needs 1: "),
+        ({"max_overhang_deg": 40.0}, r"^printer\.max_overhang_deg: gives 40 degrees, a row needs 45: "),
+        ({"max_bridge": 5.0}, r"^printer\.max_bridge: gives 5 mm, a row needs 7\.2: "),
+    ],
+)
+def test_a_printer_that_can_print_no_row_is_refused_by_name(change: dict[str, float], named: str) -> None:
+    printer = PROCESSES["detergent"].printer.model_copy(update=change)
+    process = PROCESSES["detergent"].model_copy(update={"printer": printer})
+    with pytest.raises(FabError, match=named):
+        staged(design_of(network_of(([5.0], [[0.6, 0.4]])), process))

@@ -18,7 +18,7 @@ STATED_AT = 2.6  # mm of head: where a process states kappa and end excess
 KNEE, ENDS_OVER = 3.0, 2.0  # mm: the end excess doubles in the first mm below the knee, trebles in two, and stays
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
 
-LEAST_HEAD = 2.0  # mm: below, the law tells shares to 1 or 2 points only, so no comb is judged lower
+LEAST_HEAD = 2.0  # mm: below, the law tells shares to 1 or 2 points only; such a comb is judged at `STATED_AT`
 USUAL_POUR = 20e3  # mm3 spilled, or half of what the fullest jugs spill
 STANDARD = ((STATED_AT, 1.0),)  # where a comb is looked at whose pour is not known
 
@@ -153,7 +153,8 @@ def steady_head(law: ToothLaw, widths: Array, flow: float) -> float:
 
 def heads_of_pour(law: ToothLaw, widths: Array, store: Store, flow: float, volume: float) -> list[tuple[float, float]]:
     """(head, part of the volume) of a pour: `flow` runs steadily until the jug is empty, then the rest drains."""
-    steady, stop = max(steady_head(law, widths, flow), LEAST_HEAD), float(law.stops(widths).max())
+    steady, stop = steady_head(law, widths, flow), float(law.stops(widths).max())
+    steady = steady if steady >= LEAST_HEAD else STATED_AT
     top = _filled(store, stop, steady, volume)
     half = (top - stop) / 2.0
     heads = stop + half * (1.0 + NODES)

@@ -11,10 +11,9 @@ from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
 from pelu_fab.hydraulics.channel import normal_depth
 from pelu_fab.hydraulics.comb import (
-    LEAST_HEAD,
-    comb_head,
     comb_teeth,
     compensated_widths,
+    design_head,
     pour_heads,
     predicted_shares,
     share_slack,
@@ -25,7 +24,7 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.frames import SIDE, SIDE_GAP, step_out
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
-from pelu_fab.ir.process import Process
+from pelu_fab.ir.process import Printer, Process
 from pelu_fab.ir.sized import Mouth, Sized, SizedBucket, SizedCup, SizedRow
 from pelu_fab.ir.units import on_grid
 from pelu_fab.network.algebra import outputs
@@ -46,7 +45,7 @@ MIN_RIM = 15.0  # mm above the sill: survives a pour by an unsteady hand
 SLAT, SLAT_DEPTH, SLAT_PITCH, INLET_DEPTH = 1.2, 2.4, 5.6, 9.0  # mm: baffle posts, and the room behind them
 SLAT_AREA = SLAT * (SLAT_DEPTH - SLAT / 4)  # a rectangle with a nose of 90 degrees
 SLAT_PERIMETER = 2 * (SLAT_DEPTH - SLAT / 2) + SLAT + sqrt(2.0) * SLAT
-TRIM = 0.2  # mm: a tooth wider than the widest by more will not be trimmed to fit
+LOOSE, TIGHT = 1.15, 0.95  # times the widest and the narrowest tooth: how far trimming to a pour's heads may go
 MAX_APRON_DEG = 35.0  # a steeper floor would reach the rim
 HOLE, GUTTER_MARGIN = 8.0, 3.0  # mm
 NARROWING = 3.0  # run of a chute per mm that each of its walls moves in
@@ -59,12 +58,15 @@ LEAST_SLIT, LIP = 0.8, 0.8  # mm: air between the walls of two chutes; room of a
 CATCH_SIDE = 2.5  # mm that a vessel reaches beyond the spout above it, each side
 NARROW_SPOUT = 2.2  # mm: the narrowest section that still drains
 CUP_WIDTH, CUP_HEIGHT, CUP_FREEBOARD, CUP_RESERVE = 30.0, 44.0, 9.0, 1.05
+LEAST_WALL, LEANING_WALL = 0.6, 2.5  # mm; nozzles, of which a wall that leans in plan keeps two
+RAMP_LEAN, LEAST_BRIDGE = 45.0, 7.2  # degrees, mm
 USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
 
 
 def size(lowered: Lowered, design: Design) -> Sized:
     """Give every bucket, channel and cup its dimensions, for all inputs poured at once at the design pour."""
     netlist, process = lowered.netlist, design.process
+    _check_printer(process.printer)
     inflow = {bucket.name: design.pour_flow_ml * 1000.0 for bucket in netlist.rows[0]}
     for duct in netlist.ducts:
         inflow[duct.target] = inflow.get(duct.target, 0.0) + duct.share * inflow[duct.source]
@@ -90,6 +92,20 @@ def size(lowered: Lowered, design: Design) -> Sized:
         in_step = netlist.is_matching(layer)  # the next row, if any, has the same bays
         sized.insert(0, replace(made, bay_gap=max(gap, made.bay_gap)) if in_step else made)
     return Sized(rows=tuple(sized), cups=cups, jugs=_jugs(design))
+
+
+def _check_printer(printer: Printer) -> None:
+    """Refuse printers for which rows have no shape: these limits are the shape's own."""
+    wall = max(LEAST_WALL, LEANING_WALL * printer.nozzle)
+    limits = (
+        ("perimeters", printer.wall, wall, "mm of wall", "walls overlap by half, and lean in plan", "raise perimeters"),
+        ("max_overhang_deg", printer.max_overhang_deg, RAMP_LEAN, "degrees", "ramps lean so far", "print with a fan"),
+        ("max_bridge", printer.max_bridge, LEAST_BRIDGE, "mm", "a baffle's posts stand so far apart", "print slower"),
+    )
+    for key, has, needs, unit, why, remedy in limits:
+        if has < needs - 1e-6:
+            what = f"gives {has:g} {unit}, a row needs {needs:g}: {why}"
+            raise FabError(f"printer.{key}", what, f"{remedy}, or take another printer")
 
 
 def _spills(netlist: Netlist, design: Design) -> dict[str, float]:
@@ -178,7 +194,7 @@ def _bucket(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) -
     for number, (branch, run) in enumerate(groupby(range(len(order)), key=lambda k: order[k])):
         owned = tuple(teeth[k] for k in run)
         mouths.append(Mouth(target=ducts[branch].target, teeth=owned, section_width=sections[number]))
-    by_mouth = predicted_shares([m.teeth for m in mouths], max(comb_head(flow, teeth, process), LEAST_HEAD), process)
+    by_mouth = predicted_shares([m.teeth for m in mouths], design_head(flow, teeth, process), process)
     predicted = {duct.target: 0.0 for duct in ducts}
     for mouth, share in zip(mouths, by_mouth, strict=True):
         predicted[mouth.target] += share
@@ -223,8 +239,10 @@ def _comb(bucket: Bucket, shares: Sequence[float], load: Load, design: Design) -
     for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
         counts = _largest_remainder(shares, number)
         order = _tooth_order(counts, shares, design.comb)
+        if max(_teeth(bucket, shares, counts, order, load, design, trim=False)) > comb.max_tooth + 1e-3:
+            continue
         teeth = _teeth(bucket, shares, counts, order, load, design)
-        if max(teeth) > comb.max_tooth + 1e-3:
+        if max(teeth) > LOOSE * comb.max_tooth:
             continue
         slack = share_slack(shares, counts, sum(teeth), kappa)
         if slack < best[0] - 1e-12:
@@ -237,7 +255,7 @@ def _comb(bucket: Bucket, shares: Sequence[float], load: Load, design: Design) -
         counts = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
         order = _tooth_order(counts, shares, design.comb)
         teeth = _teeth(bucket, shares, counts, order, load, design) if counts else [inf]
-        if max(teeth) <= comb.max_tooth + 1e-3:
+        if max(teeth) <= LOOSE * comb.max_tooth:
             return Comb(counts, order, teeth)
     raise FabError(
         bucket.name,
@@ -289,11 +307,18 @@ def _tooth_order(counts: Sequence[int], shares: Sequence[float], layout: str) ->
 
 
 def _teeth(
-    bucket: Bucket, shares: Sequence[float], counts: Sequence[int], order: Sequence[int], load: Load, design: Design
+    bucket: Bucket,
+    shares: Sequence[float],
+    counts: Sequence[int],
+    order: Sequence[int],
+    load: Load,
+    design: Design,
+    *,
+    trim: bool = True,
 ) -> list[float]:
     """Widths along the sill: on average the process's tooth, or wider where the narrowest would be too narrow.
 
-    Eq. (8) first; then, for real water, what the whole tooth law asks for over the heads of a pour.
+    Eq. (8) first; then, to `trim` them for real water, what the whole tooth law asks for over the heads of a pour.
     """
     process, comb = design.process, design.process.comb
     real = design.compensation == "process"
@@ -305,10 +330,11 @@ def _teeth(
         else:
             widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
         teeth = comb_teeth(widths, order)
-        narrow = (comb.min_tooth + kappa) / (min(teeth) + kappa)
+        least = TIGHT * comb.min_tooth if heads else comb.min_tooth
+        narrow = (least + kappa) / (min(teeth) + kappa)
         if narrow > 1.0 + 1e-4:
             total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
-        elif seen == total or not real or max(teeth) > comb.max_tooth + TRIM:
+        elif seen == total or not (real and trim) or max(teeth) > LOOSE * comb.max_tooth:
             break
         else:
             heads, seen = _heads(bucket, teeth, load, design), total
@@ -320,11 +346,14 @@ def _heads(bucket: Bucket, teeth: Sequence[float], load: Load, design: Design) -
     process = design.process
     width = _inside(teeth, process)
     pool = _pool(bucket, width, design)
-    area = pool.depth * width - pool.slats * SLAT_AREA
-    if pool.floor_slope > 0.0:  # half of what the water covers when it stands highest: a wedge
-        area = width * min(pool.depth, comb_head(load.flow, teeth, process) / pool.floor_slope) / 2.0
+    whole = pool.depth * width - pool.slats * SLAT_AREA
+
+    def area(head: float) -> float:
+        return whole if pool.floor_slope <= 0.0 else width * min(pool.depth, head / pool.floor_slope)
+
     volume = max(load.spill / 2.0, LEAST_POUR)
-    return pour_heads(load.flow, volume, area, teeth, process, steps=DRAIN_STEPS, least=LEAST_HEAD)
+    steady = design_head(load.flow, teeth, process)
+    return pour_heads(load.flow, volume, area, teeth, process, steps=DRAIN_STEPS, steady=steady)
 
 
 def _sections(

@@ -67,6 +67,7 @@ def frame_parts(layout: Layout, process: Process) -> list[Part]:
         after = segments[number + 1] if number + 1 < len(segments) else None
         parts += _segment_parts(number, segment, before, after, process)
     length, width, low, high = WEDGE
+    low = max(low, 2.0 * process.printer.nozzle)
     profile: Outline = ((0.0, 0.0), (length, 0.0), (length, high), (0.0, low))
     wedge = upright("foot-wedge", "foot", ((Step("add", (Prism("y", 0.0, width, (profile,)),)),),), False, 0)
     parts.append(Part(wedge.name, wedge.role, wedge.modules, None, 0, 4))
