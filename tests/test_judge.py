@@ -4,11 +4,13 @@ The files agree with each other in every case, for one wrong program wrote them 
 question that was asked, can tell.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from stagework import design_of, network_of
 
@@ -16,11 +18,15 @@ import pelu_fab
 from pelu_fab.hydraulics import comb as makers_comb
 from pelu_fab.hydraulics.tooth import ToothLaw, tooth_law
 from pelu_fab.ir.process import Fluid, Process
+from pelu_fab.network.model import Layer
 from pelu_fab.signoff import Report, verify
+from pelu_fab.sources import checkpoint as makers_reader
+from pelu_fab.sources.checkpoint import softmax
 from pelu_fab.stages import size as makers_size
 
 SHARES = [0.13, 0.27, 0.60]
 Patch = pytest.MonkeyPatch
+Array = np.ndarray
 
 
 def judged(folder: Path, retained: float = 6.0, **settings: Any) -> Report:
@@ -95,3 +101,62 @@ def test_a_fault_in_the_makers_water_fails_by_a_rule_that_names_it(
     assert report.verdict == "fail"
     assert rules <= failing(report)
     assert all("L0.b0" in check.where for check in report.failures if check.id in rules)
+
+
+# ---- faults in the maker's reader: the folder is one, and answers another question ----
+
+HEIGHTS = np.array([1.5, 2.5])
+WEIGHTS = np.log([[0.35, 0.65], [0.8, 0.2]])
+READERS: dict[str, tuple[Callable[[Array, Array], Layer], str]] = {
+    "h not squared": (lambda h, a: Layer(h, softmax(a)), "source.threshold"),
+    "h halved": (lambda h, a: Layer((h / 2) ** 2, softmax(a)), "source.threshold"),
+    "softmax over the wrong axis": (lambda h, a: Layer(h**2, _rows(softmax(a.T).T)), "source.share"),
+    "rows transposed": (lambda h, a: Layer(h**2, softmax(a.T)), "source.share"),
+    "a bucket's shares permuted": (
+        lambda h, a: Layer(h**2, np.where([[True], [False]], softmax(a)[:, ::-1], softmax(a))), "source.share",
+    ),
+    "units permuted": (lambda h, a: Layer(h[::-1] ** 2, softmax(a)[::-1]), "source.threshold"),
+}  # fmt: skip
+
+
+def _rows(shares: Array) -> Array:
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def checkpoint_in(folder: Path) -> Path:
+    """A safetensors file written here, byte by byte."""
+    tensors = {"layer.0.heights": HEIGHTS, "layer.0.weights": WEIGHTS}
+    table, body = {}, b""
+    for name, tensor in tensors.items():
+        blob = tensor.astype("<f8").tobytes()
+        table[name] = {"dtype": "F64", "shape": list(tensor.shape), "data_offsets": [len(body), len(body) + len(blob)]}
+        body += blob
+    header = json.dumps(table).encode()
+    path = folder / "net.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + body)
+    return path
+
+
+def compiled(checkpoint: Path, folder: Path) -> Path:
+    design = pelu_fab.load(checkpoint)
+    pelu_fab.write(pelu_fab.compile(design), folder, formats=())
+    return folder
+
+
+def test_the_makers_reader_as_it_is_passes_against_the_checkpoint(tmp_path: Path) -> None:
+    checkpoint = checkpoint_in(tmp_path)
+    report = pelu_fab.verify(compiled(checkpoint, tmp_path / "sound"), against=checkpoint)
+    assert report.failures == () and report.verdict == "pass"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_fault_in_the_makers_reader_fails_against_the_checkpoint(
+    name: str, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    checkpoint, (wrong, rule) = checkpoint_in(tmp_path), READERS[name]
+    with monkeypatch.context() as patch:
+        patch.setattr(makers_reader, "_layer", lambda raw, where: wrong(*raw))
+        folder = compiled(checkpoint, tmp_path / "faulty")
+        report = pelu_fab.verify(folder, against=checkpoint)
+    assert report.verdict == "fail"
+    assert rule in failing(report)
