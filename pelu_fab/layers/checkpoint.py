@@ -109,7 +109,9 @@ def _check_archive(blob: bytes, where: str, limit: int) -> None:
             if sum(member.file_size for member in members) > len(blob):
                 raise FabError(where, "its archive members overlap", SAVE_IT_RIGHT)
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
+    except (FabError, MemoryError):
+        raise
+    except Exception as error:  # whatever a damaged directory makes zipfile raise, OverflowError and struct.error too
         raise FabError(where, f"is a damaged or truncated archive ({error})", "copy or save it again") from error
     if damaged is not None:
         raise FabError(where, f"{damaged} does not match its checksum", "copy or save it again")

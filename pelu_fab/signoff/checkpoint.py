@@ -160,7 +160,7 @@ def _torch(blob: bytes, where: str) -> tuple[dict[str, Array], dict[str, Any]]:
             with zipfile.ZipFile(io.BytesIO(blob)) as archive:
                 if sum(member.file_size for member in archive.infolist()) > len(blob):
                     raise ValueError("its archive unpacks to more than it is")
-        except zipfile.BadZipFile as error:
+        except Exception as error:  # whatever a damaged directory makes zipfile raise
             raise ValueError(str(error)) from error
     try:
         table = torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True)
