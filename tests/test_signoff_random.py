@@ -127,7 +127,7 @@ FOUND = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", FOUND)
 def test_a_device_that_once_failed_passes(name: str) -> None:
     report = judged(**FOUND[name])
@@ -135,7 +135,7 @@ def test_a_device_that_once_failed_passes(name: str) -> None:
     assert report.verdict == "pass"
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("process", PROCESSES)
 def test_sign_off_passes_whatever_compiles(process: str, depth: int) -> None:
@@ -176,7 +176,7 @@ def test_sign_off_passes_whatever_compiles(process: str, depth: int) -> None:
     assert len(judged_devices) >= EXAMPLES
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("process", PROCESSES)
 def test_whatever_the_printer_a_device_passes_or_is_refused_by_name_before(process: str) -> None:
     passing = []
