@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 OUT ?= exports/iris
 
-.PHONY: demo test slow lint clean
+.PHONY: demo test slow sweep lint clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,9 @@ test: $(STAMP)
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow -n auto
+
+sweep: $(STAMP)
+	$(BIN)/python -m pytest -m sweep -n auto
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -106,22 +106,28 @@ def write(
 def verify(
     directory: str | PathLike[str],
     *,
+    against: str | PathLike[str] | None = None,
+    process: str | None = None,
+    settings: Sequence[str] = (),
     trace: Sequence[float] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> "Report":
-    """Sign off the files in a folder by themselves; leaves `verify.json`, the page, and where findings are beside them.
+    """Sign off the files in a folder by themselves, or `against` the checkpoint or design that was asked for.
 
-    Where the folder can't be written to, the report says so in `unwritten` and is whole all the same.
+    `process` and `settings` are those that it was compiled with, where they replaced the design's. Leaves
+    `verify.json`, the page, and where findings are beside the files; where the folder can't be written to, the report
+    says so in `unwritten` and is whole all the same.
     """
     from dataclasses import replace
 
     from pelu_fab.cfd.compare import compared
     from pelu_fab.files import recover
     from pelu_fab.show.notebook import report_bundle, show_as
-    from pelu_fab.signoff import verify
+    from pelu_fab.signoff import read_question, verify
 
     recover(Path(directory))
-    report = verify(Path(directory), trace=trace, progress=progress)
+    question = None if against is None else read_question(Path(against), process=process, settings=settings)
+    report = verify(Path(directory), against=question, trace=trace, progress=progress)
     report = replace(report, extra={**report.extra, **compared(Path(directory))})
     show_as(type(report), report_bundle)
     return replace(report, unwritten=_leave(Path(directory), report))
@@ -133,15 +139,21 @@ def _leave(directory: Path, report: "Report") -> str:
     from pelu_fab.files import write_file
     from pelu_fab.formats.manifest import to_json
     from pelu_fab.show.places import placed_failures, write_places
-    from pelu_fab.show.report import write_report
+    from pelu_fab.show.report import NAME, write_report
     from pelu_fab.signoff.recovery import placed_parts
 
     table = report.to_dict()
     try:
         write_file(directory / "verify.json", to_json(table))
-        write_report(directory)
         write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
-    except FabError as error:
+        try:
+            if any(check.id.startswith("manifest.") for check in report.failures):
+                raise ValueError("its manifest can't be meant")
+            write_report(directory)
+        except (FabError, LookupError, TypeError, ValueError) as error:  # of a folder that may hold anything
+            (directory / NAME).unlink(missing_ok=True)  # the old one tells another verdict
+            return str(FabError(str(directory / NAME), f"can't be shown ({error})", "see verify.json"))
+    except (FabError, OSError) as error:
         return str(error)
     return ""
 

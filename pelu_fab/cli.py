@@ -9,7 +9,8 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -48,19 +49,40 @@ def guarded(verb: Callable[..., None]) -> Callable[..., None]:
             _tell("interrupted; files that were there before are untouched")
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:  # whoever read our output has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _leave(sys.stdout)
             raise typer.Exit(0) from error
         except typer.Exit:
             raise
+        except OSError as error:
+            if not _is_the_users(error):
+                raise _bug(error) from error
+            _tell(f"error: {_place_of(error)}: {error.strerror}; check the path, its permissions and the disk")
+            raise typer.Exit(USER_ERROR) from error
         except Exception as error:
-            if os.environ.get("PELU_FAB_DEBUG") == "1":
-                traceback.print_exc()
-            cause = " ".join(str(error).split()) or "no reason given"
-            _tell(f"error: this is our bug, not yours: {type(error).__name__}: {cause}")
-            _tell("PELU_FAB_DEBUG=1 shows where; please report it with the design that caused it")
-            raise typer.Exit(OUR_BUG) from error
+            raise _bug(error) from error
 
     return run
+
+
+def _bug(error: Exception) -> typer.Exit:
+    """Say that it is ours; the exit code with it."""
+    if os.environ.get("PELU_FAB_DEBUG") == "1":
+        traceback.print_exc()
+    cause = " ".join(str(error).split()) or "no reason given"
+    _tell(f"error: this is our bug, not yours: {type(error).__name__}: {cause}")
+    _tell("PELU_FAB_DEBUG=1 shows where; please report it with the design that caused it")
+    return typer.Exit(OUR_BUG)
+
+
+def _is_the_users(error: OSError) -> bool:
+    """Whether a file or stream failed us that isn't one of our own: a full disk, a path too long, a folder locked."""
+    if error.errno is None:
+        return False
+    return not str(error.filename or "").startswith(str(Path(__file__).parent))
+
+
+def _place_of(error: OSError) -> str:
+    return "a stream" if error.filename is None else os.fsdecode(str(error.filename))
 
 
 @contextlib.contextmanager
@@ -127,6 +149,36 @@ def main() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever called us: there is nobody to tell
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+    sys.exit(_code(application()))
+
+
+def _code(app: typer.Typer) -> int:
+    """Run the application to its exit code, whatever becomes of the streams that it speaks to."""
+    code: int | str | None = 0
+    stdout = sys.stdout
+    try:
+        app()
+    except SystemExit as end:
+        gone = sys.stdout is not stdout or isinstance(end.__context__, BrokenPipeError)  # so say click and rich
+        code = 0 if gone else end.code
+    except OSError:
+        code = USER_ERROR
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    application()()
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            _leave(stream)
+        except OSError:  # a full disk
+            _leave(stream)
+            code = code or USER_ERROR
+    return code if isinstance(code, int) else 0 if code is None else 1
+
+
+def _leave(stream: TextIO) -> None:
+    """Turn a stream that no longer takes anything away, so that Python's own end does not stumble over it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

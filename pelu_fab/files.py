@@ -144,7 +144,7 @@ def safe_name(text: str) -> str:
 
 def write_file(path: Path, blob: bytes) -> None:
     """Write one file so that its name holds the old bytes or the new ones, never a part."""
-    staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    staged = path.with_name(f".{sha256(os.fsencode(path.name))[:12]}.{os.getpid()}.tmp")  # short, however long the name
     try:
         _write_through(staged, blob)
         staged.replace(path)
@@ -168,7 +168,7 @@ def write_all(
     """
     _check_names(files, manifest)
     _check_target(directory)
-    existed = directory.exists()
+    existed = not is_missing(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with locked(directory):
@@ -231,11 +231,14 @@ def _is_plain(name: str) -> bool:
 
 
 def _check_target(directory: Path) -> None:
-    for path in (directory, directory / WORK):
-        if path.is_symlink():
-            raise FabError(str(path), "is a symbolic link", "give the folder itself")
-    if directory.exists() and not directory.is_dir():
-        raise FabError(str(directory), "is a file, not a folder", "give another output folder")
+    try:
+        for path in (directory, directory / WORK):
+            if path.is_symlink():
+                raise FabError(str(path), "is a symbolic link", "give the folder itself")
+        if directory.exists() and not directory.is_dir():
+            raise FabError(str(directory), "is a file, not a folder", "give another output folder")
+    except (OSError, ValueError) as error:
+        raise _unreadable(directory, error) from error
 
 
 def _written_before(directory: Path, manifest: str) -> list[str] | None:

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import cache
 from hashlib import sha256
+from math import floor
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from pelu_fab.stages.size import size
 from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
+SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)  # of the jugs that spilled
 
 
 def compile_design(design: Design, progress: Progress | None = None, *, force: bool = False) -> Device:
@@ -47,8 +49,7 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     say("pour")
     findings = pour_findings(lowered, sized, layout, design)
     if findings and not force:
-        remedy = "pour slower (pour_flow_ml), use smaller jugs, or make it all the same with --force"
-        raise FabError(findings[0].where, first_of(findings), remedy)
+        raise FabError(findings[0].where, first_of(findings), _remedy(design))
     say("build")
     parts = build(layout, sized, design)
     say(f"mesh {len(parts)} parts")
@@ -57,6 +58,20 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     device = Device(design, lowered, sized, layout, parts, meshes, findings)
     _check_bed(device)
     return device
+
+
+def _remedy(design: Design) -> str:
+    """What makes a device that spills one that does not: the largest of some smaller jugs, tried."""
+    for part in SMALLER:
+        jugs = tuple(float(floor(most * part)) for most in design.input_max)
+        tried = replace(design, input_max=jugs)
+        lowered = lower(tried)
+        sized = size(lowered, tried)
+        layout = route(place(sized, lowered.netlist, tried.process), sized, tried.process)
+        if not pour_findings(lowered, sized, layout, tried):
+            told = ", ".join(f"{most:g}" for most in jugs)
+            return f"use smaller jugs (--set 'input_max=[{told}]'), or make it all the same with --force"
+    return "pour slower (pour_flow_ml), or make it all the same with --force"
 
 
 def first_of(findings: Sequence[Violation]) -> str:
@@ -111,6 +126,7 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
         "names": [design.name, design.network.inputs, design.network.outputs],
         "numbers": [design.network.input_scale, design.unit_ml, design.pour_flow_ml, design.input_max, design.depth],
         "choices": [design.compensation, design.comb, design.max_teeth, design.protocol],
+        "sources": design.sources,
         "readouts": [astuple(readout) for readout in design.readouts],
     }
     digest = sha256(json.dumps(told, sort_keys=True).encode())

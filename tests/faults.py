@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,66 @@ def tooth_faults(device: Device) -> Iterator[Fault]:
             (name,),
         )
         del v
+
+
+def narrow_faults(device: Device) -> Iterator[Fault]:
+    """A tooth that is whole at its outer edge near the sill, and shut elsewhere: seen to pass a judge of few chords."""
+    _, name, vessel = max(device.buckets(), key=lambda found: max(t.width for t in found[2].teeth))
+    k = int(np.argmax([t.width for t in vessel.teeth]))
+    tooth, goal = vessel.teeth[k], device.names[vessel.teeth[k].goal]
+    at, along, out = frame_of(tooth)
+    place = (f"{name}->{goal}.t{k}",)
+    post = oriented_box(at - 1.45 * out - [0, 0, 0.3], along, (tooth.width - 1.0, 0.3, TOP))
+    yield Fault(f"post at the inner end {name}", device.edit(vessel.part, lambda s: s + post), ("lvs.tooth",), place)
+    before = oriented_box(at - 2.1 * out - [0, 0, 0.3], along, (tooth.width - 1.0, 0.6, TOP))
+    floor = oriented_box(at - 2.1 * out - [0, 0, 3.0], along, (tooth.width - 1.0, 1.2, 3.0))
+    yield Fault(
+        f"post before the sill {name}", device.edit(vessel.part, lambda s: s + (before + floor)), ("lvs.tooth",), place
+    )
+    for label, back, deep in (("", 0.8, 1.58), (" at the inner end", 1.35, 0.4)):
+        lid = oriented_box(at - back * out + [0, 0, 1.3], along, (0.82, deep, TOP - 1.3))
+        lid = lid.translate([float(v) for v in along * (tooth.width / 2 - 0.39)])
+        yield Fault(
+            f"narrower from 1.3 mm up{label} {name}",
+            device.edit(vessel.part, lambda s, lid=lid: s + lid),
+            ("lvs.tooth",),
+            place,
+        )
+
+
+def fin_faults(device: Device) -> Iterator[Fault]:
+    """The wall between two mouths gone just above the floor, on the ramp and in the spout, for 2.4 mm."""
+    for _, name, vessel in device.buckets():
+        edges = [(a, b) for a, b in pairwise(vessel.mouths) if a.goal != b.goal and a.section_area and b.section_area]
+        if not edges:
+            continue
+        one, other = vessel.teeth[edges[0][0].teeth[-1]], vessel.teeth[edges[0][1].teeth[0]]
+        goals = tuple(f"{name}->{device.names[t.goal]}" for t in (one, other))
+        at, along, out = frame_of(one)
+        over = (np.array(other.at) - at) @ along
+        # On the ramp, which falls at 45 degrees from the sill's edge: a slot along the flow, between 5 and 8 mm out.
+        slot = Manifold.hull_points(
+            np.array([
+                at + along * u + out * v + [0, 0, -v + h]
+                for u in (one.width / 4, over - other.width / 4) for v in (5.0, 8.0) for h in (0.01, 2.4)
+            ])
+        )  # fmt: skip
+        yield Fault(
+            f"fin cut on the ramp {name}", device.edit(vessel.part, lambda s, c=slot: s - c), ("drc.breach",), goals
+        )
+        ends = [np.array([*t, one.section_z[0]]) for t in (one.section_right, other.section_left)]
+        if (ends[0] - ends[1]) @ along > 0:
+            ends = [np.array([*t, one.section_z[0]]) for t in (one.section_left, other.section_right)]
+        middle, wide = (ends[0] + ends[1]) / 2, float(np.linalg.norm(ends[1] - ends[0]))
+        low = oriented_box(middle + 3.0 * out + [0, 0, 0.2], along, (wide + 1.0, 12.0, 2.4))
+        keep = oriented_box(middle + 6.02 * out, along, (wide + 1.0, 12.0, 9.0))
+        yield Fault(
+            f"fin cut in the spout {name}",
+            device.edit(vessel.part, lambda s, c=low ^ keep: s - c),
+            ("lvs.section",),
+            goals,
+        )
+        return
 
 
 def mouth_faults(device: Device) -> Iterator[Fault]:
@@ -513,7 +574,18 @@ def _swapped(device: Device, one: str, other: str) -> Edit:
 
 
 def all_faults(device: Device) -> list[Fault]:
-    kinds = (tooth_faults, mouth_faults, sill_faults, pool_faults, wall_faults, tray_faults, misdirected, whole_faults)
+    kinds = (
+        tooth_faults,
+        narrow_faults,
+        fin_faults,
+        mouth_faults,
+        sill_faults,
+        pool_faults,
+        wall_faults,
+        tray_faults,
+        misdirected,
+        whole_faults,
+    )
     return [fault for kind in kinds for fault in kind(device)]
 
 

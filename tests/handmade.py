@@ -240,10 +240,22 @@ def write(made: Device, folder: Path, process: Process, network: dict, *, compen
         "outputs": ports("out.y", made.outputs),
         "input_max": [60.0] * len(made.inputs),
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
     for name in ("network.json", "lowered.json"):
         (folder / name).write_text(json.dumps(network))
+    written = {part["file"]: part["sha256"] for part in listed}
+    copy = hashlib.sha256(json.dumps(network).encode()).hexdigest()
+    manifest["files"] = written | {"network.json": copy, "lowered.json": copy}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+def rehash(folder: Path) -> None:
+    """Make the manifest vouch for the files as they are now, but for the parts: what a thief would do."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name in manifest["files"]:
+        if not name.startswith("parts/") and (folder / name).is_file():
+            manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 def ports(kind: str, points: Sequence[np.ndarray]) -> list[dict]:

@@ -19,6 +19,14 @@ def test_every_name_of_the_package_is_there() -> None:
         _ = pelu_fab.Part
 
 
+def test_every_layer_that_people_import_is_there() -> None:
+    from pelu_fab import layers
+
+    assert len(layers.__all__) > 5 and layers.__all__ == sorted(layers.__all__)
+    for name in layers.__all__:
+        assert getattr(layers, name).__name__ == name
+
+
 def test_types_and_verbs_are_loaded_when_they_are_used() -> None:
     code = "import sys, pelu_fab; before = set(sys.modules); pelu_fab.Device; pelu_fab.FabError; print(len(before))"
     light = f"{code}; print([n for n in before if n.startswith('pelu_fab.') or n.partition('.')[0] == 'numpy'])"

@@ -20,9 +20,9 @@ from pelu_fab.cfd.frame import frame_of
 from pelu_fab.cfd.grid import NEAREST, Grid, finer_in, growing, lines, slots, walls
 from pelu_fab.cfd.mesh import WALLS, PolyMesh, poly_mesh
 from pelu_fab.cfd.plan import cases_of, jobs_of, leg_named, wanted
-from pelu_fab.cfd.pour import Pour, pour_of
+from pelu_fab.cfd.pour import pour_of
 from pelu_fab.cfd.result import Outcome, fresh, read_results, to_text
-from pelu_fab.cfd.run import key_of, known, prepare, run_job
+from pelu_fab.cfd.run import key_of, known, prepare, run_all, run_job
 from pelu_fab.cfd.solid import inside
 from pelu_fab.cfd.transfer import critical
 from pelu_fab.cfd.way import Run, speed_at_end, way_of
@@ -241,7 +241,7 @@ def test_a_turned_device_has_the_same_case() -> None:
         here.recovery.names,
         moved(here.place("L0.b1")),
     )
-    case = bucket_case(turned, moved(here.corners), pour_of("even"))
+    case = bucket_case(turned, moved(here.corners), pour_of("even").into_bucket)
     assert np.array_equal(case.fluid, straight.fluid)
     assert case.mesh.patches == straight.mesh.patches
     assert case.outlets == straight.outlets
@@ -304,7 +304,11 @@ def test_a_pour_that_makes_no_sense_is_refused(kind: str, told: dict[str, float]
 def test_a_jug_that_is_dumped_gives_three_times_the_flow() -> None:
     assert pour_of("dump").flow == 3 * pour_of("middle").flow == 36.0
     assert pour_of("dump", flow=20.0).flow == 20.0
-    assert Pour().seconds >= 3.0  # shorter windows miss the pool's eddies
+    assert pour_of("end").into_bucket.seconds >= 3.0  # shorter windows miss the pool's eddies
+    passed = pour_of("end", seconds=0.5).through(0.25)
+    assert (passed.kind, passed.flow, passed.seconds) == ("design", 3.0, 0.5)
+    assert passed.below > passed.flow * passed.seconds  # it can't fill the pool that it runs into
+    assert pour_of("dump", below=2.0).through(0.5).below == 2.0
 
 
 # --- the solver's own files, and a solver that is none
@@ -424,6 +428,25 @@ def test_a_job_that_fails_is_told_and_not_raised(tmp_path: Path, monkeypatch: py
     [job] = jobs_of(device(), ["L0.b1"], [pour_of("even")], process, 4, 60.0)
     done = run_job(replace(job, folder=tmp_path / "case"))
     assert done.outcome is None and done.error is not None and "interFoam failed" in done.error[1]
+
+
+def test_jobs_run_the_same_wherever_they_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other here, or mapped over workers with folders of their own: the same answers, in order."""
+    monkeypatch.setattr(foam, "POLL", 0.05)
+    _solver(tmp_path, '#!/bin/sh\necho "case $(basename $(pwd))" > told; exit 1\n', monkeypatch)
+    jobs = jobs_of(device(), ["L0.b1", "L0.b0"], [pour_of("even")], process(), 3, 60.0)
+    here = list(run_all([replace(job, folder=tmp_path / job.name) for job in jobs], None, lambda _: None))
+    away = list(run_all([replace(job, folder=None) for job in jobs], map, lambda _: None))
+    assert [done.name for done in here] == [done.name for done in away] == [job.name for job in jobs]
+    assert [done.error[1:] for done in here] == [done.error[1:] for done in away]
+    assert "interFoam failed" in here[0].error[1]
+
+
+def test_a_worker_without_a_solver_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    [job] = jobs_of(device(), ["L0.b1"], [pour_of("even")], process(), 3, 60.0)
+    [done] = run_all([replace(job, folder=None)], map, lambda _: None)
+    assert done.error == ("interFoam", "is not installed", f"install {foam.PACKAGE}")
 
 
 # --- the command
@@ -601,6 +624,16 @@ def test_solved_shares_stand_beside_trained_and_section(tmp_path: Path) -> None:
     assert lines[1].split() == ["L0.b0->L1.b0", "8.24", "8.25", "8.51", "8.46", "100.00", "middle,", "p"]
     assert lines[2].split()[1:5] == ["-", "-", "-", "35.00"]
     assert share_lines({}) == []
+
+
+def test_results_make_a_table_with_how_far_off_they_are(tmp_path: Path) -> None:
+    export = unpack(tmp_path / "iris")
+    _solved(export)
+    code, told = _run(str(export), "--table")
+    *_, row = told.splitlines()
+    assert code == 0 and len(told.splitlines()) == 3
+    assert "L1.b0 8.46 / L1.b1 35.00 / L1.b2 56.54" in row
+    assert row.split("|")[5].strip() == "0.45"  # .3500 for .3545 is the worst
 
 
 def test_a_stale_result_is_not_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -195,6 +196,7 @@ def test_ctrl_c_is_exit_130(
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5.0)  # until it arrives
 
     monkeypatch.setattr(pelu_fab, "write", interrupted)
     assert run("compile", "design") == 130
@@ -203,7 +205,7 @@ def test_ctrl_c_is_exit_130(
 
 def test_a_terminate_signal_unwinds_like_ctrl_c(api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(pelu_fab, "compile", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(pelu_fab, "compile", lambda *_, **__: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(5.0)))
     try:
         assert run("compile", "design") == 130
     finally:

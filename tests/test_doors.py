@@ -1,6 +1,7 @@
 """One door: Python and the command line refuse the same devices; nobody reads half an export."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,11 +24,14 @@ def command(*arguments: str) -> tuple[int, str]:
 
 
 def test_what_would_spill_is_refused_by_python_and_by_the_command_alike(tmp_path: Path) -> None:
-    with pytest.raises(FabError, match=r"L0\.b0: .*limit .*\(flow\.\w+: .*pour slower") as refusal:
+    with pytest.raises(FabError, match=r"L0\.b0: .*limit .*\(flow\.\w+: .*use smaller jugs \(") as refusal:
         pelu_fab.compile(pelu_fab.load(DESIGNS / "drip", settings=SPILLS))
     code, said = command("compile", str(DESIGNS / "drip"), "--set", *SPILLS, "-o", str(tmp_path / "d"))
     assert (code, said) == (2, f"error: {refusal.value}\n")
     assert not (tmp_path / "d").exists()
+    advice = re.search(r"--set '(input_max=\[[^]]*\])'", said)
+    assert advice, said
+    assert pelu_fab.compile(pelu_fab.load(DESIGNS / "drip", settings=[advice[1]])).findings == ()
 
 
 def test_what_would_spill_is_made_by_force_and_says_so() -> None:

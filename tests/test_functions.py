@@ -185,8 +185,8 @@ def test_points_that_teach_nothing_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     for text, message in (
         ("x,y\n1,2\n", r"has points at 1 place"),
-        ("x,y\n1,2\n2,nan\n", r"bad\.csv, line 3: holds '2,nan'; give finite numbers"),
-        ("x,y\n1,2\n2,b\n", r"bad\.csv, line 3: holds '2,b'; give two numbers"),
+        ("x,y\n1,2\n2,nan\n", r"bad\.csv, line 3, column 2 \(y\): is nan; give a finite number"),
+        ("x,y\n1,2\n2,b\n", r"bad\.csv, line 3, column 2 \(y\): is 'b', not a number; give a decimal"),
         ("x,y,z\n1,2,3\n", r"has 3 columns; give two: x and y"),
     ):
         file.write_text(text)

@@ -79,7 +79,7 @@ def test_glyphs_with_islands_mirrored_parts_and_crossing_strokes_have_all_their_
     assert ink("Θ") > ink("Ο") and len(glyph("©").regions) == 2 and len(glyph("o").regions) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_every_glyph_of_the_face_has_all_its_ink() -> None:
     assert len(characters()) == 5886
     wrong = [c for c in sorted(characters()) if abs(ink(c) - ink_by_the_book(c)) > 1e-4]

@@ -54,7 +54,7 @@ HOMES: Mapping[str, frozenset[str]] = {
     "manifold3d": frozenset({"signoff"}),
 }
 ONLY: Mapping[str, frozenset[str]] = {  # even inside functions
-    "torch": frozenset({"layers", "training"}),
+    "torch": frozenset({"layers", "training", "signoff"}),  # signoff: to read .pt by itself, never at module level
     "manifold3d": frozenset({"kernels", "signoff"}),  # signoff: whether parts bite into each other, never to build
     "cadquery": frozenset({"kernels"}),
     "OCP": frozenset({"kernels"}),

@@ -45,7 +45,7 @@ def test_every_fault_in_one_bucket_is_caught_and_named(tmp_path: Path) -> None:
     assert (missed, misnamed) == ([], [])
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", SHAPES[1:])
 def test_every_fault_is_caught_and_nearly_all_are_named(name: str, tmp_path: Path) -> None:
     faults, missed, misnamed = score(export(name, tmp_path / "sound"), tmp_path)
@@ -54,7 +54,7 @@ def test_every_fault_is_caught_and_nearly_all_are_named(name: str, tmp_path: Pat
     assert len(misnamed) <= 0.05 * len(faults), misnamed
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_every_fault_in_iris_is_caught_and_nearly_all_are_named(tmp_path: Path) -> None:
     pelu_fab.write(pelu_fab.compile(pelu_fab.load(IRIS)), tmp_path / "sound")
     faults, missed, misnamed = score(tmp_path / "sound", tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handmade import Unit, device, network_of, unit, write
+from handmade import Unit, device, network_of, rehash, unit, write
 from test_signoff import PROCESS
 
 from pelu_fab.signoff import Report, verify
@@ -29,6 +29,7 @@ def judged(folder: Path, network: dict) -> Report:
     """Sign-off of the same device against another network."""
     for name in ("network.json", "lowered.json"):
         (folder / name).write_text(json.dumps(network))
+    rehash(folder)
     return verify(folder)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelu_fab import hydraulics
+from pelu_fab.hydraulics import comb as makers_comb
 from pelu_fab.ir.process import Process
 from pelu_fab.signoff import water
 from pelu_fab.sources.process import read_process
@@ -88,7 +89,9 @@ def test_judge_and_maker_pour_alike_though_they_step_the_drain_otherwise(
     pour = water.heads_of_pour(law(process), wide, water.Store(700.0), 12e3, volume)
     assert sum(part for _, part in pour) == pytest.approx(1.0)
     ours = water.tooth_shares(law(process), wide, pour)
-    heads = hydraulics.pour_heads(12e3, volume, 700.0, teeth, process, least=water.LEAST_HEAD)
+    heads = hydraulics.pour_heads(
+        12e3, volume, 700.0, teeth, process, steady=makers_comb.design_head(12e3, teeth, process)
+    )
     assert np.abs(ours - hydraulics.predicted_shares([[w] for w in teeth], heads, process)).max() < 4e-4
 
 

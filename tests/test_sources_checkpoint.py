@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabError, FabWarning
 from pelu_fab.network.algebra import softmax
 from pelu_fab.network.files import to_network_json
 from pelu_fab.network.model import Network
+from pelu_fab.signoff.checkpoint import read_trained
 from pelu_fab.sources.checkpoint import parse_checkpoint, read_checkpoint
 
 IRIS = Path(__file__).parents[1] / "designs" / "iris"
@@ -173,6 +174,115 @@ def test_tied_tensors_are_two_layers_with_the_same_numbers(tmp_path: Path) -> No
     assert np.allclose(network.layers[1].shares, softmax(tensors["0.weights"].numpy().T))
 
 
+# ---- files as other people's programs leave them ----
+
+HANDED_IN = Path(__file__).parent / "data" / "handed-in"
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        (
+            "model-00001-of-00002.safetensors",
+            r"is shard 1 of 2 of a checkpoint, a part .*; save .* one file",
+        ),
+        ("model.safetensors.index.json", r"is the index of a checkpoint in 2 files \(32-model-00001-of-00002"),
+        ("lightning-metric-buffers.pt", r"tensor named 'criterion\.weight', which no PeLU layer has; .* --key model$"),
+        ("model-and-ema.pt", "holds 2 networks: ema, model; say which: --key ema or --key model"),
+        ("two-state-dicts.pt", "holds 2 networks: model, state_dict; say which: --key model or --key state_dict"),
+        ("numpy-scalar-beside.pt", r"holds a NumPy value \(numpy\._core\.multiarray\.scalar\) beside the weights"),
+        ("lfs-pointer.safetensors", "is a Git LFS pointer instead of the file; fetch the file: git lfs pull$"),
+        ("lfs-pointer.pt", "is a Git LFS pointer instead of the file; fetch the file: git lfs pull$"),
+    ],
+)
+def test_a_part_a_choice_or_no_checkpoint_at_all_is_refused_by_what_it_is(name: str, match: str) -> None:
+    refused(HANDED_IN / name, match)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("lightning.ckpt", None),
+        ("averaged-model-counter.pt", None),
+        ("foreign-inputs-beside.pt", None),
+        ("lightning-metric-buffers.pt", "model"),
+        ("model-and-ema.pt", "model"),
+        ("model-and-ema.pt", "ema"),
+        ("two-state-dicts.pt", "state_dict"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::pelu_fab.errors.FabWarning")
+def test_with_its_key_or_without_need_of_one_the_network_is_read(name: str, key: str | None) -> None:
+    network = read_checkpoint(HANDED_IN / name, key=key)
+    assert network.widths[0] == 4 and network.inputs == ("x0", "x1", "x2", "x3")
+    judged = read_trained((HANDED_IN / name).read_bytes(), name, key=key)
+    assert judged.inputs is None and len(judged.layers) == len(network.layers)
+    for mine, other in zip(network.layers, judged.layers, strict=True):
+        assert np.allclose(mine.retained, other.retained, rtol=1e-12) and np.allclose(mine.shares, other.shares)
+    with pytest.raises(FabError, match=r"holds no network 'nets'; choose from "):
+        read_checkpoint(HANDED_IN / name, key="nets")
+
+
+def test_each_of_two_networks_is_its_own(tmp_path: Path) -> None:
+    one, other = as_torch(small()), as_torch(small())
+    path = save_torch(tmp_path / "a.pt", {"model": one, "ema": {"shadow": other}, "step": 3})
+    for key, tensors in (("model", one), ("ema.shadow", other)):
+        with pytest.warns(FabWarning, match=rf"holds more than the network '{key}': .*; these are left out"):
+            network = read_checkpoint(path, key=key)
+        assert np.array_equal(network.layers[0].retained, tensors["0.heights"].numpy() ** 2)
+
+
+def test_counters_are_left_out_and_said_but_weights_of_other_layers_are_not(tmp_path: Path) -> None:
+    counters = {
+        "n_averaged": torch.tensor(3),
+        "acc.tp": torch.ones(3, dtype=torch.int64),
+        "loss_scale": torch.tensor(2.0),
+    }
+    from safetensors.torch import save_file as save_torch_file
+
+    save_torch_file(as_torch(small()) | counters, tmp_path / "a.safetensors")
+    for path in (save_torch(tmp_path / "a.pt", as_torch(small()) | counters), tmp_path / "a.safetensors"):
+        with pytest.warns(FabWarning, match=r"holds tensors that are no weights: .*n_averaged.*; these are left out"):
+            assert read_checkpoint(path).widths == (3, 3, 3)
+    head = as_torch(small(), "body.") | {"head.weight": torch.ones(2, 3)}
+    refused(save_torch(tmp_path / "b.pt", head), r"named 'head\.weight', which no PeLU layer has; .*--key body$")
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (0, 2)])
+def test_a_first_layer_above_0_and_gaps_are_said(tmp_path: Path, numbers: tuple[int, int]) -> None:
+    tensors = {f"{n}.{kind}": small()[f"{k}.{kind}"] for k, n in enumerate(numbers) for kind in ("heights", "weights")}
+    save_file(tensors, tmp_path / "a.safetensors")
+    with pytest.warns(FabWarning, match=rf"has PeLU layers {numbers[0]}, 2 and none numbered .; check that no layer"):
+        assert read_checkpoint(tmp_path / "a.safetensors").widths == (3, 3, 3)
+
+
+@pytest.mark.parametrize("name", ["net-1-of-3.pt", "pytorch_model-00002-of-00003.pth"])
+def test_a_shard_is_known_by_its_name(tmp_path: Path, name: str) -> None:
+    refused(save_torch(tmp_path / name, as_torch(small())), r"is shard \d of 0*3 of a checkpoint")
+    save_file(small(), tmp_path / "net-1-of-1.safetensors")
+    assert read_checkpoint(tmp_path / "net-1-of-1.safetensors").widths == (3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"0.heights": np.zeros(0), "0.weights": np.zeros((0, 3))},
+        {"0.heights": np.zeros(3), "0.weights": np.zeros((3, 0))},
+        {"0.heights": np.zeros(()), "0.weights": np.zeros(())},
+    ],
+)
+def test_layers_without_buckets_or_branches_are_refused(tmp_path: Path, tensors: dict[str, Any]) -> None:
+    save_file(tensors, tmp_path / "a.safetensors")
+    refused(tmp_path / "a.safetensors", r"expected \(in,\) and \(in, out\), both at least 1")
+    refused(save_torch(tmp_path / "a.pt", as_torch(tensors)), "both at least 1")
+
+
+@pytest.mark.parametrize("layer", ['{"h": [], "w": []}', '{"h": [1], "w": [[]]}', '{"h": [], "w": [[1]]}'])
+def test_the_widgets_layers_without_buckets_are_refused(tmp_path: Path, layer: str) -> None:
+    (tmp_path / "a.json").write_text(f'{{"format": "pelu-widget", "layers": [{layer}]}}')
+    refused(tmp_path / "a.json", "both at least 1")
+
+
 # ---- softmax ----
 
 
@@ -211,7 +321,10 @@ BAD_TENSORS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown tensor": ({"1.bias": np.ones(3)}, r"has a tensor named '1\.bias', which no PeLU layer has; expected <n>"),
     "missing tensor": ({"2.heights": np.ones(3)}, r"has no tensor 2\.weights"),
     "layer numbered twice": ({"01.heights": np.ones(3)}, "numbers layer 1 twice"),
-    "two networks": ({"b.0.heights": np.ones(3), "b.0.weights": np.ones((3, 3))}, r"holds 2 networks, under \['', 'b"),
+    "two networks": (
+        {"b.0.heights": np.ones(3), "b.0.weights": np.ones((3, 3))},
+        r"holds 2 networks: \., b; say .* --key b",
+    ),
 }
 
 

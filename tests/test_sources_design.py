@@ -53,7 +53,11 @@ def test_folder_file_and_network_from_a_wrong_place_are_one_design(
     monkeypatch.chdir(folder.parent)
     by_folder, by_file, relative = load(folder), load(folder / "design.toml"), load(folder.name)
     assert by_folder.sources == by_file.sources == relative.sources
-    assert [name for name, _ in by_folder.sources] == ["design.toml", "widget_iris.json", "fdm-pla-detergent.toml"]
+    assert [(kind, name) for kind, name, _ in by_folder.sources] == [
+        ("design", "design.toml"),
+        ("checkpoint", "widget_iris.json"),
+        ("process", "fdm-pla-detergent.toml"),
+    ]
 
 
 def test_a_bare_checkpoint_is_a_design_with_its_own_name_and_defaults(tmp_path: Path) -> None:

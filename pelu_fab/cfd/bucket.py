@@ -18,11 +18,13 @@ from pelu_fab.signoff.stl import Array, Index, Mask
 CELLS_A_TOOTH = 6
 SILL_CELL = 0.45  # mm, at six cells a tooth
 RAMP = 3.6  # mm behind the sill, as far as blades part the teeth
-AIR = 5.0  # mm over the floor that water on a ramp is given
+AIR, DUMP_AIR = 5.0, 9.0  # mm over the floor that water on a ramp is given
 OVER = {"even": 7.0, "middle": 14.0, "end": 14.0, "dump": 20.0, "design": 7.0}  # mm of air above the sill in the pool
+HIGHEST = 30.0  # mm over the sill that a pour is followed from
+CALM = ("even", "design")  # nothing falls in, or from a nozzle that brings its own air
 POOL_CELL = 2.0  # mm: the coarsest, away from the comb
 INFLOW = 1  # label of the inlet
-NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 7.0  # mm: length and least depth of a sheet that comes in, air above it
+NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 9.0  # mm: length and least depth of a sheet that comes in, air above it
 EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
 
 
@@ -98,9 +100,11 @@ def bucket_case(
     `corners` (m, 3, 3) are the assembly's triangles; `cells` across a tooth set the grid.
     """
     local = bucket.frame.local(corners)
-    end = RAMP
+    end, air = RAMP, DUMP_AIR if pour.kind == "dump" else AIR
     low = np.array([bucket.low[0], bucket.low[1], min(bucket.low[2], -end)])
-    high = np.array([bucket.high[0], end, OVER[pour.kind]])
+    # Who pours stands over the rim, so the air below that place is the pool's.
+    hand = 0.0 if pour.kind in CALM else min(float(bucket.place[2]), HIGHEST)
+    high = np.array([bucket.high[0], end, max(OVER[pour.kind], hand)])
     if nozzle is not None:
         start, stop = nozzle.box
         low = np.minimum(low, start - [1.0, 1.0, 0.0])
@@ -112,7 +116,7 @@ def bucket_case(
     end = _blades_end(bucket, grid, solid, end)
     # Over the sill and the ramp water needs little air; in the pool all of it, and nothing outside of its walls.
     floor = z.max(axis=2, where=solid & (z < 0), initial=-np.inf)[:, :, None]
-    behind = (y > 0) & (y < end) & (z > floor) & (z < floor + AIR)
+    behind = (y > 0) & (y < end) & (z > floor) & (z < floor + air)
     region = ~solid & ((y < 0) | behind)
     region &= (y < 0) | _in_teeth(bucket, grid)[:, None, None]
     jet = np.zeros(grid.shape, bool) if nozzle is None else nozzle.cells(grid) & ~solid
@@ -123,7 +127,7 @@ def bucket_case(
         raise FabError(bucket.name, "no air was found over its sill", "look at the STL: is the comb shut?")
     tooth = _tooth_of(bucket, grid)
     names = ["walls", INLET, "top", "over", "side", *(f"o{t}" for t in range(len(bucket.teeth)))]
-    labels = _labels(grid, material, tooth, names)
+    labels = _labels(grid, material, tooth, names, air)
     if nozzle is None:
         direction = _inlet(bucket, grid, fluid, labels, pour)
     else:
@@ -218,7 +222,7 @@ def _cell_at(grid: Grid, place: Array) -> Mask:
     return seed
 
 
-def _labels(grid: Grid, material: Mask, tooth: Index, names: list[str]) -> Index:
+def _labels(grid: Grid, material: Mask, tooth: Index, names: list[str], air: float) -> Index:
     """What faces to a dry cell are: walls to material; to air `top`, `side`, `over` the comb, or a tooth's outlet."""
     y, z = (np.concatenate([[v[0]], (v[1:] + v[:-1]) / 2, [v[-1]]]) for v in (grid.y, grid.z))
     labels = np.full(material.shape, names.index("side"))
@@ -226,7 +230,7 @@ def _labels(grid: Grid, material: Mask, tooth: Index, names: list[str]) -> Index
     behind = np.flatnonzero(y > 0)
     labels[:, behind, :] = names.index("over")
     outlet = np.concatenate([[-1], tooth, [-1]])
-    wet = (outlet >= 0)[:, None, None] & (z[None, None, :] < AIR - 0.8 - y[None, behind, None])
+    wet = (outlet >= 0)[:, None, None] & (z[None, None, :] < air - 0.8 - y[None, behind, None])
     labels[:, behind, :] = np.where(wet, names.index("o0") + outlet[:, None, None], labels[:, behind, :])
     labels[material] = WALLS
     return labels

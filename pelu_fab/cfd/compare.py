@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pelu_fab.cfd.result import fresh, read_results
-from pelu_fab.network.names import duct_name
+from pelu_fab.network.names import branch_name, duct_name
 from pelu_fab.signoff.dossier import PartEntry, read_dossier
 
 TOLD = ("at", "kind", "pour", "process", "flow", "poured", "kept", "shares", "steady", "left", "lands", "pictures")
@@ -45,6 +47,30 @@ def share_lines(report: Mapping[str, Any]) -> list[str]:
             lines.append(f"{where:<18}{shares}  {row['pour']}, {row['process']}")
     head = f"{'share, %':<18}{'trained':>9}{'section':>9}{'flow':>9}{'CFD':>9}{'steady':>9}  pour"
     return [head, *lines] if lines else []
+
+
+def table_lines(folder: Path) -> list[str]:
+    """The results of a folder's files as they are, as a Markdown table; buckets with how far off the trained shares."""
+    network = read_dossier(folder).trained
+    count = len(network.layers)
+    trained = {
+        branch_name(depth, i, j, layers=count): float(share)
+        for depth, layer in enumerate(network.layers)
+        for (i, j), share in np.ndenumerate(layer.shares)
+    }
+    lines = [
+        "| where | pour | fluid | goes to, % | points off | left elsewhere, mL |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in compared(folder).get("cfd", []):
+        off = [abs(share - trained.get(duct_name(row["at"], goal), share)) for goal, share in row["shares"].items()]
+        got = row["shares"] if row["kind"] == "bucket" else row["lands"] or row["shares"]
+        told = " / ".join(f"{goal} {100 * share:.2f}" for goal, share in got.items())
+        left = ", ".join(f"{name} {volume:.2f}" for name, volume in row["left"].items() if volume > 5e-3) or "none"
+        points = f"{100 * max(off):.2f}" if row["kind"] == "bucket" and off else ""
+        pour = f"{row['pour']}, {row['flow']:.1f} mL/s"
+        lines.append(f"| {row['at']} | {pour} | {row['process']} | {told} | {points} | {left} |")
+    return lines
 
 
 def _plain(value: Any) -> Any:

@@ -47,6 +47,8 @@ def solve(folder: Path, end: float, limit: float, say: Callable[[str], None]) ->
     One that crashes, or that needs more than `limit` seconds by the clock, raises `FabError`; what it wrote stays, and
     the next call goes on from there.
     """
+    if not installed():
+        raise FabError(SOLVER, "is not installed", f"install {PACKAGE}")
     log = folder / f"log.{SOLVER}"
     started = time.monotonic()
     with log.open("a") as out:

@@ -1,7 +1,7 @@
 """Which cases a device has: names of buckets and transfers, and pours, to cases cut from its triangles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from pelu_fab.cfd.bucket import Bucket, bucket_case, bucket_of
 from pelu_fab.cfd.case import Case
 from pelu_fab.cfd.compare import digests
 from pelu_fab.cfd.flight import Flight
-from pelu_fab.cfd.pour import Pour
+from pelu_fab.cfd.pour import Asked
 from pelu_fab.cfd.result import slug
 from pelu_fab.cfd.run import Job
 from pelu_fab.cfd.transfer import Leg, gutter_at, into_case, over_case
@@ -22,7 +22,6 @@ from pelu_fab.signoff.recovery import Recovery
 from pelu_fab.signoff.stl import Array
 
 WORK = "cfd"  # folder of cases and pictures, in the export
-TRANSFER_SECONDS = 0.7  # of a transfer: sheets settle in 0.3 s, and no pool's eddies are waited for
 LANDED = 0.5  # m/s along a channel where water has come down in it: 0.35 to 0.55 was found
 
 
@@ -58,6 +57,10 @@ class Device:
     def corners(self) -> Array:
         """(m, 3, 3) triangles of all placed parts, assembled."""
         return np.concatenate([p.placed.corners for p in self.recovery.parts if p.matrix is not None])
+
+    def corners_of(self, part: str) -> Array:
+        """Triangles of one part, assembled."""
+        return next(p.placed.corners for p in self.recovery.parts if p.entry.name == part)
 
     def matrix(self, part: str) -> Array:
         """Part to assembly."""
@@ -117,22 +120,17 @@ def leg_named(device: Device, name: str) -> Leg:
     return Leg(name, goal, teeth, runs)
 
 
-def cases_of(device: Device, name: str, pour: Pour, cells: int) -> list[Case]:
+def cases_of(device: Device, name: str, pour: Asked, cells: int) -> list[Case]:
     """The cases of one name and one pour: a bucket's, or those of a transfer, lip by lip."""
     if name not in device.transfers:
-        return [bucket_case(bucket_named(device, name), device.corners, pour, cells)]
+        return [bucket_case(bucket_named(device, name), device.corners, pour.into_bucket, cells)]
     leg = leg_named(device, name)
     share = leg.width / sum(tooth.width for tooth in device.vessels[device.transfers[name][0]].teeth)
-    own = replace(
-        pour,
-        kind="dump" if pour.kind == "dump" else "design",
-        flow=pour.flow * share,
-        seconds=min(pour.seconds, TRANSFER_SECONDS),
-        drain=0.0,
-    )
+    own = pour.through(share)
     cases = []
     if len(leg.runs) > 2:
-        cases.append(over_case(leg, device.matrix(leg.runs[1].part), device.corners, own, cells))
+        tray = leg.runs[1].part
+        cases.append(over_case(leg, device.matrix(tray), device.corners, device.corners_of(tray), own, cells))
     if device.vessels[leg.goal].teeth:
         bucket, last = bucket_named(device, leg.goal), leg.runs[-2]
         gutter = gutter_at(last, device.matrix(last.part), device.corners)
@@ -155,7 +153,7 @@ def parts_near(device: Device, case: Case) -> dict[str, str]:
 
 
 def jobs_of(
-    device: Device, names: Sequence[str], pours: Sequence[Pour], process: Process, cells: int, limit: float
+    device: Device, names: Sequence[str], pours: Sequence[Asked], process: Process, cells: int, limit: float
 ) -> list[Job]:
     """One job for every name and pour."""
     flight = Flight(device.recovery.surface, device.vessels)

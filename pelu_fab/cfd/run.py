@@ -94,13 +94,14 @@ def run_all(
     run: Callable[..., Iterable[Any]] | None,
     say: Callable[[str], None],
 ) -> Iterable[Done]:
-    """Solve jobs in order, here with progress, or by `run` (`sim.sweep.runner`). `FabError` without a solver here."""
-    if run is not None:
-        return run(run_job, jobs)
-    if not foam.installed():
-        for job in jobs:
-            if job.folder is not None:
-                prepare(job.folder, job.files)
-        left = ", ".join(str(job.folder) for job in jobs)
+    """Solve jobs in order: by `run` (`sim.sweep.runner`), or one after the other with progress.
+
+    `FabError` if a job has its folder here and there is no solver; the cases are then left in their folders.
+    """
+    here = [job for job in jobs if job.folder is not None]
+    if here and not foam.installed():
+        for job in here:
+            prepare(job.folder or Path(), job.files)
+        left = ", ".join(str(job.folder) for job in here)
         raise FabError(foam.SOLVER, f"is not installed; cases were left in {left}", f"install {foam.PACKAGE}")
-    return (run_job(job, say) for job in jobs)
+    return run(run_job, jobs) if run is not None else (run_job(job, say) for job in jobs)

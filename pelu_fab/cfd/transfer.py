@@ -22,12 +22,12 @@ from pelu_fab.signoff.stl import Array, Mask
 
 FLOOR_CELL, ACROSS, ALONG = 0.45, 0.9, 0.9  # mm, at the usual fineness
 BESIDE = 3.5  # mm of tray looked at on both sides of the way
-WALL = 10.0  # mm over a tray's floor: its walls, and air
+OVER_WALLS, HIGHEST = 2.0, 20.0  # mm of air over a tray's walls, and over its floor at most
 PAST = 10.0  # mm beyond a lip
 UNDER = 5.0  # mm under a tray's floor at its lip
 LONGEST = 70.0  # mm of tray after the landing; a longer one is cut, and what is in it counts as under way
-HEAD = 6.0  # mm of tray before the place where drops come down
-HOLE = 14.0  # mm before a lip where a floor may have its hole
+HEAD = 10.0  # mm of tray before the place where drops come down
+HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ def critical(flow: float, width: float) -> tuple[float, float]:
     return depth * 1e3, sqrt(GRAVITY * depth)
 
 
-def over_case(leg: Leg, matrix: Array, corners: Array, pour: Pour, cells: int) -> Case:
+def over_case(leg: Leg, matrix: Array, corners: Array, tray_corners: Array, pour: Pour, cells: int) -> Case:
     """From the sill over the first tray to its lip, in the tray's own frame; its floor is z = 0.
 
     Outlets: `onward`, still in the tray where it is cut; `fall` leaves it anywhere else.
@@ -62,6 +62,7 @@ def over_case(leg: Leg, matrix: Array, corners: Array, pour: Pour, cells: int) -
     local = frame.local(corners)
     cut, is_lip = _end_of(frame.local(tray.path))
     low, high = _box(frame, leg, sill, tray, cut, is_lip=is_lip)
+    top = _top(frame.local(tray_corners), low, high)
     grid = _grid(local, low, high, frame.local(tray.path)[:, 1], cut, 6.0 / cells)
     material = inside(local, grid.rimmed)
     solid = material[1:-1, 1:-1, 1:-1]
@@ -73,7 +74,7 @@ def over_case(leg: Leg, matrix: Array, corners: Array, pour: Pour, cells: int) -
     near_lip = is_lip & (y > cut - HOLE)
     left, right = _across(frame, leg)
     # Over the tray all of its width to its walls' tops; above that the spout alone, and nothing behind the tray's head.
-    room = np.where(z < WALL, y > -HEAD, (y < spout + 6.0) & (x > left - 1.5) & (x < right + 1.5))
+    room = np.where(z < top, y > -HEAD, (y < spout + 6.0) & (x > left - 1.5) & (x < right + 1.5))
     region = ~solid & (behind > 0) & room & ((z > -0.2) | near_lip)
     seed = np.zeros(grid.shape, bool)
     start = frame.local(np.array(leg.teeth[len(leg.teeth) // 2].at) + outward * 0.7 + [0.0, 0.0, 1.0])
@@ -117,6 +118,13 @@ def _across(frame: Frame, leg: Leg) -> tuple[float, float]:
     return min(at - half for at, half in x), max(at + half for at, half in x)
 
 
+def _top(tray: Array, low: Array, high: Array) -> float:
+    """Height over a tray's floor up to which it is looked at: its walls in the box, and some air."""
+    within = (tray.max(axis=1)[:, :2] > low[:2]).all(axis=1) & (tray.min(axis=1)[:, :2] < high[:2]).all(axis=1)
+    walls_ = tray[within][:, :, 2].max(initial=0.0)
+    return float(min(walls_ + OVER_WALLS, HIGHEST))
+
+
 def _end_of(path: Array) -> tuple[float, bool]:
     """Where along y a tray is cut, and whether its lip lies before that."""
     lip = float(path[-1, 1])
@@ -136,7 +144,7 @@ def _box(frame: Frame, leg: Leg, sill: Run, tray: Run, cut: float, *, is_lip: bo
 
 
 def _grid(local: Array, low: Array, high: Array, path: Array, cut: float, finer: float) -> Grid:
-    at_lip, at_start = growing(0.6, cut - HOLE, cut + 2.0, ALONG), growing(0.6, -4.0, 4.0, ALONG)
+    at_lip, at_start = growing(0.6, cut - 3.0, cut + PAST, ALONG), growing(0.6, -4.0, 4.0, ALONG)
     up, across = growing(FLOOR_CELL, -0.5, 3.2, 1.4, 0.2), growing(ACROSS, low[0] + 4.0, high[0] - 4.0, 1.4)
     x, y, z = (walls(local, low, high, axis) for axis in range(3))
     return Grid(
@@ -186,7 +194,7 @@ def gutter_at(run: Run, matrix: Array, corners: Array) -> Gutter:
 def into_case(leg: Leg, bucket: Bucket, gutter: Gutter, speed: float, corners: Array, pour: Pour, cells: int) -> Case:
     """From the last lip into the pool it feeds, in the bucket's frame.
 
-    The pool starts so far down that the pour does not fill it: whatever leaves, its threshold has not counted.
+    `pour` tells how far below its sill the pool starts.
     """
     nozzle = Nozzle(
         bucket.frame.local(gutter.middle),
@@ -194,6 +202,5 @@ def into_case(leg: Leg, bucket: Bucket, gutter: Gutter, speed: float, corners: A
         gutter.width,
         pour.flow / (gutter.width * speed),
     )
-    room = replace(pour, below=1.2 * pour.flow * pour.seconds)
-    case = bucket_case(bucket, corners, room, cells, nozzle)
+    case = bucket_case(bucket, corners, pour, cells, nozzle)
     return replace(case, at=f"{leg.name} into {leg.runs[-1].part}", kind="transfer")

@@ -14,6 +14,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def key_setting(key: str | None) -> list[str]:
+    """`--key NAME` as the setting that it stands for."""
+    return [] if key is None else [f"key={json.dumps(key)}"]
+
+
 def print_json(table: Mapping[str, Any]) -> None:
     """One JSON object on stdout: keys sorted, no NaN, plain ASCII."""
     print(json.dumps(table, indent=1, sort_keys=True, allow_nan=False))
@@ -48,11 +53,20 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def verdict_line(report: Mapping[str, Any]) -> str:
-    """The verdict, and how many checks it had to do without."""
+    """The verdict, what it was held against, and how many checks it had to do without."""
     skipped = sum(check["status"] == "skipped" for check in report["checks"])
-    return f"verdict: {report['verdict']}" + (
-        f", {skipped} of {len(report['checks'])} checks skipped" if skipped else ""
-    )
+    missing = f", {skipped} of {len(report['checks'])} checks skipped" if skipped else ""
+    return f"verdict: {report['verdict']}{against(report)}{missing}"
+
+
+def against(report: Mapping[str, Any]) -> str:
+    """What the trained network was read from: the file that was asked about, or the copy in the folder."""
+    match report.get("against", {}):
+        case {"kind": "copy"}:
+            return ", against the copy in the folder"
+        case {"file": file, "sha256": digest}:
+            return printable(f", against {file} (sha256 {digest[:12]}…)")
+    return ""
 
 
 def _check_line(word: str, check: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pelu_fab.commands import print_json, printable
+from pelu_fab.commands import key_setting, print_json, printable
 from pelu_fab.ir.design import Design
 from pelu_fab.network.capacity import Capacity, branch_table, capacity, capacity_table
 from pelu_fab.network.model import Array
@@ -17,19 +17,20 @@ DRAWN = 1000  # pours, where there are no data
 
 def is_network(path: Path) -> bool:
     """Whether a path names a checkpoint or a design, rather than a mesh or a compiled folder."""
+    from pelu_fab.files import is_missing
     from pelu_fab.sources.checkpoint import SUFFIXES
     from pelu_fab.sources.design import DESIGN_FILE
 
-    return path.suffix.lower() in (*SUFFIXES, ".toml") or (path / DESIGN_FILE).is_file()
+    return path.suffix.lower() in (*SUFFIXES, ".toml") or not is_missing(path / DESIGN_FILE)
 
 
-def show_capacity(path: Path, *, json: bool, data: Path | None = None) -> None:
+def show_capacity(path: Path, *, json: bool, data: Path | None = None, key: str | None = None) -> None:
     """Load the network at `path` and print its capacity report, over its own data, `data`, or drawn pours."""
     from pelu_fab.files import read_input
     from pelu_fab.sources.data import parse_samples
     from pelu_fab.sources.design import load
 
-    design = load(path)
+    design = load(path, settings=key_setting(key))
     if data is not None:
         pours, over = parse_samples(read_input(data), str(data), design.network).inputs, data.name
     elif design.samples is not None:

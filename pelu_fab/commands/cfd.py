@@ -25,6 +25,7 @@ def solve_water(
     flow: Annotated[float | None, typer.Option(help="mL/s, instead of the pour's own.")] = None,
     seconds: Annotated[float | None, typer.Option(help="How long it pours; 3 s by default.")] = None,
     drain: Annotated[float | None, typer.Option(help="How long it runs on after the pour, s.")] = None,
+    below: Annotated[float | None, typer.Option(help="How far below full a pool starts, mL; 1 by default.")] = None,
     process: Annotated[str | None, typer.Option(help="Fluid of another process, such as fdm-pla-water.")] = None,
     cells: Annotated[int, typer.Option(min=3, max=24, help="Across a tooth.")] = 6,
     limit: Annotated[float, typer.Option(min=0.01, help="Minutes by the clock for each case.")] = 120.0,
@@ -33,6 +34,9 @@ def solve_water(
     again: Annotated[bool, typer.Option("--again", help="Run what is known already, too.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=1024, help="Cases at a time on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to run on instead.")] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="What is known of these files as Markdown; runs nothing.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="The results as JSON on stdout.")] = False,
 ) -> None:
     """Cut cases for OpenFOAM's interFoam from the STL, run them, and tell where the water went; writes cfd.json."""
@@ -43,7 +47,15 @@ def solve_water(
     from pelu_fab.signoff.recovery import recover_folder
 
     recover(directory)
-    pours = [pour_of(kind, flow=flow, seconds=seconds, drain=drain) for kind in dict.fromkeys(pour or ["middle"])]
+    if table:
+        from pelu_fab.cfd.compare import table_lines
+
+        print("\n".join(printable(line) for line in table_lines(directory)))
+        return
+    pours = [
+        pour_of(kind, flow=flow, seconds=seconds, drain=drain, below=below)
+        for kind in dict.fromkeys(pour or ["middle"])
+    ]
     with step(f"reading {directory}") as say:
         device = Device(recover_folder(directory, say))
         fluid = _process(process) or device.recovery.dossier.manifest.process

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
+from pelu_fab.commands import CHECK_FAILED, key_setting, print_json, printable, step
 from pelu_fab.commands.tables import print_report
-from pelu_fab.commands.verify import signed_off
+from pelu_fab.commands.verify import Asked, signed_off
 
 if TYPE_CHECKING:
     from pelu_fab.exports import Skipped
@@ -23,6 +23,9 @@ def compile_design(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Output folder; exports/NAME if not given.")] = None,
     process: Annotated[str | None, typer.Option(help="Built-in process profile, or a TOML file.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value, over the design file.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Which network, where the checkpoint holds several; as --set key=NAME.")
+    ] = None,
     formats: Annotated[
         str | None, typer.Option(help="Names with commas between, or all. If not given: stl,svg,3mf,report.")
     ] = None,
@@ -40,7 +43,7 @@ def compile_design(
     wanted = formats.split(",") if formats else None
     chosen(wanted)  # before any work
     with step(f"reading {source}"):
-        design = pelu_fab.load(source, process=process, settings=setting or [])
+        design = pelu_fab.load(source, process=process, settings=[*(setting or []), *key_setting(key)])
     directory = out or Path("exports") / safe_name(design.name)
     unchanged = is_current(design, directory, wanted)
     skipped: Sequence[Skipped] = ()
@@ -52,7 +55,7 @@ def compile_design(
         with step(f"writing {directory}"):
             skipped = pelu_fab.write(device, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
-        signed = signed_off(directory, say)
+        signed = signed_off(directory, say, Asked(source, process, setting or ()))
     if json:
         result = {"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": signed.table}
         print_json(result | {"skipped": [asdict(one) for one in skipped]})

@@ -13,6 +13,7 @@ def inspect(
         Path, typer.Argument(help="An STL file, a folder of them, a checkpoint or a design.", show_default=False)
     ],
     data: Annotated[Path | None, typer.Option(help="CSV to pour through a network; else the design's own.")] = None,
+    key: Annotated[str | None, typer.Option(help="Which network, where the checkpoint holds several.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Tell what a mesh is: closed, volume, bodies, genus, walls, buckets; or what a network's buckets can do."""
@@ -20,7 +21,7 @@ def inspect(
     from pelu_fab.commands.capacity import is_network, show_capacity
 
     if is_network(path):
-        show_capacity(path, json=json, data=data)
+        show_capacity(path, json=json, data=data, key=key)
         return
     with step(f"inspecting {path}"):
         table = pelu_fab.inspect(path).to_dict()

@@ -145,7 +145,7 @@ def _write(trained: "Trained", recipe: "Recipe", checkpoint: Path, *, plot: bool
     if plot:
         from pelu_fab.training.curve import curve_png
 
-        files[checkpoint.with_suffix(".png")] = curve_png(trained.history, title=checkpoint.stem)
+        files[checkpoint.with_suffix(".png")] = curve_png(trained.history, title=printable(checkpoint.stem))
     for path, blob in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, blob)

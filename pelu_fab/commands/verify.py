@@ -16,6 +16,11 @@ MOST_FLOWS = 24  # branches shown; all of them are in verify.json
 
 def verify(
     directory: Annotated[Path, typer.Argument(help="What compile wrote.", show_default=False)],
+    against: Annotated[
+        Path | None, typer.Option(help="The checkpoint or design it was compiled from; else the copy in the folder.")
+    ] = None,
+    process: Annotated[str | None, typer.Option(help="With --against: the process it was compiled with.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="With --against: as it was compiled with.")] = None,
     trace: Annotated[
         str | None, typer.Option(help="One pour, units per input with commas: every bucket trained, lowered, as built.")
     ] = None,
@@ -24,7 +29,8 @@ def verify(
     """Recover the network from the STL files, compare it with the checkpoint; writes verify.json and report.html."""
     pour = None if trace is None else _volumes(trace)
     with step(f"verifying {directory}") as say:
-        signed = signed_off(directory, say, trace=pour)
+        asked = Asked(against, process, setting or ())
+        signed = signed_off(directory, say, asked, trace=pour)
     if json:
         print_json(signed.table)
     else:
@@ -43,6 +49,15 @@ def verify(
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a folder is held against, as `compile` was told it."""
+
+    source: Path | None = None
+    process: str | None = None
+    settings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Signed:
     """A sign-off as `verify.json` holds it, and what it left beside: the page if the export has one, and places."""
 
@@ -51,12 +66,16 @@ class Signed:
     places: tuple[Path, ...]
 
 
-def signed_off(directory: Path, say: Callable[[str], None], *, trace: Sequence[float] | None = None) -> Signed:
+def signed_off(
+    directory: Path, say: Callable[[str], None], asked: Asked, *, trace: Sequence[float] | None = None
+) -> Signed:
     """Sign off a folder; what could not be written there is said on stderr, and the verdict stands."""
     import pelu_fab
     from pelu_fab.show import places, report
 
-    signed = pelu_fab.verify(directory, trace=trace, progress=say)
+    signed = pelu_fab.verify(
+        directory, against=asked.source, process=asked.process, settings=asked.settings, trace=trace, progress=say
+    )
     if signed.unwritten:
         print(printable(f"not written: {signed.unwritten}"), file=sys.stderr)
         return Signed(signed.to_dict(), None, ())

@@ -1,12 +1,12 @@
 """The comb: what shares a set of teeth delivers, and which teeth deliver given shares. mm; shares sum to 1."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
-from pelu_fab.hydraulics.tooth import ToothLaw, excess_at, kappa_at, tooth_law
+from pelu_fab.hydraulics.tooth import REFERENCE_HEAD, ToothLaw, excess_at, kappa_at, tooth_law
 from pelu_fab.ir.process import Process
 
 Array = NDArray[np.float64]
@@ -69,29 +69,44 @@ def comb_head(flow: float, teeth: Sequence[float], process: Process) -> float:
     return high
 
 
+def design_head(flow: float, teeth: Sequence[float], process: Process) -> float:
+    """Head (mm) for which a comb that carries `flow` is drawn: its own, or REFERENCE_HEAD where it runs too low."""
+    head = comb_head(flow, teeth, process)
+    return head if head >= LEAST_HEAD else REFERENCE_HEAD
+
+
 def pour_heads(
     flow: float,
     volume: float,
-    area: float,
+    area: float | Callable[[float], float],
     teeth: Sequence[float],
     process: Process,
     *,
     steps: int = 12,
-    least: float = 0.0,
+    steady: float | None = None,
 ) -> list[tuple[float, float]]:
     """(head, weight) pairs of a pour of `volume` (mm3) at `flow` (mm3/s) over a comb: steady, then draining.
 
-    The level rises to the head that carries `flow` and stays; what then stands above the sill drains, in `steps` heads
-    of equal volume. The rise is counted as steady, at `least` mm of head or more.
-    Weights sum to 1; hand the pairs to `predicted_shares`.
+    The level rises to the head that carries `flow` and stays; what then stands above the sill drains, in `steps` steps
+    of head; `area` (mm2) of the water may depend on the head. The rise is counted as steady, at the head that carries
+    the flow or as given. Weights sum to 1; hand the pairs to `predicted_shares`.
     """
     stop = float(tooth_law(process).residual_heads(np.asarray(teeth, dtype=np.float64)).max())
-    high = max(comb_head(flow, teeth, process), least)
-    draining = min(area * (high - stop), volume)
-    top = stop + draining / area
-    heads = stop + (top - stop) * (np.arange(steps) + 0.5) / steps
-    pairs = [(float(h), draining / volume / steps) for h in heads]
-    return [(high, 1.0 - draining / volume), *pairs] if draining < volume else pairs
+    high = comb_head(flow, teeth, process) if steady is None else steady
+
+    def drain(top: float) -> tuple[Array, Array]:
+        heads = stop + (top - stop) * (np.arange(steps) + 0.5) / steps
+        areas = [area(float(head)) if callable(area) else area for head in heads]
+        return heads, np.array(areas) * (top - stop) / steps
+
+    low, top = stop, high
+    while drain(high)[1].sum() > volume and top - low > 1e-6:  # so little that it never rises so high
+        middle = (low + top) / 2.0
+        low, top = (middle, top) if drain(middle)[1].sum() < volume else (low, middle)
+    heads, volumes = drain(top)
+    pairs = list(zip(heads.tolist(), (volumes / volume).tolist(), strict=True))
+    rest = 1.0 - float(volumes.sum()) / volume
+    return [(high, rest), *pairs] if rest > 1e-6 else pairs
 
 
 def tooth_widths(

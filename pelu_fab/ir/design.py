@@ -54,7 +54,7 @@ class Design:
     depth: float = 18.0  # mm: inside of a bucket along the flow, aimed at
     protocol: tuple[tuple[str, tuple[float, ...]], ...] = ()  # what pour.md tells to pour: title, units per jug
     readouts: tuple[Readout, ...] = ()  # what the cups mean, where it is a number
-    sources: tuple[tuple[str, str], ...] = ()  # name and sha256 of each file that the design was read from
+    sources: tuple[tuple[str, str, str], ...] = ()  # kind, name and sha256 of each file that it was read from
 
     @property
     def unit_volume(self) -> float:

@@ -14,8 +14,3 @@ def below(found: float, limit: float) -> bool:
 def on_grid(length: float) -> float:
     """Round a length to the 1 µm grid."""
     return round(length, GRID_DIGITS)
-
-
-def format_volume(volume: float) -> str:
-    """Volume (mm3) for people: mL."""
-    return f"{volume / MM3_PER_ML:.2f} mL"

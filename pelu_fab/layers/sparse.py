@@ -7,11 +7,6 @@ import torch
 from torch import Tensor
 
 
-def l1(shares: Tensor) -> Tensor:
-    """Sum of shares: what the blog suggests. Constant (each row sums to 1), so it trains nothing: shown in a test."""
-    return shares.abs().sum(dim=(-2, -1))
-
-
 def entropy(shares: Tensor) -> Tensor:
     """Sum over rows of -Σ s ln s: 0 where every bucket has one branch, ln(out) a row where shares are even."""
     return -(shares * shares.clamp_min(1e-12).log()).sum(dim=(-2, -1))

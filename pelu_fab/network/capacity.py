@@ -75,23 +75,14 @@ class Capacity:
 def dead_buckets(network: Network, input_max: Sequence[float]) -> frozenset[str]:
     """Names of the buckets that never spill for any pour up to `input_max` (units per input).
 
-    A dead bucket needs no comb and no chutes, but where water reaches it (it is not in `dry_buckets`) it must stay
-    as a tank: without it that water would go elsewhere.
+    A dead bucket needs no comb and no chutes, but where water reaches it (it is not dry) it must stay as a
+    tank: without it that water would go elsewhere.
     """
-    return _below_at_most(network, input_max, [layer.retained for layer in network.layers])
-
-
-def dry_buckets(network: Network, input_max: Sequence[float]) -> frozenset[str]:
-    """Names of the buckets that no water reaches for any pour up to `input_max`: they can be left out altogether."""
-    return _below_at_most(network, input_max, [np.zeros_like(layer.retained) for layer in network.layers])
-
-
-def _below_at_most(network: Network, input_max: Sequence[float], limits: Sequence[Array]) -> frozenset[str]:
     most = inflows(network, np.asarray(input_max, dtype=np.float64)[None])
     return frozenset(
         bucket_name(index, int(unit))
-        for index, limit in enumerate(limits)
-        for unit in np.flatnonzero(most[index][0] <= limit + EPSILON)
+        for index, layer in enumerate(network.layers)
+        for unit in np.flatnonzero(most[index][0] <= layer.retained + EPSILON)
     )
 
 

@@ -14,6 +14,10 @@ from pelu_fab.show.report_html import image, table
 
 WORDS = {"pass": "passed", "fail": "failed", "skipped": "skipped"}
 GROUPS = {
+    "source": "it is the network that was asked for",
+    "manifest": "what is believed can be meant",
+    "file": "every file is as it was compiled",
+    "lower": "what making it printable changed is on the list",
     "mesh": "the files are sound solids",
     "drc": "the printer can make it, and water runs downhill",
     "lvs": "what was built is what was trained",
@@ -131,8 +135,17 @@ def proof(facts: Facts) -> str:
         f"{counts['failed']} failed, "
         f"{counts['skipped']} skipped.</span></div><p>Sign-off opened the files that you print, found every bucket, "
         "comb, chute and cup in "
-        f"them, and recovered the network from that.</p>{worst}{''.join(folded)}{_data(facts)}</div></section>"
+        f"them, and recovered the network from that. It is held against {_against(facts)}.</p>"
+        f"{worst}{''.join(folded)}{_data(facts)}</div></section>"
     )
+
+
+def _against(facts: Facts) -> str:
+    """What the trained network was read from."""
+    told = facts.verify.get("against", {})
+    if "file" not in told:
+        return "the copy of the trained network in this folder"
+    return f"<b>{escape(str(told['file']))}</b> itself (sha256 {escape(str(told['sha256'])[:12])}…)"
 
 
 def _checks(checks: Sequence[Table], facts: Facts) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
-from shapely import LineString, MultiPoint, Point, box, contains_xy, linestrings, polygonize, unary_union
+from shapely import LineString, MultiPoint, Point, STRtree, box, linestrings, points, polygonize, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.comb import CLOSED_AT
@@ -46,8 +46,9 @@ def _tray(wet: Wet, part: int) -> list[Check]:
     flat = np.ptp(heights, axis=1) < 0.01
     checks: list[Check] = []
     for height in _distinct(heights[flat].mean(axis=1)):
+        plate = solid_at(own, height - BELOW)
         for above in ABOVE:
-            checks += _channels(wet, part, own, turn, height, above)
+            checks += _channels(wet, part, plate, solid_at(own, height + above), turn, height)
     unique = {(c.id, c.where): c for c in reversed(checks)}
     return list(unique.values()) or [passed("drc.breach", wet.surface.names[part], "walls whole up to 3.9 mm")]
 
@@ -58,20 +59,20 @@ def _distinct(values: Array) -> list[float]:
     return [float(v) for i, v in enumerate(ordered) if i == 0 or v - ordered[i - 1] > 0.05]
 
 
-def _channels(wet: Wet, part: int, own: Array, turn: Array, height: float, above: float) -> list[Check]:
-    plate = solid_at(own, height - BELOW)
-    walls = solid_at(own, height + above)
-    rooms = [g for g in getattr(plate.difference(walls), "geoms", [plate.difference(walls)]) if g.area > 1.0]
+def _channels(wet: Wet, part: int, plate: BaseGeometry, walls: BaseGeometry, turn: Array, height: float) -> list[Check]:
     places, goals, leaving = _waters(wet, part, turn, height)
-    if not len(places):
+    air = plate.difference(walls)
+    rooms = [g for g in getattr(air, "geoms", [air]) if g.area > 1.0]
+    if not len(places) or not rooms:
         return []
     checks: list[Check] = []
-    edge, fence = plate.boundary, walls.buffer(SLIT, join_style="mitre")
-    for room in rooms:
-        near = room.buffer(0.01)
-        low = np.array(near.bounds)
-        inside = np.flatnonzero(((places >= low[:2]) & (places <= low[2:])).all(axis=1))
-        inside = inside[contains_xy(near, places[inside])]
+    tree = STRtree(rooms)
+    place, of_room = tree.query(points(places), predicate="dwithin", distance=0.01)
+    edges = plate.boundary.difference(walls.buffer(SLIT, join_style="mitre"))
+    edges = np.array([g for g in getattr(edges, "geoms", [edges]) if not g.is_empty])
+    edge, beside = tree.query(edges, predicate="intersects") if len(edges) else (np.zeros(0, int), np.zeros(0, int))
+    for number, room in enumerate(rooms):
+        inside = np.sort(place[of_room == number])
         if not len(inside):
             continue
         waters = sorted({int(g) for g in goals[inside] if g != NOWHERE})
@@ -83,7 +84,8 @@ def _channels(wet: Wet, part: int, own: Array, turn: Array, height: float, above
                 failed("lvs.short", where, f"the waters for {names} share a channel of {wet.surface.names[part]}", at)
             )
         exits = MultiPoint(places[inside[leaving[inside]]]) if leaving[inside].any() else None
-        checks += _leaks(wet, part, room.boundary.intersection(edge).difference(fence), exits, waters, turn, height)
+        openings = room.boundary.intersection(unary_union(edges[edge[beside == number]]))
+        checks += _leaks(wet, part, openings, exits, waters, turn, height)
     return checks
 
 

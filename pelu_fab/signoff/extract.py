@@ -309,6 +309,7 @@ def _tooth(
         section_width=spout.width if spout else 0.0,
         section_depth=spout.depth if spout else 0.0,
         section_area=spout.area if spout else 0.0,
+        section_most=spout.most if spout else 0.0,
         section_left=spout.left if spout else (0.0, 0.0),
         section_right=spout.right if spout else (0.0, 0.0),
         section_z=(spout.bottom_z, spout.top_z) if spout else (0.0, 0.0),
@@ -334,9 +335,10 @@ def _with_comb(vessel: Vessel, teeth: list[Tooth]) -> Vessel:
             last = mouths[-1]
             area = min(last.section_area, tooth.section_area)
             goal = last.goal if last.goal == tooth.goal else NOWHERE
-            mouths[-1] = replace(last, goal=goal, teeth=(*last.teeth, i), section_area=area)
+            most = max(last.section_most, tooth.section_most)
+            mouths[-1] = replace(last, goal=goal, teeth=(*last.teeth, i), section_area=area, section_most=most)
         else:
-            mouths.append(Mouth(tooth.goal, (i,), tooth.section_width, tooth.section_area))
+            mouths.append(Mouth(tooth.goal, (i,), tooth.section_width, tooth.section_area, tooth.section_most))
     return replace(vessel, teeth=tuple(teeth), mouths=tuple(mouths))
 
 

@@ -27,6 +27,7 @@ class Tooth:
     section_width: float
     section_depth: float
     section_area: float
+    section_most: float
     section_left: tuple[float, float]
     section_right: tuple[float, float]
     section_z: tuple[float, float]
@@ -43,12 +44,16 @@ class Tooth:
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """Adjacent teeth that share one spout. `teeth` index into the vessel's teeth."""
+    """Adjacent teeth that share one spout. `teeth` index into the vessel's teeth; its section is the least found, mm2.
+
+    `section_most` is the greatest, where no wall is open about as much.
+    """
 
     goal: int
     teeth: tuple[int, ...]
     section_width: float
     section_area: float
+    section_most: float
 
 
 @dataclass(frozen=True, slots=True)

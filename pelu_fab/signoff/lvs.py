@@ -116,14 +116,23 @@ def _branches(case: Comparison, depth: int, unit: int) -> list[Check]:
             goal = case.targets(depth)[j]
             at = next((tooth.at for tooth in vessel.teeth if goal in tooth.goals), vessel.at)
             delivers = f"delivers {100 * got:.3f} % over a pour, wanted {100 * share:.3f} %"
+            bulge = _bulge(vessel, goal)
             measures = f"section is {100 * section:.3f} %, wanted {100 * share:.3f} %"
+            measures += f"; up to {100 * bulge:.2f} % wider on its way: a wall is open" if bulge > SECTION / 100 else ""
             checks += [
                 passed("lvs.open", where),
                 most("lvs.share", where, 100 * abs(got - share), SHARE, "pp", delivers, at),
-                most("lvs.section", where, 100 * abs(section - share), SECTION, "pp", measures, at),
+                most("lvs.section", where, 100 * max(abs(section - share), bulge), SECTION, "pp", measures, at),
                 *_flows(case, depth, unit, j, at),
             ]
     return checks
+
+
+def _bulge(vessel: Vessel, goal: int) -> float:
+    """How much wider than their least the spouts to a goal are somewhere, as a part of all sections of the bucket."""
+    whole = sum(mouth.section_area for mouth in vessel.mouths)
+    more = sum(mouth.section_most - mouth.section_area for mouth in vessel.mouths if mouth.goal == goal)
+    return more / whole if whole > 0 else 0.0
 
 
 def _flows(case: Comparison, depth: int, unit: int, j: int, at: Place) -> list[Check]:

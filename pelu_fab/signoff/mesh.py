@@ -44,6 +44,7 @@ class LoadedPart:
     mesh: Mesh
     shape: Topology
     matrix: Array | None
+    changed: bool = False  # since it was compiled
 
     @cached_property
     def placed(self) -> Mesh:
@@ -71,14 +72,15 @@ def read_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[C
     except FabError as error:
         reason = f"{entry.file} can't be read"
         return None, [failed("mesh.file", where, str(error)), *(skipped(r, where, reason) for r in SURFACE_RULES)]
-    matrix, state = entry.matrix, "as written"
-    if entry.sha256 != digest(blob):
+    matrix, state, changed = entry.matrix, "as written", entry.sha256 != digest(blob)
+    if changed:
         state = "changed since it was compiled; judged as it is now"
         back = None if entry.pose is None else way_back(mesh, _stated(entry.pose))
         if back is not None:
             matrix = None if matrix is None else matrix @ back
             state += f", moved back by {_in_words(back)}"
-    return LoadedPart(entry, blob, mesh, topology(mesh), matrix), [passed("mesh.file", where, state, len(mesh.faces))]
+    part = LoadedPart(entry, blob, mesh, topology(mesh), matrix, changed)
+    return part, [passed("mesh.file", where, state, len(mesh.faces))]
 
 
 def own_checks(mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:

@@ -18,8 +18,7 @@ from pelu_fab.signoff.topology import Topology
 LEAST_OVERHANG = 0.3  # mm2
 ON_BED = 0.05  # mm above the bed
 FROM_WALL = 0.2  # mm: an overhang shorter than nozzle plus this needs no bridge
-PITCH, FEWEST, MOST_STEPS = 0.25, 2, 24  # mm between the places looked at along a face, and how many steps that may be
-BATCH = 32  # faces looked at together
+CLOSE = 0.01  # mm to which the farthest place is found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,72 +97,44 @@ def _are_bridges(hanging: _Hanging) -> Mask:
 
 def _farthest(hanging: _Hanging, chosen: Mask) -> tuple[float, Place | None]:
     """Greatest distance in plan of a place on the chosen faces from what holds its group; a group's size if nothing."""
-    faces = np.flatnonzero(chosen)
-    groups, counts = hanging.group[faces], np.diff(hanging.starts)
-    size = _sizes(hanging)
-    bound = _bounds(hanging, faces)
-    bound[counts[groups] == 0] = size[groups[counts[groups] == 0]]
     best: tuple[float, Array | None] = (0.0, None)
-    order = np.argsort(-bound, kind="stable")
-    for start in range(0, len(order), BATCH):
-        batch = order[start : start + BATCH]
-        if bound[batch[0]] <= best[0]:
-            break
-        lone = batch[counts[groups[batch]] == 0]
-        if len(lone) and bound[lone[0]] > best[0]:
-            best = (float(bound[lone[0]]), hanging.corners[faces[lone[0]], 0])
-        held = batch[counts[groups[batch]] > 0]
-        if len(held):
-            reach, at = _looked_at(hanging, faces[held], size)
-            best = max(best, (reach, at), key=lambda pair: pair[0])
+    faces = np.flatnonzero(chosen)
+    held = np.diff(hanging.starts)[hanging.group[faces]] > 0
+    for face in faces[~held]:
+        size = float(np.ptp(hanging.corners[hanging.group == hanging.group[face], :, :2].reshape(-1, 2), axis=0).max())
+        best = max(best, (size, hanging.corners[face, 0]), key=lambda pair: pair[0])
+    pieces, group = hanging.corners[faces[held]], hanging.group[faces[held]]
+    while len(pieces):
+        owner, edge = _edges_of(hanging, group)
+        apart = _apart(pieces[owner, :, :2], hanging.edges[edge][:, None])
+        # No place on a piece is farther from an edge than one of its corners is.
+        bound, corner = np.full(len(pieces), np.inf), np.full((len(pieces), 3), np.inf)
+        np.minimum.at(bound, owner, apart.max(axis=1))
+        np.minimum.at(corner, owner, apart)
+        piece, k = np.unravel_index(int(np.argmax(corner)), corner.shape)
+        best = max(best, (float(corner[piece, k]), pieces[piece, k]), key=lambda pair: pair[0])
+        kept = bound > best[0] + CLOSE
+        pieces, group = _halved(pieces[kept]), np.tile(group[kept], 2)
     if best[1] is None:
         return 0.0, None
     x, y, z = (round(float(v), 3) for v in best[1])
     return best[0], (x, y, z)
 
 
-def _sizes(hanging: _Hanging) -> Array:
-    """Longer side in plan of each group's box."""
-    low, high = (np.full((len(hanging.starts) - 1, 2), v) for v in (np.inf, -np.inf))
-    np.minimum.at(low, hanging.group, hanging.corners[:, :, :2].min(axis=1))
-    np.maximum.at(high, hanging.group, hanging.corners[:, :, :2].max(axis=1))
-    return np.asarray((high - low).max(axis=1, initial=0.0))
+def _halved(corners: Array) -> Array:
+    """Each triangle (n, 3, 3) cut in two across its longest side, the first halves before the second."""
+    sides = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
+    turned = corners[np.arange(len(corners))[:, None], (np.argmax(sides, axis=1)[:, None] + np.arange(3)) % 3]
+    a, b, c = turned.transpose(1, 0, 2)
+    middle = (a + b) / 2
+    return np.concatenate([np.stack([a, middle, c], axis=1), np.stack([middle, b, c], axis=1)])
 
 
-def _edges_of(hanging: _Hanging, faces: Index) -> tuple[Index, Index]:
-    """Pairs of a place in `faces` and an edge that holds its group."""
+def _edges_of(hanging: _Hanging, group: Index) -> tuple[Index, Index]:
+    """Pairs of a place in `group` and an edge that holds the group there."""
     starts = hanging.starts
-    groups = hanging.group[faces]
-    owner, number = counted(starts[groups + 1] - starts[groups])
-    return owner, starts[groups[owner]] + number
-
-
-def _bounds(hanging: _Hanging, faces: Index) -> Array:
-    """What no place on a face exceeds: the distance from one edge is greatest at a corner of the face."""
-    owner, edge = _edges_of(hanging, faces)
-    corners = hanging.corners[faces[owner], :, :2]
-    far = np.max([_apart(corners[:, k], hanging.edges[edge]) for k in range(3)], axis=0)
-    bound = np.full(len(faces), np.inf)
-    np.minimum.at(bound, owner, far)
-    return bound
-
-
-def _looked_at(hanging: _Hanging, faces: Index, size: Array) -> tuple[float, Array]:
-    """Farthest of places spread over some faces, one every quarter mm or so, corners too."""
-    steps = np.clip(size[hanging.group[faces]] / PITCH, FEWEST, MOST_STEPS).astype(np.int64)
-    best: tuple[float, Array] = (-1.0, np.zeros(3))
-    for n in np.unique(steps):
-        own = faces[steps == n]
-        i, j = np.meshgrid(np.arange(n + 1), np.arange(n + 1))
-        u, v = i[i + j <= n] / n, j[i + j <= n] / n
-        a, b, c = hanging.corners[own].transpose(1, 0, 2)
-        places = a[:, None] + u[None, :, None] * (b - a)[:, None] + v[None, :, None] * (c - a)[:, None]
-        owner, edge = _edges_of(hanging, own)
-        apart = np.full(places.shape[:2], np.inf)
-        np.minimum.at(apart, owner, _apart(places[owner, :, :2], hanging.edges[edge][:, None]))
-        k, place = np.unravel_index(int(np.argmax(apart)), apart.shape)
-        best = max(best, (float(apart[k, place]), places[k, place]), key=lambda pair: pair[0])
-    return best
+    owner, number = counted(starts[group + 1] - starts[group])
+    return owner, starts[group[owner]] + number
 
 
 def _apart(points: Array, edges: Array) -> Array:

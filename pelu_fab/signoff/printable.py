@@ -1,15 +1,13 @@
 """What the printer can make, part by part in its print pose: walls, gaps, overhangs, bridges, islands, hollows."""
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.flood import hanging_tips
 from pelu_fab.signoff.overhangs import ON_BED, overhangs
 from pelu_fab.signoff.report import Check, least, most, passed
-from pelu_fab.signoff.stl import Array, Index, Mesh
-from pelu_fab.signoff.topology import Topology
+from pelu_fab.signoff.stl import Array, Mesh
+from pelu_fab.signoff.topology import Topology, flat_pieces
 from pelu_fab.signoff.walls import narrowest
 
 MADE = 2e-3  # mm: of a wall drawn as thin as its limit, float32 may take so much
@@ -18,7 +16,7 @@ MADE = 2e-3  # mm: of a wall drawn as thin as its limit, float32 may take so muc
 def part_checks(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
     """Every rule on one part as it lies on the bed."""
     thin, narrow = printer.blade - MADE, printer.nozzle - MADE
-    material, air = narrowest(mesh, _planes(mesh, shape), thin, narrow)
+    material, air = narrowest(mesh, flat_pieces(mesh.normals, shape.neighbours), thin, narrow)
     return [
         _width("drc.wall", name, material, thin, "thinnest material"),
         _width("drc.gap", name, air, narrow, "narrowest air between two walls"),
@@ -26,16 +24,6 @@ def part_checks(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> lis
         islands(name, mesh),
         most("drc.trapped", name, float(shape.hollows), 0.0, "", "closed hollows that no water or powder leaves"),
     ]
-
-
-def _planes(mesh: Mesh, shape: Topology) -> Index:
-    """Number of the flat piece of surface that each triangle belongs to."""
-    count = len(mesh.faces)
-    row, beyond = np.repeat(np.arange(count), 3), shape.neighbours.reshape(-1)
-    kept = beyond >= 0
-    kept[kept] = np.einsum("ij,ij->i", mesh.normals[row[kept]], mesh.normals[beyond[kept]]) > 0.99999
-    link = coo_matrix((np.ones(kept.sum(), bool), (row[kept], beyond[kept])), (count, count))
-    return np.asarray(connected_components(link, directed=False)[1], dtype=np.int64)
 
 
 def _width(rule: str, name: str, found: tuple[float, Array] | None, limit: float, why: str) -> Check:

@@ -9,7 +9,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.signoff.columns import Columns
-from pelu_fab.signoff.dossier import Dossier, read_dossier
+from pelu_fab.signoff.dossier import Dossier, PartEntry, open_folder, read_dossier
 from pelu_fab.signoff.extract import extract
 from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import Extraction
@@ -42,12 +42,12 @@ class Recovery:
         return vessel_names(self.found, self.recovered)
 
 
-def read_parts(dossier: Dossier, say: Progress) -> tuple[tuple[LoadedPart, ...], list[Check]]:
+def read_parts(folder: Path, entries: Sequence[PartEntry], say: Progress) -> tuple[tuple[LoadedPart, ...], list[Check]]:
     """Every part that can be read, and what the reading found."""
     parts, checks = [], []
-    for entry in dossier.manifest.parts:
+    for entry in entries:
         say(f"read: {entry.name}")
-        part, found = read_part(dossier.folder, entry)
+        part, found = read_part(folder, entry)
         checks += found
         if part is not None:
             parts.append(part)
@@ -82,7 +82,7 @@ def recover_folder(directory: Path, progress: Progress | None = None) -> Recover
     """Recover the network from a folder's meshes; `FabError` if nothing in it can be placed."""
     say = progress or (lambda _: None)
     dossier = read_dossier(Path(directory))
-    parts, _ = read_parts(dossier, say)
+    parts, _ = read_parts(dossier.folder, dossier.manifest.parts, say)
     surface = assemble(parts, say)
     if surface is None:
         raise FabError(str(directory), "has no part that can be placed", "compile it again")
@@ -91,5 +91,6 @@ def recover_folder(directory: Path, progress: Progress | None = None) -> Recover
 
 def placed_parts(directory: Path) -> tuple[tuple[str, Array], ...]:
     """Name and corners (triangles, 3, 3) of every readable part that has a place, as its file is now, assembled."""
-    parts, _ = read_parts(read_dossier(Path(directory)), lambda _: None)
+    opened = open_folder(Path(directory))
+    parts, _ = read_parts(opened.folder, opened.inside, lambda _: None)
     return tuple((part.entry.name, part.placed.corners) for part in parts if part.matrix is not None)

@@ -99,7 +99,9 @@ def skipped(rule: str, where: str, why: str) -> Check:
 class Report:
     """All checks, worst first, what was recovered and how it computes. `extra` holds further parts of verify.json.
 
-    `unwritten` says why verify.json and the page could not be left beside the files, where they could not.
+    `against` says what the trained network was read from: `kind` is "copy" (in the folder), "checkpoint" or "design",
+    the latter two with `file` and `sha256` of the checkpoint. `unwritten` says why verify.json and the page could not
+    be left beside the files, where they could not.
     """
 
     checks: tuple[Check, ...]
@@ -108,6 +110,7 @@ class Report:
     extra: Mapping[str, Any] = field(default_factory=dict)
     netlist_text: str = ""
     unwritten: str = ""
+    against: Mapping[str, str] = field(default_factory=lambda: {"kind": "copy"})
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:
@@ -142,6 +145,7 @@ class Report:
         return {
             "schema": SCHEMA,
             "verdict": self.verdict,
+            "against": dict(self.against),
             "checks": [c.to_dict() for c in self.checks],
             "recovered": dict(self.recovered),
             "counts": self.counts,
@@ -156,6 +160,9 @@ class Report:
 
 
 MANDATORY = (
+    "file.hash",
+    "lower.threshold",
+    "lower.share",
     "mesh.file",
     "mesh.closed",
     "mesh.bodies",
@@ -165,7 +172,9 @@ MANDATORY = (
     "lvs.flow",
     "lvs.section",
     "mass.recovered",
+    "equivalence.lowering",
 )
+CAUSES = ("file.read", "file.missing", "mesh.file", "manifest.", "source.")  # what fails because of them comes after
 
 
 def report(
@@ -176,6 +185,12 @@ def report(
     extra: Mapping[str, Any] | None = None,
     netlist_text: str = "",
 ) -> Report:
-    """Sort the checks: failed, then skipped, then passed; the farthest beyond its limit first."""
-    ordered = sorted(checks, key=lambda c: (_ORDER[c.status], -c.badness if c.status == "fail" else 0.0, c.id, c.where))
+    """Sort the checks: failed, then skipped, then passed; causes first, then the farthest beyond its limit."""
+
+    def rank(check: Check) -> tuple[int, int, float, str, str]:
+        cause = next((k for k, group in enumerate(CAUSES) if check.id.startswith(group)), len(CAUSES))
+        worst = -check.badness if check.status == "fail" else 0.0
+        return _ORDER[check.status], cause if check.status == "fail" else 0, worst, check.id, check.where
+
+    ordered = sorted(checks, key=rank)
     return Report(tuple(ordered), recovered or {}, as_built or {}, extra or {}, netlist_text)

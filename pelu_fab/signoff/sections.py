@@ -26,6 +26,9 @@ def _crossing(tip: Array, other: Array, upward: Mask, z: float) -> Array:
     return np.asarray(low[:, :2] + way[:, :2] * ((z - low[:, 2]) / way[:, 2])[:, None])
 
 
+STEPS = (6.0, 30.0)  # mm that a ray looks ahead at first, and then
+
+
 class Segments:
     """Plan index of line segments, for many short rays at once."""
 
@@ -56,6 +59,15 @@ class Segments:
 
         `leaving` looks for where it leaves material instead. A point on a wall is at distance 0 from it.
         """
+        distance = np.full(len(origins), np.inf)
+        waiting = np.arange(len(origins))
+        for step in (*(s for s in STEPS if s < limit), limit):  # nearly all meet a wall within the first
+            found = self._reach(origins[waiting], directions[waiting], step, leaving)
+            distance[waiting] = found
+            waiting = waiting[~np.isfinite(found)]
+        return distance
+
+    def _reach(self, origins: Array, directions: Array, limit: float, leaving: bool) -> Array:
         ends = origins + directions * limit
         query, cell = self._spread(np.minimum(origins, ends), np.maximum(origins, ends))
         counts = self._starts[cell + 1] - self._starts[cell]

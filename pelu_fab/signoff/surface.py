@@ -9,6 +9,7 @@ import numpy as np
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.flood import Basin, Flood
 from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.topology import flat_pieces
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,16 @@ class Surface:
     def corners(self) -> Array:
         """(m, 3, 3) corners."""
         return self.mesh.corners
+
+    @cached_property
+    def spans(self) -> tuple[Array, Array]:
+        """Lowest and highest z of the flat piece of surface that each triangle belongs to."""
+        piece = flat_pieces(self.mesh.normals, self.neighbours)
+        order, z = np.argsort(piece, kind="stable"), self.corners[:, :, 2]
+        starts = np.searchsorted(piece[order], np.arange(piece.max() + 1))
+        low = np.minimum.reduceat(z.min(axis=1)[order], starts)
+        high = np.maximum.reduceat(z.max(axis=1)[order], starts)
+        return low[piece], high[piece]
 
     @cached_property
     def _bounds_of_parts(self) -> Index:

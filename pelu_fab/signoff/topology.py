@@ -6,7 +6,9 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from pelu_fab.signoff.stl import Index, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mesh
+
+FLAT = 0.99999  # cosine of the angle between two triangles of one flat piece: a quarter of a degree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +130,16 @@ def _shells(mesh: Mesh) -> tuple[tuple[Shell, ...], Index]:
         for i in range(number)
     )
     return shells, of_face
+
+
+def flat_pieces(normals: Array, neighbours: Index) -> Index:
+    """Number of the flat piece of surface that each triangle belongs to, however it is cut into triangles."""
+    count = len(normals)
+    row, beyond = np.repeat(np.arange(count), 3), neighbours.reshape(-1)
+    kept = beyond >= 0
+    kept[kept] = np.einsum("ij,ij->i", normals[row[kept]], normals[beyond[kept]]) > FLAT
+    link = coo_matrix((np.ones(kept.sum(), bool), (row[kept], beyond[kept])), (count, count))
+    return np.asarray(connected_components(link, directed=False)[1], dtype=np.int64)
 
 
 def place(mesh: Mesh, face: int) -> tuple[float, float, float]:

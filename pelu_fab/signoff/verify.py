@@ -1,6 +1,7 @@
 """Sign-off of a folder: every check in order. A folder in, a report out; nothing is written."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,56 +10,107 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
-from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass
-from pelu_fab.signoff.dossier import Dossier, read_dossier
+from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass, ramps
+from pelu_fab.signoff.asked import source_checks
+from pelu_fab.signoff.companions import companion_checks, netlist_checks
+from pelu_fab.signoff.dossier import Dossier, Opened, open_folder
 from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.judging import Judging
+from pelu_fab.signoff.lowering import Terms, lowering_checks
 from pelu_fab.signoff.memory import memory
 from pelu_fab.signoff.mesh import LoadedPart, solid_checks
+from pelu_fab.signoff.question import Question
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import Progress, Recovery, assemble, read_parts, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
 
 WATER_RULES = ("lvs.open", "lvs.retained", "lvs.flow", "lvs.section", "mass.recovered", "equivalence.data")
+UNSTATED = "the fullest jugs are not known (manifest.input_max)"
 
 
-def verify(directory: Path, *, trace: Sequence[float] | None = None, progress: Progress | None = None) -> Report:
-    """Judge the files in `directory` by themselves.
+def verify(
+    directory: Path,
+    *,
+    against: Question | None = None,
+    trace: Sequence[float] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Judge the files in `directory` by themselves, and `against` what was asked for, where it is given.
 
     `trace` (units per input) adds a comparison of every bucket for one pour. A folder that is no export, or a trace of
     the wrong length, raises `FabError`; everything else that is wrong becomes a failed or skipped check.
     """
     say = progress or (lambda _: None)
-    dossier = read_dossier(Path(directory))
-    inputs = len(dossier.trained.inputs)
-    if trace is not None and len(trace) != inputs:
+    opened = open_folder(Path(directory), against)
+    if trace is not None and len(trace) != (inputs := len(opened.manifest.inputs)):
         raise FabError("--trace", f"has {len(trace)} volumes", f"give {inputs}, one for each input")
-    parts, checks = read_parts(dossier, say)
-    printer = dossier.manifest.process.printer
+    return replace(_judged(opened, against, trace, say), against=_against(against))
+
+
+def _against(question: Question | None) -> dict[str, str]:
+    """What the verdict rests on."""
+    if question is None:
+        return {"kind": "copy"}
+    kind = "design" if question.is_design else "checkpoint"
+    return {"kind": kind, "file": question.source.name, "sha256": question.source.sha256}
+
+
+def _judged(opened: Opened, question: Question | None, trace: Sequence[float] | None, say: Progress) -> Report:
+    """Every check, as far as what it rests on can be read."""
+    parts, checks = read_parts(opened.folder, opened.inside, say)
+    printer = opened.manifest.process.printer
     with Judging(parts, printer, memory()) as judging:
-        assembled, recovery = _assembled(dossier, parts, say)
+        say("companions")
+        checks += paper_checks(opened, question, parts)
+        assembled, recovery = _assembled(opened, parts, say)
         say(f"mesh: {len(parts)} parts")
         for part, own in zip(parts, judging.checks(), strict=True):
             checks += solid_checks(part, own, printer)
     checks += assembled
     if recovery is None:
-        return report([*checks, *(skipped(rule, "device", "no part can be placed") for rule in WATER_RULES)])
+        return report(checks)
     say("mass and equivalence")
     return _books(recovery, checks, trace)
 
 
-def _assembled(dossier: Dossier, parts: tuple[LoadedPart, ...], say: Progress) -> tuple[list[Check], Recovery | None]:
-    """Every rule on parts and water together, and what was recovered; None where no part has a place."""
+def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> tuple[list[Check], Recovery | None]:
+    """Every rule on parts and water together, and what was recovered; None where water can't be followed."""
     say("assemble")
     checks = fit.collisions([(p.entry.name, p.placed) for p in parts if p.matrix is not None])
-    surface = assemble(parts, say)
-    if surface is None:
-        return checks, None
+    blocked = opened.blocked or _unread(opened, parts)
+    surface = None if blocked else assemble(parts, say)
+    if opened.dossier is None or surface is None:
+        why = f"see {blocked}" if blocked else "no part can be placed"
+        return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
     checks += _gapes(parts)
-    recovery = recover_from(dossier, parts, surface, say)
+    recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
     return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery
+
+
+def paper_checks(opened: Opened, question: Question | None, parts: Sequence[LoadedPart]) -> list[Check]:
+    """Everything that is known without following water: the manifest, every file, and the networks among themselves."""
+    checks = [*opened.checks, *(source_checks(question, opened) if question is not None else ())]
+    checks += companion_checks(opened.folder, opened.manifest, parts)
+    return checks if opened.dossier is None else [*checks, *_networks(opened.dossier)]
+
+
+def _unread(opened: Opened, parts: Sequence[LoadedPart]) -> str:
+    """Placed parts without which water would run elsewhere than in the device."""
+    read = {part.entry.name for part in parts}
+    lost = [e.name for e in opened.manifest.parts if e.matrix is not None and e.name not in read]
+    return "; ".join(f"{name} (mesh.file)" for name in lost)
+
+
+def _networks(dossier: Dossier) -> list[Check]:
+    """The printable network against the trained one, and against netlist.txt."""
+    checks = netlist_checks(dossier)
+    if dossier.jugs is None:
+        return [*checks, skipped("lower.share", "network", UNSTATED)]
+    manifest = dossier.manifest
+    terms = Terms(dossier.jugs, manifest.process, manifest.compensation, manifest.max_teeth)
+    return [*checks, *lowering_checks(dossier.trained, dossier.lowered, terms)]
 
 
 def _gapes(parts: Sequence[LoadedPart]) -> list[Check]:
@@ -88,14 +140,17 @@ def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | Non
     dossier, unit = recovery.dossier, recovery.dossier.unit_volume
     trained, lowered = (mass.book_of(n, unit) for n in (dossier.trained, dossier.lowered))
     built = mass.book_of_recovered(recovery.recovered)
-    input_max = dossier.input_max
-    data, as_built = equivalence.data_checks(trained, lowered, built, dossier.samples, unit)
-    bound, facts = equivalence.bound_checks(trained, lowered, built, input_max, lvs.tolerances(_case(recovery)), unit)
+    data, as_built = equivalence.data_checks(trained, lowered, built, dossier.samples, unit, dossier.no_samples)
+    jugs, slack = dossier.input_max, lvs.tolerances(_case(recovery))
+    stated = dossier.manifest.lowering_ml
+    bound, facts = equivalence.bound_checks(trained, lowered, built, jugs, slack, unit, stated_ml=stated)
+    if dossier.jugs is None:
+        bound = [skipped(check.id, check.where, UNSTATED) for check in bound]
     if dossier.samples is not None:
         as_built["certified_rows"] = equivalence.certified(trained, dossier.samples[0], facts["bound_units"], unit)
     checks = [
         *checks,
-        mass.balance(built, input_max),
+        mass.balance(built, jugs),
         *mass.leaks(recovery.recovered),
         *data,
         *bound,
@@ -120,6 +175,7 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
         *gravity.spout_gaps(wet),
         *gravity.strays(wet),
         *channels.breaches(wet),
+        *ramps.walls_beside_mouths(wet),
         *channels.freeboards(wet, manifest.design_flow),
     ]
 

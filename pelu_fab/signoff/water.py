@@ -18,7 +18,7 @@ STATED_AT = 2.6  # mm of head: where a process states kappa and end excess
 KNEE, ENDS_OVER = 3.0, 2.0  # mm: the end excess doubles in the first mm below the knee, trebles in two, and stays
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
 
-LEAST_HEAD = 2.0  # mm: below, the law tells shares to 1 or 2 points only, so no comb is judged lower
+LEAST_HEAD = 2.0  # mm: below, the law tells shares to 1 or 2 points only; such a comb is judged at `STATED_AT`
 USUAL_POUR = 20e3  # mm3 spilled, or half of what the fullest jugs spill
 STANDARD = ((STATED_AT, 1.0),)  # where a comb is looked at whose pour is not known
 
@@ -153,7 +153,8 @@ def steady_head(law: ToothLaw, widths: Array, flow: float) -> float:
 
 def heads_of_pour(law: ToothLaw, widths: Array, store: Store, flow: float, volume: float) -> list[tuple[float, float]]:
     """(head, part of the volume) of a pour: `flow` runs steadily until the jug is empty, then the rest drains."""
-    steady, stop = max(steady_head(law, widths, flow), LEAST_HEAD), float(law.stops(widths).max())
+    steady, stop = steady_head(law, widths, flow), float(law.stops(widths).max())
+    steady = steady if steady >= LEAST_HEAD else STATED_AT
     top = _filled(store, stop, steady, volume)
     half = (top - stop) / 2.0
     heads = stop + half * (1.0 + NODES)
@@ -182,13 +183,14 @@ def tooth_shares(law: ToothLaw, widths: Array, heads: Heads) -> Array:
 def asked_widths(law: ToothLaw, widths: Array, wanted: Array, heads: Heads) -> Array:
     """Width that each tooth would need to take `wanted` of the spill in this comb, its other teeth as they are."""
     ends, asked = ends_of(len(widths)), np.maximum(widths, 0.1)
-    sums = [(head, part / law.flows(widths, ends, head).sum()) for head, part in heads if part > 0.0]
-    sums = [(head, part) for head, part in sums if np.isfinite(part)]
+    flows = [(head, part, law.flows(widths, ends, head).sum()) for head, part in heads]
+    sums = [(head, part / flow) for head, part, flow in flows if part > 0.0 and flow > 0.0]
 
     def taken(teeth: Array) -> Array:
-        return np.asarray(sum(part * law.flows(teeth, ends, head) for head, part in sums))
+        return np.asarray(sum((part * law.flows(teeth, ends, head) for head, part in sums), np.zeros(len(teeth))))
 
     for _ in range(6):
         slope = (taken(asked + 1e-4) - taken(asked - 1e-4)) / 2e-4
         asked = np.maximum(asked + (wanted - taken(asked)) / np.maximum(slope, 1e-9), 0.05)
+        asked = np.minimum(asked, 2.0 * widths.max() + 1.0)
     return asked

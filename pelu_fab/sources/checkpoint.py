@@ -13,20 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabError, warn
 from pelu_fab.files import read_input
+from pelu_fab.kinds import kind_of, shards_of
 from pelu_fab.network.algebra import softmax
 from pelu_fab.network.files import FORMAT, SCHEMA
 from pelu_fab.network.model import Layer, Network, check_network
+from pelu_fab.network.tensors import is_beside, is_layer_key, layers_of, listed
 from pelu_fab.sources.tables import Names, json_table, validate
 
 Array = NDArray[np.float64]
 
-SUFFIXES = (".pt", ".pth", ".safetensors", ".json")
+TORCH = (".pt", ".pth", ".ckpt")
+SUFFIXES = (*TORCH, ".safetensors", ".json")
 MAX_WEIGHTS = 1_000_000
 GRAMS_PER_BRANCH, HOURS_PER_BRANCH = 20.0, 1.1  # 400 g and 24 h of printing for the 21 branches of Iris
-TENSOR_KEY = re.compile(r"(?P<prefix>(?:.*\.)?)(?P<number>\d+)\.(?P<kind>heights|weights)", re.ASCII)
-KEYS_WANTED = "expected <n>.heights and <n>.weights of PeLU layers"
+SHARD = re.compile(r".*-0*(?P<number>\d+)-of-0*(?P<count>\d+)\.[^.]+", re.ASCII | re.DOTALL)
+FLOATS = ("F64", "F32", "F16", "BF16")
+ONE_FILE = "save the network into one file: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
 
 
 class _Metadata(BaseModel):
@@ -37,7 +41,7 @@ class _Metadata(BaseModel):
     schema_number: int = Field(SCHEMA, alias="schema")
     inputs: Names | None = None
     outputs: Names | None = None
-    input_scale: float = Field(1.0, gt=0)
+    input_scale: float = Field(1.0, gt=0, le=1e9)
 
 
 class _WidgetLayer(BaseModel):
@@ -61,15 +65,16 @@ class _Raw(NamedTuple):
     weights: Array
 
 
-def read_checkpoint(path: str | Path) -> Network:
-    """Read a trained network from a `.pt`, `.pth`, `.safetensors` or `.json` file.
+def read_checkpoint(path: str | Path, *, key: str | None = None) -> Network:
+    """Read a trained network from a `.pt`, `.pth`, `.ckpt`, `.safetensors` or `.json` file.
 
-    Tensors are `<n>.heights` (in,) and `<n>.weights` (in, out), under one prefix or none, ordered by the number n.
+    Tensors are `<n>.heights` (in,) and `<n>.weights` (in, out), under one prefix or none, ordered by the number n; of
+    several networks in one file `key` says which.
     Names and the input scale come from the metadata; without any, inputs are x0, x1 …, outputs y0, y1 … and the
     scale 1. Only `.pt` needs PyTorch.
     """
     path = Path(path).expanduser()
-    return parse_checkpoint(read_checkpoint_file(path), str(path))
+    return parse_checkpoint(read_checkpoint_file(path), str(path), key=key)
 
 
 def read_checkpoint_file(path: Path) -> bytes:
@@ -77,19 +82,32 @@ def read_checkpoint_file(path: Path) -> bytes:
     return read_input(path, too_big=f"a device has at most {MAX_WEIGHTS:,} branches: train a smaller network")
 
 
-def parse_checkpoint(blob: bytes, where: str) -> Network:
+def parse_checkpoint(blob: bytes, where: str, *, key: str | None = None) -> Network:
     """The network in `blob`, the bytes of the file named `where`, whose suffix says the kind."""
     suffix = Path(where).suffix.lower()
     if suffix not in SUFFIXES:
         raise FabError(where, f"ends in {suffix!r}, which is no kind of checkpoint", f"give {', '.join(SUFFIXES)}")
+    _check_whole(blob, suffix, where)
     _check_content(blob, suffix, where)
     if suffix == ".json":
         network = _from_widget(validate(_Widget, json_table(blob, where), where), where)
     else:
-        tensors, beside = _from_torch(blob, where) if suffix in (".pt", ".pth") else _from_safetensors(blob, where)
-        network = _from_tensors(tensors, validate(_Metadata, beside, where), where)
+        tensors, beside = _from_torch(blob, where) if suffix in TORCH else _from_safetensors(blob, where)
+        network = _from_tensors(tensors, validate(_Metadata, beside, where), where, key)
     check_network(network, where)
     return network
+
+
+def _check_whole(blob: bytes, suffix: str, where: str) -> None:
+    """A part of a checkpoint is none: refuse a shard, by its name, and the index of several."""
+    shard = SHARD.fullmatch(Path(where).name)
+    if shard is not None and int(shard["count"][-6:]) > 1:
+        what = f"is shard {shard['number']} of {shard['count']} of a checkpoint, a part of the network"
+        raise FabError(where, what, ONE_FILE)
+    names = shards_of(blob) if suffix == ".json" else None
+    if names is not None:
+        what = f"is the index of a checkpoint in {len(names)} files ({listed(names)}), not a network"
+        raise FabError(where, what, ONE_FILE)
 
 
 def _check_content(blob: bytes, suffix: str, where: str) -> None:
@@ -97,13 +115,16 @@ def _check_content(blob: bytes, suffix: str, where: str) -> None:
     if blob[8:9] == b"{" and int.from_bytes(blob[:8], "little") <= len(blob):
         kind, fitting = "a safetensors file", [".safetensors"]
     elif blob.startswith(b"PK\x03\x04"):
-        kind, fitting = "a zip archive", [".pt", ".pth"]
+        kind, fitting = "a zip archive", [*TORCH]
     elif blob[:1] == b"\x80":
-        kind, fitting = "a pickle", [".pt", ".pth"]
+        kind, fitting = "a pickle", [*TORCH]
     elif blob.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         kind, fitting = "JSON text", [".json"]
     else:
-        return  # damaged, or not a checkpoint: its own reader says so
+        other = kind_of(blob[:4096])
+        if other is not None and suffix not in other.remedy:
+            raise FabError(where, f"is {other.is_}", other.remedy)
+        return  # damaged: its own reader says so
     if suffix not in fitting:
         raise FabError(where, f"is named {suffix}, but holds {kind}", f"name it {fitting[0]}, or save it again")
 
@@ -114,7 +135,12 @@ def _from_torch(blob: bytes, where: str) -> tuple[Mapping[str, Array], Mapping[s
     except ModuleNotFoundError as error:
         what = "is a PyTorch file, and PyTorch is not installed"
         raise FabError(where, what, "pip install 'pelu_fab[train]', or save it as .safetensors") from error
-    return read_state_dict(blob, where, limit=MAX_WEIGHTS)
+    tensors, beside = read_state_dict(blob, where, limit=MAX_WEIGHTS)
+    # Other people's keys have our names too: a batch of `inputs`, say.
+    ours: dict[str, tuple[type, ...]]
+    ours = {"inputs": (list, tuple), "outputs": (list, tuple), "schema": (int,), "input_scale": (int, float)}
+    beside = {name: value for name, value in beside.items() if isinstance(value, ours.get(name, (object,)))}
+    return tensors, {k: list(v) if isinstance(v, tuple) else v for k, v in beside.items() if k in ours}
 
 
 def _from_safetensors(blob: bytes, where: str) -> tuple[Mapping[str, Array], Mapping[str, object]]:
@@ -127,14 +153,25 @@ def _from_safetensors(blob: bytes, where: str) -> tuple[Mapping[str, Array], Map
     # The library lets duplicate keys through, and this parse doesn't.
     header = json_table(blob[8 : 8 + int.from_bytes(blob[:8], "little")], f"{where}: header")
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    tensors = {name: _stored_array(entry, f"{where}: {name}") for name, entry in entries}
+    left = [
+        name
+        for name, entry in entries
+        if is_beside(name, is_float=entry["dtype"] in FLOATS, dimensions=len(entry["shape"]))
+    ]
+    if left:
+        warn(where, f"holds tensors that are no weights: {listed(left)}", "these are left out")
+    tensors = {name: _stored_array(name, entry, f"{where}: {name}") for name, entry in entries if name not in left}
     return tensors, _text_metadata(metadata or {}, where)
 
 
-def _stored_array(entry: Mapping[str, Any], where: str) -> Array:
+def _stored_array(name: str, entry: Mapping[str, Any], where: str) -> Array:
+    if not is_layer_key(name):
+        return np.zeros(0)  # the name is enough to refuse it by
     count = int(np.prod(entry["shape"], dtype=object))
     if count > MAX_WEIGHTS:
         raise too_large(count, where)
+    if count == 0:
+        return np.zeros([min(length, MAX_WEIGHTS) for length in entry["shape"]])
     match entry["dtype"]:
         case "F64" | "F32" | "F16":
             flat = np.frombuffer(entry["data"], dtype="<f" + str(int(entry["dtype"][1:]) // 8)).astype(np.float64)
@@ -160,40 +197,14 @@ def _text_metadata(metadata: Mapping[str, str], where: str) -> dict[str, object]
     return table
 
 
-def _from_tensors(tensors: Mapping[str, Array], metadata: _Metadata, where: str) -> Network:
+def _from_tensors(tensors: Mapping[str, Array], metadata: _Metadata, where: str, key: str | None) -> Network:
     _check_schema(metadata, where)
     count = sum(tensor.size for tensor in tensors.values())
     if count >= MAX_WEIGHTS:
         raise too_large(count, where)
-    raw = _layers(tensors, where)
-    return _named(tuple(_layer(layer, f"{where}: {name}") for name, layer in raw), metadata)
-
-
-def _layers(tensors: Mapping[str, Array], where: str) -> list[tuple[str, _Raw]]:
-    """Pair heights with weights, ordered by layer number; each with its name in the file."""
-    if not tensors:
-        raise FabError(where, "holds no tensors, so 0 layers", KEYS_WANTED)
-    if set(tensors) == {"heights", "weights"}:  # a PeLU layer saved alone
-        return [("layer 0", _Raw(tensors["heights"], tensors["weights"]))]
-    found: dict[tuple[str, int], dict[str, Array]] = {}
-    for key, tensor in tensors.items():
-        parts = TENSOR_KEY.fullmatch(key)
-        if parts is None:
-            raise FabError(where, f"has a tensor named {key!r}, which no PeLU layer has", KEYS_WANTED)
-        pair = found.setdefault((parts["prefix"], int(parts["number"])), {})
-        if parts["kind"] in pair:
-            raise FabError(where, f"numbers layer {int(parts['number'])} twice ({key!r})", KEYS_WANTED)
-        pair[parts["kind"]] = tensor
-    prefixes = sorted({prefix for prefix, _ in found})
-    if len(prefixes) > 1:
-        raise FabError(where, f"holds {len(prefixes)} networks, under {prefixes}", "save one network to a file")
-    layers = []
-    for (prefix, number), pair in sorted(found.items(), key=lambda item: item[0]):
-        missing = {"heights", "weights"} - set(pair)
-        if missing:
-            raise FabError(where, f"has no tensor {prefix}{number}.{missing.pop()}", KEYS_WANTED)
-        layers.append((f"{prefix}{number}", _Raw(pair["heights"], pair["weights"])))
-    return layers
+    raw = layers_of(tensors, where, key=key)
+    layers = tuple(_layer(_Raw(heights, weights), f"{where}: {name}") for name, heights, weights in raw)
+    return _named(layers, metadata)
 
 
 def _layer(raw: _Raw, where: str) -> Layer:
@@ -226,7 +237,7 @@ def _from_widget(widget: _Widget, where: str) -> Network:
         widths = sorted({len(row) for row in layer.w})
         if len(widths) > 1:
             raise FabError(f"{where}: layer {index}", f"w has rows of {widths} shares", "give every row as many")
-        layers.append(Layer(np.array(layer.h), np.array(layer.w).reshape(len(layer.w), -1)))
+        layers.append(Layer(np.array(layer.h), np.array(layer.w).reshape(len(layer.w), widths[0] if widths else 0)))
     network = _named(tuple(layers), widget)
     check_network(network, where)
     # The widget's rows were rounded to float32; water can't be made, so they sum to 1 in float64 from here on.

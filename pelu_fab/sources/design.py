@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pelu_fab.errors import FabError
-from pelu_fab.files import read_input, safe_name, sha256
+from pelu_fab.files import entries, is_folder, is_missing, read_input, safe_name, sha256
 from pelu_fab.ir.design import CombLayout, Compensation, Design, Readout, Samples
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
@@ -22,9 +22,10 @@ from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.process import DEFAULT, process_and_bytes
 from pelu_fab.sources.tables import MAX_TOML, Names, merged, nearest, toml_table, validate
 
-DESIGN_FILE = "design.toml"
+DESIGN_FILE, MANIFEST = "design.toml", "manifest.json"
 SCHEMA = 1
 DEFAULT_INPUT_MAX = 100.0  # units a jug, where no data say better
+BARE = "."  # the checkpoint is the file that was given, whose name need not be text
 JUG_RESERVE = 1.05  # jugs hold 5 % more than the largest pour of the data
 PROTOCOL_ROWS = 3
 
@@ -65,13 +66,16 @@ class DesignFile(_Table):
     schema_number: int = Field(alias="schema", ge=1)
     name: Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
     checkpoint: str = Field(min_length=1)
+    key: str | None = Field(
+        None, min_length=1, description="which of the checkpoint's networks, where it holds several"
+    )
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the checkpoint, pinned")
     process: str = Field(DEFAULT, min_length=1)
     unit_ml: float = Field(1.0, ge=0.01, le=100)
     pour_flow_ml: float = Field(12.0, ge=0.1, le=1000, description="mL/s from each jug")
     inputs: Names | None = None
     outputs: Names | None = None
-    input_scale: float | None = Field(None, gt=0, description="units per feature value")
+    input_scale: float | None = Field(None, gt=0, le=1e9, description="units per feature value")
     input_max: list[Annotated[float, Field(gt=0, le=1e6)]] | None = None
     data: str | None = Field(None, min_length=1)
     compensation: Compensation = "process"
@@ -97,16 +101,16 @@ def load(path: str | Path, *, process: str | Path | None = None, settings: Seque
     if file.sha256 not in (None, sha256(blob)):
         what = f"has sha256 {sha256(blob)}, the design pins {file.sha256}"
         raise FabError(str(checkpoint), what, "restore that checkpoint, or pin this one")
-    network = _renamed(parse_checkpoint(blob, str(checkpoint)), file, source)
+    network = _renamed(parse_checkpoint(blob, str(checkpoint), key=file.key), file, source)
     chosen = process or (_beside(path, file.process) if file.process.endswith(".toml") else file.process)
     profile, profile_name, profile_blob = process_and_bytes(chosen, overrides=file.process_overrides)
-    read += [(checkpoint.name, sha256(blob)), (profile_name, sha256(profile_blob))]
+    read += [("checkpoint", checkpoint.name, sha256(blob)), ("process", profile_name, sha256(profile_blob))]
     samples = None
     if file.data is not None:
         data = _beside(path, file.data)
         rows = read_input(data)
         samples = parse_samples(rows, str(data), network)
-        read.append((data.name, sha256(rows)))
+        read.append(("data", data.name, sha256(rows)))
     design = _assembled(file, network, profile, samples, source)
     return replace(design, sources=tuple(read))
 
@@ -117,21 +121,23 @@ def read_design_file(path: str | Path, *, settings: Sequence[str] = ()) -> Desig
     return file
 
 
-def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, list[tuple[str, str]]]:
-    """Name for errors, the checked table, and the files read with their hashes."""
-    if _is_folder(path):
+def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, list[tuple[str, str, str]]]:
+    """Name for errors, the checked table, and the files read: kind, name, hash."""
+    if is_folder(path):
         toml = path / DESIGN_FILE
-        if not toml.exists():
-            bare = sorted(child.name for child in path.iterdir() if child.suffix in SUFFIXES)
+        if is_missing(toml):
+            bare = [
+                child.name for child in entries(path) if child.suffix.lower() in SUFFIXES and child.name != MANIFEST
+            ]
             remedy = f"give the checkpoint itself, {path / bare[0]}" if bare else f"add a {DESIGN_FILE}"
             raise FabError(str(path), f"holds no {DESIGN_FILE}", remedy)
         path = toml
     if path.suffix.lower() in SUFFIXES:
-        table: dict[str, Any] = {"schema": SCHEMA, "name": safe_name(path.stem), "checkpoint": path.name}
-        read: list[tuple[str, str]] = []
+        table: dict[str, Any] = {"schema": SCHEMA, "name": safe_name(path.stem), "checkpoint": BARE}
+        read: list[tuple[str, str, str]] = []
     elif path.suffix.lower() == ".toml":
         blob = read_input(path, limit=MAX_TOML)
-        table, read = toml_table(blob, str(path)), [(path.name, sha256(blob))]
+        table, read = toml_table(blob, str(path)), [("design", path.name, sha256(blob))]
     else:
         read_input(path)
         kinds = ", ".join(SUFFIXES)
@@ -142,7 +148,8 @@ def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, 
     found = table.get("schema")
     if isinstance(found, int) and found > SCHEMA:
         raise FabError(where, f"is of schema {found}, this version reads up to {SCHEMA}", "update pelu_fab")
-    return where, validate(DesignFile, table, where), read
+    file = validate(DesignFile, table, where)
+    return where, file.model_copy(update={"checkpoint": path.name}) if file.checkpoint == BARE else file, read
 
 
 def setting_table(text: str) -> dict[str, Any]:
@@ -165,14 +172,7 @@ def setting_table(text: str) -> dict[str, Any]:
 
 def _beside(given: Path, named: str) -> Path:
     """A path that the design file names, relative to that file."""
-    return (given if _is_folder(given) else given.parent) / Path(named).expanduser()
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long, say: reading it will tell
-        return False
+    return (given if is_folder(given) else given.parent) / Path(named).expanduser()
 
 
 def _renamed(network: Network, file: DesignFile, where: str) -> Network:

@@ -30,8 +30,20 @@ def lower(design: Design) -> Lowered:
     """
     trained = design.network
     _check_data(design)
-    dead = dead_buckets(trained, design.input_max)
-    network = _with_one_branch(trained, dead)
+    dead, printable = _printable(design, dead_buckets(trained, design.input_max))
+    netlist = _netlist(design, printable)
+    lowered = Lowered(
+        netlist=netlist,
+        network=printable,
+        changes=tuple(_changes(trained, printable, netlist, dead)),
+        l1_bound=_l1_bound(trained, printable, design),
+    )
+    return _with_predictions(lowered, design)
+
+
+def _printable(design: Design, dead: frozenset[str]) -> tuple[frozenset[str], Network]:
+    """The printable network, and which of the `dead` buckets stay dead in it: shares scaled up may fill one."""
+    network = _with_one_branch(design.network, dead)
     floors = [_row_floors(layer, design) for layer in network.layers]
     small = [
         (index, int(i), int(j))
@@ -43,14 +55,8 @@ def lower(design: Design) -> Lowered:
         close = [p for p in small if _is_close_call(network.layers[p[0]].shares[p[1:]], floors[p[0]][p[1]])]
         kept = _best_choice(network, floors, small, close[:MOST_CHOICES], kept, design.samples.inputs)
     printable = _with_choice(network, floors, small, kept)
-    netlist = _netlist(design, printable)
-    lowered = Lowered(
-        netlist=netlist,
-        network=printable,
-        changes=tuple(_changes(trained, printable, netlist, dead)),
-        l1_bound=_l1_bound(trained, printable, design),
-    )
-    return _with_predictions(lowered, design)
+    still = dead & dead_buckets(printable, design.input_max)
+    return (dead, printable) if still == dead else _printable(design, still)
 
 
 def least_share(branches: int, design: Design) -> float:

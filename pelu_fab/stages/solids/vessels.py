@@ -22,7 +22,7 @@ def cup_part(placed: PlacedCup, label: str, process: Process) -> Part:
     body = box((x[0] - wall, x[1] + wall), (y[0] - wall, y[1] + wall), (z - bottom, top))
     room = box(x, y, (z, top + 1.0))
     least = least_height(process.printer.nozzle)
-    marks = _marks(placed.cup, label, least, (x[0] + x[1]) / 2, x[1] - x[0], z, y[1] + wall, 1, -1)
+    marks = _marks(placed.cup, label, least, (x[0] + x[1]) / 2, x[1] - x[0], z, y[1] + wall, 1, -1, process.printer.nozzle)
     modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", marks),)]
     return upright(f"cup-{placed.cup.port.split('.')[1]}", "cup", modules, 0)
 
@@ -38,7 +38,7 @@ def jug_part(jug: SizedCup, label: str, process: Process) -> Part:
     room = Prism("z", bottom, top + 1.0, (inner,))
     tall = SizedCup(jug.port, jug.label, jug.capacity, width, area / width, jug.height)
     least = least_height(process.printer.nozzle)
-    marks = _marks(tall, label, least, width / 2, width, bottom, -wall, -1, 1)
+    marks = _marks(tall, label, least, width / 2, width, bottom, -wall, -1, 1, process.printer.nozzle)
     modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", marks),)]
     part = upright(f"jug-{jug.port.split('.')[1]}", "jug", modules, 0)
     return Part(part.name, part.role, part.modules, None, 0)
@@ -59,10 +59,11 @@ def _marks(
     face: float,
     outward: int,
     right: int,
+    nozzle: float,
 ) -> tuple[Prism, ...]:
     """Ticks every 5 mL (or the next round step that leaves room), numerals at every few, and the name at the top."""
-    area = cup.width * cup.depth
-    step = _round_step(2.0 * TICK * area / 1000.0)
+    area, tick = cup.width * cup.depth, max(TICK, 2.0 * nozzle)
+    step = _round_step(2.0 * tick * area / 1000.0)
     numbered = _round_step((NUMERAL + 1.4) * area / 1000.0, step)
     left = centre - right * (width / 2 - 1.5)
     name = fitted(label, NAME, width - 2.0, least=least)
@@ -73,10 +74,10 @@ def _marks(
         ml = number * step
         z = floor_z + ml * 1000.0 / area
         a, b = sorted((left, left + right * (TICK_LONG if ml % numbered == 0 else TICK_SHORT)))
-        ticks.append(rectangle(round(a, 3), round(b, 3), round(z - TICK, 3), round(z, 3)))  # the upper edge is the mark
+        ticks.append(rectangle(round(a, 3), round(b, 3), round(z - tick, 3), round(z, 3)))  # the upper edge is the mark
         if ml % numbered == 0:
             at = left + right * (TICK_LONG + 6.5)
-            words.append((str(ml), NUMERAL, at, round(z - NUMERAL / 2 - TICK / 2, 3)))
+            words.append((str(ml), NUMERAL, at, round(z - NUMERAL / 2 - tick / 2, 3)))
     return raised(words, face, outward, right, ticks)
 
 
