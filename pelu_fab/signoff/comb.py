@@ -10,19 +10,17 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pelu_fab.signoff.drops import Drops
+from pelu_fab.signoff.openings import in_rows, open_widths
 from pelu_fab.signoff.sections import Segments, cut
 from pelu_fab.signoff.stl import Array, Index, Mask
 from pelu_fab.signoff.surface import Surface
 
 BAND = (-1.0, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
-CHORD_HEIGHTS = (0.21, 1.03, 3.07, 6.11)  # mm above the sill at which a tooth's open width is measured
 LEVEL = 0.9999  # upward part of the normal of a face that counts as level
 JOINT = 0.02  # mm: edges and flats nearer than this hang together
-STATIONS = (0.1, 0.5, 0.9)  # of the sill's last `THROAT` mm along the flow, where all water is between blades
-THROAT = 1.2
 LEAST_BED = 20.0  # mm2: a smaller slope beside a pool is a chamfer or a sliver
 CLOSED_AT = 0.6  # mm before the outer edge: where a line across the tooth parts inside from outside
-REACH, WIDEST_SPOUT = 80.0, 500.0  # mm: no tooth and no spout is wider
+WIDEST_SPOUT = 500.0  # mm: no spout is wider
 SECTION_AT = (5.6, 6.3, 7.0)  # mm behind the sill's outer edge, where each branch's channel is straight
 BEFORE_LIP, FALL = 0.6, 2.0  # mm before a lip where its width is measured; that a drop falls at once there
 SECTION_UP = (0.6, 2.0, 4.0)  # mm above the channel's floor at which its width is measured; the last is its depth
@@ -30,7 +28,8 @@ SECTION_UP = (0.6, 2.0, 4.0)  # mm above the channel's floor at which its width 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sill:
-    """One tooth's flat: `level` of the sill, the middle of its outer edge, the way out, and where drops may start.
+    """One tooth's flat: `level` of the sill, the middle of its outer edge, the way out, the edge's length and how far
+    the flat reaches back from it, and where drops may start.
 
     `starts` (k, 3) lie on the outer edge, `start_faces` are the triangles that fall away behind it.
     """
@@ -38,6 +37,7 @@ class Sill:
     level: float
     middle: Array
     outward: Array
+    edge: float
     length: float
     starts: Array
     start_faces: Index
@@ -45,11 +45,15 @@ class Sill:
 
 @dataclass(frozen=True, slots=True)
 class Spout:
-    """Section of the walled groove that a tooth's water falls down: width and depth, mm; area the least found, mm2."""
+    """Section of the walled groove that a tooth's water falls down: width and depth, mm; area the least, mm2.
+
+    `most` is the greatest area: a wall that is open somewhere shows there.
+    """
 
     width: float
     depth: float
     area: float
+    most: float
     left: tuple[float, float]
     right: tuple[float, float]
     top_z: float
@@ -87,10 +91,9 @@ def bed_beside(surface: Surface, part: int, level: float, pool: Index) -> Index:
 
 def _sloping(surface: Surface, part: int, level: float) -> Index:
     own = surface.faces_of_part(part)
-    z, up = surface.corners[own, :, 2], surface.mesh.normals[own, 2]
-    low = z.min(axis=1)
+    low, high, up = surface.spans[0][own], surface.spans[1][own], surface.mesh.normals[own, 2]
     # A low step between bed and sill is no wall.
-    step = (np.abs(up) < 0.02) & (z.max(axis=1) < level + BAND[1]) & (low > level + BAND[0])
+    step = (np.abs(up) < 0.02) & (high < level + BAND[1]) & (low > level + BAND[0])
     sloping = (up > 0.02) & (up < 0.99999) & (low > level - 1e-3)
     return np.asarray(own.start + np.flatnonzero(sloping | step))
 
@@ -104,11 +107,11 @@ def _beside(surface: Surface, faces: Index, allowed: Index) -> Index:
 def _flats(surface: Surface, part: int, level: float) -> Index:
     """Level triangles near the spill level, and the low upright steps from one of them down to another."""
     own = surface.faces_of_part(part)
-    z, up = surface.corners[own, :, 2], surface.mesh.normals[own, 2]
-    near = (z.min(axis=1) > level + BAND[0]) & (z.max(axis=1) < level + BAND[1])
-    # A micro-step or sliver that an edit or float32 left on a sill is part of the flat.
-    flat = own.start + np.flatnonzero(near & ((up > LEVEL) | (np.ptp(z, axis=1) < JOINT)))
-    upright = own.start + np.flatnonzero(near & (np.abs(up) < 0.02) & (np.ptp(z, axis=1) >= JOINT))
+    low, high, up = surface.spans[0][own], surface.spans[1][own], surface.mesh.normals[own, 2]
+    near = (low > level + BAND[0]) & (high < level + BAND[1])
+    # A micro-step or sliver that an edit or float32 left on a sill is part of the flat; a corner of a slope is not.
+    flat = own.start + np.flatnonzero(near & ((up > LEVEL) | (high - low < JOINT)))
+    upright = own.start + np.flatnonzero(near & (np.abs(up) < 0.02) & (high - low >= JOINT))
     if not len(upright):
         return np.asarray(flat)
     z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
@@ -157,9 +160,8 @@ def _sills(surface: Surface, part: int, level: float, under: Index) -> list[Sill
     points, faces = surface.mesh.points, surface.mesh.faces
     third = surface.corners[beyond][:, :, :, 2].min(axis=2)  # lowest corner of each neighbour
     edge_z = np.minimum(points[faces[flats], 2], points[np.roll(faces[flats], -1, axis=1), 2])
-    level_face = ((surface.mesh.normals[flats, 2] > LEVEL) | (np.ptp(surface.corners[flats, :, 2], axis=1) < JOINT))[
-        :, None
-    ]
+    tall = surface.spans[1][flats] - surface.spans[0][flats]
+    level_face = ((surface.mesh.normals[flats, 2] > LEVEL) | (tall < JOINT))[:, None]
     falls_away = (
         level_face
         & (beyond >= 0)
@@ -218,35 +220,24 @@ def _sill(surface: Surface, flats: Index, own: Index, row: Index, corner: Index,
         axis=1,
     )
     over = surface.neighbours[flats[row[own[nearest]]], corner[own[nearest]]]
-    return Sill(float(ends[:, 2].min()), middle, outward, float(-back), starts, over)
+    edge = float(place.max() - place.min())
+    return Sill(float(ends[:, 2].min()), middle, outward, edge, float(-back), starts, over)
 
 
 def tooth_widths(surface: Surface, part: int, sills: Sequence[Sill]) -> tuple[Array, Array]:
-    """Least and greatest open width (mm) of each tooth: chords between its blades, at several heights and depths."""
+    """Least and greatest open width (mm) of each tooth, over its whole sill and all heads in use."""
     own = surface.corners[surface.faces_of_part(part)]
-    least, most = np.full(len(sills), np.inf), np.zeros(len(sills))
-    levels = np.array([s.level for s in sills])
-    groups = np.unique(np.round(levels, 3))
-    for level in groups:
-        chosen = np.flatnonzero(np.abs(levels - level) < 6e-4)
-        near = own[(own[:, :, 2].max(axis=1) > level) & (own[:, :, 2].min(axis=1) < level + CHORD_HEIGHTS[-1] + 1)]
-        for height in CHORD_HEIGHTS:
-            lines = Segments(cut(near, level + height)[0])
-            for station in STATIONS:
-                width = _chord(lines, [sills[int(i)] for i in chosen], station)
-                least[chosen] = np.minimum(least[chosen], width)
-                most[chosen] = np.maximum(most[chosen], np.where(np.isfinite(width), width, 0.0))
-    return least, most
-
-
-def _chord(lines: Segments, sills: Sequence[Sill], station: float) -> Array:
-    outward = np.array([s.outward for s in sills])
-    along = np.stack([-outward[:, 1], outward[:, 0]], axis=1)
-    origin = (
-        np.array([s.middle[:2] for s in sills])
-        - outward * (station * np.array([min(s.length, THROAT) for s in sills]))[:, None]
+    least, most = np.zeros(len(sills)), np.zeros(len(sills))
+    rows = in_rows(
+        np.array([s.level for s in sills]),
+        np.array([s.middle[:2] for s in sills]),
+        np.array([s.outward for s in sills]),
+        np.array([s.edge for s in sills]),
+        np.array([s.length for s in sills]),
     )
-    return lines.reach(origin, along, REACH) + lines.reach(origin, -along, REACH)
+    for members, row in rows:
+        least[members], most[members] = open_widths(own, row)
+    return least, most
 
 
 def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, drop_of_sill: Index) -> list[Spout | None]:
@@ -274,8 +265,10 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
                 before = found[i]
                 if before is None and spout is not None:
                     found[i] = replace(spout, top_z=sills[i].level)
-                elif before is not None and spout is not None and spout.area < before.area:
-                    found[i] = replace(before, width=spout.width, area=spout.area)
+                elif before is not None and spout is not None:
+                    narrow = min(before, spout, key=lambda one: one.area)
+                    most = max(before.most, spout.most)
+                    found[i] = replace(before, width=narrow.width, area=narrow.area, most=most)
         _lips(found, sills, who, ways, turned, along)
     return found
 
@@ -342,6 +335,7 @@ def _channel(lines: Segments, places: Array, along: Array, plane: Array) -> list
         Spout(
             float(w),
             SECTION_UP[-1],
+            float(w) * SECTION_UP[-1],
             float(w) * SECTION_UP[-1],
             _plan(place[0] - a, along, plane),
             _plan(place[0] + b, along, plane),

@@ -129,7 +129,12 @@ def _branches(case: Comparison, depth: int, unit: int) -> list[Check]:
 
 
 def _bulge(vessel: Vessel, goal: int) -> float:
-    """How much wider than their least the spouts to a goal are somewhere, as a part of all sections of the bucket."""
+    """How much wider than their least the channels to a goal are where each is a section, as a part of all of them.
+
+    A bucket with one branch has no section to keep: its channel may narrow all the way.
+    """
+    if len({mouth.goal for mouth in vessel.mouths}) == 1:
+        return 0.0
     whole = sum(mouth.section_area for mouth in vessel.mouths)
     more = sum(mouth.section_most - mouth.section_area for mouth in vessel.mouths if mouth.goal == goal)
     return more / whole if whole > 0 else 0.0

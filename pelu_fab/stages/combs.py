@@ -8,10 +8,9 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.comb import (
-    LEAST_HEAD,
-    comb_head,
     comb_teeth,
     compensated_widths,
+    design_head,
     pour_heads,
     predicted_shares,
     share_slack,
@@ -23,7 +22,7 @@ from pelu_fab.ir.units import on_grid
 from pelu_fab.stages.lower import most_teeth
 
 MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
-LEAST_POUR, DRAIN_STEPS = 20e3, 6  # mm3 that a comb is trimmed for, or half of its most; heads of its drain
+LEAST_POUR, DRAIN_STEPS = 20e3, 24  # mm3 that a comb is trimmed for, or half of its most; heads of its drain
 GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
 LEAST_TEETH = 8
 FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
@@ -151,12 +150,13 @@ def _heads(teeth: Sequence[float], load: Load, design: Design) -> list[tuple[flo
     process = design.process
     area = load.area or POOL * (sum(teeth) + (len(teeth) - 1) * process.printer.blade)
     volume = max(load.spill / 2.0, LEAST_POUR)
-    return pour_heads(load.flow, volume, area, teeth, process, steps=DRAIN_STEPS, least=LEAST_HEAD)
+    steady = design_head(load.flow, teeth, process)
+    return pour_heads(load.flow, volume, area, teeth, process, steps=DRAIN_STEPS, steady=steady)
 
 
 def predicted(teeth: Sequence[Sequence[float]], flow: float, design: Design) -> list[float]:
     """Share of each branch by the forward tooth law at the head that carries `flow` (mm3/s)."""
     if len(teeth) == 1:
         return [1.0]
-    head = comb_head(flow, [w for one in teeth for w in one], design.process)
-    return predicted_shares(teeth, max(head, LEAST_HEAD), design.process)
+    head = design_head(flow, [w for one in teeth for w in one], design.process)
+    return predicted_shares(teeth, head, design.process)

@@ -22,7 +22,9 @@ def cup_part(placed: PlacedCup, label: str, process: Process) -> Part:
     body = box((x[0] - wall, x[1] + wall), (y[0] - wall, y[1] + wall), (z - bottom, top))
     room = box(x, y, (z, top + 1.0))
     least = least_height(process.printer.nozzle)
-    marks = _marks(placed.cup, label, least, (x[0] + x[1]) / 2, x[1] - x[0], z, y[1] + wall, 1, -1, process.printer.nozzle)
+    marks = _marks(
+        placed.cup, label, least, (x[0] + x[1]) / 2, x[1] - x[0], z, y[1] + wall, 1, -1, process.printer.nozzle
+    )
     modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", marks),)]
     return upright(f"cup-{placed.cup.port.split('.')[1]}", "cup", modules, 0)
 
