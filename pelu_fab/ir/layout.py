@@ -12,6 +12,8 @@ from pelu_fab.ir.card import BANK_TOP, Card, Span
 from pelu_fab.ir.sized import SizedCup
 from pelu_fab.ir.solid import Outline, Point
 
+STRADDLE = 8.0  # mm: breadth of a leg beside what passes below, on which a tray's wing lies
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedCard:
@@ -103,6 +105,17 @@ class Run:
         return min(leg.width for leg in self.legs)
 
 
+@dataclass(frozen=True, slots=True)
+class Wings:
+    """The part of a tray's floor that reaches out to a trestle whose legs stand beside what passes below.
+
+    `half` from the middle to their ends; `along` the tray, from and to.
+    """
+
+    half: float
+    along: Span
+
+
 @dataclass(frozen=True)
 class Tray:
     """Gutters side by side on one sloping floor; `head` is (y, z) of the floor's upper end.
@@ -121,6 +134,7 @@ class Tray:
     length: float
     lap: float = 0.0  # of the head that lies under the tray before
     half: float = 0.0  # from the middle to the inner face of the outer walls
+    wings: "Wings | None" = None
 
     @cached_property
     def _turn(self) -> tuple[float, float]:
@@ -175,11 +189,15 @@ class Rack:
 
 @dataclass(frozen=True, slots=True)
 class Trestle:
-    """What carries a tray's head: a U in plan, open to the front. Top edge `top` is (y, z) under the tray."""
+    """What carries a tray's head: a U in plan, open to the front, its top edge at `top_z` under the tray's floor.
+
+    Where other trays or cards pass below (`straddles`), only its two legs stand up, and carry the tray's wings.
+    """
 
     x: Span
     y: Span
     top_z: float
+    straddles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

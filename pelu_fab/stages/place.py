@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import asin, ceil, cos, degrees, hypot, inf, radians, sin, tan
 
 from pelu_fab.ir.card import Card, Span
-from pelu_fab.ir.layout import Gutter, Layout, PlacedCard, PlacedCup, Rack, Station, Tray, Trestle
+from pelu_fab.ir.layout import STRADDLE, Gutter, Layout, PlacedCard, PlacedCup, Rack, Station, Tray, Trestle, Wings
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized
@@ -26,6 +26,7 @@ LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to
 OVER = 0.6  # between a card's rim and the gutters above
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
+STRADDLE_AIR, WING = 1.0, 14.0  # between a leg and what passes below; run of a wing
 EDGE = 6.0  # between a gutter's water and the walls of the vessel that it falls into
 
 
@@ -80,7 +81,8 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
         if following:
             slope, back = _below(made, following, steps, process), after
     hung = layers[-1] if not sized.courses[-1] else ()
-    return _on_table(Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process)), process)
+    device = Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process), ())
+    return _on_table(_with_trestles(device, process), process)
 
 
 def _into(following: Sequence[Card], steps: Sequence[float], courses: Sequence[Course]) -> dict[str, Exit]:
@@ -290,8 +292,8 @@ def _ending(
     trays: Sequence[Tray],
     sized: Sized,
     process: Process,
-) -> tuple[tuple[PlacedCup, ...], Rack, tuple[Trestle, ...]]:
-    """Cups, the rack round them, and the trestles under the trays."""
+) -> tuple[tuple[PlacedCup, ...], Rack]:
+    """Cups, and the rack round them."""
     wall, floor = process.printer.wall, process.printer.floor
     end = max(out.y for out in exits.values())
     cup = sized.cups[0]
@@ -332,24 +334,51 @@ def _ending(
         on_grid(seat),
         on_grid(trays[-1].floor_z(back - 0.4) - floor * 1.1 if trays else seat),
     )
+    return cups, rack
+
+
+def _with_trestles(layout: Layout, process: Process) -> Layout:
+    """The device with a trestle under each tray's head, clear of each other, and wings where they stand apart."""
     trestles: list[Trestle] = []
-    for one in trays:
+    trays = {tray.name: tray for tray in layout.trays}
+    for tray in sorted(layout.trays, key=lambda tray: tray.head[0]):
         after = trestles[-1].y[1] + TRESTLE + 2.0 if trestles else -inf
-        trestles.append(_trestle(one, after, process))
-    return cups, rack, tuple(trestles)
+        trestle = _trestle(tray, after, layout, process)
+        trestles.append(trestle)
+        if trestle.straddles:
+            ends = (tray.to((y, tray.floor_z(y)))[0] for y in (trestle.y[1] - WING, trestle.y[1] + 1.0))
+            low, high = ends
+            wings = Wings(on_grid(trestle.x[1] + STRADDLE), (on_grid(max(low, 0.0)), on_grid(high)))
+            trays[tray.name] = replace(tray, wings=wings)
+    return replace(layout, trays=tuple(trays.values()), trestles=tuple(trestles))
 
 
-def _trestle(tray: Tray, after: float, process: Process) -> Trestle:
-    """Under a tray's head, and clear of the trestle before."""
+def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Trestle:
+    """Under a tray's head, clear of the trestle before; beside what passes below."""
     web = 2 * process.printer.wall
-    y = max(tray.head[0] + FOOTING, after)
-    under = tray.floor_z(y + web) - process.printer.floor / cos(radians(tray.slope_deg))
-    wide = (
-        tray.half + tray.side
-        if tray.half
-        else max(abs(x) for g in tray.gutters for x in (g.stations[0].x0, g.stations[0].x1))
-    )
-    return Trestle((-on_grid(wide), on_grid(wide)), (on_grid(y + web - TRESTLE), on_grid(y + web)), on_grid(under))
+    y = on_grid(max(tray.head[0] + FOOTING, after) + web)
+    span = (on_grid(y - TRESTLE), y)
+    under = tray.floor_z(y) - process.printer.floor / cos(radians(tray.slope_deg))
+    wide = _width(tray)
+    below = [_width(other) for other in layout.trays if _passes(other, tray, span)]
+    for placed in layout.cards:
+        first, last = placed.at((-placed.card.depth - placed.card.wall, 0.0))[0], placed.at((placed.card.lip_y, 0.0))[0]
+        if first < span[1] and last > span[0] and placed.z < under:
+            below.append(max(abs(x) for x in placed.reach))
+    half = on_grid(max([wide, *below]) + (STRADDLE_AIR if below else 0.0))
+    return Trestle((-half, half), span, on_grid(under), bool(below))
+
+
+def _width(tray: Tray) -> float:
+    """From the middle to a tray's outermost face."""
+    ends = (abs(x) + tray.wall for g in tray.gutters for s in g.stations for x in (s.x0, s.x1))
+    return tray.half + tray.side if tray.half else max(ends)
+
+
+def _passes(other: Tray, tray: Tray, span: Span) -> bool:
+    """Whether another tray lies below one where its trestle would stand."""
+    first, last = other.head[0], other.at(other.length)[0]
+    return other is not tray and first < span[1] and last > span[0] and other.floor_z(span[1]) < tray.floor_z(span[1])
 
 
 def _on_table(layout: Layout, process: Process) -> Layout:

@@ -2,12 +2,13 @@
 
 from math import ceil
 
-from pelu_fab.ir.layout import Layout, Trestle
+from pelu_fab.ir.layout import STRADDLE, Layout, Trestle
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, upright
+from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle, upright
 
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
 TENON, HORN, SHOULDER = 8.0, 8.0, 12.0  # mm: into the storey above; beside a tray; legs end so far below it
+AIR_BESIDE, TIE = 0.4, 14.0  # mm between a tray and its legs; height of what ties them
 GUIDE = 24.0  # mm: height of the plates that guide the cups
 
 
@@ -47,28 +48,46 @@ def trestle_parts(trestle: Trestle, number: int, process: Process) -> list[Part]
 def _storey(name: str, trestle: Trestle, foot: float, head: float | None, process: Process) -> Part:
     """A trestle between two elevations; below another, its tenons hold that one's legs from inside."""
     wall = 2 * process.printer.wall
-    x0, x1 = trestle.x[0] - 0.4, trestle.x[1] + 0.4
+    x0, x1 = trestle.x[0] - AIR_BESIDE, trestle.x[1] + AIR_BESIDE
     y0, y1 = trestle.y[1] - wall, trestle.y[1]
     top = trestle.top_z if head is None else head
-    sides = ((x0 - wall, x0), (x1, x1 + wall))
+    out = wall + (STRADDLE if trestle.straddles else 0.0)
     legs_top = min(top, trestle.top_z - SHOULDER)
-    solids = [box((x0 - wall, x1 + wall), (y0, y1), (foot, top))]
-    solids += [box(x, (trestle.y[0], y1), (foot, legs_top)) for x in sides]
+    solids = [box((x0 - out, x1 + out), (y0, y1), (foot, top))]
+    solids += [box(x, (trestle.y[0], y1), (foot, legs_top)) for x in ((x0 - wall, x0), (x1, x1 + wall))]
     if head is None:
-        solids += [box(x, (y0, y1), (foot, top + HORN)) for x in sides]
+        solids += [
+            box(x, (y0, y1), (foot, top + HORN)) for x in ((x0 - out, x0 - out + wall), (x1 + out - wall, x1 + out))
+        ]
     else:
-        inner = ((x0 - BITE, x0 + wall), (x1 - wall, x1 + BITE))
-        solids += [box(x, (trestle.y[0] + AIR, y0 - AIR), (top - 3 * TENON, top + TENON)) for x in inner]
-    window_low, window_top = foot + 14.0, top - 14.0
-    middle, half = (x0 + x1) / 2, (x1 - x0) / 2 - 8.0
-    window: Outline = (
-        (middle - half, window_low),
-        (middle + half, window_low),
-        (middle + half, window_top - half),
-        (middle, window_top),
-        (middle - half, window_top - half),
-    )
+        solids += [_tenon(x, side, (trestle.y[0] + AIR, y0 - AIR), top, wall) for x, side in ((x0, 1.0), (x1, -1.0))]
     steps = [Step("add", tuple(solids))]
-    if window_top - half > window_low + 5.0:
+    if window := _window(trestle.straddles, (x0, x1), (foot, top)):
         steps.append(Step("cut", (Prism("y", y0 - 1.0, y1 + 1.0, (window,)),)))
     return upright(name, "stand", (tuple(steps),))
+
+
+def _tenon(x: float, side: float, y: Point, top: float, wall: float) -> Prism:
+    """A rib on a leg's inner face at `x`, which leans out at 45 degrees and stands into the storey above."""
+    inner = x + side * wall
+    low = top - 2 * TENON - wall
+    outline = ((x - side * BITE, low - BITE), (inner, low + wall), (inner, top + TENON), (x - side * BITE, top + TENON))
+    return Prism("y", *y, (tuple((round(a, 3), round(b, 3)) for a, b in outline),))
+
+
+def _window(straddles: bool, x: Point, z: Point) -> Outline | None:
+    """What is left open between the legs: a pointed arch, or all above the tie that holds them together."""
+    (x0, x1), (foot, top) = x, z
+    low = foot + TIE
+    if straddles:
+        return rectangle(x0, x1, low if foot == 0.0 else foot - 1.0, UP)
+    middle, half, high = (x0 + x1) / 2, (x1 - x0) / 2 - SHOULDER, top - TIE
+    if high - half <= low + 5.0:
+        return None
+    return (
+        (middle - half, low),
+        (middle + half, low),
+        (middle + half, high - half),
+        (middle, high),
+        (middle - half, high - half),
+    )

@@ -25,6 +25,8 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     )
     over = [p for p in placed if not p.card.under.is_beak and _is_over(p, tray)]
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
+    if tray.wings:
+        steps.append(Step("add", (box((-tray.wings.half, tray.wings.half), tray.wings.along, (0.0, floor)),)))
     if sides := _sides(tray, over):
         steps.append(Step("add", sides))
     cuts = [prism for p in over for prism in _room(p, tray)]
