@@ -11,6 +11,7 @@ from pelu_fab.ir.process import Process
 
 Array = NDArray[np.float64]
 LEAST_HEAD = 2.0  # mm: the lowest at which shares are predicted to better than 1 point
+DRAIN_NODES, DRAIN_WEIGHTS = np.polynomial.legendre.leggauss(7)
 Heads = float | Sequence[tuple[float, float]]  # one head, or (head, weight) pairs
 
 
@@ -82,22 +83,21 @@ def pour_heads(
     teeth: Sequence[float],
     process: Process,
     *,
-    steps: int = 12,
     steady: float | None = None,
 ) -> list[tuple[float, float]]:
     """(head, weight) pairs of a pour of `volume` (mm3) at `flow` (mm3/s) over a comb: steady, then draining.
 
-    The level rises to the head that carries `flow` and stays; what then stands above the sill drains, in `steps` steps
-    of head; `area` (mm2) of the water may depend on the head. The rise is counted as steady, at the head that carries
-    the flow or as given. Weights sum to 1; hand the pairs to `predicted_shares`.
+    The level rises to the head that carries `flow` and stays; what then stands above the sill drains, at heads of a
+    Gauss-Legendre rule; `area` (mm2) of the water may depend on the head. The rise is counted as steady, at the head
+    that carries the flow or as given. Weights sum to 1; hand the pairs to `predicted_shares`.
     """
     stop = float(tooth_law(process).residual_heads(np.asarray(teeth, dtype=np.float64)).max())
     high = comb_head(flow, teeth, process) if steady is None else steady
 
     def drain(top: float) -> tuple[Array, Array]:
-        heads = stop + (top - stop) * (np.arange(steps) + 0.5) / steps
+        heads = stop + (top - stop) * (DRAIN_NODES + 1.0) / 2.0
         areas = [area(float(head)) if callable(area) else area for head in heads]
-        return heads, np.array(areas) * (top - stop) / steps
+        return heads, np.array(areas) * DRAIN_WEIGHTS * (top - stop) / 2.0
 
     low, top = stop, high
     while drain(high)[1].sum() > volume and top - low > 1e-6:  # so little that it never rises so high

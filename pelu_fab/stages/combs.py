@@ -22,22 +22,22 @@ from pelu_fab.ir.units import on_grid
 from pelu_fab.stages.lower import most_teeth
 
 MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
-LEAST_POUR, DRAIN_STEPS = 20e3, 24  # mm3 that a comb is trimmed for, or half of its most; heads of its drain
+LEAST_POUR = 20e3  # mm3 that a comb is trimmed for, or half of its most
 GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
-LEAST_TEETH = 8
+LEAST_TEETH = 6
 FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
 TRIMMED = (0.98, 0.93, 0.88, 0.8)  # of the widest tooth's part to the narrowest's: room to trim them to a pour's heads
-TRIM = 0.2  # mm: a tooth wider than the widest by more will not be trimmed to fit
+LOOSE, TIGHT = 1.15, 0.95  # times the widest and the narrowest tooth: how far trimming to a pour's heads may go
 POOL = 22.0  # mm of water before a comb that drains over it
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a bucket must pass: mm3/s at the design pour, mm3 spilled of the fullest jugs; a comb `broad` at least."""
+    """What a bucket must pass: mm3/s at the design pour, mm3 spilled of the fullest jugs; teeth `open` mm at least."""
 
     flow: float
     spill: float
-    broad: float
+    open: float
     area: float = 0.0  # of the pool that drains over the comb, mm2; 0: not known yet
 
 
@@ -51,40 +51,47 @@ class Comb:
 
 
 def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> Comb:
-    """The fewest teeth whose shares hardly depend on kappa, eq. (5); else the number for which they depend least."""
+    """The shortest comb whose shares hardly depend on kappa, eq. (5); else the one for which they depend least."""
     process = design.process
     comb = process.comb
     kappa, excess = (comb.kappa, comb.end_excess) if design.compensation == "process" else (0.0, 0.0)
     need = ceil(load.flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
-    broad = ceil((load.broad + process.printer.blade) / (comb.tooth + process.printer.blade))
-    fewest = max(LEAST_TEETH, len(shares), need, broad)
-    best: tuple[float, Comb | None] = (inf, None)
+    fewest = max(LEAST_TEETH, len(shares), need)
     usual = max(most_teeth(len(shares), design), fewest)
+    tried: list[tuple[float, float, list[int]]] = []  # (length, slack, counts) by eq. (8) alone
     for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
         counts = _largest_remainder(shares, number)
-        order = [branch for branch, count in enumerate(counts) for _ in range(count)]
-        teeth = _teeth(shares, counts, order, load, design)
-        if max(teeth) > comb.max_tooth + 1e-3:
-            continue
-        slack = share_slack(shares, counts, sum(teeth), kappa)
-        if slack < best[0] - 1e-12:
-            best = (slack, Comb(counts, order, teeth))
-        if slack <= GOOD_SLACK or number >= usual:
-            break
-    if best[1]:
-        return best[1]
-    for room in TRIMMED:
-        counts = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
-        order = [branch for branch, count in enumerate(counts) for _ in range(count)]
-        teeth = _teeth(shares, counts, order, load, design) if counts else [inf]
+        teeth = _drawn(shares, counts, load, design)
         if max(teeth) <= comb.max_tooth + 1e-3:
-            return Comb(counts, order, teeth)
+            length = sum(teeth) + len(teeth) * process.printer.blade
+            tried.append((length, share_slack(shares, counts, sum(teeth), kappa), counts))
+    for counts in _by_merit(tried):
+        teeth = _teeth(shares, counts, load, design)
+        if max(teeth) <= LOOSE * comb.max_tooth:
+            return Comb(counts, _owners(counts), teeth)
+    for room in TRIMMED:
+        few = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
+        teeth = _teeth(shares, few, load, design) if few else [inf]
+        if max(teeth) <= LOOSE * comb.max_tooth:
+            return Comb(few, _owners(few), teeth)
     raise FabError(
         name,
         f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
         f"carries the shares {', '.join(f'{s:.3f}' for s in shares)}",
         "raise max_teeth in design.toml, or train shares that are multiples of 1/N",
     )
+
+
+def _by_merit(tried: Sequence[tuple[float, float, list[int]]]) -> list[list[int]]:
+    """Good combs, the shortest first; then the others, by how little their shares depend on kappa."""
+    good = sorted((length, slack, counts) for length, slack, counts in tried if slack <= GOOD_SLACK)
+    others = sorted((slack, length, counts) for length, slack, counts in tried if slack > GOOD_SLACK)
+    return [counts for _, _, counts in (*good, *others)]
+
+
+def _owners(counts: Sequence[int]) -> list[int]:
+    """The branch of each tooth along the sill."""
+    return [branch for branch, count in enumerate(counts) for _ in range(count)]
 
 
 def _counts_between(shares: Sequence[float], ratio: float, excess: float) -> list[int]:
@@ -118,30 +125,32 @@ def _largest_remainder(shares: Sequence[float], number: int) -> list[int]:
     return counts
 
 
-def _teeth(
-    shares: Sequence[float], counts: Sequence[int], order: Sequence[int], load: Load, design: Design
-) -> list[float]:
-    """Widths along the sill: on average the process's tooth, or wider where the narrowest would be too narrow.
+def _drawn(shares: Sequence[float], counts: Sequence[int], load: Load, design: Design) -> list[float]:
+    """Widths along the sill by eq. (8): no tooth too narrow, all as wide as the load asks."""
+    comb, order = design.process.comb, _owners(counts)
+    kappa, excess = (comb.kappa, comb.end_excess) if design.compensation == "process" else (0.0, 0.0)
+    ends = (order[0], order[-1])
 
-    Eq. (8) first; then, for real water, what the whole tooth law asks for over the heads of a pour.
-    """
-    process, comb = design.process, design.process.comb
-    real = design.compensation == "process"
-    kappa, excess = (comb.kappa, comb.end_excess) if real else (0.0, 0.0)
-    total, heads, seen = len(order) * comb.tooth, list[tuple[float, float]](), 0.0
-    for _ in range(20):
-        if heads:
-            widths = compensated_widths(shares, counts, total, heads, process, order=order)
-        else:
-            widths = tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=(order[0], order[-1]))
-        teeth = comb_teeth(widths, order)
-        narrow = (comb.min_tooth + kappa) / (min(teeth) + kappa)
-        if narrow > 1.0 + 1e-4:
-            total = (total + len(order) * kappa) * narrow * (1.0 + 1e-4) - len(order) * kappa
-        elif seen == total or not real or max(teeth) > comb.max_tooth + TRIM:
-            break
-        else:
+    def teeth(total: float) -> list[float]:
+        return comb_teeth(tooth_widths(shares, counts, total, kappa, end_excess=excess, ends=ends), order)
+
+    total = max(load.open, len(order) * comb.min_tooth)
+    narrow = (comb.min_tooth + kappa) / (min(teeth(total)) + kappa)
+    return teeth(max(total, (total + len(order) * kappa) * narrow - len(order) * kappa))
+
+
+def _teeth(shares: Sequence[float], counts: Sequence[int], load: Load, design: Design) -> list[float]:
+    """Widths along the sill: eq. (8) first; for real water then what the whole tooth law asks for over a pour."""
+    comb, order = design.process.comb, _owners(counts)
+    teeth = _drawn(shares, counts, load, design)
+    if design.compensation == "process":
+        total, seen = sum(teeth), 0.0
+        while abs(total - seen) > 1e-4 and max(teeth) <= LOOSE * comb.max_tooth:
             heads, seen = _heads(teeth, load, design), total
+            widths = compensated_widths(shares, counts, total, heads, design.process, order=order)
+            teeth = comb_teeth(widths, order)
+            short = TIGHT * comb.min_tooth - min(teeth)
+            total += max(short, 0.0) / max(min(teeth), 0.5) * total
     return [on_grid(w) for w in teeth]
 
 
@@ -151,7 +160,7 @@ def _heads(teeth: Sequence[float], load: Load, design: Design) -> list[tuple[flo
     area = load.area or POOL * (sum(teeth) + (len(teeth) - 1) * process.printer.blade)
     volume = max(load.spill / 2.0, LEAST_POUR)
     steady = design_head(load.flow, teeth, process)
-    return pour_heads(load.flow, volume, area, teeth, process, steps=DRAIN_STEPS, steady=steady)
+    return pour_heads(load.flow, volume, area, teeth, process, steady=steady)
 
 
 def predicted(teeth: Sequence[Sequence[float]], flow: float, design: Design) -> list[float]:

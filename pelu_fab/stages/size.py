@@ -1,11 +1,12 @@
 """Netlist in, cards and gutters' widths out: comb, pool, inlet and spouts of every bucket. No places along y and z."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise, permutations
-from math import ceil, floor, radians, sqrt, tan
+from math import ceil, floor, inf, radians, sqrt, tan
 
 import numpy as np
+from scipy.optimize import brentq
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_volume
@@ -44,6 +45,7 @@ CUP_WIDTH, CUP_DEPTH, CUP_HEIGHT, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 4
 USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
 PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cup
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
+MOST_PASSES, SETTLED = 5, 0.002  # until pools' areas change by less
 MOST_ORDERS = 6  # gutters whose every order is tried
 
 
@@ -78,11 +80,13 @@ def size(lowered: Lowered, design: Design) -> Sized:
     """Give every bucket its card, at the design pour of one jug at a time."""
     netlist, process = lowered.netlist, design.process
     spills, flows = _spills(netlist, design), _flows(netlist, design)
-    wide = (1 + process.printer.blade / process.comb.tooth) / LOAD
-    loads = {b.name: Load(flows[b.name], spills[b.name], flows[b.name] * wide) for b in netlist.buckets}
-    rough = _cards(netlist, loads, design)
-    drains = {card.name: card.water_area() for row in rough.layers for card in row}
-    cards = _cards(netlist, {name: replace(load, area=drains[name]) for name, load in loads.items()}, design)
+    loads = {b.name: Load(flows[b.name], spills[b.name], flows[b.name] / LOAD) for b in netlist.buckets}
+    cards, drains = _cards(netlist, loads, design), dict[str, float]()
+    for _ in range(MOST_PASSES):  # a comb is trimmed for the pool that drains over it, whose walls follow the comb
+        before, drains = drains, {card.name: card.water_area() for row in cards.layers for card in row}
+        if before and all(abs(drains[name] - area) <= SETTLED * area for name, area in before.items()):
+            break
+        cards = _cards(netlist, {name: replace(load, area=drains[name]) for name, load in loads.items()}, design)
     pitch = on_grid(CUP_WIDTH + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
     cups = _cups(lowered, _abreast(netlist) * pitch - (pitch - CUP_WIDTH), design)
     return Sized(cards.layers, cards.courses, cups, _jugs(design), cards.priming_volume, pitch)
@@ -101,8 +105,9 @@ def _cards(netlist: Netlist, loads: Mapping[str, Load], design: Design) -> _Card
     """The cards for combs under these loads."""
     process = design.process
     combs = [[_comb_of(b, netlist.leaving[b.name], loads[b.name], design) for b in row] for row in netlist.rows]
-    courses = [_courses(row, netlist, layer, process) for layer, row in enumerate(combs)]
-    combs = [[_in_order(comb, courses[layer], design) for comb in row] for layer, row in enumerate(combs)]
+    orders = [_order(row, netlist, layer, process) for layer, row in enumerate(combs)]
+    combs = [[_in_order(comb, orders[layer], design) for comb in row] for layer, row in enumerate(combs)]
+    courses = [_side_by_side(order, _widths(combs[n], process), process) for n, order in enumerate(orders)]
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     several = [
         _least_room(comb, _mouths(comb, courses[layer]), _span(comb, courses[layer], feeds), design)
@@ -151,23 +156,26 @@ def _spills(netlist: Netlist, design: Design) -> dict[str, float]:
     return spills
 
 
-def _courses(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Process) -> tuple[Course, ...]:
-    """Gutters side by side under a layer, each as wide as the widest spout above it asks; none under a row.
-
-    Their order is the one that keeps the combs shortest; x = 0 in the middle.
-    """
+def _order(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Process) -> Sequence[str]:
+    """Targets of a layer in the order of their gutters: the one that keeps the combs shortest; none under a row."""
     if _is_row(netlist, layer):
         return ()
-    need = dict.fromkeys(netlist.targets(layer), process.channels.min_width)
-    for comb in combs:
-        for duct, spout in zip(comb.ducts, comb.spouts, strict=True):
-            need[duct.target] = max(need[duct.target], spout + 2 * MARGIN)
-    fed = {duct.target for comb in combs for duct in comb.ducts}
-    order = _shortest([t for t in need if t in fed], combs, need, process)
+    need = _widths(combs, process)
+    order = _shortest([target for target in netlist.targets(layer) if target in need], combs, need, process)
     if _is_row(netlist, layer + 1):  # what shares a cup stands together
         cups = [netlist.leaving[target][0].target for target in order]
         order = sorted(order, key=lambda target: cups.index(netlist.leaving[target][0].target))
-    return _side_by_side(order, need, process)
+    return order
+
+
+def _widths(combs: Sequence[_Comb], process: Process) -> dict[str, float]:
+    """Inner width of each gutter under some combs: what the widest spout above it asks."""
+    need: dict[str, float] = {}
+    for comb in combs:
+        for duct, spout in zip(comb.ducts, comb.spouts, strict=True):
+            least = need.get(duct.target, process.channels.min_width)
+            need[duct.target] = max(least, spout + 2 * MARGIN)
+    return need
 
 
 def _is_row(netlist: Netlist, layer: int) -> bool:
@@ -238,11 +246,10 @@ def _places(comb: _Comb, courses: Sequence[Course]) -> list[float]:
     return [on_grid(left) for _, left in sorted(zip(ranked, lefts, strict=True))]
 
 
-def _in_order(comb: _Comb, courses: Sequence[Course], design: Design) -> _Comb:
+def _in_order(comb: _Comb, order: Sequence[str], design: Design) -> _Comb:
     """The comb with its branches as their gutters lie, so that its end teeth are where they will be."""
     if len(comb.ducts) == 1:
         return comb
-    order = [course.target for course in courses]
     ducts = sorted(comb.ducts, key=lambda duct: order.index(duct.target))
     return _comb_of(comb.bucket, ducts, comb.load, design)
 
@@ -369,27 +376,20 @@ def _layer(
     spans = [[span := _span(comb, courses, feeds), _around(span, bundle)] if courses else [bundle] for comb in combs]
     wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
     fed = [_feed(comb, courses, feeds) for comb in combs]
-    depth = max(_least_pool(comb, design) + (INLET if len(comb.ducts) > 1 else LONE_INLET) for comb in combs)
-    depth = max(float(ceil(depth)), LONE_LEAST)
-    while depth <= MAX_DEPTH:
-        pools = [
-            next(
-                (c for span in tried if (c := _pool(comb, own, span, want, deepest, depth, feed, not courses, design))),
-                None,
-            )
-            for comb, own, tried, want, feed in zip(combs, mouths, spans, wanted, fed, strict=True)
-        ]
-        if all(pools):
-            break
-        depth += 1.0
-    else:
-        short = next(comb.bucket for comb, pool in zip(combs, pools, strict=True) if not pool)
+    tried = [_Room(*each, not courses, design) for each in zip(combs, mouths, wanted, fed, strict=True)]
+    deep_enough = [_least_depth(room, own, deepest) for room, own in zip(tried, spans, strict=True)]
+    if inf in deep_enough:
+        short = combs[deep_enough.index(inf)].bucket
         raise FabError(
             short.name,
             f"keeps {short.retained_volume / 1000:.1f} mL, more than a card of {MAX_DEPTH:g} x {deepest:g} mm holds",
             "make the unit smaller (unit_ml), or train smaller thresholds",
         )
-    cards = [card for card in pools if card]
+    depth = max(deep_enough)
+    cards = [
+        next(card for span in own if (card := room.card(span, deepest, depth)))
+        for room, own in zip(tried, spans, strict=True)
+    ]
     bottom = max(max(-card.floor_z for card in cards) + process.printer.floor, 2 * LONE_RUN + LIP)  # room for a beak
     under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True)
     return tuple(
@@ -406,10 +406,6 @@ def _layer(
     )
 
 
-def _first(cards: Iterable[Card | None]) -> Card | None:
-    return next((card for card in cards if card), None)
-
-
 def _feed(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> Span | None:
     """Where along x a gutter's jet comes in: over a staircase its own span, in a row the whole width."""
     if comb.bucket.name not in feeds:
@@ -418,52 +414,86 @@ def _feed(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> 
     return (low + 0.4, high - 0.4) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
 
 
-def _pool(
-    comb: _Comb,
-    mouths: Sequence[Mouth],
-    span: Span,
-    wanted: float,
-    deepest: float,
-    depth: float,
-    feed: Span | None,
-    in_row: bool,
-    design: Design,
-) -> Card | None:
-    """The shallowest card that keeps `wanted` of real water, at most `depth` long; None if there is none.
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What a card must keep, for any span, depth and length of its pool."""
 
-    Its depth is a whole number of layers; the length of the flat floor makes the volume exact, or the card's length
-    where even the least floor keeps too much.
-    """
-    step = design.process.printer.layer_height
-    several = len(comb.ducts) > 1
-    least, behind = _least_pool(comb, design), INLET if several else LONE_INLET
+    comb: _Comb
+    mouths: tuple[Mouth, ...]
+    wanted: float  # mm3 of real water
+    feed: Span | None
+    in_row: bool
+    design: Design
 
-    def made(deep: float, pool: float, length: float) -> Card:
-        return _inside(comb, mouths, span, deep, pool, length, feed, design, in_row)
+    @property
+    def least(self) -> Span:
+        """Flat floor, and all, along y."""
+        flat = _least_pool(self.comb, self.design)
+        return flat, flat + (INLET if len(self.comb.ducts) > 1 else LONE_INLET)
 
-    def room(deep: float, pool: float, length: float) -> float:
-        card = made(deep, pool, length)
-        return card.volume_below() + _held(card, design)
+    def made(self, span: Span, deep: float, pool: float, length: float) -> Card:
+        """A card, whatever it keeps."""
+        return _inside(self.comb, self.mouths, span, deep, pool, length, self.feed, self.design, self.in_row)
 
-    def solved(keeps: Callable[[float], float], low: float, high: float) -> float:
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if keeps(middle) < wanted else (low, middle)
-        return on_grid(high)
+    def lacks(self, span: Span, deep: float, pool: float, length: float) -> float:
+        """How much more (mm3) is wanted than a card keeps."""
+        card = self.made(span, deep, pool, length)
+        return self.wanted - card.volume_below() - _held(card, self.design)
 
-    levels = range(ceil(POOL_DEPTH / step - 1e-9) if several else 0, round(deepest / step) + 1)
-    enough = (level for level in levels if room(on_grid(level * step), depth - behind, depth) >= wanted - 1e-9)
-    level = next(enough, None)
-    if level is None:
+    def level(self, span: Span, deepest: float, depth: float) -> int | None:
+        """Layers that the floor must lie below the sill for enough room; None where even the deepest lacks some."""
+        step, (least, whole) = self.design.process.printer.layer_height, self.least
+        low = ceil(POOL_DEPTH / step - 1e-9) if len(self.comb.ducts) > 1 else 0
+        high = round(deepest / step)
+
+        def lacks(level: int) -> bool:
+            return self.lacks(span, on_grid(level * step), depth - (whole - least), depth) > 1e-9
+
+        if low > high or lacks(high):
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if lacks(middle) else (low, middle)
+        return low
+
+    def card(self, span: Span, deepest: float, depth: float) -> Card | None:
+        """The shallowest card that keeps what is wanted, at most `depth` long; None if there is none.
+
+        Its depth is a whole number of layers; the length of the flat floor makes the volume exact, or the card's length
+        where even the least floor keeps too much.
+        """
+        level = self.level(span, deepest, depth)
+        if level is None:
+            return None
+        least, whole = self.least
+        deep = on_grid(level * self.design.process.printer.layer_height)
+        if self.lacks(span, deep, least, depth) >= -1e-9:
+            flat = _zero(lambda at: self.lacks(span, deep, at, depth), least, depth - (whole - least))
+            return self.made(span, deep, flat, depth)
+        if level == 0:
+            return self.made(span, 0.0, 0.0, depth)
+        if self.lacks(span, deep, least, whole) >= -1e-9:
+            return self.made(span, deep, least, _zero(lambda at: self.lacks(span, deep, least, at), whole, depth))
         return None
-    deep = on_grid(level * step)
-    if room(deep, least, depth) <= wanted + 1e-9:
-        return made(deep, solved(lambda at: room(deep, at, depth), least, depth - behind), depth)
-    if level == 0:
-        return made(0.0, 0.0, depth)
-    if room(deep, least, least + behind) <= wanted + 1e-9:
-        return made(deep, least, solved(lambda at: room(deep, least, at), least + behind, depth))
-    return None
+
+
+def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function reaches zero."""
+    if lacks(low) <= 0.0:
+        return on_grid(low)
+    return on_grid(high) if lacks(high) >= 0.0 else on_grid(float(brentq(lacks, low, high, xtol=1e-4)))
+
+
+def _least_depth(room: _Room, spans: Sequence[Span], deepest: float) -> float:
+    """The shortest card (whole mm) that keeps what is wanted over one of the spans; infinite if none does."""
+    low, high = int(max(ceil(room.least[1]), LONE_LEAST)), int(MAX_DEPTH)
+    enough = [span for span in spans if room.card(span, deepest, high)]
+    if not enough:
+        return inf
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if any(room.card(span, deepest, middle) for span in enough) else (middle + 1, high)
+    return float(low)
 
 
 def _mouths(comb: _Comb, courses: Sequence[Course]) -> tuple[Mouth, ...]:

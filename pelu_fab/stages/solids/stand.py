@@ -60,7 +60,7 @@ def _storey(name: str, trestle: Trestle, foot: float, head: float | None, proces
             box(x, (y0, y1), (foot, top + HORN)) for x in ((x0 - out, x0 - out + wall), (x1 + out - wall, x1 + out))
         ]
     else:
-        solids += [_tenon(x, side, (trestle.y[0] + AIR, y0 - AIR), top, wall) for x, side in ((x0, 1.0), (x1, -1.0))]
+        solids += [_tenon(x, side, (trestle.y[0] + 1.0, y0 - 1.0), top, wall) for x, side in ((x0, 1.0), (x1, -1.0))]
     steps = [Step("add", tuple(solids))]
     if window := _window(trestle.straddles, (x0, x1), (foot, top)):
         steps.append(Step("cut", (Prism("y", y0 - 1.0, y1 + 1.0, (window,)),)))
@@ -71,7 +71,15 @@ def _tenon(x: float, side: float, y: Point, top: float, wall: float) -> Prism:
     """A rib on a leg's inner face at `x`, which leans out at 45 degrees and stands into the storey above."""
     inner = x + side * wall
     low = top - 2 * TENON - wall
-    outline = ((x - side * BITE, low - BITE), (inner, low + wall), (inner, top + TENON), (x - side * BITE, top + TENON))
+    own, above = x - side * BITE, x + side * AIR
+    outline = (
+        (own, low - BITE),
+        (inner, low + wall),
+        (inner, top + TENON),
+        (above, top + TENON),
+        (above, top),
+        (own, top),
+    )
     return Prism("y", *y, (tuple((round(a, 3), round(b, 3)) for a, b in outline),))
 
 
