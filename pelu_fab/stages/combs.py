@@ -27,6 +27,7 @@ GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of ka
 LEAST_TEETH = 6
 FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
 TRIMMED = (0.98, 0.93, 0.88, 0.8)  # of the widest tooth's part to the narrowest's: room to trim them to a pour's heads
+SETTLED = 4e-4  # mm: teeth that change by less from one turn of trimming to the next are done
 LOOSE, TIGHT = 1.15, 0.95  # times the widest and the narrowest tooth: how far trimming to a pour's heads may go
 POOL = 22.0  # mm of water before a comb that drains over it
 
@@ -144,13 +145,14 @@ def _teeth(shares: Sequence[float], counts: Sequence[int], load: Load, design: D
     comb, order = design.process.comb, _owners(counts)
     teeth = _drawn(shares, counts, load, design)
     if design.compensation == "process":
-        total, seen = sum(teeth), 0.0
-        while abs(total - seen) > 1e-4 and max(teeth) <= LOOSE * comb.max_tooth:
-            heads, seen = _heads(teeth, load, design), total
+        total, change = sum(teeth), inf
+        while change > SETTLED and max(teeth) <= LOOSE * comb.max_tooth:
+            heads, before = _heads(teeth, load, design), teeth
             widths = compensated_widths(shares, counts, total, heads, design.process, order=order)
             teeth = comb_teeth(widths, order)
             short = TIGHT * comb.min_tooth - min(teeth)
             total += max(short, 0.0) / max(min(teeth), 0.5) * total
+            change = max(abs(a - b) for a, b in zip(teeth, before, strict=True)) + max(short, 0.0)
     return [on_grid(w) for w in teeth]
 
 
