@@ -79,7 +79,7 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
         made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
         trays += made
         if following:
-            slope, back = _below(made, following, steps, process), after
+            slope, back = _below(made, following, steps, sized.courses[layer + 1], process), after
     hung = layers[-1] if not sized.courses[-1] else ()
     device = Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process), ())
     return _on_table(_with_trestles(device, process), process)
@@ -141,8 +141,10 @@ def _stand(
     for card, y, piece in zip(row, ys, pieces, strict=True):
         bottom = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card, slope.degrees)
         heel = y + card.foot[0]
-        if piece and placed and heel < placed[-1].y + placed[-1].card.lip_y + BREAK:  # over the end of the tray before
-            bottom = max(bottom, _lowered(slope, piece - 1, process).z(heel) + UNDER)
+        if piece and placed:  # it may lie over the end of the tray before: its foot, or the slant behind
+            end = max(p.y + p.card.lip_y for p, n in zip(placed, pieces, strict=False) if n < piece) + BREAK
+            above = _lowered(slope, piece - 1, process).z(min(heel, end)) + UNDER
+            bottom = max(bottom, above - max(heel - end - GUTTER_WALL * sin(radians(slope.degrees)), 0.0))
         z = bottom - card.under.bottom_z
         reach = half + EAR_OUT + SIDE_AIR
         placed.append(PlacedCard(card, y, on_grid(z), EAR, (-on_grid(reach), on_grid(reach))))
@@ -156,20 +158,21 @@ def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> f
     return on_grid(max(edge + process.printer.wall, *(abs(b) + RELIEF + SIDE_AIR for b in bodies)))
 
 
-def _below(trays: Sequence[Tray], row: Sequence[Card], ys: Sequence[float], process: Process) -> Slope:
+def _below(
+    trays: Sequence[Tray], row: Sequence[Card], ys: Sequence[float], courses: Sequence[Course], process: Process
+) -> Slope:
     """The slope of the next staircase: its cards' rims just clear the gutters that pass over and end in them."""
     flat = Slope(0.0, trays[0].slope_deg)
     clear = process.printer.floor / cos(radians(flat.degrees)) + OVER
     tops = []
-    for card, y, piece in zip(row, ys, _pieces(row, ys, process), strict=True):
-        bottom = _lowered(flat, piece, process).z(y + card.lip_y) + fall(card, flat.degrees)
-        rim = bottom - card.under.bottom_z + card.rim_z
+    for placed in _stand(row, ys, _pieces(row, ys, process), flat, courses, process):
+        card = placed.card
+        front, back = placed.y + card.sill, placed.y - card.depth - card.wall
         for tray in trays:
             reach = max(gutter.end.along for gutter in tray.gutters if gutter.end.along)
             first, last = tray.head[0], tray.at(reach)[0]
-            front, back = y + card.sill, y - card.depth - card.wall
             if first < front and last > back:
-                tops.append(tray.floor_z(min(front, last)) - clear - rim)
+                tops.append(tray.floor_z(min(front, last)) - clear - placed.z - card.rim_z)
     return replace(flat, top=on_grid(min(tops)))
 
 

@@ -54,7 +54,7 @@ def _is_over(placed: PlacedCard, tray: Tray) -> bool:
 
 def _stands_on(placed: PlacedCard, tray: Tray) -> bool:
     a, up = tray.to((placed.y + placed.ear[1], placed.z + placed.card.under.bottom_z))
-    return 0.0 < a < tray.length and 0.0 < up < 40.0 and tray.at(tray.lap)[0] < placed.y + placed.ear[0]
+    return 0.0 < a < tray.length and 0.0 < up < 40.0 and tray.head[0] + SEAT_AIR < placed.y + placed.ear[0]
 
 
 def _strip(gutter: Gutter, wall: float) -> Outline:
