@@ -238,6 +238,16 @@ class Card:
         fins = tuple(replace(fin, x0=at(fin.x0), x1=at(fin.x1)) for fin in self.fins)
         return replace(self, x0=at(self.x0), x1=at(self.x1), mouths=mouths, plates=plates, fins=fins)
 
+    @property
+    def leads(self) -> tuple[Outline, ...]:
+        """Where a card has no pool: corners in plan (x, y) that fill its sides, so that its floor falls to the comb."""
+        if self.pool > 0 or self.floor_z < 0 or len(self.mouths) != 1:
+            return ()
+        left, right = self.mouths[0].opening
+        back = -self.depth + 1.0
+        sides = ((left, self.x0), (right, self.x1))
+        return tuple(((edge, 0.0), (wall, 0.0), (wall, back)) for edge, wall in sides if abs(edge - wall) > 0.5)
+
     def bank(self, mouth: Mouth, side: int) -> Outline:
         """The left (0) or right (1) bank of a mouth's water in plan (x, y), from the sill to the lip."""
         y1 = self.sill + BLADE_RUN

@@ -20,7 +20,7 @@ TIP, EAR_HEIGHT = 3.6, 8.0  # mm
 def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -> Part:
     """The card's part, named after its bucket. `labels` are people's names of buckets that have one (inputs)."""
     card = placed.card
-    modules = [_body(card), *_inlet(card), _banks(card), (Step("add", _ears(placed)),)]
+    modules = [_body(card), *_inlet(card), *_leads(card), _banks(card), (Step("add", _ears(placed)),)]
     least = least_height(process.printer.nozzle)
     modules.append((Step("add", _names(card, labels.get(card.name, ""), least)),))
     part = upright(f"card-{card.name.replace('.', '-')}", "card", modules)
@@ -66,6 +66,20 @@ def _inlet(card: Card) -> list[tuple[Step, ...]]:
         fins = tuple(box((f.x0, f.x1), (f.y0 - BITE, f.y1), (card.floor_z - BITE, f.top_z)) for f in card.fins)
         made.append((Step("add", fins),))
     return made
+
+
+def _leads(card: Card) -> list[tuple[Step, ...]]:
+    """What fills the sides of a card without a pool, up to its rim; a hair into its walls."""
+    return [
+        (
+            Step(
+                "add",
+                (Prism("z", card.floor_z - BITE, card.rim_z, (((x, y + BITE), (w + side, y + BITE), (w + side, b)),)),),
+            ),
+        )
+        for (x, y), (w, _), (_, b) in card.leads
+        for side in (BITE if w > x else -BITE,)
+    ]
 
 
 def _banks(card: Card) -> tuple[Step, ...]:
