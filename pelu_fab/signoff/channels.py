@@ -61,13 +61,13 @@ def _distinct(values: Array) -> list[float]:
 
 def _channels(wet: Wet, part: int, plate: BaseGeometry, walls: BaseGeometry, turn: Array, height: float) -> list[Check]:
     places, goals, leaving = _waters(wet, part, turn, height)
-    air = plate.difference(walls)
+    air = plate.difference(walls.buffer(SLIT / 2, join_style="mitre"))
     rooms = [g for g in getattr(air, "geoms", [air]) if g.area > 1.0]
     if not len(places) or not rooms:
         return []
     checks: list[Check] = []
     tree = STRtree(rooms)
-    place, of_room = tree.query(points(places), predicate="dwithin", distance=0.01)
+    place, of_room = tree.query(points(places), predicate="dwithin", distance=SLIT)
     edges = plate.boundary.difference(walls.buffer(SLIT, join_style="mitre"))
     edges = np.array([g for g in getattr(edges, "geoms", [edges]) if not g.is_empty])
     edge, beside = tree.query(edges, predicate="intersects") if len(edges) else (np.zeros(0, int), np.zeros(0, int))

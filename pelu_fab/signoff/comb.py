@@ -323,6 +323,8 @@ def _channel(lines: Segments, places: Array, along: Array, plane: Array) -> list
     """Chords at each place (across, up), from wall to wall at every height; the area they make up."""
     left = right = np.zeros(len(places))
     widths = []
+    if not len(places):
+        return []
     sideways = np.tile([1.0, 0.0], (len(places), 1))
     for up in SECTION_UP:
         origin = places + np.array([0.0, up])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.stl import Array, Index, Mask
 from pelu_fab.signoff.surface import Surface
 
 CLING = -0.1  # water keeps to a face that leans back by up to 6 degrees, and leaves one that leans further
@@ -85,22 +85,29 @@ def trace(surface: Surface, at: Array, face: Index, *, pools: frozenset[int] | N
             break
         on_vertex = drops.vertex[moving] >= 0
         _leave_vertices(surface, drops, moving[on_vertex])
-        _cross_faces(surface, drops, moving[~on_vertex])
+        _cross_faces(surface, drops, moving[~on_vertex], stops)
     return drops
 
 
 def _arrive(surface: Surface, drops: Drops, stops: Array) -> None:
     moving = np.flatnonzero((drops.state == SLIDING) & (drops.face >= 0))
-    basin = surface.basin_of_face[drops.face[moving]]
+    under = moving[_under_water(surface, drops, moving, stops)]
+    drops.basin[under] = surface.basin_of_face[drops.face[under]]
+    drops.state[under] = BASIN
+
+
+def _under_water(surface: Surface, drops: Drops, who: Index, stops: Array) -> Mask:
+    """Whether each drop lies, on its face, below the water of a basin that stops it."""
+    basin = surface.basin_of_face[drops.face[who]]
     known = basin >= 0
-    moving, basin = moving[known], basin[known]
-    under = stops[basin] & (drops.at[moving, 2] <= surface.basin_levels[basin] + 1e-6)
-    drops.basin[moving[under]] = basin[under]
-    drops.state[moving[under]] = BASIN
+    under = np.zeros(len(who), bool)
+    level = surface.basin_levels[basin[known]]
+    under[known] = stops[basin[known]] & (drops.at[who[known], 2] <= level + 1e-6)
+    return under
 
 
-def _cross_faces(surface: Surface, drops: Drops, who: Index) -> None:
-    """One triangle further down."""
+def _cross_faces(surface: Surface, drops: Drops, who: Index, stops: Array) -> None:
+    """One triangle further down, or into water on it."""
     if not len(who):
         return
     face = drops.face[who]
@@ -127,7 +134,8 @@ def _cross_faces(surface: Surface, drops: Drops, who: Index) -> None:
     before = drops.at[who].copy()
     drops.at[who] = before + down * step[:, None]
     _note(drops, who, face, before, sine, np.linalg.norm(down, axis=1) * step, normal[:, :2])
-    _over_edge(surface, drops, who, face, exit_edge, normal, down)
+    on = ~_under_water(surface, drops, who, stops)
+    _over_edge(surface, drops, who[on], face[on], exit_edge[on], normal[on], down[on])
 
 
 def _over_edge(
