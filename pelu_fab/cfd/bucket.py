@@ -7,7 +7,7 @@ import numpy as np
 
 from pelu_fab.cfd.case import INLET, Case, Inflow
 from pelu_fab.cfd.frame import Frame, frame_of
-from pelu_fab.cfd.grid import Grid, Size, finer_in, growing, lines, slots, spread_from, walls
+from pelu_fab.cfd.grid import NEAREST, Grid, Size, finer_in, fitting, growing, lines, slots, spread_from, walls
 from pelu_fab.cfd.mesh import WALLS
 from pelu_fab.cfd.pour import STREAM, Pour
 from pelu_fab.cfd.solid import inside
@@ -23,8 +23,10 @@ OVER = {"even": 7.0, "middle": 14.0, "end": 14.0, "dump": 20.0, "design": 7.0}  
 HIGHEST = 30.0  # mm over the sill that a pour is followed from
 CALM = ("even", "design")  # nothing falls in, or from a nozzle that brings its own air
 POOL_CELL = 2.0  # mm: the coarsest, away from the comb
+SHELL = 1.4  # mm: the coarsest along y and z where a floor may slope, so that stairs of a thin one stay shut
+LEAK, LEAK_ML = 0.08, 0.8  # of a pool's volume, and mL: a mesh that holds so much more reaches through a wall
 INFLOW = 1  # label of the inlet
-NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 9.0  # mm: length and least depth of a sheet that comes in, air above it
+NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 16.0  # mm: length and least depth of a sheet that comes in, air above it
 EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
 
 
@@ -38,6 +40,7 @@ class Bucket:
     goals: tuple[str, ...]  # where each tooth's water goes
     low: Array  # of the pool's box, y up to the sill's outer edge
     high: Array
+    volume: float  # mm3 below the sill
     seed: Array  # a place in the air over the sill
     place: Array  # where a hand pours
 
@@ -57,11 +60,13 @@ def bucket_of(name: str, vessel: Vessel, matrix: Array, names: Mapping[int, str]
     teeth = np.stack([local[order, 0] - half, local[order, 0] + half], axis=1)
     box = frame.local(np.array([[*corner, vessel.floor_z] for corner in vessel.bounds]))
     low, high = box.min(axis=0), box.max(axis=0)
-    low[0], high[0] = min(low[0], teeth[0, 0]), max(high[0], teeth[-1, 1])
+    # A wall a hair beyond the end tooth's is the end tooth's: no sliver of a cell.
+    low[0] = teeth[0, 0] if low[0] > teeth[0, 0] - NEAREST else low[0]
+    high[0] = teeth[-1, 1] if high[0] < teeth[-1, 1] + NEAREST else high[0]
     high[1], high[2] = 0.0, 0.0
     seed = frame.local(np.array([*vessel.inside, vessel.level + 1.0]))
     goals = tuple(names.get(vessel.teeth[i].goal, "nowhere") for i in order)
-    return Bucket(name, frame, teeth, goals, low, high, seed, frame.local(place))
+    return Bucket(name, frame, teeth, goals, low, high, vessel.volume, seed, frame.local(place))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,11 +90,15 @@ class Nozzle:
         ends = self.at + np.array([-half, half, back, [0.0, 0.0, tall]])
         return ends.min(axis=0), ends.max(axis=0)
 
-    def cells(self, grid: Grid) -> Mask:
-        """The cells that it fills there."""
+    def cells(self, grid: Grid) -> tuple[Mask, Mask]:
+        """The cells that it fills there, and those of the channel that it comes along, up to its lip."""
         low, high = self.box
+        main = int(np.argmax(np.abs(self.way[:2])))
         centres = np.stack(grid.centres, axis=-1)
-        return np.asarray(((centres > low) & (centres < high)).all(axis=-1))
+        before = (centres - self.at) * np.sign(self.way)
+        aside = np.abs(before[..., 1 - main])
+        channel = (before[..., main] < 0) & (aside < self.width / 2) & (centres[..., 2] > low[2])
+        return np.asarray(((centres > low) & (centres < high)).all(axis=-1)), np.asarray(channel)
 
 
 def bucket_case(
@@ -119,12 +128,11 @@ def bucket_case(
     behind = (y > 0) & (y < end) & (z > floor) & (z < floor + air)
     region = ~solid & ((y < 0) | behind)
     region &= (y < 0) | _in_teeth(bucket, grid)[:, None, None]
-    jet = np.zeros(grid.shape, bool) if nozzle is None else nozzle.cells(grid) & ~solid
-    roof = np.zeros(grid.shape, bool)
-    roof[:, :, 1:] = jet[:, :, :-1] & ~jet[:, :, 1:]
-    fluid = spread_from(_cell_at(grid, bucket.seed), region & ~jet & ~roof)
+    jet, channel = nozzle.cells(grid) if nozzle is not None else (np.zeros(grid.shape, bool),) * 2
+    fluid = spread_from(_cell_at(grid, bucket.seed), region & ~channel)
     if not fluid.any():
         raise FabError(bucket.name, "no air was found over its sill", "look at the STL: is the comb shut?")
+    _refuse_leak(bucket, float((grid.volumes * (fluid & (y < 0) & (z < 0))).sum()))
     tooth = _tooth_of(bucket, grid)
     names = ["walls", INLET, "top", "over", "side", *(f"o{t}" for t in range(len(bucket.teeth)))]
     labels = _labels(grid, material, tooth, names, air)
@@ -132,7 +140,7 @@ def bucket_case(
         direction = _inlet(bucket, grid, fluid, labels, pour)
     else:
         core = labels[1:-1, 1:-1, 1:-1]
-        core[roof], core[jet], direction = WALLS, INFLOW, nozzle.way
+        core[jet & ~solid], direction = INFLOW, nozzle.way
     zones = {"pool": fluid & (y < 0)}
     zones |= {f"t{t}": fluid & (y > 0) & (tooth == t)[:, None, None] for t in range(len(bucket.teeth))}
     return Case(
@@ -152,6 +160,13 @@ def bucket_case(
     )
 
 
+def _refuse_leak(bucket: Bucket, found: float) -> None:
+    """Cells as coarse as a wall is thick can reach through it: then the pool is too large."""
+    if found > bucket.volume * (1 + LEAK) + LEAK_ML * 1000.0:
+        what = f"its pool holds {found / 1000:.1f} mL in cells, {bucket.volume / 1000:.1f} mL in the file"
+        raise FabError(bucket.name, what, "give more --cells: a wall is thinner than they are")
+
+
 def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, nozzle: Nozzle | None) -> Grid:
     sill = SILL_CELL * CELLS_A_TOOTH / cells
     teeth, finer = bucket.teeth, CELLS_A_TOOTH / cells
@@ -161,23 +176,24 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
     def across(v: float) -> float:
         if not comb[0] <= v <= comb[1]:
             return wide(v)
-        own = (teeth[:, 0] <= v) & (v <= teeth[:, 1])
-        return float(np.diff(teeth[own][0])[0]) / cells if own.any() else 1.0  # a blade is one cell
+        own = np.flatnonzero((teeth[:, 0] <= v) & (v <= teeth[:, 1]))
+        return sizes[own[0]] if len(own) else min(max(1.0, 0.8 * finer), POOL_CELL)  # a blade is one cell
 
-    along = growing(sill, -1.8, 10.0, POOL_CELL * finer)
-    down, up = growing(sill, -1.0, 99.0, 1.2 * finer), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)
+    along = growing(sill, -1.8, 10.0, min(POOL_CELL * finer, SHELL))
+    down, up = growing(sill, -1.0, 99.0, min(1.2 * finer, SHELL)), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)
     marks = [walls(local, low, high, axis) for axis in range(3)]
     gaps = [slots(local, low, high, axis) for axis in range(3)]
     ends = {v for gap in gaps[0] for v in gap}  # posts in the pool need no lines of their own, slots do
     marks[0] = [v for v in marks[0] if v in ends or not comb[0] <= v <= comb[1]]
+    sizes = [fitting(a, b, marks[0], cells) for a, b in teeth.tolist()]
     if nozzle is not None:
         start, stop = nozzle.box
         along = _finest(along, growing(0.6 * finer, float(start[1]), float(stop[1]) + 9.0, POOL_CELL * finer))
-        up = _finest(up, growing(0.6 * finer, float(start[2]) - 1.5, float(stop[2]) + 0.5, 9.0))
+        up = _finest(up, growing(0.6 * finer, float(start[2]) - 1.5, float(stop[2]) + 0.5, 1.5 * finer))
         marks = [[float(a), float(b), *own] for a, b, own in zip(start, stop, marks, strict=True)]
     fixed = (teeth.ravel().tolist(), [0.0], [0.0])
-    sizes = (across, along, lambda v: down(v) if v < 0 else up(v))
-    return Grid(*(lines(low[i], high[i], fixed[i], marks[i], finer_in(gaps[i], sizes[i])) for i in range(3)))
+    asked = (across, along, lambda v: down(v) if v < 0 else up(v))
+    return Grid(*(lines(low[i], high[i], fixed[i], marks[i], finer_in(gaps[i], asked[i])) for i in range(3)))
 
 
 def _finest(one: Size, other: Size) -> Size:

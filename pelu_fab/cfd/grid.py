@@ -13,6 +13,7 @@ NEAREST = 0.3  # mm between two lines: nearer walls become one
 DUST = 0.02  # mm: no cell is so thin
 RIM = 0.4  # mm: cells just outside of a grid, looked at to tell wall from opening
 NARROW, SLOT_CELLS = 2.6, 3  # mm: in a gap narrower than this water meets at least so many cells
+NARROWEST = 0.5  # mm: two walls nearer than that bound no gap, they belong to different places of one plane
 PLANE = 2.0  # mm2 of wall on one plane that deserve a grid line
 Size = Callable[[float], float]
 
@@ -67,7 +68,7 @@ def slots(corners: Array, low: Array, high: Array, axis: int) -> list[tuple[floa
     found = []
     for start, area, box in zip(starts, areas, boxes, strict=True):
         shared = np.minimum(box[1], others[:, 1]) - np.maximum(box[0], others[:, 0])
-        facing = (stops > start + DUST) & (shared[:, sides] > DUST).all(axis=1) & (other_areas > PLANE)
+        facing = (stops > start + NARROWEST) & (shared[:, sides] > DUST).all(axis=1) & (other_areas > PLANE)
         if area > PLANE and facing.any() and stops[facing].min() - start < NARROW:
             found.append((float(start), float(stops[facing].min())))
     return found
@@ -122,6 +123,19 @@ def _between(a: float, b: float, size: Size) -> Array:
     passed = np.concatenate([[0.0], np.cumsum(density * np.diff(fine))])
     count = max(1, ceil(float(passed[-1]) - 0.55))
     return np.asarray(np.interp(np.linspace(0.0, passed[-1], count + 1), passed, fine))
+
+
+def fitting(low: float, high: float, wished: Sequence[float], cells: int) -> float:
+    """The largest size, by steps of a twentieth, that gives at least so many cells between two fixed places."""
+    inner = [v for v in wished if low + NEAREST <= v <= high - NEAREST]
+
+    def found(size: float) -> int:
+        return len(lines(low, high, [], inner, lambda _: size)) - 1
+
+    size = (high - low) / cells
+    while found(size) < cells:
+        size *= 0.95
+    return size
 
 
 def growing(near: float, low: float, high: float, most: float, rate: float = 0.25) -> Size:

@@ -12,8 +12,8 @@ from pelu_fab.cfd.flight import Flight
 from pelu_fab.cfd.pour import Asked
 from pelu_fab.cfd.result import slug
 from pelu_fab.cfd.run import Job
-from pelu_fab.cfd.transfer import Leg, gutter_at, into_case, over_case
-from pelu_fab.cfd.way import speed_at_end, way_of
+from pelu_fab.cfd.transfer import Gutter, Leg, gutter_at, into_case, over_case
+from pelu_fab.cfd.way import Run, speed_at_end, way_of
 from pelu_fab.errors import FabError
 from pelu_fab.ir.process import Process
 from pelu_fab.network.names import duct_name
@@ -127,16 +127,22 @@ def cases_of(device: Device, name: str, pour: Asked, cells: int) -> list[Case]:
     leg = leg_named(device, name)
     share = leg.width / sum(tooth.width for tooth in device.vessels[device.transfers[name][0]].teeth)
     own = pour.through(share)
+    viscosity = device.recovery.dossier.manifest.process.fluid.viscosity
+
+    def end_of(run: Run) -> tuple[Gutter, float]:
+        """The channel that a run ends in, and the speed of the water there."""
+        gutter = gutter_at(run, device.matrix(run.part), device.corners)
+        return gutter, speed_at_end(run, own.flow, gutter.width, LANDED, viscosity)[0]
+
     cases = []
-    if len(leg.runs) > 2:
-        tray = leg.runs[1].part
-        cases.append(over_case(leg, device.matrix(tray), device.corners, device.corners_of(tray), own, cells))
+    for number in leg.overs:
+        part = leg.runs[number].part
+        end = end_of(leg.runs[number - 1]) if number > 1 else None
+        corners = device.corners_of(part)
+        cases.append(over_case(leg, number, device.matrix(part), device.corners, corners, own, cells, end))
     if device.vessels[leg.goal].teeth:
-        bucket, last = bucket_named(device, leg.goal), leg.runs[-2]
-        gutter = gutter_at(last, device.matrix(last.part), device.corners)
-        viscosity = device.recovery.dossier.manifest.process.fluid.viscosity
-        speed, _ = speed_at_end(last, own.flow, gutter.width, LANDED, viscosity)
-        cases.append(into_case(leg, bucket, gutter, speed, device.corners, own, cells))
+        bucket = bucket_named(device, leg.goal)
+        cases.append(into_case(leg, bucket, *end_of(leg.runs[-2]), device.corners, own, cells))
     return cases
 
 

@@ -43,8 +43,8 @@ class Asked:
 
     @property
     def into_bucket(self) -> Pour:
-        """Poured into a bucket: 3 s, since a pool's eddies take most of one to set in, and the end of its drain."""
-        told = [_or(v, usual) for v, usual in ((self.seconds, 3.0), (self.drain, 0.8), (self.below, 1.0))]
+        """Poured into a bucket that is full: 3 s, since a pool's eddies take most of one to set in, and some drain."""
+        told = [_or(v, usual) for v, usual in ((self.seconds, 3.0), (self.drain, 0.8), (self.below, 0.0))]
         return Pour(self.kind, self.flow, *told)
 
     def through(self, share: float) -> Pour:

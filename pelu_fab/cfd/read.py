@@ -8,6 +8,7 @@ import numpy as np
 from pelu_fab.cfd import foam
 from pelu_fab.cfd.case import INLET, Case, contact_angle
 from pelu_fab.cfd.flight import Parcels
+from pelu_fab.cfd.mesh import WALLS
 from pelu_fab.cfd.result import Outcome
 from pelu_fab.ir.process import Process
 from pelu_fab.signoff.stl import Array
@@ -63,6 +64,7 @@ def outcome(
         balance=sum(delivered.values()) + sum(left.values()) + kept - poured - start,
         teeth=tuple(t / max(sum(teeth), 1e-9) for t in teeth),
         speeds=speeds(case, folder),
+        climb=climb(case, folder),
         series={"t": tuple(stamps.tolist()), **told},
     )
 
@@ -98,6 +100,20 @@ def speeds(case: Case, folder: Path) -> tuple[float, ...]:
         total = float(weight[own, j].sum())
         found.append(float((weight[own, j] * np.nan_to_num(speed[own, j])).sum()) / max(total, 1e-9))
     return tuple(found)
+
+
+def climb(case: Case, folder: Path) -> float:
+    """How high water stands at the walls of a tray beyond y = 0, where drops come down; later half of the pour."""
+    if case.kind != "transfer" or "under_way" not in case.zones:
+        return 0.0
+    walls = case.labels == WALLS
+    beside = (walls[:-2, 1:-1, 1:-1] | walls[2:, 1:-1, 1:-1]) & (case.grid.centres[1] > 0.0)
+    highest = 0.0
+    for t, path in foam.times(folder):
+        if case.inflow.stop / 2 <= t <= case.inflow.stop + 1e-3:
+            wet = beside & (np.nan_to_num(case.of_cells(foam.field(path / "alpha.water"))) > 0.5)
+            highest = max(highest, float(case.grid.z[1:][wet.any(axis=(0, 1))].max(initial=0.0)))
+    return highest
 
 
 def leaving(case: Case, folder: Path) -> Parcels:

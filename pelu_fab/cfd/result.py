@@ -43,6 +43,7 @@ class Outcome:
     teeth: tuple[float, ...] = ()  # of the steady flow, along the comb
     speeds: tuple[float, ...] = ()  # at the sill, tooth by tooth
     lands: Mapping[str, float] = field(default_factory=dict)  # share of what leaves a lip that comes down there
+    climb: float = 0.0  # mm over a tray's floor that water stands highest at a wall beyond its landing
     series: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # time and what each target has got
     pictures: tuple[str, ...] = ()
 

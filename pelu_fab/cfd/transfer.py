@@ -1,4 +1,4 @@
-"""Cases of a transfer: from a comb over a tray to the tray's lip, and from a lip into a pool. mm, mL/s.
+"""Cases of a transfer, lip by lip: from a comb or a gutter's end over a tray, off a spout, and into a pool. mm, mL/s.
 
 A comb gives its water at the critical depth; what leaves a lip flies on without a solver (`flight`).
 """
@@ -20,19 +20,22 @@ from pelu_fab.errors import FabError
 from pelu_fab.signoff.found import Tooth
 from pelu_fab.signoff.stl import Array, Mask
 
-FLOOR_CELL, ACROSS, ALONG = 0.45, 0.9, 0.9  # mm, at the usual fineness
+FLOOR_CELL, HIGH_CELL, ACROSS, ALONG = 0.45, 0.8, 0.9, 0.9  # mm, at the usual fineness
 BESIDE = 3.5  # mm of tray looked at on both sides of the way
-OVER_WALLS, HIGHEST = 2.0, 20.0  # mm of air over a tray's walls, and over its floor at most
+HEADROOM = 9.0  # mm of air over a ramp
+TIP = 3.0  # mm before a lip that may be too thin for a cell
+OVER_WALLS, HIGHEST = 2.0, 17.0  # mm of air over a tray's walls, and over its floor at most
+OVER_LIP = 6.0  # mm of air over a lip that water comes from
 PAST = 10.0  # mm beyond a lip
-UNDER = 5.0  # mm under a tray's floor at its lip
-LONGEST = 70.0  # mm of tray after the landing; a longer one is cut, and what is in it counts as under way
+UNDER, UNDER_SPOUT = 5.0, 12.0  # mm under a tray's floor at its lip; under a spout that nothing is below
+LONGEST = 45.0  # mm of tray after the landing; a longer one is cut, and what is in it counts as under way
 HEAD = 10.0  # mm of tray before the place where drops come down
 HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leg:
-    """The teeth of one branch and the runs from them: `runs[0]` on the bucket itself, `runs[1]` what is solved."""
+    """The teeth of one branch and the runs from them: `runs[0]` on the bucket itself, the last in what it feeds."""
 
     name: str
     goal: str
@@ -44,6 +47,20 @@ class Leg:
         """Open width of its teeth."""
         return sum(tooth.width for tooth in self.teeth)
 
+    @property
+    def outward(self) -> Array:
+        """Level unit direction in which its teeth give."""
+        return np.array([*self.teeth[0].outward, 0.0])
+
+    @property
+    def overs(self) -> tuple[int, ...]:
+        """Runs over which water is followed: each tray, first from the comb, then from the lip before if that leads
+        straight on; the spout itself where nothing lies between it and what it feeds."""
+        if len(self.runs) == 2:
+            return (0,)
+        on = [n for n in range(2, len(self.runs) - 1) if self.runs[n - 1].heading @ self.runs[n].heading > 0.9]
+        return (1, *on)
+
 
 def critical(flow: float, width: float) -> tuple[float, float]:
     """Depth (mm) and speed (m/s) over a sill: d = (q²/g)^⅓, u = √(g d)."""
@@ -52,37 +69,51 @@ def critical(flow: float, width: float) -> tuple[float, float]:
     return depth * 1e3, sqrt(GRAVITY * depth)
 
 
-def over_case(leg: Leg, matrix: Array, corners: Array, tray_corners: Array, pour: Pour, cells: int) -> Case:
-    """From the sill over the first tray to its lip, in the tray's own frame; its floor is z = 0.
+def over_case(
+    leg: Leg,
+    number: int,
+    matrix: Array,
+    corners: Array,
+    part: Array,
+    pour: Pour,
+    cells: int,
+    end: "tuple[Gutter, float] | None" = None,
+) -> Case:
+    """Over run `number` of a leg, in the frame of its part (triangles `part`); z = 0 is its floor there, or its lip.
 
-    Outlets: `onward`, still in the tray where it is cut; `fall` leaves it anywhere else.
+    Water comes from the comb, or off the `end` of a gutter at a speed. Outlets: `onward`, still in the tray where it
+    is cut; `fall` leaves it anywhere else.
     """
-    sill, tray = leg.runs[0], leg.runs[1]
-    frame = frame_of(matrix, tray.forward, tray.start)
+    run = leg.runs[number]
+    frame = frame_of(matrix, run.forward, run.start if number else run.lip)
     local = frame.local(corners)
-    cut, is_lip = _end_of(frame.local(tray.path))
-    low, high = _box(frame, leg, sill, tray, cut, is_lip=is_lip)
-    top = _top(frame.local(tray_corners), low, high)
-    grid = _grid(local, low, high, frame.local(tray.path)[:, 1], cut, 6.0 / cells)
+    source = _comb(leg, frame, pour.flow) if end is None else _lip(frame, *end, pour.flow, 6.0 / cells)
+    cut, is_lip = _end_of(frame.local(run.path))
+    low, high = _box(source, frame.local(run.path), cut, is_lip=is_lip, under=UNDER if number else UNDER_SPOUT)
+    top = max(_top(frame.local(part), low, high), source.lip[2] + OVER_LIP)
+    high[2] = max(source.high[2] + AIR, top)
+    grid = _grid(local, low, high, source, cut, 6.0 / cells)
     material = inside(local, grid.rimmed)
     solid = material[1:-1, 1:-1, 1:-1]
     x, y, z = grid.centres
-    world = frame.world(np.stack([x, y, z], axis=-1))
-    outward = np.array([*leg.teeth[0].outward, 0.0])
-    behind = (world - np.array(leg.teeth[0].at)) @ outward  # from the sill's outer edge
-    spout = float(frame.local(sill.lip)[1])
-    near_lip = is_lip & (y > cut - HOLE)
-    left, right = _across(frame, leg)
+    points = np.stack([x, y, z], axis=-1)
+    behind = (points - source.at) @ source.out
     # Over the tray all of its width to its walls' tops; above that the spout alone, and nothing behind the tray's head.
-    room = np.where(z < top, y > -HEAD, (y < spout + 6.0) & (x > left - 1.5) & (x < right + 1.5))
-    region = ~solid & (behind > 0) & room & ((z > -0.2) | near_lip)
+    over_spout = (y < source.lip[1] + 6.0) & (x > source.low[0] - 1.5) & (x < source.high[0] + 1.5)
+    tops = np.where(solid, grid.z[None, None, 1:], -np.inf)
+    near = (z - np.maximum.accumulate(tops, axis=2) < HEADROOM) | (y > source.lip[1] - TIP)
+    if number:
+        room = near & np.where(z < top, y > -HEAD, over_spout)
+    else:  # and under the lip, where water may cling
+        room = near & over_spout | (y > source.lip[1]) | (z < source.lip[2])
+    # What has fallen off a gutter's end may run back below it; before a comb is a pool.
+    ahead = (behind > 0) | (z < source.at[2] if end is not None else False)
+    region = ~solid & ahead & room & ((z > -0.2) | (is_lip & (y > cut - HOLE)))
     seed = np.zeros(grid.shape, bool)
-    start = frame.local(np.array(leg.teeth[len(leg.teeth) // 2].at) + outward * 0.7 + [0.0, 0.0, 1.0])
-    seed[tuple(_index(v, p) for v, p in zip((grid.x, grid.y, grid.z), start, strict=True))] = True
+    seed[tuple(_index(v, p) for v, p in zip((grid.x, grid.y, grid.z), source.seed, strict=True))] = True
     fluid = spread_from(seed, region)
     if not fluid.any():
         raise FabError(leg.name, "no air was found behind its sill", "look at the STL: is the ramp shut?")
-    depth, _ = critical(pour.flow, leg.width)
     names = ["walls", INLET, "fall", "onward", "top"]
     labels = np.full(material.shape, names.index("fall"))
     labels[:, :, -1] = names.index("top")
@@ -90,11 +121,11 @@ def over_case(leg: Leg, matrix: Array, corners: Array, tray_corners: Array, pour
         labels[:, -1, :] = names.index("onward")
     labels[material] = WALLS
     core = labels[1:-1, 1:-1, 1:-1]
-    upstream = (behind <= 0) & ~solid
+    upstream = ~ahead & ~solid
     core[upstream] = WALLS
-    core[upstream & _before_teeth(leg, world, outward, depth)] = INFLOW
+    core[upstream & source.fills(points)] = INFLOW
     return Case(
-        at=f"{leg.name} over {tray.part}",
+        at=f"{leg.name} over {run.part}",
         kind="transfer",
         pour=pour.kind,
         frame=frame,
@@ -104,7 +135,7 @@ def over_case(leg: Leg, matrix: Array, corners: Array, tray_corners: Array, pour
         names=tuple(names),
         zones={"under_way": fluid},
         water=np.zeros(grid.shape, bool),
-        inflow=Inflow(pour.flow, frame.turned(outward), pour.seconds),
+        inflow=Inflow(pour.flow, source.way, pour.seconds),
         outlets={"onward": leg.goal},
         end=pour.end,
         pictures=12,
@@ -112,10 +143,59 @@ def over_case(leg: Leg, matrix: Array, corners: Array, tray_corners: Array, pour
     )
 
 
-def _across(frame: Frame, leg: Leg) -> tuple[float, float]:
-    """Where the branch's teeth begin and end, across the tray."""
-    x = [(float(frame.local(np.array(tooth.at))[0]), tooth.width / 2) for tooth in leg.teeth]
-    return min(at - half for at, half in x), max(at + half for at, half in x)
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Where water comes into an `over` case, in its frame: through `slots` (x of the middle, width), as deep as `depth`
+    over an edge through `at`, and on to the `lip` that it leaves. `out` and `up` are square to that edge."""
+
+    at: Array
+    out: Array
+    up: Array
+    way: Array
+    depth: float
+    slots: tuple[tuple[float, float], ...]
+    lip: Array
+
+    @property
+    def low(self) -> Array:
+        """Corner of the box around its way to the lip."""
+        return np.array([min(x - w / 2 for x, w in self.slots), *np.minimum(self.at, self.lip)[1:]])
+
+    @property
+    def high(self) -> Array:
+        """The other corner."""
+        return np.array([max(x + w / 2 for x, w in self.slots), *np.maximum(self.at, self.lip)[1:]])
+
+    @property
+    def seed(self) -> Array:
+        """A place in the air over its edge."""
+        middle = self.at + 0.7 * self.out + 1.0 * self.up
+        return np.array([self.slots[len(self.slots) // 2][0], *middle[1:]])
+
+    def fills(self, points: Array) -> Mask:
+        """Whether its water fills a place before the edge."""
+        height = (points - self.at) @ self.up
+        own = np.zeros(height.shape, bool)
+        for x, width in self.slots:
+            own |= np.abs(points[..., 0] - x) < width / 2
+        return np.asarray(own & (height > 0) & (height < self.depth))
+
+
+def _comb(leg: Leg, frame: Frame, flow: float) -> Source:
+    """A branch's teeth; its water has run down its ramp at the lip of its first run."""
+    depth, _ = critical(flow, leg.width)
+    teeth = frame.local(np.array([tooth.at for tooth in leg.teeth]))
+    out, up = frame.turned(leg.outward), frame.turned(np.array([0.0, 0.0, 1.0]))
+    slots = tuple((float(x), tooth.width) for x, tooth in zip(teeth[:, 0], leg.teeth, strict=True))
+    return Source(teeth[0], out, up, out, max(depth, 2 * FLOOR_CELL), slots, frame.local(leg.runs[0].lip))
+
+
+def _lip(frame: Frame, gutter: "Gutter", speed: float, flow: float, finer: float) -> Source:
+    """A gutter's end. A sheet thinner than a cell comes in as thick as one, and slower."""
+    at = frame.local(gutter.middle)
+    depth = max(flow / (gutter.width * speed), FLOOR_CELL * finer)
+    slot = ((float(at[0]), gutter.width),)
+    return Source(at, np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0]), frame.turned(gutter.way), depth, slot, at)
 
 
 def _top(tray: Array, low: Array, high: Array) -> float:
@@ -131,26 +211,26 @@ def _end_of(path: Array) -> tuple[float, bool]:
     return (lip, True) if lip < LONGEST else (LONGEST, False)
 
 
-def _box(frame: Frame, leg: Leg, sill: Run, tray: Run, cut: float, *, is_lip: bool) -> tuple[Array, Array]:
-    teeth = frame.local(np.array([tooth.at for tooth in leg.teeth]))
-    first, last = _across(frame, leg)
-    path = np.concatenate([frame.local(sill.path), frame.local(tray.path)])
+def _box(source: Source, path: Array, cut: float, *, is_lip: bool, under: float) -> tuple[Array, Array]:
     path = path[path[:, 1] <= cut + 1e-6]
-    left = min(first, path[:, 0].min()) - BESIDE
-    right = max(last, path[:, 0].max()) + BESIDE
-    back = min(teeth[:, 1].min(), path[:, 1].min(), -BESIDE if not is_lip else 0.0) - 2.0
-    top = teeth[:, 2].max() + AIR
-    return np.array([left, back, -UNDER if is_lip else -0.2]), np.array([right, cut + (PAST if is_lip else 0.0), top])
+    left = min(source.low[0], path[:, 0].min()) - BESIDE
+    right = max(source.high[0], path[:, 0].max()) + BESIDE
+    back = min(source.low[1], path[:, 1].min(), -BESIDE if not is_lip else 0.0) - 2.0
+    return np.array([left, back, -under if is_lip else -0.2]), np.array([right, cut + (PAST if is_lip else 0.0), 0.0])
 
 
-def _grid(local: Array, low: Array, high: Array, path: Array, cut: float, finer: float) -> Grid:
-    at_lip, at_start = growing(0.6, cut - 3.0, cut + PAST, ALONG), growing(0.6, -4.0, 4.0, ALONG)
-    up, across = growing(FLOOR_CELL, -0.5, 3.2, 1.4, 0.2), growing(ACROSS, low[0] + 4.0, high[0] - 4.0, 1.4)
+def _grid(local: Array, low: Array, high: Array, source: Source, cut: float, finer: float) -> Grid:
+    start = float(source.lip[1])
+    at_lip, at_start = growing(0.6, cut - 3.0, cut + PAST, ALONG), growing(0.6, start - 2.0, start + 6.0, ALONG)
+    high_up = growing(HIGH_CELL, -99.0, float(source.at[2]) + 3.0, 2.0)
+    near, across = growing(FLOOR_CELL, -0.5, 3.2, 9.0, 0.2), growing(ACROSS, low[0] + 4.0, high[0] - 4.0, 1.4)
     x, y, z = (walls(local, low, high, axis) for axis in range(3))
+    sheet = [float(source.at[2]), float(source.at[2] + source.depth)]
+    thin = growing(FLOOR_CELL, sheet[0] - 0.3, sheet[1] + 0.3, 9.0)
     return Grid(
         lines(float(low[0]), float(high[0]), [], x, lambda v: across(v) * finer),
         lines(float(low[1]), float(high[1]), [], y, lambda v: min(at_lip(v), at_start(v)) * finer),
-        lines(float(low[2]), float(high[2]), [0.0], z, lambda v: up(v) * finer),
+        lines(float(low[2]), float(high[2]), [0.0], [*sheet, *z], lambda v: min(thin(v), near(v), high_up(v)) * finer),
     )
 
 
@@ -158,19 +238,9 @@ def _index(axis: Array, place: float) -> int:
     return int(np.clip(np.searchsorted(axis, place) - 1, 0, len(axis) - 2))
 
 
-def _before_teeth(leg: Leg, world: Array, outward: Array, depth: float) -> Mask:
-    """Cells upstream of the sill's edge that water of the critical depth fills."""
-    along = np.array([-outward[1], outward[0], 0.0])
-    height = world[..., 2] - leg.teeth[0].level
-    own = np.zeros(world.shape[:-1], bool)
-    for tooth in leg.teeth:
-        own |= np.abs((world - np.array(tooth.at)) @ along) < tooth.width / 2
-    return np.asarray(own & (height > 0) & (height < max(depth, 2 * FLOOR_CELL)))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Gutter:
-    """The section of a channel at its lip: the middle of its floor there (assembly), its inner width, and its slope."""
+    """The section of a channel at its lip: the middle of its floor there (assembly), its inner width, its direction."""
 
     middle: Array
     width: float
@@ -188,7 +258,7 @@ def gutter_at(run: Run, matrix: Array, corners: Array) -> Gutter:
     if solid[here] or not len(left) or not len(right):
         raise FabError("transfer", "no channel was found before its lip", "look at the STL: has the gutter walls?")
     low, high = float(steps[left[-1] + 1]), float(steps[here + right[0]])
-    return Gutter(frame.world(np.array([(low + high) / 2, 0.0, 0.0])), high - low, run.slope)
+    return Gutter(frame.world(np.array([(low + high) / 2, 0.0, 0.0])), high - low, frame.axes[1])
 
 
 def into_case(leg: Leg, bucket: Bucket, gutter: Gutter, speed: float, corners: Array, pour: Pour, cells: int) -> Case:

@@ -46,12 +46,10 @@ class Run:
         return np.asarray(level / max(float(np.linalg.norm(level)), 1e-9))
 
     @property
-    def slope(self) -> Array:
-        """Unit direction down the last stretch of some length, as water leaves the lip."""
-        for a, b in reversed(list(pairwise(self.path))):
-            if np.hypot(*(b - a)[:2]) > 2.0:
-                return np.asarray((b - a) / np.linalg.norm(b - a))
-        return self.forward
+    def heading(self) -> Array:
+        """Level unit direction from where it begins to where it ends."""
+        way = (self.lip - self.start) * [1.0, 1.0, 0.0]
+        return np.asarray(way / max(float(np.linalg.norm(way)), 1e-9))
 
 
 def way_of(trails: Trails, surface: Surface, source: int, goal: int, near: Array) -> tuple[Run, ...]:

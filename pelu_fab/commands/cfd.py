@@ -25,7 +25,7 @@ def solve_water(
     flow: Annotated[float | None, typer.Option(help="mL/s, instead of the pour's own.")] = None,
     seconds: Annotated[float | None, typer.Option(help="How long it pours; 3 s by default.")] = None,
     drain: Annotated[float | None, typer.Option(help="How long it runs on after the pour, s.")] = None,
-    below: Annotated[float | None, typer.Option(help="How far below full a pool starts, mL; 1 by default.")] = None,
+    below: Annotated[float | None, typer.Option(help="How far below full a pool starts, mL; 0 by default.")] = None,
     process: Annotated[str | None, typer.Option(help="Fluid of another process, such as fdm-pla-water.")] = None,
     cells: Annotated[int, typer.Option(min=3, max=24, help="Across a tooth.")] = 6,
     limit: Annotated[float, typer.Option(min=0.01, help="Minutes by the clock for each case.")] = 120.0,
@@ -150,5 +150,6 @@ def lines_of(one: "Outcome") -> list[str]:
         f"  got: {shares}",
         f"  later half of the pour: {steady}",
         *([f"  comes down: {lands}"] if lands else []),
+        *([f"  stands {one.climb:.1f} mm high at the walls beyond its landing"] if one.climb else []),
         f"  mL: poured {one.poured:.2f}, kept {one.kept:.2f} ({one.start:.2f} at the start), left elsewhere: {left}",
     ]
