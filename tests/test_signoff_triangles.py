@@ -16,7 +16,7 @@ from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import RECORD, read_stl, weld
 
 Edit = Callable[[np.ndarray], np.ndarray]
-ROUNDING = {"mesh.volume": 1e-6, "mesh.gape": 0.1}  # gaps under a part are probed from places on its faces
+ROUNDING = {"mesh.volume": 1e-6, "hands.stand": 0.1}  # gaps under a part are probed from places on its faces
 TOLERANCE = 2e-2  # of a number in its own unit, where nothing else is said
 
 

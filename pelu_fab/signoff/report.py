@@ -173,6 +173,7 @@ MANDATORY = (
     "lvs.section",
     "mass.recovered",
     "equivalence.lowering",
+    "hands.stand",
 )
 CAUSES = ("file.read", "file.missing", "mesh.file", "manifest.", "source.")  # what fails because of them comes after
 

@@ -10,7 +10,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
-from pelu_fab.signoff import channels, equivalence, fit, gravity, lvs, mass, ramps
+from pelu_fab.signoff import channels, equivalence, fit, gravity, hands, lvs, mass, ramps
 from pelu_fab.signoff.asked import source_checks
 from pelu_fab.signoff.companions import companion_checks, netlist_checks
 from pelu_fab.signoff.dossier import Dossier, Opened, open_folder
@@ -83,7 +83,7 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     if opened.dossier is None or surface is None:
         why = f"see {blocked}" if blocked else "no part can be placed"
         return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
-    checks += _gapes(parts)
+    checks += hands.stands(parts)
     recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
     return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery
@@ -111,13 +111,6 @@ def _networks(dossier: Dossier) -> list[Check]:
     manifest = dossier.manifest
     terms = Terms(dossier.jugs, manifest.process, manifest.compensation, manifest.max_teeth)
     return [*checks, *lowering_checks(dossier.trained, dossier.lowered, terms)]
-
-
-def _gapes(parts: Sequence[LoadedPart]) -> list[Check]:
-    fixed = [part for part in parts if part.matrix is not None]
-    if all(part.entry.role != fit.FRAME for part in fixed):
-        return [skipped("mesh.gape", "assembly", "the manifest names no frame that holds the parts")]
-    return fit.gapes([part.placed for part in fixed], [part.entry for part in fixed])
 
 
 def _case(recovery: Recovery) -> lvs.Comparison:
