@@ -6,8 +6,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pelu_fab
+from pelu_fab.cfd import plan
 from pelu_fab.ir.device import Device
 from pelu_fab.show.report import write_report
+from pelu_fab.signoff.recovery import recover_folder
 
 DESIGNS = Path(__file__).parents[1] / "designs"
 
@@ -30,3 +32,9 @@ def _written(name: str) -> Path:
 def export(name: str, into: Path) -> Path:
     """A copy of a design's signed-off export, with its report, for one test to spoil."""
     return Path(shutil.copytree(_written(name), into / name))
+
+
+@cache
+def recovered(name: str) -> plan.Device:
+    """A design's export as sign-off recovers it, for the case writer."""
+    return plan.Device(recover_folder(_written(name)))

@@ -3,9 +3,7 @@
 import json
 import stat
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from firstiris import device, unpack
 from manifold3d import Manifold
 from typer.testing import CliRunner
 
-from exports import export
+from exports import export, recovered
 from pelu_fab.cfd import bucket as bucket_module
 from pelu_fab.cfd import foam
 from pelu_fab.cfd.bucket import bucket_case, bucket_of
@@ -32,7 +30,6 @@ from pelu_fab.cfd.transfer import critical
 from pelu_fab.cfd.way import Run, speed_at_end, way_of
 from pelu_fab.cli import application
 from pelu_fab.errors import FabBug, FabError
-from pelu_fab.signoff.recovery import recover_folder
 
 rng = np.random.default_rng(12)
 
@@ -485,6 +482,21 @@ def test_without_a_solver_the_case_stays_and_the_package_is_named(
     assert not (export / "cfd.json").exists()
 
 
+def test_workers_solve_cases_at_once_and_tell_each_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at a time: neither ends before the other has begun."""
+    meet = f"touch {tmp_path}/$$; for i in 1 2 3 4 5 6 7 8 9; do set -- {tmp_path}/[0-9]*; [ $# -gt 1 ] && break; "
+    meet += "sleep 1; done"
+    _solver(tmp_path, f"#!/bin/sh\n{meet}; echo met $#; exit 3\n", monkeypatch)
+    export = unpack(tmp_path / "iris")
+    at = ("--at", "L0.b1", "--at", "L0.b0", "--pour", "even", "--cells", "3")
+    code, told = _run(str(export), *at, "--workers", "2")
+    failed = [line for line in told.splitlines() if line.startswith("FAILED")]
+    assert code == 1 and [line.split(":")[0] for line in failed] == [
+        f"FAILED L0.b{i}-even-fdm-pla-detergent" for i in (1, 0)
+    ]
+    assert all("interFoam failed (met 2)" in line for line in failed)
+
+
 def test_an_unknown_place_is_answered_with_those_there_are(tmp_path: Path) -> None:
     code, told = _run(str(unpack(tmp_path / "iris")), "--at", "L9.b9", "--dry-run")
     assert code == 2 and "L0.b0" in told and "L0.b1->L1.b0" in told
@@ -580,10 +592,9 @@ def test_every_way_of_the_device_has_its_cases() -> None:
 # --- the weave
 
 
-@cache
 def weave() -> Device:
     """The gallery's Iris as it is compiled today."""
-    return Device(recover_folder(export("iris", Path(mkdtemp(prefix="pelu_fab-test-")))))
+    return recovered("iris")
 
 
 CARDS, WAYS = ("L0.b0", "L0.b1", "L0.b2"), ("L0.b0->L1.b2", "L0.b2->L1.b1", "L0.b3->L1.b1")
@@ -634,7 +645,7 @@ def test_a_way_over_a_weave_is_followed_lip_by_lip(name: str) -> None:
 def test_a_fed_card_starts_short_of_what_is_poured() -> None:
     case = cases_of(weave(), "L0.b3->L1.b1", pour_of("middle"), 4)[-1]
     free = (weave().vessels["L1.b1"].volume - (case.grid.volumes * case.water).sum()) / 1000
-    assert case.inflow.flow == pytest.approx(12.0) and free > case.inflow.flow * case.inflow.stop
+    assert case.inflow.flow == pytest.approx(12.0) and free > 1.19 * case.inflow.flow * case.inflow.stop
     tray, card = leg_named(weave(), "L0.b3->L1.b1").runs[-2:]
     [job] = jobs_of(weave(), ["L0.b3->L1.b1 into"], [pour_of("middle")], process(), 4, 60.0)
     assert {tray.part, card.part} <= set(job.parts)

@@ -1,7 +1,8 @@
-"""Coarse runs of the solver itself on the first device, held to what finer ones found. Minutes; needs interFoam."""
+"""Coarse runs of the solver itself, held to what finer ones found. Minutes; needs interFoam."""
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from firstiris import device, unpack
 from typer.testing import CliRunner
 
+from exports import recovered
 from pelu_fab.cfd import foam
-from pelu_fab.cfd.plan import jobs_of
+from pelu_fab.cfd.plan import Device, jobs_of
 from pelu_fab.cfd.pour import pour_of
 from pelu_fab.cfd.run import Done, Job, prepare, run_job
 from pelu_fab.cli import application
@@ -23,10 +25,15 @@ pytestmark = [
 LIMIT = 1200.0  # s by the clock, on a busy machine
 
 
-def _job(at: str, folder: Path, *, seconds: float, flow: float, cells: int = 4) -> Job:
-    process = device().recovery.dossier.manifest.process
+def weave() -> Device:
+    """The gallery's Iris as it is compiled today."""
+    return recovered("iris")
+
+
+def _job(at: str, folder: Path, *, seconds: float, flow: float, cells: int = 4, of: Device | None = None) -> Job:
+    of = of or device()
     pour = pour_of("even", flow=flow, seconds=seconds, drain=0.0, below=0.0)
-    [job] = jobs_of(device(), [at], [pour], process, cells, LIMIT)
+    [job] = jobs_of(of, [at], [pour], of.recovery.dossier.manifest.process, cells, LIMIT)
     return replace(job, folder=folder)
 
 
@@ -35,9 +42,20 @@ def _checked(folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("at", ["L0.b0", "L0.b1", "L1.b2", "L0.b1->L1.b0 over", "L0.b0->L1.b2 into"])
-def test_openfoam_finds_no_fault_in_a_mesh(at: str, tmp_path: Path) -> None:
-    job = _job(at, tmp_path / "case", seconds=0.3, flow=12.0)
+FIRST = ["L0.b0", "L0.b1", "L1.b2", "L0.b1->L1.b0 over", "L0.b0->L1.b2 into"]
+WEAVE = [
+    "L0.b0",
+    "L0.b1",
+    "L0.b2->L1.b1 over tray-L0a",
+    "L0.b2->L1.b1 over tray-L0b",
+    "L0.b3->L1.b1 into",
+    "L1.b1->out.y2",
+]
+
+
+@pytest.mark.parametrize(("of", "at"), [*((device, at) for at in FIRST), *((weave, at) for at in WEAVE)])
+def test_openfoam_finds_no_fault_in_a_mesh(of: Callable[[], Device], at: str, tmp_path: Path) -> None:
+    job = _job(at, tmp_path / "case", seconds=0.3, flow=12.0, of=of())
     prepare(tmp_path / "case", job.files)
     told = _checked(tmp_path / "case")
     assert "Mesh OK." in told

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from manifold3d import Manifold, Mesh64
+from pelu_fab.stages.build.joints import split
+from pelu_fab.stages.build.row import tab_profile
 from shapely import LineString, affinity
 from stagework import DETERGENT, RESIN, WATER, design_of, network_of, process_named, random_network
 from test_solid import open_edges, volume_of
@@ -19,8 +21,6 @@ from pelu_fab.ir.layout import PlacedBucket, PlacedRow
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network
 from pelu_fab.pipeline import compile_design
-from pelu_fab.stages.build.joints import split
-from pelu_fab.stages.build.row import tab_profile
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN}

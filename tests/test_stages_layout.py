@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pelu_fab.stages.build.trays import chute_strips
 from stagework import DETERGENT, RESIN, WATER, Stages, design_of, network_of, process_named, random_network, staged
 
 from pelu_fab.ir.layout import ChuteTray, Crossbar, Lane, Layout, PlacedRow
 from pelu_fab.ir.process import Process
-from pelu_fab.stages.build.trays import chute_strips
 
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN, "large": process_named("fdm-pla-detergent", 600.0)}
 SHAPES = [(1, 1), (4, 3, 3), (2, 5, 2), (5, 4, 3, 2), (3, 6), (8, 8), (2, 2, 2, 2, 2)]

@@ -134,12 +134,13 @@ def bucket_case(
         raise FabError(bucket.name, "no air was found over its sill", "look at the STL: is the comb shut?")
     _refuse_leak(bucket, float((grid.volumes * (fluid & (y < 0) & (z < 0))).sum()))
     tooth = _tooth_of(bucket, grid)
-    names = ["walls", INLET, "top", "over", "side", *(f"o{t}" for t in range(len(bucket.teeth)))]
+    names = ["walls", INLET, "top", "over", "side", "back", *(f"o{t}" for t in range(len(bucket.teeth)))]
     labels = _labels(grid, material, tooth, names, air)
     if nozzle is None:
         direction = _inlet(bucket, grid, fluid, labels, pour)
     else:
         core = labels[1:-1, 1:-1, 1:-1]
+        core[channel & ~solid] = names.index("back")  # up the gutter, from where it comes again
         core[jet & ~solid], direction = INFLOW, nozzle.way
     zones = {"pool": fluid & (y < 0)}
     zones |= {f"t{t}": fluid & (y > 0) & (tooth == t)[:, None, None] for t in range(len(bucket.teeth))}
@@ -281,9 +282,9 @@ def _stream(bucket: Bucket, pour: Pour) -> tuple[float, float]:
 
 
 def _filled(grid: Grid, pool: Mask, below: float) -> Mask:
-    """Cells below the sill, without the uppermost `below` mL."""
+    """Cells below the sill, without the uppermost `below` mL at least."""
     z = grid.centres[2]
     full = pool & (z < 0)
     layers = (grid.volumes * full).sum(axis=(0, 1))
-    above = layers[::-1].cumsum()[::-1]
+    above = layers[::-1].cumsum()[::-1] - layers
     return np.asarray(full & (above >= below * 1000.0)[None, None, :])
