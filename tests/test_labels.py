@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pelu_fab.stages.build.labels import Label, fitted, labels, least_height, written
-from pelu_fab.stages.build.lettering import CAPITAL, STEPS, characters, glyph, raised, text_width
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box
 from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.sources.checkpoint import read_checkpoint
+from pelu_fab.stages.solids.labels import Label, fitted, labels, least_height, written
+from pelu_fab.stages.solids.lettering import CAPITAL, STEPS, characters, glyph, raised, text_width
 
 HANDED_IN = Path(__file__).parent / "data" / "handed-in"
 DESIGNS = Path(__file__).parents[1] / "designs"

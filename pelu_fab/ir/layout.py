@@ -261,3 +261,35 @@ class Layout:
 def turned(outline: Outline, tray: Tray, placed: PlacedCard) -> Outline:
     """A card's (y, z) outline in a tray's (along, up)."""
     return tuple((round(a, 3), round(b, 3)) for a, b in (tray.to(placed.at(point)) for point in outline))
+
+
+def to_text(layout: Layout) -> str:
+    """Every card, tray with its gutters, run, cup and support, one a line, upstream first; mm on the table."""
+    lines = []
+    for placed in layout.cards:
+        (y, z), (lip_y, lip_z) = placed.at((0.0, 0.0)), placed.at((placed.card.lip_y, placed.card.lip_z))
+        hangs = "hangs" if placed.card.under.is_beak else "stands"
+        lines.append(f"card {placed.card.name} {hangs}: sill y {y:z.2f} z {z:z.2f}, lip y {lip_y:z.2f} z {lip_z:z.2f}")
+    for tray in layout.trays:
+        (y, z), end = tray.head, tray.at(tray.length)
+        lines.append(
+            f"tray {tray.name}: floor y {y:z.2f} z {z:z.2f} to y {end[0]:z.2f} z {end[1]:z.2f}, {tray.slope_deg:z.2f} deg"
+        )
+        for gutter in tray.gutters:
+            ways = ", ".join(f"x {s.x0:z.2f} to {s.x1:z.2f} at {s.along:z.2f}" for s in gutter.stations)
+            lines.append(f"  gutter {gutter.target} {ways}")
+    for run in layout.runs():
+        legs = " + ".join(f"{leg.length:z.2f}" for leg in run.legs)
+        lines.append(f"run {run.source} -> {run.target}: {legs}, {run.width:z.2f} wide at least")
+    for one in layout.cups:
+        lines.append(
+            f"cup {one.cup.port}: x {one.x0:z.2f} to {one.x1:z.2f}, y {one.y0:z.2f} to {one.y1:z.2f}, "
+            f"z {one.floor_z:z.2f} to {one.floor_z + one.cup.height:z.2f}"
+        )
+    rack = layout.rack
+    plates = " ".join(f"{x:z.2f}" for x in sorted(rack.plates + rack.between))
+    lines.append(f"rack: plates at x {plates}, y {rack.back[0]:z.2f} to {rack.front:z.2f}, seats z {rack.seat_z:z.2f}")
+    for trestle in layout.trestles:
+        (x0, x1), (y0, y1) = trestle.x, trestle.y
+        lines.append(f"trestle: x {x0:z.2f} to {x1:z.2f}, y {y0:z.2f} to {y1:z.2f}, top z {trestle.top_z:z.2f}")
+    return "\n".join(lines) + "\n"

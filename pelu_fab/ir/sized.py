@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pelu_fab.ir.card import Card, Span
+from pelu_fab.ir.units import MM3_PER_ML
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,43 @@ class Sized:
             for mouth, share in zip(card.mouths, card.predicted, strict=True):
                 table[card.name, mouth.target] = ((mouth.section[1] - mouth.section[0]) / whole, share)
         return table
+
+
+def to_text(sized: Sized) -> str:
+    """Every card with its mouths, gutter, cup and jug, one a line, in design order; mm, volumes in mL."""
+    lines = [f"priming {sized.priming_volume / MM3_PER_ML:z.2f} mL"]
+    for row, courses in zip(sized.layers, sized.courses, strict=True):
+        for card in row:
+            lines += _card_lines(card)
+        lines += [f"gutter {course.target} x {_span(course.span)}" for course in courses]
+    lines += [f"cup {_vessel(cup)}" for cup in sized.cups]
+    lines += [f"jug {_vessel(jug)}" for jug in sized.jugs]
+    return "\n".join([*lines, f"pitch {sized.pitch:z.2f}, cups {sized.cup_pitch:z.2f}"]) + "\n"
+
+
+def _card_lines(card: Card) -> list[str]:
+    kept, drawn, held = (v / MM3_PER_ML for v in (card.retained_volume, card.drawn_volume, card.held_volume))
+    lines = [
+        f"card {card.name} keeps {kept:.3f} mL: {drawn:.3f} drawn, {held:.3f} held",
+        f"  inside x {_span((card.x0, card.x1))}, {card.depth:z.2f} long, floor {card.floor_z:z.2f} flat for "
+        f"{card.pool:z.2f}, rim {card.rim_z:z.2f}",
+    ]
+    for plate in card.plates:
+        lines.append(
+            f"  plate y {_span((plate.y0, plate.y1))} up to {plate.top_z:z.2f}, {card.opening(plate):.1f} mm2 open"
+        )
+    lines.append(f"  {card.design_flow / MM3_PER_ML:z.2f} mL/s at a head of {card.design_head:z.2f}")
+    for mouth, share in zip(card.mouths, card.predicted, strict=True):
+        teeth = " ".join(f"{b - a:z.2f}" for a, b in mouth.teeth)
+        lines.append(f"  mouth {mouth.target} predicted {share:.4f}: teeth {teeth} from x {mouth.opening[0]:z.2f}")
+        lines.append(f"    section x {_span(mouth.section)}, spout x {_span(mouth.spout)}")
+    return lines
+
+
+def _vessel(cup: SizedCup) -> str:
+    size = f"{cup.width:.2f} x {cup.depth:.2f} x {cup.height:.2f}"
+    return f"{cup.port} {cup.label}: {cup.capacity / MM3_PER_ML:g} mL in {size}"
+
+
+def _span(span: Span) -> str:
+    return f"{span[0]:z.2f} to {span[1]:z.2f}"
