@@ -271,10 +271,9 @@ def to_text(layout: Layout) -> str:
         hangs = "hangs" if placed.card.under.is_beak else "stands"
         lines.append(f"card {placed.card.name} {hangs}: sill y {y:z.2f} z {z:z.2f}, lip y {lip_y:z.2f} z {lip_z:z.2f}")
     for tray in layout.trays:
-        (y, z), end = tray.head, tray.at(tray.length)
-        lines.append(
-            f"tray {tray.name}: floor y {y:z.2f} z {z:z.2f} to y {end[0]:z.2f} z {end[1]:z.2f}, {tray.slope_deg:z.2f} deg"
-        )
+        (y, z), (end_y, end_z) = tray.head, tray.at(tray.length)
+        floor = f"floor y {y:z.2f} z {z:z.2f} to y {end_y:z.2f} z {end_z:z.2f}"
+        lines.append(f"tray {tray.name}: {floor}, {tray.slope_deg:z.2f} deg")
         for gutter in tray.gutters:
             ways = ", ".join(f"x {s.x0:z.2f} to {s.x1:z.2f} at {s.along:z.2f}" for s in gutter.stations)
             lines.append(f"  gutter {gutter.target} {ways}")
