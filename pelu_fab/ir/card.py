@@ -244,7 +244,7 @@ class Card:
         if self.pool > 0 or self.floor_z < 0 or len(self.mouths) != 1:
             return ()
         left, right = self.mouths[0].opening
-        back = -self.depth + 1.0
+        back = self.plates[0].y0
         sides = ((left, self.x0), (right, self.x1))
         return tuple(((edge, 0.0), (wall, 0.0), (wall, back)) for edge, wall in sides if abs(edge - wall) > 0.5)
 

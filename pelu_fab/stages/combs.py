@@ -67,12 +67,12 @@ def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> 
             length = sum(teeth) + len(teeth) * process.printer.blade
             tried.append((length, share_slack(shares, counts, sum(teeth), kappa), counts))
     for counts in _by_merit(tried):
-        teeth = _teeth(shares, counts, load, design)
+        teeth = trimmed_teeth(shares, counts, load, design)
         if max(teeth) <= LOOSE * comb.max_tooth:
             return Comb(counts, _owners(counts), teeth)
     for room in TRIMMED:
         few = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
-        teeth = _teeth(shares, few, load, design) if few else [inf]
+        teeth = trimmed_teeth(shares, few, load, design) if few else [inf]
         if max(teeth) <= LOOSE * comb.max_tooth:
             return Comb(few, _owners(few), teeth)
     raise FabError(
@@ -140,7 +140,7 @@ def _drawn(shares: Sequence[float], counts: Sequence[int], load: Load, design: D
     return teeth(max(total, (total + len(order) * kappa) * narrow - len(order) * kappa))
 
 
-def _teeth(shares: Sequence[float], counts: Sequence[int], load: Load, design: Design) -> list[float]:
+def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, design: Design) -> list[float]:
     """Widths along the sill: eq. (8) first; for real water then what the whole tooth law asks for over a pour."""
     comb, order = design.process.comb, _owners(counts)
     teeth = _drawn(shares, counts, load, design)

@@ -18,6 +18,7 @@ FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL = 13.0
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 3.0, 8.0  # local y of an ear; what it stands on; of tray before the first ear
+EAR_BEHIND, EAR_CLEAR = 2.0, 1.0  # of a short card before its back; from a joint to the next ear
 SEAT_AIR = 0.3  # behind an ear, at most
 SIDE, SIDE_AIR, RELIEF = 4.0, 0.3, 0.6  # a tray's outer walls; between them and a card's name; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
@@ -26,7 +27,7 @@ LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
-STRADDLE_AIR, WING = 1.0, 14.0  # between a leg and what passes below; run of a wing
+STRADDLE_AIR, WING, RACK_AIR = 1.0, 14.0, 0.6  # between a leg and what passes below; run of a wing; before the rack
 EDGE = 6.0  # between a gutter's water and the walls of the vessel that it falls into
 
 
@@ -68,18 +69,17 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
         if not courses:
             layers.append(_row(row, exits, trays))
             break
-        ys = _steps(row, back)
-        pieces = _pieces(row, ys, process)
+        ys, pieces = _stairs(row, back, process)
         placed = _stand(row, ys, pieces, slope, courses, process)
         layers.append(placed)
         after = placed[-1].y + row[-1].lip_y + LANDING
         following = sized.layers[layer + 1] if layer + 1 < len(sized.layers) and sized.courses[layer + 1] else ()
-        steps = _steps(following, after)
+        steps, on_trays = _stairs(following, after, process)
         exits = _into(following, steps, courses) if following else _side_by_side(sized, after)
         made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
         trays += made
         if following:
-            slope, back = _below(made, following, steps, sized.courses[layer + 1], process), after
+            slope, back = _below(made, following, steps, on_trays, sized.courses[layer + 1], process), after
     hung = layers[-1] if not sized.courses[-1] else ()
     device = Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process), ())
     return _on_table(_with_trestles(device, process), process)
@@ -95,26 +95,32 @@ def _into(following: Sequence[Card], steps: Sequence[float], courses: Sequence[C
     }
 
 
-def _steps(row: Sequence[Card], back: float) -> list[float]:
-    """y of each card's sill, one behind the other, the first one's back wall at `back`."""
-    ys = []
+def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[float], list[int]]:
+    """y of each card's sill, one behind the other from `back` on, and the tray that it hangs on.
+
+    A new tray begins where the next card's landing would lie beyond the bed; the card's ears then stand wholly on it.
+    """
+    reach = max(process.printer.bed[:2]) * cos(radians(slope_deg(process))) - GUTTER_WALL
+    ys: list[float] = []
+    pieces: list[int] = []
+    start, lip = 0.0, 0.0
     for card in row:
-        ys.append(on_grid(back + card.wall + card.depth))
-        back = ys[-1] + card.lip_y + BETWEEN
-    return ys
-
-
-def _pieces(row: Sequence[Card], ys: Sequence[float], process: Process) -> list[int]:
-    """The tray that each card hangs on: a new one begins where the next card's landing would lie beyond the bed."""
-    bed = max(process.printer.bed[:2])
-    reach = bed * cos(radians(slope_deg(process))) - GUTTER_WALL
-    start, number, found, lip = ys[0] + EAR[0] - HEAD, 0, [], 0.0
-    for card, y in zip(row, ys, strict=True):
-        if y + card.lip_y + LANDING - start > reach:
+        y = back + card.wall + card.depth
+        start = start if ys else y + ear(card)[0] - HEAD
+        number = pieces[-1] if pieces else 0
+        if ys and y + card.lip_y + LANDING - start > reach:
             start, number = lip + BREAK - LAP, number + 1
-        lip = y + card.lip_y
-        found.append(number)
-    return found
+            y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0])
+        ys.append(on_grid(y))
+        pieces.append(number)
+        lip = ys[-1] + card.lip_y
+        back = lip + BETWEEN
+    return ys, pieces
+
+
+def ear(card: Card) -> Span:
+    """Local y of a card's ears: what they stand on, no further back than the card."""
+    return on_grid(max(EAR[0], EAR_BEHIND - card.depth)), EAR[1]
 
 
 def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
@@ -124,7 +130,7 @@ def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
 
 def fall(card: Card, slope_deg: float) -> float:
     """From a card's foot to its gutter's floor below the lip: enough for the jet, and for water under its heel."""
-    heel = min(card.foot[0], EAR[0] - SEAT_AIR)
+    heel = min(card.foot[0], ear(card)[0] - SEAT_AIR)
     return on_grid(max(FALL, UNDER + (card.foot[1] - heel) * tan(radians(slope_deg))))
 
 
@@ -147,7 +153,7 @@ def _stand(
             bottom = max(bottom, above - max(heel - end - GUTTER_WALL * sin(radians(slope.degrees)), 0.0))
         z = bottom - card.under.bottom_z
         reach = half + EAR_OUT + SIDE_AIR
-        placed.append(PlacedCard(card, y, on_grid(z), EAR, (-on_grid(reach), on_grid(reach))))
+        placed.append(PlacedCard(card, y, on_grid(z), ear(card), (-on_grid(reach), on_grid(reach))))
     return tuple(placed)
 
 
@@ -159,13 +165,18 @@ def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> f
 
 
 def _below(
-    trays: Sequence[Tray], row: Sequence[Card], ys: Sequence[float], courses: Sequence[Course], process: Process
+    trays: Sequence[Tray],
+    row: Sequence[Card],
+    ys: Sequence[float],
+    pieces: Sequence[int],
+    courses: Sequence[Course],
+    process: Process,
 ) -> Slope:
     """The slope of the next staircase: its cards' rims just clear the gutters that pass over and end in them."""
     flat = Slope(0.0, trays[0].slope_deg)
     clear = process.printer.floor / cos(radians(flat.degrees)) + OVER
     tops = []
-    for placed in _stand(row, ys, _pieces(row, ys, process), flat, courses, process):
+    for placed in _stand(row, ys, pieces, flat, courses, process):
         card = placed.card
         front, back = placed.y + card.sill, placed.y - card.depth - card.wall
         for tray in trays:
@@ -219,16 +230,18 @@ def _trays(
     half = _half([p.card for p in placed], courses, process)
     fan = placed[-1].y + placed[-1].card.lip_y + LANDING
     end = max(out.y for out in exits.values())
-    starts = [placed[0].y + EAR[0] - HEAD]
+    starts = [placed[0].y + placed[0].ear[0] - HEAD]
     ends = []
     for one, (a, b) in zip(placed, pairwise(pieces), strict=False):
         if a != b:
             ends.append(one.y + one.card.lip_y + BREAK)
             starts.append(ends[-1] - LAP)
     bed = max(process.printer.bed[:2]) * cos(radians(slope.degrees)) - GUTTER_WALL
+    free = fan - LANDING + BREAK  # past the last card a joint may lie anywhere
     while end - starts[-1] > bed:
-        joint = fan - LANDING + BREAK if len(ends) == len(set(pieces)) - 1 else starts[-1] + bed - 1.0
-        ends.append(min(joint, starts[-1] + bed - 1.0))
+        more = ceil((end - starts[-1] - LAP) / (bed - 1.0 - LAP))
+        even = starts[-1] + (end - starts[-1] + (more - 1) * LAP) / more
+        ends.append(on_grid(min(max(even, free), starts[-1] + bed - 1.0)))
         starts.append(ends[-1] - LAP)
     ends.append(end)
     made = []
@@ -359,7 +372,7 @@ def _with_trestles(layout: Layout, process: Process) -> Layout:
 def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Trestle:
     """Under a tray's head, clear of the trestle before; beside what passes below."""
     web = 2 * process.printer.wall
-    y = on_grid(max(tray.head[0] + FOOTING, after) + web)
+    y = on_grid(min(max(tray.head[0] + FOOTING, after) + web, layout.rack.back[0] - RACK_AIR))
     span = (on_grid(y - TRESTLE), y)
     under = tray.floor_z(y) - process.printer.floor / cos(radians(tray.slope_deg))
     wide = _width(tray)

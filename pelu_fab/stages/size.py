@@ -20,7 +20,7 @@ from pelu_fab.ir.sized import Course, Sized, SizedCup
 from pelu_fab.ir.units import on_grid
 from pelu_fab.network.algebra import outputs
 from pelu_fab.network.names import input_name
-from pelu_fab.stages.combs import Load, cut_comb, predicted
+from pelu_fab.stages.combs import Load, cut_comb, predicted, trimmed_teeth
 
 LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
 LONE_TEETH = 5  # of a bucket with one branch
@@ -36,6 +36,7 @@ STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a car
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
+LEAD_IN = 0.4  # run of a floor without a pool per mm that it leads water aside
 LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
 CLOSING = 2.5  # run of a bank per mm that it moves in
 SPOUT, NARROW_SPOUT, MARGIN = 9.0, 2.2, 2.0  # mm: led in to this at most; least; between a spout and its gutter's wall
@@ -81,12 +82,14 @@ def size(lowered: Lowered, design: Design) -> Sized:
     netlist, process = lowered.netlist, design.process
     spills, flows = _spills(netlist, design), _flows(netlist, design)
     loads = {b.name: Load(flows[b.name], spills[b.name], flows[b.name] / LOAD) for b in netlist.buckets}
-    cards, drains = _cards(netlist, loads, design), dict[str, float]()
+    orders, combs = _combs(netlist, loads, design)
+    cards, drains = _cards(netlist, orders, combs, 0.0, design), dict[str, float]()
     for _ in range(MOST_PASSES):  # a comb is trimmed for the pool that drains over it, whose walls follow the comb
         before, drains = drains, {card.name: card.water_area() for row in cards.layers for card in row}
         if before and all(abs(drains[name] - area) <= SETTLED * area for name, area in before.items()):
             break
-        cards = _cards(netlist, {name: replace(load, area=drains[name]) for name, load in loads.items()}, design)
+        combs = [[_trimmed(comb, drains[comb.bucket.name], design) for comb in row] for row in combs]
+        cards = _cards(netlist, orders, combs, cards.priming_volume, design)
     pitch = on_grid(CUP_WIDTH + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
     cups = _cups(lowered, _abreast(netlist) * pitch - (pitch - CUP_WIDTH), design)
     return Sized(cards.layers, cards.courses, cups, _jugs(design), cards.priming_volume, pitch)
@@ -101,12 +104,24 @@ class _Cards:
     priming_volume: float
 
 
-def _cards(netlist: Netlist, loads: Mapping[str, Load], design: Design) -> _Cards:
-    """The cards for combs under these loads."""
-    process = design.process
+def _combs(
+    netlist: Netlist, loads: Mapping[str, Load], design: Design
+) -> tuple[list[Sequence[str]], list[list[_Comb]]]:
+    """The order of gutters under each layer, and its buckets' combs in that order."""
     combs = [[_comb_of(b, netlist.leaving[b.name], loads[b.name], design) for b in row] for row in netlist.rows]
-    orders = [_order(row, netlist, layer, process) for layer, row in enumerate(combs)]
-    combs = [[_in_order(comb, orders[layer], design) for comb in row] for layer, row in enumerate(combs)]
+    orders = [_order(row, netlist, layer, design.process) for layer, row in enumerate(combs)]
+    return orders, [[_in_order(comb, orders[layer], design) for comb in row] for layer, row in enumerate(combs)]
+
+
+def _cards(
+    netlist: Netlist,
+    orders: Sequence[Sequence[str]],
+    combs: Sequence[Sequence[_Comb]],
+    least_priming: float,
+    design: Design,
+) -> _Cards:
+    """The cards for these combs."""
+    process = design.process
     courses = [_side_by_side(order, _widths(combs[n], process), process) for n, order in enumerate(orders)]
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     several = [
@@ -115,7 +130,7 @@ def _cards(netlist: Netlist, loads: Mapping[str, Load], design: Design) -> _Card
         for comb in row
         if len(comb.ducts) > 1
     ]
-    priming = ceil(max(several, default=0.0) / 500.0) * 500.0  # whole half millilitres
+    priming = max(ceil(max(several, default=0.0) / 500.0) * 500.0, least_priming)  # whole half millilitres
     layers = tuple(_layer(row, courses[n], feeds, priming, design) for n, row in enumerate(combs))
     return _Cards(layers, tuple(courses), priming)
 
@@ -129,6 +144,15 @@ def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) 
         owned = [[w for w, o in zip(comb.teeth, comb.order, strict=True) if o == i] for i in range(len(ducts))]
         teeth = tuple(map(tuple, owned))
     return _Comb(bucket, tuple(ducts), teeth, load, process.printer.blade)
+
+
+def _trimmed(comb: _Comb, area: float, design: Design) -> _Comb:
+    """The comb, its teeth as many as before, for a pool of `area` (mm2)."""
+    if len(comb.ducts) == 1:
+        return comb
+    load, counts = replace(comb.load, area=area), [len(teeth) for teeth in comb.teeth]
+    widths = iter(trimmed_teeth([duct.share for duct in comb.ducts], counts, load, design))
+    return replace(comb, teeth=tuple(tuple(next(widths) for _ in teeth) for teeth in comb.teeth), load=load)
 
 
 def _flows(netlist: Netlist, design: Design) -> dict[str, float]:
@@ -337,6 +361,10 @@ def _inside(
     process = design.process
     teeth = sum(w for teeth in comb.teeth for w in teeth)
     rise = on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0
+    if deep == 0.0 and not in_row:  # no pool: a floor that falls to the comb, and leads what lands beside it there
+        aside = max(mouths[0].opening[0] - span[0], span[1] - mouths[0].opening[1])
+        pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
+        rise = on_grid(min(1.0, (RIM - BROW) / depth))
     card = Card(
         name=comb.bucket.name,
         retained_volume=0.0,

@@ -109,10 +109,9 @@ def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
         (back, bottom + TIP + far),
     )
     prisms = [Prism("x", -half, half, (_on_bed(air, tray, placed),))]
-    if _stands_on(placed, tray):
-        top = bottom + RISE + 9.0
-        seat: Outline = ((y0, bottom), (y1, bottom), (y1 + 1.0, top), (y1 + 1.0, far), (y0 - 1.0, far), (y0 - 1.0, top))
-        prisms.append(Prism("x", -half - UP, half + UP, (_on_bed(seat, tray, placed),)))
+    top = bottom + RISE + 9.0
+    seat: Outline = ((y0, bottom), (y1, bottom), (y1 + 1.0, top), (y1 + 1.0, far), (y0 - 1.0, far), (y0 - 1.0, top))
+    prisms.append(Prism("x", -half - UP, half + UP, (_on_bed(seat, tray, placed),)))
     return prisms
 
 
