@@ -191,13 +191,18 @@ class Rack:
 class Trestle:
     """What carries a tray's head: a U in plan, open to the front, its top edge at `top_z` under the tray's floor.
 
-    Where other trays or cards pass below (`straddles`), only its two legs stand up, and carry the tray's wings.
+    Where other trays or cards pass below, from `passing_z` on only its two legs stand up, and carry the tray's wings.
     """
 
     x: Span
     y: Span
     top_z: float
-    straddles: bool = False
+    passing_z: float | None = None
+
+    @property
+    def straddles(self) -> bool:
+        """Whether something passes between its legs."""
+        return self.passing_z is not None
 
 
 @dataclass(frozen=True, slots=True)

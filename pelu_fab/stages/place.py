@@ -18,16 +18,17 @@ FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL = 13.0
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 3.0, 8.0  # local y of an ear; what it stands on; of tray before the first ear
-EAR_BEHIND, EAR_CLEAR = 2.0, 1.0  # of a short card before its back; from a joint to the next ear
+EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
 SEAT_AIR = 0.3  # behind an ear, at most
 SIDE, SIDE_AIR, RELIEF = 4.0, 0.3, 0.6  # a tray's outer walls; between them and a card's name; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
 ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
+SHORTEST, LEGS = 40.0, (28.0, 10.0)  # a tray; from its head to the end of a gutter above a card, before and behind
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
-STRADDLE_AIR, WING, RACK_AIR = 1.0, 14.0, 0.6  # between a leg and what passes below; run of a wing; before the rack
+LEG_AIR, WING, RACK_AIR = 4.2, 14.0, 0.6  # beside a leg that others pass; run of a wing; before the rack
 EDGE = 6.0  # between a gutter's water and the walls of the vessel that it falls into
 
 
@@ -64,8 +65,8 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
     trays: list[Tray] = []
     slope, back = Slope(0.0, slope_deg(process)), 0.0  # of the staircase that comes; y of its first card's back
     exits = _side_by_side(sized, 0.0)
-    for layer, row in enumerate(sized.layers):
-        courses = sized.courses[layer]
+    for layer in range(len(sized.layers)):
+        row, courses = _row_of(sized, layer), sized.courses[layer]
         if not courses:
             layers.append(_row(row, exits, trays))
             break
@@ -73,7 +74,7 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
         placed = _stand(row, ys, pieces, slope, courses, process)
         layers.append(placed)
         after = placed[-1].y + row[-1].lip_y + LANDING
-        following = sized.layers[layer + 1] if layer + 1 < len(sized.layers) and sized.courses[layer + 1] else ()
+        following = _row_of(sized, layer + 1) if layer + 1 < len(sized.layers) and sized.courses[layer + 1] else ()
         steps, on_trays = _stairs(following, after, process)
         exits = _into(following, steps, courses) if following else _side_by_side(sized, after)
         made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
@@ -83,6 +84,18 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
     hung = layers[-1] if not sized.courses[-1] else ()
     device = Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process), ())
     return _on_table(_with_trestles(device, process), process)
+
+
+def _row_of(sized: Sized, layer: int) -> tuple[Card, ...]:
+    """A layer's cards as they stand one behind the other: where gutters feed them, in those gutters' order.
+
+    So the gutters that run on past a card lie side by side.
+    """
+    row = sized.layers[layer]
+    if not layer or not sized.courses[layer]:
+        return row
+    order = [course.target for course in sized.courses[layer - 1]]
+    return tuple(sorted(row, key=lambda card: order.index(card.name) if card.name in order else len(order)))
 
 
 def _into(following: Sequence[Card], steps: Sequence[float], courses: Sequence[Course]) -> dict[str, Exit]:
@@ -241,7 +254,7 @@ def _trays(
     while end - starts[-1] > bed:
         more = ceil((end - starts[-1] - LAP) / (bed - 1.0 - LAP))
         even = starts[-1] + (end - starts[-1] + (more - 1) * LAP) / more
-        ends.append(on_grid(min(max(even, free), starts[-1] + bed - 1.0)))
+        ends.append(_joint(max(starts[-1] + SHORTEST, free), min(max(even, free), starts[-1] + bed - 1.0), exits))
         starts.append(ends[-1] - LAP)
     ends.append(end)
     made = []
@@ -265,6 +278,16 @@ def _trays(
         length = max(g.end.along for g in gutters)
         made.append(replace(tray, gutters=gutters, length=length, half=half))
     return made
+
+
+def _joint(least: float, wanted: float, exits: Mapping[str, Exit]) -> float:
+    """Where a tray passes on to the next, as near before `wanted` as no gutter ends where that one's legs stand."""
+
+    def is_free(joint: float) -> bool:
+        return all(not out.y - LEGS[0] < joint - LAP < out.y + LEGS[1] for out in exits.values())
+
+    tried = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
+    return on_grid(next((joint for joint in tried if is_free(joint)), wanted))
 
 
 def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float, is_fed: bool) -> Gutter | None:
@@ -358,8 +381,7 @@ def _with_trestles(layout: Layout, process: Process) -> Layout:
     trestles: list[Trestle] = []
     trays = {tray.name: tray for tray in layout.trays}
     for tray in sorted(layout.trays, key=lambda tray: tray.head[0]):
-        after = trestles[-1].y[1] + TRESTLE + 2.0 if trestles else -inf
-        trestle = _trestle(tray, after, layout, process)
+        trestle = _trestle(tray, trestles[-1].y[1] if trestles else -inf, layout, process)
         trestles.append(trestle)
         if trestle.straddles:
             ends = (tray.to((y, tray.floor_z(y)))[0] for y in (trestle.y[1] - WING, trestle.y[1] + 1.0))
@@ -370,19 +392,34 @@ def _with_trestles(layout: Layout, process: Process) -> Layout:
 
 
 def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Trestle:
-    """Under a tray's head, clear of the trestle before; beside what passes below."""
+    """Under a tray's head, clear of the trestle that ends at `after`; beside what passes below."""
     web = 2 * process.printer.wall
-    y = on_grid(min(max(tray.head[0] + FOOTING, after) + web, layout.rack.back[0] - RACK_AIR))
-    span = (on_grid(y - TRESTLE), y)
-    under = tray.floor_z(y) - process.printer.floor / cos(radians(tray.slope_deg))
-    wide = _width(tray)
-    below = [_width(other) for other in layout.trays if _passes(other, tray, span)]
+
+    def span(start: float) -> Span:
+        y = on_grid(min(max(tray.head[0] + FOOTING, start) + web, layout.rack.back[0] - RACK_AIR))
+        return on_grid(y - TRESTLE), y
+
+    below = _passing(layout, tray, span(after + 1.0))
+    if not below:
+        y = span(after + TRESTLE + 2.0)
+        below = _passing(layout, tray, y)
+    if below:  # its legs stand outside of all others'
+        y = span(after + 1.0)
+    half = max(_width(tray), *(wide + LEG_AIR + web for wide, _ in below)) if below else _width(tray)
+    under = tray.floor_z(y[1]) - process.printer.floor / cos(radians(tray.slope_deg))
+    return Trestle(
+        (-on_grid(half), on_grid(half)), y, on_grid(under), on_grid(min(z for _, z in below)) if below else None
+    )
+
+
+def _passing(layout: Layout, tray: Tray, y: Span) -> list[tuple[float, float]]:
+    """(half its width, its lowest elevation) of all that lies below a tray over a span of y."""
+    found = [(_width(o), o.floor_z(y[1]) - 2 * o.floor) for o in layout.trays if _passes(o, tray, y)]
     for placed in layout.cards:
         first, last = placed.at((-placed.card.depth - placed.card.wall, 0.0))[0], placed.at((placed.card.lip_y, 0.0))[0]
-        if first < span[1] and last > span[0] and placed.z < under:
-            below.append(max(abs(x) for x in placed.reach))
-    half = on_grid(max([wide, *below]) + (STRADDLE_AIR if below else 0.0))
-    return Trestle((-half, half), span, on_grid(under), bool(below))
+        if first < y[1] and last > y[0] and placed.z < tray.floor_z(y[1]):
+            found.append((max(abs(x) for x in placed.reach), placed.z + placed.card.under.bottom_z))
+    return found
 
 
 def _width(tray: Tray) -> float:
@@ -405,5 +442,10 @@ def _on_table(layout: Layout, process: Process) -> Layout:
         tuple(replace(t, head=(t.head[0], on_grid(t.head[1] + up))) for t in layout.trays),
         tuple(replace(c, floor_z=on_grid(c.floor_z + up)) for c in layout.cups),
         replace(layout.rack, seat_z=on_grid(layout.rack.seat_z + up), back_z=on_grid(layout.rack.back_z + up)),
-        tuple(replace(t, top_z=on_grid(t.top_z + up)) for t in layout.trestles),
+        tuple(
+            replace(
+                t, top_z=on_grid(t.top_z + up), passing_z=None if t.passing_z is None else on_grid(t.passing_z + up)
+            )
+            for t in layout.trestles
+        ),
     )

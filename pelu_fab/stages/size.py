@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from pelu_fab.errors import FabError
-from pelu_fab.hydraulics.capillary import held_volume
+from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
 from pelu_fab.hydraulics.weir import weir_head
 from pelu_fab.ir.card import LED, Card, Fin, Mouth, Plate, Span, Underside, spread_mouths
 from pelu_fab.ir.design import Design
@@ -45,6 +45,7 @@ LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 CUP_WIDTH, CUP_DEPTH, CUP_HEIGHT, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 44.0, 120.0, 9.0, 1.05
 USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
 PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cup
+LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
 MOST_PASSES, SETTLED = 5, 0.002  # until pools' areas change by less
 MOST_ORDERS = 6  # gutters whose every order is tried
@@ -296,8 +297,10 @@ def _least_room(comb: _Comb, mouths: Sequence[Mouth], span: Span, design: Design
 def _held(card: Card, design: Design) -> float:
     if design.compensation != "process":
         return 0.0
-    process = design.process
-    return held_volume(card.water_area(), card.edge(), process.fluid, process.comb.residual_head)
+    fluid, head = design.process.fluid, design.process.comb.residual_head
+    if card.floor_z == 0.0 and card.pool == 0.0:
+        return held_on_slope(card.x1 - card.x0, card.depth, card.rise, fluid, head)
+    return held_volume(card.water_area(), card.edge(), fluid, head)
 
 
 def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Process) -> Card:
@@ -528,7 +531,7 @@ def _mouths(comb: _Comb, courses: Sequence[Course]) -> tuple[Mouth, ...]:
     lefts = _places(comb, courses)
     goals = {course.target: course.span for course in courses}
     middles = [left + group / 2 for left, group in zip(lefts, comb.groups, strict=True)]
-    behind = spread_mouths(comb.sections, middles, comb.blade)
+    behind = spread_mouths(comb.sections, middles, comb.blade + LEANING)
     mouths = []
     for duct, teeth, left, middle, section, start, spout in zip(
         comb.ducts, comb.teeth, lefts, middles, comb.sections, behind, comb.spouts, strict=True

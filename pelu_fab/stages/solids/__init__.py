@@ -7,7 +7,7 @@ from pelu_fab.ir.solid import Part
 from pelu_fab.network.names import bucket_name, input_name, output_name
 from pelu_fab.stages.solids.card import card_part
 from pelu_fab.stages.solids.labels import labels
-from pelu_fab.stages.solids.stand import rack_part, trestle_parts
+from pelu_fab.stages.solids.stand import rack_parts, trestle_parts
 from pelu_fab.stages.solids.tray import tray_part
 from pelu_fab.stages.solids.vessels import cup_part, jug_part
 
@@ -18,7 +18,7 @@ def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
     jugs = {input_name(i): label for i, label in enumerate(labels(design.network.inputs))}
     cups = {output_name(i): label for i, label in enumerate(labels(design.network.outputs))}
     heads = {bucket_name(0, i): label for i, label in enumerate(jugs.values())}
-    parts = [rack_part(layout)]
+    parts = rack_parts(layout, process)
     for number, trestle in enumerate(layout.trestles):
         parts += trestle_parts(trestle, number, process)
     parts += [tray_part(tray, layout.cards) for tray in layout.trays]

@@ -12,6 +12,7 @@ from pelu_fab.stages.solids.labels import fitted, least_height
 from pelu_fab.stages.solids.lettering import Line, raised
 
 BITE = 0.3  # mm: every join overlaps by this
+PAST = 0.01  # mm: a wall that leads water to a comb ends so far past the sill's inner edge
 HIGH = 200.0
 NAME_FOOT = -4.0  # mm above the sill
 TIP, EAR_HEIGHT = 3.6, 8.0  # mm
@@ -70,16 +71,12 @@ def _inlet(card: Card) -> list[tuple[Step, ...]]:
 
 def _leads(card: Card) -> list[tuple[Step, ...]]:
     """What fills the sides of a card without a pool, up to its rim; a hair into its walls."""
-    return [
-        (
-            Step(
-                "add",
-                (Prism("z", card.floor_z - BITE, card.rim_z, (((x, y + BITE), (w + side, y + BITE), (w + side, b)),)),),
-            ),
-        )
-        for (x, y), (w, _), (_, b) in card.leads
-        for side in (BITE if w > x else -BITE,)
-    ]
+    made: list[tuple[Step, ...]] = []
+    for (x, y), (wall, _), (_, back) in card.leads:
+        beyond = wall + (BITE if wall > x else -BITE)
+        outline = ((x, y + PAST), (x, y + BITE), (beyond, y + BITE), (beyond, back), (wall, back))
+        made.append((Step("add", (Prism("z", card.floor_z - BITE, card.rim_z, (outline,)),)),))
+    return made
 
 
 def _banks(card: Card) -> tuple[Step, ...]:

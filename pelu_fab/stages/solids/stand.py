@@ -1,5 +1,7 @@
 """What stands on the table: the rack round row cards and cups, the trestle under a tray's head. Print as they stand."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 
 from pelu_fab.ir.layout import STRADDLE, Layout, Trestle
@@ -12,16 +14,44 @@ AIR_BESIDE, TIE = 0.4, 14.0  # mm between a tray and its legs; height of what ti
 GUIDE = 24.0  # mm: height of the plates that guide the cups
 
 
-def rack_part(layout: Layout) -> Part:
-    """Plates from the back wall to the front, notched for the cards' ears; the tray lies on the back wall."""
-    rack, hung = layout.rack, layout.hung
-    x0, x1 = rack.plates[0] - rack.thickness / 2, rack.plates[-1] + rack.thickness / 2
+def rack_parts(layout: Layout, process: Process) -> list[Part]:
+    """Plates from the back wall to the front, notched for the cards' ears; the tray lies on the back wall.
+
+    A rack wider than the bed comes in several, which stand side by side: each takes half of the plate between them.
+    """
+    rack, cells = layout.rack, len(layout.rack.plates) - 1
+    most = max(process.printer.bed[:2]) - 2.0
+    count = max(1, ceil((rack.plates[-1] - rack.plates[0] + rack.thickness) / most))
+    while (
+        count < cells and max(rack.plates[b] - rack.plates[a] for a, b in _split(cells, count)) + rack.thickness > most
+    ):
+        count += 1
+    spans = _split(cells, count)
+    names = ["rack"] if len(spans) == 1 else [f"rack-{k + 1}" for k in range(len(spans))]
+    return [_rack(layout, name, rack.plates[a : b + 1]) for name, (a, b) in zip(names, spans, strict=True)]
+
+
+def _split(cells: int, count: int) -> list[tuple[int, int]]:
+    """First and last plate of each of `count` racks, as equal as can be."""
+    ends = [round(cells * k / count) for k in range(count + 1)]
+    return list(pairwise(ends))
+
+
+def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
+    """The rack between its first and its last plate."""
+    rack, hung, half = layout.rack, layout.hung, layout.rack.thickness / 2
     high = rack.seat_z + RISE + 4.0 if hung else rack.seat_z
-    half, low = rack.thickness / 2, min(GUIDE, high)
-    plates = [box((p - half, p + half), (rack.back[0], rack.middle), (0.0, high)) for p in rack.plates + rack.between]
-    plates += [box((p - half, p + half), (rack.middle - BITE, rack.front), (0.0, low)) for p in rack.plates]
-    back = box((x0, x1), rack.back, (0.0, rack.back_z))
-    steps = [Step("add", (back, *plates))]
+    low = min(GUIDE, high)
+    left = -half if plates[0] == rack.plates[0] else AIR
+    right = half if plates[-1] == rack.plates[-1] else -AIR
+    spans = [[p - half, p + half] for p in plates]
+    spans[0][0], spans[-1][1] = plates[0] + left, plates[-1] + right
+    between = [p for p in rack.between if plates[0] < p < plates[-1]]
+    upright_plates = [*((a, b) for a, b in spans), *((p - half, p + half) for p in between)]
+    solids = [box(x, (rack.back[0], rack.middle), (0.0, high)) for x in upright_plates]
+    solids += [box((a, b), (rack.middle - BITE, rack.front), (0.0, low)) for a, b in spans]
+    back = box((spans[0][0], spans[-1][1]), rack.back, (0.0, rack.back_z))
+    steps = [Step("add", (back, *solids))]
     cuts: list[Prism] = []
     if hung:
         y0, y1 = hung[0].y + hung[0].ear[0] - AIR, hung[0].y + hung[0].ear[1] + AIR
@@ -31,18 +61,26 @@ def rack_part(layout: Layout) -> Part:
         low_x, high_x = min(e.x0 for e in ends) - 8.0, max(e.x1 for e in ends) + 8.0
         cuts.append(box((low_x, high_x), (rack.back[0] - 1.0, rack.back[1]), (rack.back_z, UP)))
     steps.append(Step("cut", tuple(cuts)))
-    return upright("rack", "stand", (tuple(steps),))
+    return upright(name, "stand", (tuple(steps),))
 
 
 def trestle_parts(trestle: Trestle, number: int, process: Process) -> list[Part]:
     """A U in plan, its back edge under the tray's floor, two horns beside it; what is too tall stands on another."""
-    most = process.printer.bed[2] - TENON - 1.0
-    count = max(1, ceil((trestle.top_z + HORN) / most))
-    cuts = [round(trestle.top_z * k / count, 3) for k in range(count)]
+    cuts = _storeys(trestle, process.printer.bed[2] - TENON - 1.0)
     name = f"trestle-{number + 1}"
-    names = [name] if count == 1 else [f"{name}{'abcdefghij'[k]}" for k in range(count)]
+    names = [name] if len(cuts) == 1 else [f"{name}{'abcdefghij'[k]}" for k in range(len(cuts))]
     ends = [*cuts[1:], None]
     return [_storey(one, trestle, low, high, process) for one, low, high in zip(names, cuts, ends, strict=True)]
+
+
+def _storeys(trestle: Trestle, most: float) -> list[float]:
+    """Feet of a trestle's storeys, none taller than `most`; the last one's below all that passes, for its tie."""
+    count = max(1, ceil((trestle.top_z + HORN) / most))
+    last = trestle.top_z * (count - 1) / count
+    if trestle.passing_z is not None and count > 1:
+        last = min(last, trestle.passing_z - TIE - 1.0)
+    below = max(1, ceil(last / most))
+    return [*(round(last * k / below, 3) for k in range(below)), round(last, 3)] if count > 1 else [0.0]
 
 
 def _storey(name: str, trestle: Trestle, foot: float, head: float | None, process: Process) -> Part:
@@ -62,7 +100,7 @@ def _storey(name: str, trestle: Trestle, foot: float, head: float | None, proces
     else:
         solids += [_tenon(x, side, (trestle.y[0] + 1.0, y0 - 1.0), top, wall) for x, side in ((x0, 1.0), (x1, -1.0))]
     steps = [Step("add", tuple(solids))]
-    if window := _window(trestle.straddles, (x0, x1), (foot, top)):
+    if window := _window(trestle.straddles and head is None, (x0, x1), (foot, top)):
         steps.append(Step("cut", (Prism("y", y0 - 1.0, y1 + 1.0, (window,)),)))
     return upright(name, "stand", (tuple(steps),))
 
@@ -88,7 +126,7 @@ def _window(straddles: bool, x: Point, z: Point) -> Outline | None:
     (x0, x1), (foot, top) = x, z
     low = foot + TIE
     if straddles:
-        return rectangle(x0, x1, low if foot == 0.0 else foot - 1.0, UP)
+        return rectangle(x0, x1, low, UP)
     middle, half, high = (x0 + x1) / 2, (x1 - x0) / 2 - SHOULDER, top - TIE
     if high - half <= low + 5.0:
         return None

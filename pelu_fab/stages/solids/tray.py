@@ -25,13 +25,12 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     )
     over = [p for p in placed if not p.card.under.is_beak and _is_over(p, tray)]
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
-    if tray.wings:
-        steps.append(Step("add", (box((-tray.wings.half, tray.wings.half), tray.wings.along, (0.0, floor)),)))
+    steps += _wings(tray)
     if sides := _sides(tray, over):
         steps.append(Step("add", sides))
     cuts = [prism for p in over for prism in _room(p, tray)]
     if tray.lap:  # it lies under the one before, whose walls stand between the outer ones
-        edge = [x for g in tray.gutters for x in (g.stations[0].x0, g.stations[0].x1)]
+        edge = [x for g in tray.gutters for s in (g.stations[0], g.at(tray.lap)) for x in (s.x0, s.x1)]
         inner = (min(edge) - tray.wall - 0.4, max(edge) + tray.wall + 0.4)
         cuts.append(box(inner, (-1.0, tray.lap + 0.4), (floor + HEAD_WALL, UP)))
     if cuts:
@@ -44,11 +43,20 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     return Part(tray.name, "tray", shifted(modules, -x, 0.0, 0.0), transform)
 
 
+def _wings(tray: Tray) -> list[Step]:
+    """Floor from the outermost gutters that run on so far out to the legs."""
+    if not tray.wings:
+        return []
+    half, along = tray.wings.half, tray.wings.along
+    on = [g.at(along[1]) for g in tray.gutters if g.end.along >= along[1]] or [g.end for g in tray.gutters]
+    left, right = min(s.x0 for s in on), max(s.x1 for s in on)
+    return [Step("add", (box((-half, left), along, (0.0, tray.floor)), box((right, half), along, (0.0, tray.floor))))]
+
+
 def _is_over(placed: PlacedCard, tray: Tray) -> bool:
     """Whether a card's ears stand on this tray's walls, or its body lies over them."""
-    low = placed.z + placed.card.under.bottom_z
-    first = tray.to((placed.y - placed.card.depth, low))[0]
-    last, up = tray.to((placed.y + placed.card.lip_y, low))
+    first = min(along for along, _ in turned(placed.card.outline, tray, placed)) - 2 * CLEAR
+    last, up = tray.to((placed.y + placed.card.lip_y, placed.z + placed.card.under.bottom_z))
     return last > 0.0 and first < tray.length and 0.0 < up < 40.0
 
 
