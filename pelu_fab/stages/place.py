@@ -405,7 +405,7 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
         below = _passing(layout, tray, y)
     if below:  # its legs stand outside of all others'
         y = span(after + 1.0)
-    half = max(_width(tray), *(wide + LEG_AIR + web for wide, _ in below)) if below else _width(tray)
+    half = max(_width(tray, y[1]), *(wide + LEG_AIR + web for wide, _ in below)) if below else _width(tray, y[1])
     under = tray.floor_z(y[1]) - process.printer.floor / cos(radians(tray.slope_deg))
     return Trestle(
         (-on_grid(half), on_grid(half)), y, on_grid(under), on_grid(min(z for _, z in below)) if below else None
@@ -414,7 +414,7 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
 
 def _passing(layout: Layout, tray: Tray, y: Span) -> list[tuple[float, float]]:
     """(half its width, its lowest elevation) of all that lies below a tray over a span of y."""
-    found = [(_width(o), o.floor_z(y[1]) - 2 * o.floor) for o in layout.trays if _passes(o, tray, y)]
+    found = [(_width(o, y[1]), o.floor_z(y[1]) - 2 * o.floor) for o in layout.trays if _passes(o, tray, y)]
     for placed in layout.cards:
         first, last = placed.at((-placed.card.depth - placed.card.wall, 0.0))[0], placed.at((placed.card.lip_y, 0.0))[0]
         if first < y[1] and last > y[0] and placed.z < tray.floor_z(y[1]):
@@ -422,10 +422,11 @@ def _passing(layout: Layout, tray: Tray, y: Span) -> list[tuple[float, float]]:
     return found
 
 
-def _width(tray: Tray) -> float:
-    """From the middle to a tray's outermost face."""
-    ends = (abs(x) + tray.wall for g in tray.gutters for s in g.stations for x in (s.x0, s.x1))
-    return tray.half + tray.side if tray.half else max(ends)
+def _width(tray: Tray, y: float) -> float:
+    """From the middle to a tray's outermost face, up to y."""
+    along = tray.to((y, tray.floor_z(y)))[0]
+    places = (g.at(min(max(a, 0.0), g.end.along)) for g in tray.gutters for a in (0.0, along))
+    return max(tray.half + tray.side, *(abs(x) + tray.wall for s in places for x in (s.x0, s.x1)))
 
 
 def _passes(other: Tray, tray: Tray, span: Span) -> bool:

@@ -55,7 +55,10 @@ def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
     cuts: list[Prism] = []
     if hung:
         y0, y1 = hung[0].y + hung[0].ear[0] - AIR, hung[0].y + hung[0].ear[1] + AIR
-        cuts += [box((r0 - AIR, r1 + AIR), (y0, y1), (rack.seat_z, UP)) for p in hung for r0, r1 in [p.reach]]
+        for r0, r1 in (p.reach for p in hung):  # through half a plate wholly
+            x0 = r0 - (rack.thickness if r0 < spans[0][1] and left > 0.0 else AIR)
+            x1 = r1 + (rack.thickness if r1 > spans[-1][0] and right < 0.0 else AIR)
+            cuts.append(box((x0, x1), (y0, y1), (rack.seat_z, UP)))
     if layout.trays:  # the last one lies on the back wall
         ends = [g.end for g in layout.trays[-1].gutters]
         low_x, high_x = min(e.x0 for e in ends) - 8.0, max(e.x1 for e in ends) + 8.0

@@ -1,6 +1,7 @@
 """A tray as a part: floor, gutters' walls, outer walls with seats. Prints flat; stands at its slope."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import cos, radians, sin
 
 from pelu_fab.ir.layout import Gutter, PlacedCard, Tray, turned
@@ -10,6 +11,7 @@ CLEAR = 0.6  # mm of air between a card's underside and the walls below it
 SEAT_AIR = 0.2  # mm before and behind an ear
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
 AHEAD, TIP = 1.6, 0.4  # mm before and above a lip, where the walls' tops begin to lean away
+TIE = 14.0  # mm of floor that ties gutters
 RISE = 5.0  # mm that a seat's ends stand above it
 UP = 300.0
 
@@ -25,7 +27,7 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     )
     over = [p for p in placed if not p.card.under.is_beak and _is_over(p, tray)]
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
-    steps += _wings(tray)
+    steps += [*_wings(tray), *_tie(tray)]
     if sides := _sides(tray, over):
         steps.append(Step("add", sides))
     cuts = [prism for p in over for prism in _room(p, tray)]
@@ -51,6 +53,14 @@ def _wings(tray: Tray) -> list[Step]:
     on = [g.at(along[1]) for g in tray.gutters if g.end.along >= along[1]] or [g.end for g in tray.gutters]
     left, right = min(s.x0 for s in on), max(s.x1 for s in on)
     return [Step("add", (box((-half, left), along, (0.0, tray.floor)), box((right, half), along, (0.0, tray.floor))))]
+
+
+def _tie(tray: Tray) -> list[Step]:
+    """Floor across the head of a tray whose gutters have fanned out before it."""
+    heads = sorted((g.stations[0].x0 - tray.wall, g.stations[0].x1 + tray.wall) for g in tray.gutters)
+    if all(b[0] < a[1] for a, b in pairwise(heads)):
+        return []
+    return [Step("add", (box((heads[0][0], heads[-1][1]), (0.0, TIE), (0.0, tray.floor)),))]
 
 
 def _is_over(placed: PlacedCard, tray: Tray) -> bool:
