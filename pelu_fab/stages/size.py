@@ -47,6 +47,8 @@ USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
 PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cup
 LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
+EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
+LEAST_KEPT = 500.0  # mm3: less may fall between a bare sill and the smallest pool
 MOST_PASSES, SETTLED = 5, 0.002  # until pools' areas change by less
 MOST_ORDERS = 6  # gutters whose every order is tried
 
@@ -410,12 +412,7 @@ def _layer(
     tried = [_Room(*each, not courses, design) for each in zip(combs, mouths, wanted, fed, strict=True)]
     deep_enough = [_least_depth(room, own, deepest) for room, own in zip(tried, spans, strict=True)]
     if inf in deep_enough:
-        short = combs[deep_enough.index(inf)].bucket
-        raise FabError(
-            short.name,
-            f"keeps {short.retained_volume / 1000:.1f} mL, more than a card of {MAX_DEPTH:g} x {deepest:g} mm holds",
-            "make the unit smaller (unit_ml), or train smaller thresholds",
-        )
+        raise _no_room(combs[deep_enough.index(inf)].bucket, deepest)
     depth = max(deep_enough)
     cards = [
         next(card for span in own if (card := room.card(span, deepest, depth)))
@@ -435,6 +432,14 @@ def _layer(
         )
         for comb, card, want in zip(combs, cards, wanted, strict=True)
     )
+
+
+def _no_room(short: Bucket, deepest: float) -> FabError:
+    if short.retained_volume < LEAST_KEPT:
+        what = f"keeps {short.retained_volume / 1000:.3f} mL: a bare sill keeps less, and the smallest pool keeps more"
+        return FabError(short.name, what, f"train a threshold of 0, or one above {LEAST_KEPT / 1000:g} mL")
+    what = f"keeps {short.retained_volume / 1000:.1f} mL, more than a card of {MAX_DEPTH:g} x {deepest:g} mm holds"
+    return FabError(short.name, what, "make the unit smaller (unit_ml), or train smaller thresholds")
 
 
 def _feed(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> Span | None:
@@ -468,8 +473,7 @@ class _Room:
 
     def lacks(self, span: Span, deep: float, pool: float, length: float) -> float:
         """How much more (mm3) is wanted than a card keeps."""
-        card = self.made(span, deep, pool, length)
-        return self.wanted - card.volume_below() - _held(card, self.design)
+        return self._off(self.made(span, deep, pool, length))
 
     def level(self, span: Span, deepest: float, depth: float) -> int | None:
         """Layers that the floor must lie below the sill for enough room; None where even the deepest lacks some."""
@@ -496,14 +500,27 @@ class _Room:
         level = self.level(span, deepest, depth)
         if level is None:
             return None
+        step = self.design.process.printer.layer_height
+        tried = (self._at(span, on_grid(deep * step), depth) for deep in range(level, round(deepest / step) + 1))
+        return next((card for card in tried if card and self._keeps(card)), None)
+
+    def _keeps(self, card: Card) -> bool:
+        """Whether it keeps what is wanted; a bare sill may keep more."""
+        off = self._off(card)
+        return abs(off) <= EXACT or (off < 0.0 and card.floor_z == 0.0)
+
+    def _off(self, card: Card) -> float:
+        return self.wanted - card.volume_below() - _held(card, self.design)
+
+    def _at(self, span: Span, deep: float, depth: float) -> Card | None:
+        """The card with this floor that comes nearest to what is wanted."""
         least, whole = self.least
-        deep = on_grid(level * self.design.process.printer.layer_height)
-        if self.lacks(span, deep, least, depth) >= -1e-9:
+        if self.lacks(span, deep, least, depth) >= -EXACT:
             flat = _zero(lambda at: self.lacks(span, deep, at, depth), least, depth - (whole - least))
             return self.made(span, deep, flat, depth)
-        if level == 0:
+        if deep == 0.0:
             return self.made(span, 0.0, 0.0, depth)
-        if self.lacks(span, deep, least, whole) >= -1e-9:
+        if self.lacks(span, deep, least, whole) >= -EXACT:
             return self.made(span, deep, least, _zero(lambda at: self.lacks(span, deep, least, at), whole, depth))
         return None
 
