@@ -34,7 +34,7 @@ from pelu_fab.stages.size import size
 from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
-SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)  # of the jugs that spilled
+SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the jugs that spilled
 
 
 def compile_design(design: Design, progress: Progress | None = None, *, force: bool = False) -> Device:

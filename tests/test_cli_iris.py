@@ -36,7 +36,7 @@ def test_compile_verify_damage_and_compile_again(tmp_path: Path, capsys: pytest.
     assert (code, again["unchanged"]) == (0, True) and content(out) == built
 
     by_size = sorted((out / "parts").glob("*.stl"), key=lambda path: path.stat().st_size)
-    for part in (by_size[0], max((out / "parts").glob("row-*.stl"))):
+    for part in (by_size[0], max((out / "parts").glob("card-*.stl"))):
         part.write_bytes(part.read_bytes()[:-50])  # one triangle lost, and the count in the header is a lie
         code, report = run(capsys, "verify", str(out))
         assert code == 1 and report["verdict"] == "fail"

@@ -43,7 +43,7 @@ def test_what_would_spill_is_made_by_force_and_says_so() -> None:
 def test_verify_from_python_refreshes_the_page_and_the_places(tmp_path: Path) -> None:
     folder = export("drip", tmp_path)
     before = (folder / "report.html").read_bytes()
-    part = next((folder / "parts").glob("row*.stl"))
+    part = next((folder / "parts").glob("card*.stl"))
     part.write_bytes(part.read_bytes()[:-50])
     assert pelu_fab.verify(folder).verdict == "fail"
     assert (folder / "report.html").read_bytes() != before
@@ -57,14 +57,14 @@ def test_a_verdict_is_given_where_nothing_can_be_written(tmp_path: Path) -> None
     assert report.verdict == "pass" and "verify.json: can't be written" in report.unwritten
     code, said = command("verify", str(folder))
     assert code == 0 and "verdict: pass" in said and "not written: " in said
-    part = next((folder / "parts").glob("row*.stl"))
+    part = next((folder / "parts").glob("card*.stl"))
     part.write_bytes(part.read_bytes()[:-50])
     code, said = command("verify", str(folder))
     assert code == 1 and "verdict: fail" in said
 
 
 def _inspected(folder: Path) -> object:
-    return pelu_fab.inspect(next((folder / "parts").glob("row*.stl"))).to_dict()
+    return pelu_fab.inspect(next((folder / "parts").glob("card*.stl"))).to_dict()
 
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -82,7 +82,7 @@ def test_every_reader_brings_back_what_a_killed_build_left_half_renamed(reader: 
     sound = READERS[reader](folder)
     manifest = (folder / "manifest.json").read_bytes()
     there = sorted(json.loads(manifest)["files"])
-    part = next(name for name in there if name.startswith("parts/row"))
+    part = next(name for name in there if name.startswith("parts/card"))
     half = {part: b"another device", "netlist.txt": b"another", "manifest.json": b"{}"}
     files._stage(folder, half, [*there, "manifest.json"])
     for name in (part, "manifest.json"):  # killed here: two of three names changed

@@ -58,10 +58,10 @@ def test_the_layout_is_to_scale_and_names_everything() -> None:
     words = {"".join(text.itertext()) for text in root.iter(f"{SVG}text")}
     assert {"L0.b0", "L0.b1", "L1.b0", "L1.b1", "left jug", "right jug", "and", "or", "50 mm"} <= words
     plan = next(group for group in root.iter(f"{SVG}g") if group.attrib["id"] == "plan")
-    bucket = found.layout.rows[0].buckets[0]
-    rooms = [p for p in plan if p.attrib.get("class") == "room" and p.findtext(f"{SVG}title") == bucket.bucket.name]
+    card = found.layout.cards[0].card
+    rooms = [p for p in plan if p.attrib.get("class") == "room" and p.findtext(f"{SVG}title") == card.name]
     corners = np.array([[float(x) for x in point.split(",")] for point in rooms[0].attrib["points"].split()])
-    assert np.ptp(corners, axis=0) == pytest.approx([bucket.bucket.width, bucket.bucket.depth], abs=0.02)
+    assert np.ptp(corners, axis=0) == pytest.approx([card.x1 - card.x0, card.depth], abs=0.02)
 
 
 def test_water_in_the_scene_runs_downhill_from_every_bucket_to_its_target() -> None:

@@ -421,7 +421,7 @@ def _mirrored(text: str) -> str:
 PACKAGES = {
     "a corner moved": (lambda text: text.replace('z="0"', 'z="-0.7"', 3), "file.3mf"),
     "a triangle less": (_first("<triangle ", "<metadata "), "file.3mf"),
-    "a part that is none": (_first('name="row-L0"', 'name="row-L9"'), "file.3mf"),
+    "a part that is none": (_first('name="card-L0-b0"', 'name="card-L9-b0"'), "file.3mf"),
     "a part mirrored on its plate": (_mirrored, "file.3mf"),
     "a piece less": (_one_item_less, "file.count"),
     "an entity": (_first("<model", '<!DOCTYPE a [<!ENTITY b "c">]><model'), "file.read"),
@@ -485,10 +485,10 @@ def test_a_netlist_that_is_not_the_network_fails_though_its_hash_is_right(name: 
     assert where == "duct" or where in {check.where for check in report.failures}
 
 
-@pytest.mark.parametrize("name", ["parts/row-L9.stl", "spare.STL", "plates/plate.3mf", "device.step"])
+@pytest.mark.parametrize("name", ["parts/card-L9-b0.stl", "spare.STL", "plates/plate.3mf", "device.step"])
 def test_a_solid_that_no_list_names_is_found(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
-    (folder / name).write_bytes((folder / "parts" / "row-L0.stl").read_bytes())
+    (folder / name).write_bytes((folder / "parts" / "card-L0-b0.stl").read_bytes())
     assert found(papers(folder)) == {("file.unlisted", name)}
     (folder / "my notes.txt").write_text("anything else is nobody's business")
     assert found(papers(folder)) == {("file.unlisted", name)}
@@ -567,7 +567,7 @@ NONSENSE: dict[str, tuple[Callable[[Path], None], str]] = {
     "labels exchanged": (in_manifest("outputs", 0, "label", value="b"), "manifest.label"),
     "a part's name that is a path": (in_manifest(*PART, "name", value="../../row"), "manifest.name"),
     "a part's name with a line end": (in_manifest(*PART, "name", value="row\nverdict: pass"), "manifest.name"),
-    "two parts of one name": (in_manifest("parts", 1, "name", value="row-L0"), "manifest.name"),
+    "two parts of one name": (in_manifest("parts", 1, "name", value="card-L0-b0"), "manifest.name"),
     "a part outside the folder": (in_manifest(*PART, "file", value="../../etc/passwd"), "manifest.file"),
     "a part of no pieces": (in_manifest(*PART, "count", value=0), "manifest.count"),
     "a part of half a piece": (in_manifest(*PART, "count", value=1.5), "manifest.count"),
@@ -596,7 +596,7 @@ def test_nonsense_is_a_finding_and_comes_first(name: str, folder: Path) -> None:
     assert rules(report) <= {rule, "file.count", "file.3mf", "file.missing", "file.unlisted"}, "nothing else is blamed"
 
 
-@pytest.mark.parametrize("name", ["row-L0", "cup-y0"])
+@pytest.mark.parametrize("name", ["card-L0-b0", "cup-y0"])
 def test_a_part_that_can_t_be_read_is_the_first_line_and_its_water_is_skipped(name: str, folder: Path) -> None:
     (folder / "parts" / f"{name}.stl").write_bytes(b"")
     report = judged(folder)

@@ -173,14 +173,14 @@ def test_failed_checks_come_first_with_their_place(tmp_path: Path) -> None:
 
 def test_a_report_survives_a_missing_and_a_cut_off_part(tmp_path: Path) -> None:
     folder = export("and-or", tmp_path)
-    (folder / "parts" / "rail-0-0.stl").unlink()
-    cut = folder / "parts" / "row-L0.stl"
+    (folder / "parts" / "trestle-1.stl").unlink()
+    cut = folder / "parts" / "card-L0-b0.stl"
     cut.write_bytes(cut.read_bytes()[:-7])
     pelu_fab.verify(folder)
     write_report(folder)
     page = page_of(folder)
     names = [part["name"] for part in page.data["parts"]]  # type: ignore[attr-defined]
-    assert "row-L0" not in names and "rail-0-0" not in names and "row-L1" in names
+    assert "card-L0-b0" not in names and "trestle-1" not in names and "card-L1-b0" in names
     assert "fail" in page.text
 
 

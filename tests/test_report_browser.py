@@ -128,9 +128,9 @@ def test_section_and_explosion_and_colours_change_the_picture(driver: Any) -> No
 
 def test_hiding_a_part_takes_it_out_of_the_picture(driver: Any) -> None:
     whole = pixels(driver)
-    driver.execute_script("document.querySelector('[data-part=\"row-L0\"]').click()")
+    driver.execute_script("document.querySelector('[data-part=\"card-L0-b0\"]').click()")
     hidden = pixels(driver)
-    driver.execute_script("document.querySelector('[data-part=\"row-L0\"]').click()")
+    driver.execute_script("document.querySelector('[data-part=\"card-L0-b0\"]').click()")
     assert (np.abs(hidden - whole).sum(-1) > 40).mean() > 0.005
 
 

@@ -33,7 +33,7 @@ def assert_judged_the_same(folder: Path, edit: Edit) -> None:
     before = findings(folder)
     edited = 0
     for path in sorted((folder / "parts").glob("*.stl")):
-        if path.stem.startswith(("row", "chutes", "gutters", "cup")):
+        if path.stem.startswith(("card", "tray", "cup")):
             corners = read_stl(path.read_bytes(), path.name)
             made = edit(corners)
             record = np.zeros(len(made), RECORD)

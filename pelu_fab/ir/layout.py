@@ -244,9 +244,9 @@ class Layout:
         table = {placed.card.name: placed.z + placed.card.floor_z for placed in self.cards}
         return (table | {cup.cup.port: cup.floor_z for cup in self.cups})[target]
 
-    def below(self, placed: PlacedCard, target: str) -> float:
-        """Elevation of what lies under a card's lip: its gutter's floor, or the vessel's."""
-        y = placed.y + placed.card.lip_y
+    def below(self, placed: PlacedCard, target: str, ahead: float = 0.0) -> float:
+        """Elevation of what lies under a card's lip, or so far `ahead` of it: its gutter's floor, or the vessel's."""
+        y = placed.y + placed.card.lip_y + ahead
         if not placed.card.under.is_beak:
             for tray in reversed(self.trays):
                 over = (

@@ -144,7 +144,7 @@ def _over_the_sill(layout: Layout, placed: PlacedCard) -> Iterator[Stream]:
         y, z = placed.at((card.lip_y, card.lip_z))
         brink = _point(x0, placed.y + card.sill, placed.z)
         lip = _point(x1, y, z)
-        below = layout.below(placed, mouth.target)
+        below = layout.below(placed, mouth.target, REACH)
         yield Stream(duct, _point(x0, placed.y, placed.z), brink, wide, "x", False)
         yield Stream(duct, brink, lip, (wide + mouth.spout[1] - mouth.spout[0]) / 2, "x", False)
         yield Stream(duct, lip, _point(x1, y + REACH, below), mouth.spout[1] - mouth.spout[0], "x", True)

@@ -7,7 +7,7 @@ from typing import Literal
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import Layout, PlacedCard, PlacedCup, Tray
 from pelu_fab.ir.units import MM3_PER_ML
-from pelu_fab.network.names import duct_name
+from pelu_fab.network.names import duct_name, input_name, unit_of
 
 View = Literal["plan", "front", "side"]
 VIEWS: tuple[View, ...] = ("plan", "front", "side")
@@ -143,7 +143,7 @@ def _words(device: Device, view: View) -> Iterator[Word]:
     for layer, row in enumerate(device.layout.layers):
         for placed in row:
             card = placed.card
-            middle, label = (card.x0 + card.x1) / 2, labels.get(f"in.x{card.name.rpartition('.b')[2]}", "")
+            middle, label = (card.x0 + card.x1) / 2, labels.get(input_name(unit_of(card.name)), "")
             if view == "plan":
                 yield Word(card.name, seen(view, middle, placed.y - card.depth / 2, 0.0), 4.0, "bucket", turned=True)
                 if layer == 0:
