@@ -61,7 +61,7 @@ def test_the_layout_is_to_scale_and_names_everything() -> None:
     card = found.layout.cards[0].card
     rooms = [p for p in plan if p.attrib.get("class") == "room" and p.findtext(f"{SVG}title") == card.name]
     corners = np.array([[float(x) for x in point.split(",")] for point in rooms[0].attrib["points"].split()])
-    assert np.ptp(corners, axis=0) == pytest.approx([card.x1 - card.x0, card.depth], abs=0.02)
+    assert np.ptp(corners, axis=0) == pytest.approx([card.depth, card.x1 - card.x0], abs=0.02)
 
 
 def test_water_in_the_scene_runs_downhill_from_every_bucket_to_its_target() -> None:

@@ -47,9 +47,10 @@ def fluid_with(patch: Patch, name: str, factor: float) -> None:
     patch.setattr(Fluid, name, property(lambda fluid: factor * true(fluid)))
 
 
-def bed_with(patch: Patch, factor: float) -> None:
-    true = makers_size.held_on_slope
-    patch.setattr(makers_size, "held_on_slope", lambda *given: factor * true(*given))
+def held_with(patch: Patch, factor: float) -> None:
+    """What stays on walls and above the sill, off by a factor."""
+    true = makers_size.held_volume
+    patch.setattr(makers_size, "held_volume", lambda *given: factor * true(*given))
 
 
 def law_with(patch: Patch, change: Callable[[Process], ToothLaw]) -> None:
@@ -67,18 +68,18 @@ def without_excess(process: Process) -> ToothLaw:
 
 
 def permuted(patch: Patch) -> None:
-    true = makers_size._comb
-    patch.setattr(makers_size, "_comb", lambda bucket, shares, load, design: true(bucket, shares[::-1], load, design))
+    true = makers_size.cut_comb
+    patch.setattr(makers_size, "cut_comb", lambda name, shares, *given: true(name, shares[::-1], *given))
 
 
 FAULTS: dict[str, tuple[Callable[[Patch], None], float, set[str]]] = {
     "meniscus times three": (lambda p: fluid_with(p, "meniscus", 3.0), 6.0, {"lvs.retained"}),
     "meniscus left out": (lambda p: fluid_with(p, "meniscus", 0.0), 6.0, {"lvs.retained"}),
     "capillary length doubled": (lambda p: fluid_with(p, "capillary_length", 2.0), 6.0, {"lvs.retained", "lvs.share"}),
-    "a bed holds nothing": (lambda p: bed_with(p, 0.0), 0.3, {"lvs.retained"}),
-    "a bed holds five times as much": (lambda p: bed_with(p, 5.0), 0.3, {"lvs.retained"}),
+    "nothing is held": (lambda p: held_with(p, 0.0), 0.3, {"lvs.retained"}),
+    "five times as much is held": (lambda p: held_with(p, 5.0), 0.3, {"lvs.retained"}),
     "kappa has the wrong sign": (
-        lambda p: law_with(p, lambda process: tooth_law(with_kappa(process, -1.0))), 6.0, {"lvs.flow", "lvs.tooth"},
+        lambda p: law_with(p, lambda process: tooth_law(with_kappa(process, -0.7))), 6.0, {"lvs.flow", "lvs.tooth"},
     ),
     "end excess lost": (lambda p: law_with(p, without_excess), 6.0, {"lvs.flow", "lvs.tooth"}),
     "a bucket's shares permuted": (permuted, 6.0, {"lvs.flow", "lvs.share", "lvs.tooth"}),

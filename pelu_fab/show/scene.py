@@ -126,13 +126,13 @@ def _glass(cup: PlacedCup) -> Glass:
 def _streams(layout: Layout) -> Iterator[Stream]:
     for placed in layout.cards:
         yield from _over_the_sill(layout, placed)
-    carried: dict[str, tuple[str, ...]] = {}  # ducts already in the gutters of a target, from the tray before
+    arrived: dict[str, Stream] = {}  # by target: the fall from the tray before
     for number, tray in enumerate(layout.trays):
         for gutter in tray.gutters:
             further = [t for t in layout.trays[number + 1 :] if any(g.target == gutter.target for g in t.gutters)]
-            runs = tuple(_gutter(layout, tray, gutter, carried.get(gutter.target, ()), further[:1]))
-            yield from runs
-            carried[gutter.target] = runs[-1].ducts if runs else carried.get(gutter.target, ())
+            for run in _gutter(layout, tray, gutter, arrived.get(gutter.target), further[:1]):
+                yield run
+                arrived[gutter.target] = run
 
 
 def _over_the_sill(layout: Layout, placed: PlacedCard) -> Iterator[Stream]:
@@ -150,9 +150,7 @@ def _over_the_sill(layout: Layout, placed: PlacedCard) -> Iterator[Stream]:
         yield Stream(duct, lip, _point(x1, y + REACH, below), mouth.spout[1] - mouth.spout[0], "x", True)
 
 
-def _gutter(
-    layout: Layout, tray: Tray, gutter: Gutter, before: tuple[str, ...], further: list[Tray]
-) -> Iterator[Stream]:
+def _gutter(layout: Layout, tray: Tray, gutter: Gutter, before: Stream | None, further: list[Tray]) -> Iterator[Stream]:
     """A gutter's water thickens where a card spills into it; at its end it falls on."""
     first, last = tray.at(tray.lap)[0], tray.at(gutter.end.along)[0]
     joins = sorted(
@@ -162,8 +160,8 @@ def _gutter(
         if first <= placed.y + placed.card.lip_y < last
     )
     bends = [(tray.at(s.along)[0], "") for s in gutter.stations[1:-1]]
-    places = sorted([*([(first, "")] if before else []), *joins, *bends])
-    carried = before
+    places = sorted([*([(before.end[1], "")] if before else []), *joins, *bends])
+    carried = before.ducts if before else ()
     for (y0, name), (y1, _) in pairwise([*places, (last, "")]):
         carried = (*carried, name) if name else carried
         if carried and y1 - y0 > 0.5:
@@ -172,7 +170,7 @@ def _gutter(
             yield Stream(carried, start, end, wide, "x", False)
     if carried:
         x = _middle(tray, gutter, last)
-        below = further[0].floor_z(last) if further else layout.floor_of(gutter.target)
+        below = further[0].floor_z(last + REACH) if further else layout.floor_of(gutter.target)
         wide = gutter.end.x1 - gutter.end.x0
         yield Stream(carried, _point(x, last, tray.floor_z(last)), _point(x, last + REACH, below), wide, "x", True)
 
