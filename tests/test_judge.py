@@ -68,8 +68,9 @@ def without_excess(process: Process) -> ToothLaw:
 
 
 def permuted(patch: Patch) -> None:
-    true = makers_size.cut_comb
-    patch.setattr(makers_size, "cut_comb", lambda name, shares, *given: true(name, shares[::-1], *given))
+    cut, trim = makers_size.cut_comb, makers_size.trimmed_teeth
+    patch.setattr(makers_size, "cut_comb", lambda name, shares, *given: cut(name, shares[::-1], *given))
+    patch.setattr(makers_size, "trimmed_teeth", lambda shares, *given: trim(shares[::-1], *given))
 
 
 FAULTS: dict[str, tuple[Callable[[Patch], None], float, set[str]]] = {
