@@ -29,7 +29,8 @@ OVER_LIP = 6.0  # mm of air over a lip that water comes from
 PAST = 10.0  # mm beyond a lip
 UNDER, UNDER_SPOUT = 5.0, 12.0  # mm under a tray's floor at its lip; under a spout that nothing is below
 LONGEST = 45.0  # mm of tray after the landing; a longer one is cut, and what is in it counts as under way
-HEAD = 10.0  # mm of tray before the place where drops come down
+HEAD = 14.0  # mm of tray before the place where drops come down
+WIDEST = 60.0  # mm from there to a gutter's wall, at most
 HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
 
 
@@ -90,6 +91,9 @@ def over_case(
     source = _comb(leg, frame, pour.flow) if end is None else _lip(frame, *end, pour.flow, 6.0 / cells)
     cut, is_lip = _end_of(frame.local(run.path))
     low, high = _box(source, frame.local(run.path), cut, is_lip=is_lip, under=UNDER if number else UNDER_SPOUT)
+    if number:
+        left, right = _walls_beside(local, 6.0)
+        low[0], high[0] = min(low[0], left - BESIDE), max(high[0], right + BESIDE)
     top = max(_top(frame.local(part), low, high), source.lip[2] + OVER_LIP)
     high[2] = max(source.high[2] + AIR, top)
     grid = _grid(local, low, high, source, cut, 6.0 / cells)
@@ -155,6 +159,7 @@ class Source:
     depth: float
     slots: tuple[tuple[float, float], ...]
     lip: Array
+    back: float  # y from which on what has fallen is looked at
 
     @property
     def low(self) -> Array:
@@ -187,7 +192,7 @@ def _comb(leg: Leg, frame: Frame, flow: float) -> Source:
     teeth = frame.local(np.array([tooth.at for tooth in leg.teeth]))
     out, up = frame.turned(leg.outward), frame.turned(np.array([0.0, 0.0, 1.0]))
     slots = tuple((float(x), tooth.width) for x, tooth in zip(teeth[:, 0], leg.teeth, strict=True))
-    return Source(teeth[0], out, up, out, max(depth, 2 * FLOOR_CELL), slots, frame.local(leg.runs[0].lip))
+    return Source(teeth[0], out, up, out, max(depth, 2 * FLOOR_CELL), slots, frame.local(leg.runs[0].lip), 0.0)
 
 
 def _lip(frame: Frame, gutter: "Gutter", speed: float, flow: float, finer: float) -> Source:
@@ -195,7 +200,8 @@ def _lip(frame: Frame, gutter: "Gutter", speed: float, flow: float, finer: float
     at = frame.local(gutter.middle)
     depth = max(flow / (gutter.width * speed), FLOOR_CELL * finer)
     slot = ((float(at[0]), gutter.width),)
-    return Source(at, np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0]), frame.turned(gutter.way), depth, slot, at)
+    out, up = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+    return Source(at, out, up, frame.turned(gutter.way), depth, slot, at, -HEAD)
 
 
 def _top(tray: Array, low: Array, high: Array) -> float:
@@ -215,7 +221,7 @@ def _box(source: Source, path: Array, cut: float, *, is_lip: bool, under: float)
     path = path[path[:, 1] <= cut + 1e-6]
     left = min(source.low[0], path[:, 0].min()) - BESIDE
     right = max(source.high[0], path[:, 0].max()) + BESIDE
-    back = min(source.low[1], path[:, 1].min(), -BESIDE if not is_lip else 0.0) - 2.0
+    back = min(source.low[1], path[:, 1].min(), -BESIDE if not is_lip else 0.0, source.back) - 2.0
     return np.array([left, back, -under if is_lip else -0.2]), np.array([right, cut + (PAST if is_lip else 0.0), 0.0])
 
 
@@ -247,17 +253,23 @@ class Gutter:
     way: Array
 
 
+def _walls_beside(local: Array, y: float) -> tuple[float, float]:
+    """Where the walls of a channel stand, left and right of x = 0 at `y`, 1.5 mm over z = 0; 0 where there is none."""
+    steps = np.arange(-WIDEST, WIDEST, 0.05) + 0.013
+    solid = inside(local, Grid(steps, np.array([y - 0.01, y + 0.01]), np.array([1.49, 1.51])))[:, 0, 0]
+    here = int(np.searchsorted(steps, 0.0))
+    left, right = np.flatnonzero(solid[:here]), np.flatnonzero(solid[here:])
+    if solid[here]:
+        return 0.0, 0.0
+    return float(steps[left[-1] + 1]) if len(left) else 0.0, float(steps[here + right[0]]) if len(right) else 0.0
+
+
 def gutter_at(run: Run, matrix: Array, corners: Array) -> Gutter:
     """The channel that a run ends in, as wide as it is 3 mm before its lip and 1.5 mm over its floor."""
     frame = frame_of(matrix, run.forward, run.lip)
-    steps = np.arange(-60.0, 60.0, 0.05) + 0.013
-    grid = Grid(steps, np.array([-3.01, -2.99]), np.array([1.49, 1.51]))
-    solid = inside(frame.local(corners), grid)[:, 0, 0]
-    here = int(np.searchsorted(steps, 0.0))
-    left, right = np.flatnonzero(solid[:here]), np.flatnonzero(solid[here:])
-    if solid[here] or not len(left) or not len(right):
+    low, high = _walls_beside(frame.local(corners), -3.0)
+    if not low < 0.0 < high:
         raise FabError("transfer", "no channel was found before its lip", "look at the STL: has the gutter walls?")
-    low, high = float(steps[left[-1] + 1]), float(steps[here + right[0]])
     return Gutter(frame.world(np.array([(low + high) / 2, 0.0, 0.0])), high - low, frame.axes[1])
 
 
