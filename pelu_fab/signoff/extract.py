@@ -78,8 +78,16 @@ def _vessel(search: _Search, drops: Drops, drop: int, *, is_cup: bool = False) -
     if drops.state[drop] == BASIN:
         return _basin(search, int(drops.basin[drop]), is_cup=is_cup)
     if drops.state[drop] == STUCK and not is_cup:
-        return _bed(search, int(drops.face[drop]), drops.at[drop])
+        beds = (_bed(search, face, drops.at[drop]) for face in _around(search.surface, drops, drop))
+        return next((bed for bed in beds if bed != NOWHERE), NOWHERE)
     return NOWHERE
+
+
+def _around(surface: Surface, drops: Drops, drop: int) -> list[int]:
+    """The face that a drop stopped on, then those round its vertex that water can lie on (a wall led it)."""
+    vertex, (starts, members) = int(drops.vertex[drop]), surface.fans
+    near = members[starts[vertex] : starts[vertex + 1]] if vertex >= 0 else np.zeros(0, np.int64)
+    return [int(drops.face[drop]), *(int(face) for face in near if surface.mesh.normals[face, 2] > 0.02)]
 
 
 def _basin(search: _Search, number: int, *, is_cup: bool) -> int:

@@ -25,6 +25,7 @@ KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each 
 ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
+MOST_RAISED = 6.0  # of a rim
 SHORTEST, LEGS = 40.0, (28.0, 10.0)  # a tray; from its head to the end of a gutter above a card, before and behind
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
@@ -71,7 +72,7 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
             layers.append(_row(row, exits, trays))
             break
         ys, pieces = _stairs(row, back, process)
-        placed = _stand(row, ys, pieces, slope, courses, process)
+        placed = _up_to(_stand(row, ys, pieces, slope, courses, process), trays, process)
         layers.append(placed)
         after = placed[-1].y + row[-1].lip_y + LANDING
         following = _row_of(sized, layer + 1) if layer + 1 < len(sized.layers) and sized.courses[layer + 1] else ()
@@ -187,17 +188,30 @@ def _below(
 ) -> Slope:
     """The slope of the next staircase: its cards' rims just clear the gutters that pass over and end in them."""
     flat = Slope(0.0, trays[0].slope_deg)
-    clear = process.printer.floor / cos(radians(flat.degrees)) + OVER
-    tops = []
-    for placed in _stand(row, ys, pieces, flat, courses, process):
-        card = placed.card
-        front, back = placed.y + card.sill, placed.y - card.depth - card.wall
-        for tray in trays:
-            reach = max(gutter.end.along for gutter in tray.gutters if gutter.end.along)
-            first, last = tray.head[0], tray.at(reach)[0]
-            if first < front and last > back:
-                tops.append(tray.floor_z(min(front, last)) - clear - placed.z - card.rim_z)
-    return replace(flat, top=on_grid(min(tops)))
+    placed = _stand(row, ys, pieces, flat, courses, process)
+    return replace(flat, top=on_grid(min(_above(p, trays, process) - p.z - p.card.rim_z for p in placed)))
+
+
+def _above(placed: PlacedCard, trays: Sequence[Tray], process: Process) -> float:
+    """Elevation up to which a card may stand below the gutters that pass over it or end in it; inf where none do."""
+    card, lowest = placed.card, inf
+    front, back = placed.y + card.sill, placed.y - card.depth - card.wall
+    for tray in trays:
+        first, last = tray.head[0], tray.at(max(gutter.end.along for gutter in tray.gutters))[0]
+        if first < front and last > back:
+            wall = front if last > front else placed.y - card.depth  # where it would come to lie
+            lowest = min(lowest, tray.floor_z(wall) - process.printer.floor / cos(radians(tray.slope_deg)) - OVER)
+    return lowest
+
+
+def _up_to(placed: Sequence[PlacedCard], trays: Sequence[Tray], process: Process) -> tuple[PlacedCard, ...]:
+    """Cards with their rims up to the gutters over them, which so come to lie on every one."""
+    found = []
+    for one in placed:
+        gap = _above(one, trays, process) - one.z - one.card.rim_z
+        raised = replace(one.card, rim_z=on_grid(one.card.rim_z + gap)) if 0.0 < gap < MOST_RAISED else one.card
+        found.append(replace(one, card=raised))
+    return tuple(found)
 
 
 def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
