@@ -6,14 +6,13 @@ from math import dist
 
 import numpy as np
 
-from pelu_fab.cfd.frame import GRAVITY
 from pelu_fab.cfd.solid import OFF
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
+from pelu_fab.signoff.flight import landings as fly
 from pelu_fab.signoff.found import Vessel
-from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.surface import Surface
 
-STEP, LONGEST = 4e-4, 0.5  # s: after a fall of 400 mm no wall of 1.2 mm is stepped over
 TABLE = "the table"
 BESIDE = 40.0  # mm from where a bed ends: still that bed
 
@@ -29,33 +28,7 @@ class Parcels:
 
 def landings(surface: Surface, parcels: Parcels) -> tuple[Array, Index]:
     """Where each parcel first meets a part (n, 3), and the triangle under it, -1 where it meets none."""
-    start = parcels.at + OFF
-    at = start.copy()
-    face = np.full(len(at), -1, np.int64)
-    flying = np.arange(len(at))
-    before = start.copy()
-    for step in range(1, round(LONGEST / STEP) + 1):
-        if not len(flying):
-            break
-        t = step * STEP
-        now = start[flying] + parcels.velocity[flying] * t * 1e3
-        now[:, 2] -= GRAVITY * t * t / 2 * 1e3
-        hit = _inside(surface, now)
-        if hit.any():
-            who = flying[hit]
-            last = before[who] + np.array([0.0, 0.0, 0.05])
-            face[who], z = surface.columns.below(last)
-            at[who] = last
-            at[who, 2] = np.where(face[who] >= 0, z, last[:, 2])
-        before[flying] = now
-        flying = flying[~hit]
-    return at, face
-
-
-def _inside(surface: Surface, points: Array) -> Mask:
-    query, _, z, facing = surface.columns.crossings(points)
-    above = z > points[query, 2]
-    return np.asarray(np.bincount(query[above], facing[above], len(points)) > 0.5)
+    return fly(surface, parcels.at + OFF, parcels.velocity * 1e3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

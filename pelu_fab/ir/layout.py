@@ -12,6 +12,7 @@ from pelu_fab.ir.card import BANK_TOP, Card, Span
 from pelu_fab.ir.sized import SizedCup
 from pelu_fab.ir.solid import Outline, Point
 
+SHORT_EAR, EAR_BAR = 8.0, 6.0  # mm: an ear up to this long is solid; breadth of the bar to a longer one
 STRADDLE = 8.0  # mm: breadth of a leg beside what passes below, on which a tray's wing lies
 
 
@@ -28,6 +29,11 @@ class PlacedCard:
     def at(self, point: Point) -> Point:
         """A local (y, z) in the device."""
         return point[0] + self.y, point[1] + self.z
+
+    def ear_bar(self, side: int) -> Span:
+        """y (local) of what reaches from the body to an ear: a short one is solid, a long one a bar over gutters."""
+        short = abs(self.reach[side] - self.card.body[side]) < SHORT_EAR
+        return self.ear if short else (self.ear[1] - EAR_BAR, self.ear[1])
 
     @property
     def inlet(self) -> tuple[float, float, float]:

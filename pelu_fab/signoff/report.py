@@ -173,6 +173,9 @@ MANDATORY = (
     "lvs.section",
     "mass.recovered",
     "equivalence.lowering",
+    "flow.reach",
+    "flow.climb",
+    "flow.inlet",
     "hands.stand",
 )
 CAUSES = ("file.read", "file.missing", "mesh.file", "manifest.", "source.")  # what fails because of them comes after

@@ -10,7 +10,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
-from pelu_fab.signoff import channels, equivalence, fit, gravity, hands, lvs, mass, ramps
+from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, ramps
 from pelu_fab.signoff.asked import source_checks
 from pelu_fab.signoff.companions import companion_checks, netlist_checks
 from pelu_fab.signoff.dossier import Dossier, Opened, open_folder
@@ -22,7 +22,7 @@ from pelu_fab.signoff.memory import memory
 from pelu_fab.signoff.mesh import LoadedPart, solid_checks
 from pelu_fab.signoff.question import Question
 from pelu_fab.signoff.recovered import Recovered
-from pelu_fab.signoff.recovery import Progress, Recovery, assemble, read_parts, recover_from
+from pelu_fab.signoff.recovery import USUAL_FLOW, Progress, Recovery, assemble, read_parts, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
 
 WATER_RULES = ("lvs.open", "lvs.retained", "lvs.flow", "lvs.section", "mass.recovered", "equivalence.data")
@@ -170,6 +170,7 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
         *channels.breaches(wet),
         *ramps.walls_beside_mouths(wet),
         *channels.freeboards(wet, manifest.design_flow),
+        *flowing.flow_checks(wet, manifest.design_flow or USUAL_FLOW, [np.array(port.at) for port in manifest.inputs]),
     ]
 
 

@@ -16,7 +16,7 @@ from pelu_fab.stages.size import PLATE
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
-GUTTER_WALL = 13.0
+GUTTER_WALL, SPLASH = 13.0, 11.0  # at least; above a lip from which a dumped jug falls
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 3.0, 8.0  # local y of an ear; what it stands on; of tray before the first ear
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
 SEAT_AIR = 0.3  # behind an ear, at most
@@ -279,7 +279,9 @@ def _trays(
             head=(on_grid(y0), on_grid(plane.z(y0))),
             slope_deg=slope.degrees,
             gutters=(),
-            wall_height=GUTTER_WALL,
+            wall_height=on_grid(
+                max([GUTTER_WALL, *(_splash(p, plane) for p, n in zip(placed, pieces, strict=True) if n == number)])
+            ),
             wall=process.printer.wall,
             side=SIDE,
             floor=process.printer.floor,
@@ -302,6 +304,12 @@ def _joint(least: float, wanted: float, exits: Mapping[str, Exit]) -> float:
 
     tried = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
     return on_grid(next((joint for joint in tried if is_free(joint)), wanted))
+
+
+def _splash(placed: PlacedCard, plane: Slope) -> float:
+    """How high a dumped jug climbs beside where it lands: about what it fell, and its speed across the floor."""
+    lip_y, lip_z = placed.at((placed.card.lip_y, placed.card.lip_z))
+    return lip_z - plane.z(lip_y) + SPLASH
 
 
 def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float, is_fed: bool) -> Gutter | None:

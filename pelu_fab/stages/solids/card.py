@@ -130,8 +130,8 @@ def _ears(placed: PlacedCard) -> tuple[Prism, ...]:
         end, body = placed.reach[side], card.body[side]
         inner = body + (BITE if side == 0 else -BITE)
         x = (min(end, inner), max(end, inner))
-        ears.append(box(x, (y0, y1) if abs(end - body) < 8.0 else (y1 - 6.0, y1), (bottom, bottom + EAR_HEIGHT)))
-        if abs(end - body) >= 8.0:  # a bar across the gutters ends in a tip as long as the seat
+        ears.append(box(x, placed.ear_bar(side), (bottom, bottom + EAR_HEIGHT)))
+        if placed.ear_bar(side) != placed.ear:  # a bar across the gutters ends in a tip as long as the seat
             tip = (end, end + TIP) if side == 0 else (end - TIP, end)
             ears.append(box(tip, (y0, y1), (bottom, bottom + EAR_HEIGHT)))
     return tuple(ears)

@@ -5,13 +5,15 @@ from itertools import pairwise
 from math import cos, radians, sin
 
 from pelu_fab.ir.layout import Gutter, PlacedCard, Tray, turned
-from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, lowest, shifted
+from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, lowest, shifted
 
 CLEAR = 0.6  # mm of air between a card's underside and the walls below it
 SEAT_AIR = 0.2  # mm before and behind an ear
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
 AHEAD, TIP = 1.6, 0.4  # mm before and above a lip, where the walls' tops begin to lean away
 TIE = 14.0  # mm of floor that ties gutters
+BESIDE, PAST, TIP_OVER = 1.2, 0.3, 0.6  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
+THIN = 3.0  # mm: nothing thinner is left beside a body
 RISE = 5.0  # mm that a seat's ends stand above it
 UP = 300.0
 
@@ -112,8 +114,7 @@ def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
     """The air that a card takes: its body between the outer walls, its ears and all above them in the walls."""
     card, bottom = placed.card, placed.card.under.bottom_z
     y0, y1 = placed.ear[0] - SEAT_AIR, placed.ear[1] + SEAT_AIR
-    half = tray.half
-    far = 60.0
+    half, far = tray.half, 60.0
     # Body and everything above it: from behind its back wall to its lip, half a millimetre clear.
     foot = card.foot
     slant = card.slant - CLEAR * 2**0.5
@@ -126,11 +127,39 @@ def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
         (foot[1] + AHEAD + far, bottom + TIP + far),
         (back, bottom + TIP + far),
     )
-    prisms = [Prism("x", -half, half, (_on_bed(air, tray, placed),))]
-    top = bottom + RISE + 9.0
-    seat: Outline = ((y0, bottom), (y1, bottom), (y1 + 1.0, top), (y1 + 1.0, far), (y0 - 1.0, far), (y0 - 1.0, top))
-    prisms.append(Prism("x", -half - UP, half + UP, (_on_bed(seat, tray, placed),)))
+    low, high = _past(card.body[0] - BESIDE, -1.0, tray), _past(card.body[1] + BESIDE, 1.0, tray)
+    low, high = (-half if low < THIN - half else low), (half if high > half - THIN else high)
+    prisms = [Prism("x", low, high, (_on_bed(air, tray, placed),))]
+    for span, y in _ears(placed, tray, (y0, y1)):
+        prisms.append(Prism("x", *span, (_on_bed(_seat(y, bottom), tray, placed),)))
     return prisms
+
+
+def _seat(y: Point, bottom: float) -> Outline:
+    """The air of an ear between `y`, and all above it."""
+    (y0, y1), top, far = y, bottom + RISE + 9.0, 60.0
+    return ((y0, bottom), (y1, bottom), (y1 + 1.0, top), (y1 + 1.0, far), (y0 - 1.0, far), (y0 - 1.0, top))
+
+
+def _ears(placed: PlacedCard, tray: Tray, y: Point) -> list[tuple[Point, Point]]:
+    """Spans along x, and y of each, that a card's ears need: on the outer walls, and from there to its body."""
+    inner = tray.half - TIP_OVER
+    spans = [((-tray.half - UP, _past(-inner, 1.0, tray)), y), ((_past(inner, -1.0, tray), tray.half + UP), y)]
+    for side, sign in ((0, -1.0), (1, 1.0)):
+        bar = placed.ear_bar(side)
+        reach = sorted((placed.card.body[side] - sign, sign * tray.half))
+        spans.append(((reach[0], reach[1]), (bar[0] - SEAT_AIR, bar[1] + SEAT_AIR)))
+    return spans
+
+
+def _past(x: float, sign: float, tray: Tray) -> float:
+    """`x`, or the place beyond the gutter's wall that it would split, on the side of `sign`."""
+    for gutter in tray.gutters:
+        first = gutter.stations[0]
+        for a, b in ((first.x0 - tray.wall, first.x0), (first.x1, first.x1 + tray.wall)):
+            if a - PAST < x < b + PAST:
+                x = a - PAST if sign < 0 else b + PAST
+    return round(x, 3)
 
 
 def _on_bed(outline: Outline, tray: Tray, placed: PlacedCard) -> Outline:

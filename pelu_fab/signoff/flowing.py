@@ -1,0 +1,327 @@
+"""Water with speed: whether jets land in their gutters, streams stay between their walls, and no jet reaches a comb.
+
+Formulas of free jets and of fast flow in open channels, held against a solver (docs/signoff.md). mm, mm/s, mm3/s.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import asin, cos, hypot, sin, sqrt
+
+import numpy as np
+
+from pelu_fab.signoff.drops import BASIN, STUCK, trace
+from pelu_fab.signoff.flight import landings
+from pelu_fab.signoff.found import Place
+from pelu_fab.signoff.gravity import Wet
+from pelu_fab.signoff.inlets import inlets
+from pelu_fab.signoff.report import Check, least, most
+from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.water import GRAVITY
+from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Way, covered, flows, frames, ways
+
+DUMP = 36e3  # mm3/s: a jug emptied in three seconds
+SLOWEST = 250.0  # mm/s of the slowest water that leaves a lip as a sheet
+AT_SILL, RAMP = 270.0, 1.4  # mm/s that a sheet has at a sill; v² = AT_SILL² + RAMP g H at the foot of a ramp H tall
+SLOW = 0.05  # friction factor of a stream as slow as was found
+SURE, SURE_DUMP = 0.5, 2.0  # mm of wall above what climbs
+BEFORE_LIP = 1.5  # mm: where a channel's end is measured
+CROSS = 3.0  # times the normal depth that cross waves stand where a channel narrows
+NARROWS = 0.05  # of the width, per mm along: less is straight
+MARCH = 3.0  # mm along a channel
+LEAST_WIDTH, UNKNOWN = 2.0, 15.0  # mm: narrower is a place on a wall; taken where no wall is met
+EDGES = (0.1, 0.5, 0.9)  # of a lip's width, where parcels leave
+SLIT = 0.8  # mm along a wall to both sides: a narrower gap in it lets nothing but spray through
+ROOFED = 99.0  # mm: a wall that ends right under another part
+DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
+
+
+def flow_checks(wet: Wet, design_flow: float, poured: Sequence[Array] = ()) -> list[Check]:
+    """flow.reach, flow.climb and flow.depth of every branch, one jug after another at the design flow and dumped; and
+    flow.inlet of every bucket. `poured`: where a hand pours each input.
+    """
+    table = flows(wet.found, design_flow)
+    found = [way for way in ways(wet) if (way.source, way.goal) in table]
+    turned = frames(wet, {leg.part for way in found for leg in way.legs[1:-1]})
+    streams = [
+        stream
+        for way in found
+        for stream in _streams(wet, way, turned, *table[way.source, way.goal], DUMP / design_flow)
+    ]
+    reached, landed = _reaches(wet, streams)
+    walls = [check for stream in streams for check in _walls(wet, stream)]
+    for vessel, at in zip(wet.found.inputs, poured, strict=False):
+        landed[vessel] = np.concatenate([landed.get(vessel, np.zeros((0, 3))), np.array(at)[None]])
+    return [*reached, *walls, *inlets(wet, landed)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """Water of one branch on its way from one lip to the next part: at the lip, then in the channel that it falls into.
+
+    `speeds` at the lip at the design flow and at a dump; `over` is the channel, None where it falls into the vessel.
+    """
+
+    way: Way
+    name: str
+    lip: Array  # (2, 3) ends of the lip
+    ahead: Array  # (2,) level unit direction
+    angle: float  # radians below level
+    flow: tuple[float, float]  # of the branch
+    total: tuple[float, float]  # with what flows in the channel already
+    speeds: tuple[float, float]
+    fall: float
+    over: Channel | None
+    leg: Leg
+
+    @property
+    def thickness(self) -> Array:
+        """Of the sheet at the lip, at the design flow and at a dump."""
+        wide = max(float(np.linalg.norm(self.lip[1] - self.lip[0])), 1.0)
+        return np.array(self.flow) / (wide * np.array(self.speeds))
+
+    def lands(self, dump: bool) -> tuple[float, float]:
+        """From where to where beyond the lip it comes down: slowest water's underside, fastest water's upper side."""
+        fast, thick = self.speeds[dump], float(self.thickness[int(dump)])
+        return min(self._throw(SLOWEST, 0.0), self._throw(fast, 0.0)), self._throw(fast, thick)
+
+    def _throw(self, speed: float, thick: float) -> float:
+        down = speed * sin(self.angle)
+        time = (sqrt(down**2 + 2.0 * GRAVITY * max(self.fall + thick, 0.0)) - down) / GRAVITY
+        return speed * cos(self.angle) * time
+
+
+def ramp_speed(height: float, ratio: float = 1.0) -> float:
+    """Speed (mm/s) at the foot of a ramp `height` mm below its sill, at `ratio` times the design flow."""
+    return sqrt((AT_SILL * ratio ** (1 / 3)) ** 2 + RAMP * GRAVITY * max(height, 0.0))
+
+
+def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total: float, dump: float) -> list[Stream]:
+    """The falls of one way, lip by lip."""
+    name = wet.duct(way.source, way.goal)
+    found: list[Stream] = []
+    along = np.array([-way.outward[1], way.outward[0]])
+    first = way.legs[0]
+    height = float(first.floor[0, 2] - first.lip[2])
+    speeds = tuple(ramp_speed(height, ratio) for ratio in (1.0, dump))
+    across = np.array(way.lip)[:, None] * along + (first.lip[:2] @ way.outward) * way.outward
+    lip, ahead = np.column_stack([across, np.full(2, first.lip[2])]), way.outward
+    heading = first.heading
+    for number, (leg, after) in enumerate(zip(way.legs[:-1], way.legs[1:], strict=True)):
+        last = number + 2 == len(way.legs)
+        over = None if last else _channel(turned[after.part], after)
+        part = wet.surface.names[after.part]
+        stream = Stream(
+            way,
+            f"{name} {'into' if last else 'over'} {part}",
+            lip,
+            ahead,
+            asin(min(max(-float(heading[2]), 0.0), 1.0)),
+            (own, own * dump),
+            (own, own * dump) if number == 0 and last else (total, total * dump),
+            (speeds[0], speeds[1]),
+            float(leg.lip[2] - after.floor[0, 2]),
+            over,
+            after,
+        )
+        found.append(stream)
+        if over is None:
+            break
+        speeds = tuple(_march(wet, stream, k) for k in (0, 1))
+        heading = after.heading
+        lip = _lip(over, after)
+        ahead = heading[:2] / max(hypot(heading[0], heading[1]), 1e-9)
+    return found
+
+
+def _channel(frame: Frame, leg: Leg) -> Channel:
+    return Channel(frame, float(np.median(leg.floor @ frame.turn[2])))
+
+
+def _lip(over: Channel, leg: Leg) -> Array:
+    """Ends (2, 3) of a gutter's lip, wall to wall across the floor's own slope."""
+    down = over.frame.down
+    wide, _, _ = over.sides((leg.lip - BEFORE_LIP * down)[None], down)
+    left, right = np.where(np.isfinite(wide[0]), wide[0], 1.0)
+    side = np.array([-down[1], down[0], 0.0]) / max(hypot(down[0], down[1]), 1e-9)
+    return np.array([leg.lip + left * side, leg.lip - right * side])
+
+
+def _landing_speed(stream: Stream, dump: bool) -> float:
+    """Speed along the floor of a sheet that a floor turns: it keeps what it has."""
+    return sqrt(stream.speeds[dump] ** 2 + 2.0 * GRAVITY * max(stream.fall, 0.0))
+
+
+def _march(wet: Wet, stream: Stream, dump: bool | int) -> float:
+    """Speed at the end of the channel that a stream fell into: d(u²)/ds = 2 (g sin b - f u² / 8R)."""
+    assert stream.over is not None
+    at, sines, step = _stations(stream.leg)
+    width = _widths(stream.over.sides(at, stream.over.frame.down)[0])
+    speed, flow, viscosity = _landing_speed(stream, bool(dump)), stream.total[dump], wet.process.fluid.viscosity
+    for w, sine in zip(width, sines, strict=True):
+        radius = _radius(flow, w, speed)
+        reynolds = max(4.0 * radius * speed / viscosity, 1e-6)
+        friction = max(96.0 / reynolds, 0.316 / reynolds**0.25)
+        gain, loss = 2.0 * step * GRAVITY * max(sine, 0.0), step * friction / (4.0 * radius)
+        speed = sqrt((speed**2 + gain) / (1.0 + loss))
+    return speed
+
+
+def _widths(sides: Array) -> Array:
+    """Inner width at each place from the distances to its walls (n, 2); where one is not met, as usual there."""
+    width = sides.sum(axis=1)
+    known = np.isfinite(width) & (width > LEAST_WIDTH)
+    return np.asarray(np.where(known, width, np.median(width[known]) if known.any() else UNKNOWN))
+
+
+def _radius(flow: float, width: float, speed: float) -> float:
+    depth = flow / (width * speed)
+    return max(width * depth / (width + 2.0 * depth), 1e-6)
+
+
+def _stations(leg: Leg) -> tuple[Array, Array, float]:
+    """Places (n, 3) along a leg, `MARCH` or a little less apart, the sine of its slope at each, and their distance."""
+    way = np.linalg.norm(np.diff(leg.floor, axis=0), axis=1)
+    along = np.concatenate([[0.0], np.cumsum(way)])
+    count = max(2, int(np.ceil(along[-1] / MARCH)) + 1)
+    places = np.linspace(0.0, max(along[-1] - BEFORE_LIP, 1e-3), count)
+    at = np.stack([np.interp(places, along, leg.floor[:, k]) for k in range(3)], axis=1)
+    step = max(float(places[1] - places[0]), 1e-6)
+    return at, -np.gradient(at[:, 2]) / step, step
+
+
+def _reaches(wet: Wet, streams: list[Stream]) -> tuple[list[Check], dict[int, Array]]:
+    """Whether what leaves each lip comes down where it drains to its own goal: slow and fast, over and under; and where
+    it comes down in each bucket.
+    """
+    landed: dict[int, list[Array]] = {}
+    if not streams:
+        return [], {}
+    starts, velocities, owner = [], [], []
+    for number, stream in enumerate(streams):
+        low = np.array([*(stream.ahead * cos(stream.angle)), -sin(stream.angle)])
+        up = np.array([*(stream.ahead * sin(stream.angle)), cos(stream.angle)])
+        for speed, thick in ((SLOWEST, 0.0), *zip(stream.speeds, stream.thickness, strict=True)):
+            for part in EDGES:
+                place = stream.lip[0] + part * (stream.lip[1] - stream.lip[0])
+                for lift in {0.1, float(thick) + 0.1}:
+                    starts.append(place + 0.3 * low + lift * up)
+                    velocities.append(speed * low)
+                    owner.append(number)
+    at, face = landings(wet.surface, np.array(starts), np.array(velocities))
+    goal = _drained(wet, at, face)
+    numbers = np.array(owner)
+    checks = []
+    for number, stream in enumerate(streams):
+        mine = np.flatnonzero(numbers == number)
+        astray = mine[[not _is_in(wet, stream.way.goal, goal[k]) for k in mine]]
+        if stream.over is None:
+            landed.setdefault(stream.way.goal, []).extend(at[mine])
+        near, far = stream.lands(False)
+        why = f"of it comes down elsewhere; it lands {near:.1f} to {far:.1f} mm beyond a lip {stream.fall:.1f} mm above"
+        why += f" at {stream.speeds[0] / 1e3:.2f} m/s ({stream.speeds[1] / 1e3:.2f} at a dump)"
+        place = _place(at[astray[0]]) if len(astray) else _place(stream.lip.mean(axis=0))
+        checks.append(most("flow.reach", stream.name, 100.0 * len(astray) / len(mine), 0.0, "%", why, place))
+    return checks, {goal: np.array(places) for goal, places in landed.items()}
+
+
+def _drained(wet: Wet, at: Array, face: Index) -> list[tuple[int, Array]]:
+    """Basin in which what lands ends, and where: -1 for a flat, -2 for the table."""
+    ends: list[tuple[int, Array]] = [(-2, place) for place in at]
+    landed = np.flatnonzero(face >= 0)
+    vessels = frozenset(v.basin for v in wet.found.vessels if v.basin >= 0)
+    drops = trace(wet.surface, at[landed], face[landed], pools=vessels)
+    for k, i in enumerate(landed.tolist()):
+        state = int(drops.state[k])
+        ends[i] = (int(drops.basin[k]) if state == BASIN else -1 if state == STUCK else -2, drops.at[k])
+    return ends
+
+
+def _is_in(wet: Wet, goal: int, end: tuple[int, Array]) -> bool:
+    vessel, (basin, at) = wet.found.vessels[goal], end
+    if vessel.basin >= 0 or basin != -1:
+        return basin == vessel.basin and basin >= 0
+    (x0, y0), (x1, y1) = vessel.bounds
+    return bool(x0 - 1.0 <= at[0] <= x1 + 1.0 and y0 - 1.0 <= at[1] <= y1 + 1.0 and abs(at[2] - vessel.level) < 1.0)
+
+
+def _walls(wet: Wet, stream: Stream) -> list[Check]:
+    """How high water climbs where it lands and stands on its way, against the walls there."""
+    if stream.over is None:
+        return []
+    return [_climb(wet, stream, False), _climb(wet, stream, True), _depth(wet, stream)]
+
+
+def _climb(wet: Wet, stream: Stream, dump: bool) -> Check:
+    """What climbs where water lands, against the lowest wall from the nearest landing to beyond the farthest."""
+    over = stream.over
+    assert over is not None
+    near, far = stream.lands(dump)
+    middle = stream.lip.mean(axis=0)[:2]
+    at = over.on_floor(middle + np.linspace(near, far + DEEP, 5)[:, None] * stream.ahead)
+    width = float(np.median(_widths(over.sides(at, over.frame.down)[0])))
+    along = _landing_speed(stream, dump)
+    depth, base = stream.total[dump] / (width * along), (stream.total[dump] - stream.flow[dump]) / (width * along)
+    climbs = climb(
+        stream.speeds[dump], stream.angle - asin(over.frame.slope), over.frame.slope, stream.fall, depth, base
+    )
+    high, place = _lowest(wet, over, at, over.frame.down)
+    why = f"wall beside a landing; water climbs {climbs:.1f} mm there"
+    name = f"{stream.name}{', dumped' if dump else ''}"
+    return least("flow.climb", name, high, climbs + (SURE_DUMP if dump else SURE), "mm", why, place)
+
+
+def climb(speed: float, angle: float, slope: float, fall: float, depth: float, base: float) -> float:
+    """Height (mm) over a gutter's floor: h = d + vn² / (2 g cos b), vn² = (v sin(a - b))² + 2 g cos b (fall - d_base).
+
+    `angle` is a - b in radians, `slope` sin b; `depth` d of all water, `base` d_base of what runs there already.
+    """
+    pull = 2.0 * GRAVITY * sqrt(1.0 - slope**2)
+    return depth + ((speed * sin(max(angle, 0.0))) ** 2 + pull * max(fall - base, 0.0)) / pull
+
+
+def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> tuple[float, Place]:
+    """Height of the lowest wall beside places (n, 3), and where; under a roof it is as high as can be."""
+    near = np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)])
+    wide, high, top = over.sides(near, heading)
+    known = np.isfinite(top[:, :, 0])
+    gaps = np.full(high.shape, np.inf)
+    gaps[known] = covered(wet, top[known], over.frame.part)
+    height = np.where(gaps < SHUT, ROOFED, high)
+    height[~np.isfinite(wide).any(axis=1)] = ROOFED  # beyond the channel's end are no walls
+    lowest = height.reshape(3, len(at), 2).max(axis=0).min(axis=1)
+    k = int(np.argmin(lowest))
+    return float(lowest[k]), _place(at[k])
+
+
+def _depth(wet: Wet, stream: Stream) -> Check:
+    """Depth of slow water on the way, with cross waves where the channel narrows or bends, against its walls."""
+    over = stream.over
+    assert over is not None
+    at, sines, step = _stations(stream.leg)
+    ways = np.gradient(at, axis=0)
+    ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
+    width = _widths(np.array([over.sides(at[[k]], ways[k])[0][0] for k in range(len(at))]))
+    worst, where, depth_there = np.inf, at[0], 0.0
+    narrows = -np.gradient(width, step) > NARROWS
+    for k in range(len(at)):
+        depth = _normal_depth(stream.total[0], float(width[k]), max(float(sines[k]), 1e-3))
+        stands = depth * (CROSS if narrows[k] else 1.0)
+        high, _ = _lowest(wet, over, at[[k]], ways[k])
+        if high - stands < worst:
+            worst, where, depth_there = high - stands, at[k], stands
+    why = f"of wall above water that stands {depth_there:.1f} mm deep"
+    return least("flow.depth", stream.name, worst, SURE, "mm", why, _place(where))
+
+
+def _normal_depth(flow: float, width: float, sine: float) -> float:
+    """Depth (mm) at which the slowest stream runs evenly: u = √(8 g R sin b / f)."""
+    low, high = 0.0, 60.0
+    for _ in range(40):
+        depth = (low + high) / 2.0
+        radius = width * depth / (width + 2.0 * depth)
+        low, high = (depth, high) if width * depth * sqrt(8 * GRAVITY * radius * sine / SLOW) < flow else (low, depth)
+    return high
+
+
+def _place(point: Array) -> Place:
+    return (round(float(point[0]), 3), round(float(point[1]), 3), round(float(point[2]), 3))

@@ -1,0 +1,58 @@
+"""Inlets: no straight line leads from where water comes down in a bucket to its comb, below the rim. mm."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pelu_fab.signoff.found import Vessel
+from pelu_fab.signoff.gravity import Wet
+from pelu_fab.signoff.report import Check, Place, failed, passed
+from pelu_fab.signoff.stl import Array, Mask
+
+FROM_UP, TO_UP = (2.0, 6.0), (1.0, 3.0, 5.0)  # mm above the sill: where jets are deflected, and water in a tooth
+APART, MOST = 4.0, 6  # mm between the landings that are looked from; of them, and of the teeth looked at
+PARALLEL = 1e-12
+
+
+def inlets(wet: Wet, landed: Mapping[int, Array]) -> list[Check]:
+    """`landed` holds where water comes down (n, 3) in each vessel."""
+    buckets = [(index, vessel) for index, vessel in enumerate(wet.found.vessels) if vessel.teeth and index in landed]
+    return [_inlet(wet, wet.names.get(index, vessel.part), vessel, landed[index]) for index, vessel in buckets]
+
+
+def _inlet(wet: Wet, name: str, vessel: Vessel, places: Array) -> Check:
+    _, first = np.unique(np.round(places[:, :2] / APART), axis=0, return_index=True)
+    plan = places[first, :2]
+    plan = plan[np.linspace(0, len(plan) - 1, min(len(plan), MOST)).astype(int)]
+    teeth = np.array([tooth.at for tooth in vessel.teeth])
+    teeth = teeth[np.linspace(0, len(teeth) - 1, min(len(teeth), MOST)).astype(int), :2]
+    start = np.array([(x, y, vessel.level + up) for x, y in plan for up in FROM_UP])
+    end = np.array([(x, y, vessel.level + up) for x, y in teeth for up in TO_UP])
+    a, b = np.repeat(start, len(end), axis=0), np.tile(end, (len(start), 1))
+    own = wet.surface.corners[wet.surface.faces_of_part(wet.surface.names.index(vessel.part))]
+    free = np.flatnonzero(~crossed(a, b, own))
+    if len(free):
+        at: Place = (round(float(a[free[0], 0]), 3), round(float(a[free[0], 1]), 3), round(float(a[free[0], 2]), 3))
+        why = f"water that comes down here sees {len(free)} of {len(a)} places of the comb: a jet crosses it uncounted"
+        return failed("flow.inlet", name, why, at, float(len(free)))
+    return passed("flow.inlet", name, f"none of {len(a)} lines from {len(plan)} landings reaches the comb")
+
+
+def crossed(start: Array, end: Array, corners: Array) -> Mask:
+    """Whether each stretch (n, 3) to (n, 3) meets any triangle (m, 3, 3)."""
+    low = np.minimum(start.min(axis=0), end.min(axis=0))
+    high = np.maximum(start.max(axis=0), end.max(axis=0))
+    near = ((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1)
+    a, b, c = corners[near].transpose(1, 0, 2)
+    one, two, way = b - a, c - a, end - start
+    found = np.zeros(len(start), bool)
+    for k in range(len(start)):
+        cross = np.cross(way[k], two)
+        det = np.einsum("ij,ij->i", one, cross)
+        scale = np.where(np.abs(det) > PARALLEL, det, np.inf)
+        from_a = start[k] - a
+        u = np.einsum("ij,ij->i", from_a, cross) / scale
+        turned = np.cross(from_a, one)
+        v, t = turned @ way[k] / scale, np.einsum("ij,ij->i", two, turned) / scale
+        found[k] = bool(((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0) & (t < 1) & np.isfinite(scale)).any())
+    return found

@@ -1,0 +1,221 @@
+"""The way that each branch's water takes: over the ramp, off its lip, down gutter after gutter. mm, mm/s, mm3/s.
+
+Where it runs is told by the drops, how wide each channel is and how high its walls stand by rays on the triangles.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pelu_fab.signoff.columns import Columns
+from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
+from pelu_fab.signoff.gravity import Wet, reached_floor
+from pelu_fab.signoff.planar import upright
+from pelu_fab.signoff.sections import Segments, cut
+from pelu_fab.signoff.stl import Array
+
+FLOOR_UP = 0.3  # upward part of the normal of a floor
+GAUGE = 2.0  # mm above a gutter's floor, where its width is measured
+WIDEST = 200.0  # mm
+PROBE = 0.5  # mm beyond a wall's face, where its top is looked for: within the thinnest wall
+AHEAD = 10.0  # mm of a floor before its lip, over which its direction is taken
+TALLEST = 60.0  # mm: no gutter's wall is taller
+TOUCHING = 0.05  # mm
+SHUT = 1.2  # mm: air between a wall's top and a part right above it, through which only spray gets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leg:
+    """Where a drop ran on one part: `floor` (n, 3) from where it came down (or its sill) to its lip."""
+
+    part: int
+    floor: Array
+
+    @property
+    def lip(self) -> Array:
+        """Where it ends."""
+        return np.asarray(self.floor[-1])
+
+    @property
+    def heading(self) -> Array:
+        """Unit direction of the last stretch before the lip, downhill."""
+        back = np.linalg.norm(self.floor - self.lip, axis=1)
+        far = np.flatnonzero((back > 0.5) & (back < AHEAD))
+        way = self.lip - self.floor[far[0] if len(far) else 0]
+        return np.asarray(way / max(float(np.linalg.norm(way)), 1e-9))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """One branch's way: the bucket it leaves, what it feeds, its legs (the last one lies in what it feeds)."""
+
+    source: int
+    goal: int
+    legs: tuple[Leg, ...]
+    lip: tuple[float, float]  # from where to where along the comb its water leaves the ramp
+    outward: Array  # (2,) away from the comb
+
+
+def ways(wet: Wet) -> Iterator[Way]:
+    """Every branch's way: of those of its drops, the one from its middle tooth."""
+    trails, found = wet.found.trails, wet.found
+    first = np.searchsorted(trails.drop, np.arange(len(trails.source) + 1))
+    for source, vessel in enumerate(found.vessels):
+        own = np.flatnonzero(trails.source == source)
+        for goal in sorted({int(g) for g in trails.goal[own]} - {NOWHERE}):
+            mine = own[trails.goal[own] == goal]
+            drop = int(mine[len(mine) // 2])
+            legs = _legs(wet, first[drop], first[drop + 1])
+            if len(legs) > 1:
+                yield Way(source, goal, legs, *_ramp_lip(vessel, goal))
+
+
+def _ramp_lip(vessel: Vessel, goal: int) -> tuple[tuple[float, float], Array]:
+    teeth = [tooth for tooth in vessel.teeth if goal in tooth.goals]
+    lips = [tooth.lip for tooth in teeth if tooth.lip[1] > tooth.lip[0]]
+    outward = np.array(teeth[0].outward)
+    along = np.array([-outward[1], outward[0]])
+    places = [float(np.array(tooth.at[:2]) @ along) for tooth in teeth]
+    return (min([a for a, _ in lips] or places), max([b for _, b in lips] or places)), outward
+
+
+def _legs(wet: Wet, start: int, stop: int) -> tuple[Leg, ...]:
+    """The floors that a drop ran over, parted where it fell."""
+    trails, surface = wet.found.trails, wet.surface
+    at, face = trails.at[start:stop], trails.face[start:stop]
+    floors: list[list[Array]] = [[]]
+    parts: list[int] = []
+    for place, triangle in zip(at, face, strict=True):
+        if triangle < 0:
+            floors.append([])
+            continue
+        part = int(surface.part_of_face[triangle])
+        if not floors[-1]:
+            parts.append(part)
+            floors[-1].append(place)
+        elif surface.mesh.normals[triangle, 2] > FLOOR_UP:
+            floors[-1].append(place)
+    kept = [np.array(floor) for floor in floors if floor]
+    return tuple(Leg(part, floor) for part, floor in zip(parts, kept, strict=True))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A part turned so that its floors lie level."""
+
+    part: int
+    turn: Array
+    corners: Array
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Plan index of its triangles, turned."""
+        return Columns(self.corners)
+
+    @property
+    def down(self) -> Array:
+        """Unit direction (3,) down its floors."""
+        up = self.turn[2]
+        way = up * up[2] - np.array([0.0, 0.0, 1.0])
+        return np.asarray(way / max(float(np.linalg.norm(way)), 1e-9))
+
+    @property
+    def slope(self) -> float:
+        """Sine of its floors' slope."""
+        return float(np.sqrt(max(1.0 - self.turn[2, 2] ** 2, 0.0)))
+
+
+def frames(wet: Wet, parts: Iterable[int]) -> dict[int, Frame]:
+    """Each part by the floors that drops touched."""
+    found = {}
+    for part in parts:
+        normals = wet.surface.mesh.normals[reached_floor(wet, part)]
+        turn = upright(np.median(normals, axis=0)) if len(normals) else np.eye(3)
+        found[part] = Frame(part, turn, wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T)
+    return found
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A gutter: the part that it belongs to, and the height of its floor in that one's frame."""
+
+    frame: Frame
+    height: float
+
+    @cached_property
+    def _lines(self) -> Segments:
+        return Segments(cut(self.frame.corners, self.height + GAUGE)[0])
+
+    def on_floor(self, plan: Array) -> Array:
+        """Places (n, 3) on the floor's plane at places (n, 2) of the assembly's plan."""
+        up = self.frame.turn[2]
+        return np.column_stack([plan, (self.height - plan @ up[:2]) / up[2]])
+
+    def sides(self, at: Array, heading: Array) -> tuple[Array, Array, Array]:
+        """Distance to the wall on each side (n, 2), height of each wall above the floor (n, 2), and its top (n, 2, 3).
+
+        `at` (n, 3) on the floor, `heading` (3,): assembly.
+        """
+        places, ahead = at @ self.frame.turn.T, self.frame.turn @ heading
+        across = np.array([-ahead[1], ahead[0]]) / max(float(np.hypot(*ahead[:2])), 1e-9)
+        wide, high = np.full((len(at), 2), np.inf), np.full((len(at), 2), 0.0)
+        top = np.full((len(at), 2, 3), np.nan)
+        for side, sign in enumerate((1.0, -1.0)):
+            ways = np.tile(sign * across, (len(at), 1))
+            wide[:, side] = self._lines.reach(places[:, :2], ways, WIDEST)
+            met = np.flatnonzero(np.isfinite(wide[:, side]))
+            tops = places[met, :2] + (wide[met, side][:, None] + PROBE) * ways[met]
+            high[met, side] = self._tops(tops)
+            top[met, side] = np.column_stack([tops, self.height + high[met, side]]) @ self.frame.turn
+        return wide, high, top
+
+    def _tops(self, plan: Array) -> Array:
+        """Height above the floor to which material stands without a gap at places in a wall."""
+        query, _, z, facing = self.frame.columns.crossings(np.column_stack([plan, np.full(len(plan), self.height)]))
+        found = np.zeros(len(plan))
+        over = (facing > 0) & (z > self.height) & (z < self.height + TALLEST)
+        order = np.lexsort((z[over], query[over]))
+        who, level = query[over][order], z[over][order]
+        lowest = np.concatenate([[True], who[1:] != who[:-1]]) if len(who) else np.zeros(0, bool)
+        found[who[lowest]] = level[lowest] - self.height
+        return found
+
+
+def flows(found: Extraction, design_flow: float) -> dict[tuple[int, int], tuple[float, float]]:
+    """Most (mm3/s) of each branch's own water and of all that its goal gets then, one jug after another."""
+    table: dict[tuple[int, int], tuple[float, float]] = {}
+    for jug in dict.fromkeys(v for v in found.inputs if v != NOWHERE):
+        flow = {jug: design_flow}
+        branch: dict[tuple[int, int], float] = {}
+        for row in found.layers:
+            for v in row:
+                for goal, share in _split(found.vessels[v]).items():
+                    branch[v, goal] = flow.get(v, 0.0) * share
+                    flow[goal] = flow.get(goal, 0.0) + branch[v, goal]
+        for (v, goal), own in branch.items():
+            if own > 0.0:
+                before = table.get((v, goal), (0.0, 0.0))
+                table[v, goal] = max(before[0], own), max(before[1], flow[goal])
+    return table
+
+
+def _split(vessel: Vessel) -> dict[int, float]:
+    """Part of a bucket's spill that each vessel gets, by open width."""
+    total = sum(tooth.width for tooth in vessel.teeth)
+    parts: dict[int, float] = {}
+    for tooth in vessel.teeth:
+        for goal in tooth.goals:
+            if goal != NOWHERE and total > 0.0:
+                parts[goal] = parts.get(goal, 0.0) + tooth.width / total / len(tooth.goals)
+    return parts
+
+
+def covered(wet: Wet, tops: Array, part: int) -> Array:
+    """Air (n,) between each place and the first face of another part above it; inf where none is near."""
+    query, face, z, facing = wet.surface.columns.crossings(tops)
+    over = (facing < 0) & (z > tops[query, 2] - TOUCHING) & (wet.surface.part_of_face[face] != part)
+    gap = np.full(len(tops), np.inf)
+    np.minimum.at(gap, query[over], z[over] - tops[query[over], 2])
+    return gap
