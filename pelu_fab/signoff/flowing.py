@@ -265,6 +265,7 @@ def _climb(wet: Wet, stream: Stream, dump: bool) -> Check:
         stream.speeds[dump], stream.angle - asin(over.frame.slope), over.frame.slope, stream.fall, depth, base
     )
     high, place = _lowest(wet, over, at, over.frame.down)
+    high = high if over.has_floor(at).any() else 0.0  # it all lands beside or beyond the channel
     why = f"wall beside a landing; water climbs {climbs:.1f} mm there"
     name = f"{stream.name}{', dumped' if dump else ''}"
     return least("flow.climb", name, high, climbs + (SURE_DUMP if dump else SURE), "mm", why, place)
@@ -282,12 +283,13 @@ def climb(speed: float, angle: float, slope: float, fall: float, depth: float, b
 def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> tuple[float, Place]:
     """Height of the lowest wall beside places (n, 3), and where; under a roof it is as high as can be."""
     near = np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)])
-    wide, high, top = over.sides(near, heading)
-    known = np.isfinite(top[:, :, 0])
-    gaps = np.full(high.shape, np.inf)
+    _, high, top = over.sides(near, heading)
+    known = np.isfinite(top[..., 0])
+    gaps = np.full(known.shape, np.inf)
     gaps[known] = covered(wet, top[known], over.frame.part)
+    gaps = gaps.min(axis=2)
     height = np.where(gaps < SHUT, ROOFED, high)
-    height[~np.isfinite(wide).any(axis=1)] = ROOFED  # beyond the channel's end are no walls
+    height[~over.has_floor(near)] = ROOFED  # beyond the channel's end are no walls
     lowest = height.reshape(3, len(at), 2).max(axis=0).min(axis=1)
     k = int(np.argmin(lowest))
     return float(lowest[k]), _place(at[k])

@@ -14,9 +14,10 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.gravity import Wet, reached_floor
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.sections import Segments, cut
-from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.stl import Array, Mask
 
 FLOOR_UP = 0.3  # upward part of the normal of a floor
+ON_FLOOR = 0.3  # mm
 GAUGE = 2.0  # mm above a gutter's floor, where its width is measured
 WIDEST = 200.0  # mm
 PROBE = 0.5  # mm beyond a wall's face, where its top is looked for: within the thinnest wall
@@ -153,22 +154,30 @@ class Channel:
         up = self.frame.turn[2]
         return np.column_stack([plan, (self.height - plan @ up[:2]) / up[2]])
 
+    def has_floor(self, at: Array) -> Mask:
+        """Whether the channel's floor lies under places (n, 3) of the assembly."""
+        places = at @ self.frame.turn.T
+        query, _, z, facing = self.frame.columns.crossings(places)
+        return np.bincount(query[(facing > 0) & (np.abs(z - self.height) < ON_FLOOR)], minlength=len(at)) > 0
+
     def sides(self, at: Array, heading: Array) -> tuple[Array, Array, Array]:
-        """Distance to the wall on each side (n, 2), height of each wall above the floor (n, 2), and its top (n, 2, 3).
+        """Distance to the wall on each side (n, 2), height of each wall above the floor (n, 2), and places at
+        that height (n, 2, 2, 3): on the wall's top, and before its face.
 
         `at` (n, 3) on the floor, `heading` (3,): assembly.
         """
         places, ahead = at @ self.frame.turn.T, self.frame.turn @ heading
         across = np.array([-ahead[1], ahead[0]]) / max(float(np.hypot(*ahead[:2])), 1e-9)
         wide, high = np.full((len(at), 2), np.inf), np.full((len(at), 2), 0.0)
-        top = np.full((len(at), 2, 3), np.nan)
+        top = np.full((len(at), 2, 2, 3), np.nan)
         for side, sign in enumerate((1.0, -1.0)):
             ways = np.tile(sign * across, (len(at), 1))
             wide[:, side] = self._lines.reach(places[:, :2], ways, WIDEST)
             met = np.flatnonzero(np.isfinite(wide[:, side]))
             tops = places[met, :2] + (wide[met, side][:, None] + PROBE) * ways[met]
             high[met, side] = self._tops(tops)
-            top[met, side] = np.column_stack([tops, self.height + high[met, side]]) @ self.frame.turn
+            for k, plan in enumerate((tops, tops - 2.0 * PROBE * ways[met])):
+                top[met, side, k] = np.column_stack([plan, self.height + high[met, side]]) @ self.frame.turn
         return wide, high, top
 
     def _tops(self, plan: Array) -> Array:

@@ -16,7 +16,7 @@ from pelu_fab.stages.size import PLATE
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
-GUTTER_WALL, SPLASH = 13.0, 11.0  # at least; above a lip from which a dumped jug falls
+GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 3.0, 8.0  # local y of an ear; what it stands on; of tray before the first ear
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
 SEAT_AIR = 0.3  # behind an ear, at most

@@ -13,7 +13,7 @@ HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
 AHEAD, TIP = 1.6, 0.4  # mm before and above a lip, where the walls' tops begin to lean away
 TIE = 14.0  # mm of floor that ties gutters
 BESIDE, PAST, TIP_OVER = 1.2, 0.3, 0.6  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
-THIN = 3.0  # mm: nothing thinner is left beside a body
+THIN, SLIVER = 3.0, 0.9  # mm: nothing thinner is left beside a body; of a wall
 RISE = 5.0  # mm that a seat's ends stand above it
 UP = 300.0
 
@@ -124,7 +124,7 @@ def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
         (slant - bottom + CLEAR, bottom - CLEAR),
         (foot[1] + AHEAD, bottom - CLEAR),
         (foot[1] + AHEAD, bottom + TIP),
-        (foot[1] + AHEAD + far, bottom + TIP + far),
+        (foot[1] + AHEAD + far / 6, bottom + TIP + far),
         (back, bottom + TIP + far),
     )
     low, high = _past(card.body[0] - BESIDE, -1.0, tray), _past(card.body[1] + BESIDE, 1.0, tray)
@@ -147,18 +147,20 @@ def _ears(placed: PlacedCard, tray: Tray, y: Point) -> list[tuple[Point, Point]]
     spans = [((-tray.half - UP, _past(-inner, 1.0, tray)), y), ((_past(inner, -1.0, tray), tray.half + UP), y)]
     for side, sign in ((0, -1.0), (1, 1.0)):
         bar = placed.ear_bar(side)
-        reach = sorted((placed.card.body[side] - sign, sign * tray.half))
+        reach = sorted((_past(placed.card.body[side] - 0.5 * sign, -sign, tray), sign * tray.half))
         spans.append(((reach[0], reach[1]), (bar[0] - SEAT_AIR, bar[1] + SEAT_AIR)))
     return spans
 
 
 def _past(x: float, sign: float, tray: Tray) -> float:
-    """`x`, or the place beyond the gutter's wall that it would split, on the side of `sign`."""
+    """`x`, or, where a cut up to it would leave a sliver of a gutter's wall on the side of `sign`, beyond that wall."""
     for gutter in tray.gutters:
         first = gutter.stations[0]
         for a, b in ((first.x0 - tray.wall, first.x0), (first.x1, first.x1 + tray.wall)):
-            if a - PAST < x < b + PAST:
-                x = a - PAST if sign < 0 else b + PAST
+            if sign < 0 and a < x < a + SLIVER:
+                x = a - PAST
+            elif sign > 0 and b - SLIVER < x < b:
+                x = b + PAST
     return round(x, 3)
 
 
