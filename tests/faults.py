@@ -96,10 +96,10 @@ class Device:
                 yield v, self.names[v], self.recovery.found.vessels[v]
 
     def trays(self) -> list[str]:
-        return [n for n in self.entries if self.entries[n].role in ("chutes", "gutters")]
+        return [n for n in self.entries if self.entries[n].role == "tray"]
 
-    def rows(self) -> list[str]:
-        return [n for n in self.entries if self.entries[n].role == "row"]
+    def cards(self) -> list[str]:
+        return [n for n in self.entries if self.entries[n].role == "card"]
 
 
 def oriented_box(middle: np.ndarray, along: np.ndarray, size: tuple[float, float, float]) -> Manifold:
@@ -174,7 +174,7 @@ def narrow_faults(device: Device) -> Iterator[Fault]:
 
 
 def fin_faults(device: Device) -> Iterator[Fault]:
-    """The wall between two mouths gone just above the floor, on the ramp and in the spout, for 2.4 mm."""
+    """The bank between two mouths gone just above the ramp, for 3 mm; shaved where the section is straight."""
     for _, name, vessel in device.buckets():
         edges = [(a, b) for a, b in pairwise(vessel.mouths) if a.goal != b.goal and a.section_area and b.section_area]
         if not edges:
@@ -183,29 +183,47 @@ def fin_faults(device: Device) -> Iterator[Fault]:
         goals = tuple(f"{name}->{device.names[t.goal]}" for t in (one, other))
         at, along, out = frame_of(one)
         over = (np.array(other.at) - at) @ along
-        # On the ramp, which falls at 45 degrees from the sill's edge: a slot along the flow, between 5 and 8 mm out.
-        slot = Manifold.hull_points(
-            np.array([
-                at + along * u + out * v + [0, 0, -v + h]
-                for u in (one.width / 4, over - other.width / 4) for v in (5.0, 8.0) for h in (0.01, 2.4)
-            ])
-        )  # fmt: skip
+        lips = [sum(t.lip) / 2 * np.abs(along).sum() - at @ np.abs(along) for t in (one, other)]
+        lips = [float(u * np.sign(along.sum())) for u in lips]  # as `over`, from this tooth
+        for label, ends, near, far in (
+            ("on the ramp", (one.width / 4, over - other.width / 4), 5.0, 8.0),
+            ("before the lip", (lips[0], lips[1]), 12.0, 15.0),
+        ):
+            slot = _on_ramp(at, along, out, ends, (near, far), (0.01, 2.4))
+            yield Fault(
+                f"bank cut {label} {name}",
+                device.edit(vessel.part, lambda s, c=slot: s - c),
+                ("drc.breach", "lvs.section", "drc.wall"),
+                (*goals, vessel.part),
+            )
+        ends = [(np.array([*t, at[2]]) - at) @ along for t in (one.section_left, one.section_right)]
+        edge = min(ends, key=lambda u: abs(u - over))  # of one's section, towards the other's
+        near, far = sorted((edge - np.sign(over) * 0.2, edge + np.sign(over) * 0.3))
+        shaved = _on_ramp(at, along, out, (near, far), (4.2, 8.8), (0.0, TOP))
         yield Fault(
-            f"fin cut on the ramp {name}", device.edit(vessel.part, lambda s, c=slot: s - c), ("drc.breach",), goals
-        )
-        ends = [np.array([*t, one.section_z[0]]) for t in (one.section_right, other.section_left)]
-        if (ends[0] - ends[1]) @ along > 0:
-            ends = [np.array([*t, one.section_z[0]]) for t in (one.section_left, other.section_right)]
-        middle, wide = (ends[0] + ends[1]) / 2, float(np.linalg.norm(ends[1] - ends[0]))
-        low = oriented_box(middle + 3.0 * out + [0, 0, 0.2], along, (wide + 1.0, 12.0, 2.4))
-        keep = oriented_box(middle + 6.02 * out, along, (wide + 1.0, 12.0, 9.0))
-        yield Fault(
-            f"fin cut in the spout {name}",
-            device.edit(vessel.part, lambda s, c=low ^ keep: s - c),
-            ("lvs.section",),
+            f"section widened {name}",
+            device.edit(vessel.part, lambda s, c=shaved: s - c),
+            ("lvs.section", "drc.wall", "drc.breach"),
             goals,
         )
+        fat = _on_ramp(at, along, out, (near - 0.6 * (over > 0), far + 0.6 * (over < 0)), (4.2, 8.8), (-0.02, 8.0))
+        yield Fault(
+            f"section narrowed {name}", device.edit(vessel.part, lambda s, c=fat: s + c), ("lvs.section",), goals[:1]
+        )
         return
+
+
+def _on_ramp(
+    at: np.ndarray,
+    along: np.ndarray,
+    out: np.ndarray,
+    across: tuple[float, float],
+    ahead: tuple[float, float],
+    above: tuple[float, float],
+) -> Manifold:
+    """A block that lies on the ramp, which falls at 45 degrees from the sill's edge `at`."""
+    corners = [at + along * u + out * v + [0, 0, h - v] for u in across for v in ahead for h in above]
+    return Manifold.hull_points(np.array(corners))
 
 
 def mouth_faults(device: Device) -> Iterator[Fault]:
@@ -299,42 +317,56 @@ def pool_faults(device: Device) -> Iterator[Fault]:
 
 
 def wall_faults(device: Device) -> Iterator[Fault]:
-    """Holes between two buckets of one row, below and above the sills."""
-    for row in device.recovery.found.layers:
-        pairs = [
-            (a, b)
-            for a in row
-            for b in row
-            if a < b and device.recovery.found.vessels[a].part == device.recovery.found.vessels[b].part
-        ]
-        near = sorted(pairs, key=lambda p: _distance(device, *p))
-        for a, b in near[:1]:
-            one, two = device.recovery.found.vessels[a], device.recovery.found.vessels[b]
-            ends = [np.array(v.bounds).mean(axis=0) for v in (one, two)]
-            way = np.array([*(ends[1] - ends[0]), 0.0])
-            out = np.array([*one.teeth[0].outward, 0.0])
-            along = way - (way @ out) * out
-            inner = np.array([*(ends[0] + ends[1]) / 2, 0.0]) - out * (
-                (np.array([*(ends[0] + ends[1]) / 2, 0.0]) - np.array([*one.inside, 0.0])) @ out + 4.0
-            )
-            both = (f"{device.names[a]}+{device.names[b]}", f"{device.names[b]}+{device.names[a]}")
-            reach = abs(along[0]) + abs(along[1])
-            for label, z in (("above", one.level + 2.0), ("below", max(one.floor_z, two.floor_z) + 0.5)):
-                if label == "below" and min(one.level - one.floor_z, two.level - two.floor_z) < 2.0:
-                    continue
-                hole = oriented_box(np.array([inner[0], inner[1], z]), along, (reach * 0.9, 2.0, 1.0))
-                yield Fault(
-                    f"pierced {label} {both[0]}", device.edit(one.part, lambda s, h=hole: s - h), ("lvs.short",), both
-                )
+    """A hole through the end wall of a pool, and walls of an inlet that let nothing through."""
+    for _, name, vessel in device.buckets():
+        if len(vessel.mouths) < 2:
+            continue
+        first = np.array([*vessel.teeth[0].at])
+        _, along, out = frame_of(vessel.teeth[0])
+        (x0, y0), (x1, y1) = vessel.bounds
+        middle, wide = np.array([(x0 + x1) / 2, (y0 + y1) / 2, 0.0]), abs((np.array([x1 - x0, y1 - y0, 0.0])) @ along)
+        end = middle + along * wide / 2
+        depth = vessel.level - vessel.floor_z
+        near = first - 4.0 * out
+        place = end + ((near - end) @ out) * out
+        hole = oriented_box(np.array([place[0], place[1], vessel.floor_z + depth / 2]), along, (12.0, 1.5, 1.5))
+        yield Fault(
+            f"pierced end wall {name}", device.edit(vessel.part, lambda s, h=hole: s - h), ("lvs.retained",), (name,)
+        )
+        shut = middle + ((first - 11.0 * out - middle) @ out) * out
+        wall = oriented_box(np.array([shut[0], shut[1], vessel.floor_z - 0.2]), along, (wide + 0.4, 1.2, depth + 16.0))
+        yield Fault(
+            f"inlet shut {name}",
+            device.edit(vessel.part, lambda s, w=wall: s + w),
+            ("lvs.retained", "lvs.missing", "lvs.open", "flow.inlet"),
+            (name, "in.x"),
+        )
+        return
 
 
-def _distance(device: Device, a: int, b: int) -> float:
-    one, two = device.recovery.found.vessels[a].at, device.recovery.found.vessels[b].at
-    return float(np.hypot(one[0] - two[0], one[1] - two[1]))
+def shift_faults(device: Device) -> Iterator[Fault]:
+    """A card placed a gutter's pitch aside: its water runs down another's gutter, or beside them all."""
+
+    def aside(part: str, along: np.ndarray) -> Edit:
+        def plant(folder: Path) -> None:
+            manifest = json.loads((folder / "manifest.json").read_text())
+            entry = next(one for one in manifest["parts"] if one["name"] == part)
+            for row, step in zip(entry["transform"], 16.0 * along, strict=False):
+                row[3] += float(step)
+            (folder / "manifest.json").write_text(json.dumps(manifest))
+
+        return plant
+
+    for _, name, vessel in device.buckets():
+        if len(vessel.mouths) > 1:
+            _, along, _ = frame_of(vessel.teeth[0])
+            rules = ("mesh.collide", "lvs.open", "lvs.extra", "lvs.share", "lvs.stray", "drc.stray")
+            yield Fault(f"shifted {name}", aside(vessel.part, along), rules, (name, vessel.part, "L"))
+            return
 
 
 def tray_faults(device: Device) -> Iterator[Fault]:
-    """In the tray's own frame: z up from the bed, channels along the flow."""
+    """In the tray's own frame: z up from the bed, gutters along y."""
     trails, surface = device.recovery.found.trails, device.recovery.surface
     for part in device.trays():
         number = surface.names.index(part)
@@ -345,48 +377,53 @@ def tray_faults(device: Device) -> Iterator[Fault]:
         path = (trails.at[on & (trails.drop == drop)] - matrix[:3, 3]) @ matrix[:3, :3]
         path = path[np.abs(path[:, 2] - path[0, 2]) < 0.02]
         goal = device.names[int(trails.goal[drop])]
-        start, end = path[0], path[-1]
-        along = int(np.argmax(np.abs(end - start)))  # a channel runs along an axis of its tray, though a drop may not
-        flow = np.eye(3)[along] * np.sign(end - start)[along]
-        middle = start + 0.6 * (end - start)
-        across = np.array([-flow[1], flow[0], 0.0])
+        flow, across = np.array([0.0, 1.0, 0.0]), np.array([-1.0, 0.0, 0.0])
+
+        def on_path(part_of: float, path: np.ndarray = path) -> np.ndarray:
+            """A place on the drop's way."""
+            y = path[0, 1] + part_of * (path[-1, 1] - path[0, 1])
+            return np.array([np.interp(y, path[:, 1], path[:, 0]), y, path[0, 2]])
+
+        middle = on_path(0.35)
         wall = oriented_box(middle + np.array([0, 0, 0.8]), across, (60.0, 3.0, 1.5))
         half = wall ^ oriented_box(middle + across * 30.0 - [0, 0, 1.0], across, (60.0, 10.0, 20.0))
         yield Fault(
             f"pierced wall {part}", device.local(part, lambda s, h=half: s - h), ("drc.breach", "lvs.short"), (goal,)
         )
-        dam = oriented_box(middle - [0, 0, 0.3], across, (60.0, 1.2, 2.3))
         hull = _floor_box(device, part)
-        yield Fault(
-            f"dam {part}",
-            device.local(part, lambda s, d=dam ^ hull: s + d),
-            ("drc.puddle", "drc.stray", "lvs.open"),
-            (goal,),
-        )
+        room = _channel(device, part, middle, across)
+        bars = {
+            "dam": oriented_box(room[0] - [0, 0, 0.3], across, (room[1] + 0.6, 1.2, 2.3)),
+            "raised floor": oriented_box(room[0] - [0, 0, 0.3], across, (room[1] + 0.6, 20.0, 1.3)),
+            "blocked": oriented_box(room[0] - [0, 0, 0.3], across, (room[1] + 0.6, 1.2, 12.0)),
+        }
+        for label, bar in bars.items():
+            yield Fault(
+                f"{label} {part}",
+                device.local(part, lambda s, d=bar ^ hull: s + d),
+                ("drc.puddle", "drc.stray", "lvs.open"),
+                (goal,),
+            )
         leak = oriented_box(middle - [0, 0, 5.0], flow, (6.0, 30.0, 5.5))
         yield Fault(
             f"hole in floor {part}", device.local(part, lambda s, h=leak: s - h),
             ("lvs.open", "drc.stray", "lvs.stray", "drc.breach", "lvs.extra", "lvs.share"), (goal, "L"),
         )  # fmt: skip
         yield Fault(f"reversed {part}", _reversed(device, part, flow), ("lvs.open", "drc.stray"), ("L",))
-        yield from _floor_faults(device, part, start, end, goal)
-        straight = end - 12.0 * flow  # before the hole, past what narrows
-        thin = _thin_walls(device, part, straight, across, flow)
+        yield from _floor_faults(device, part, on_path(0.7), path[-1], goal)
+        thin = _thin_walls(device, part, on_path(0.3), across, flow)
         yield Fault(f"thin wall {part}", thin, ("drc.wall",), (part,))
 
 
-def _floor_faults(device: Device, part: str, start: np.ndarray, end: np.ndarray, goal: str) -> Iterator[Fault]:
-    """A dent, and a channel that ends too early, on the way from `start` to the lip at `end` in the tray's frame."""
-    along = int(np.argmax(np.abs(end - start)))
-    flow = np.eye(3)[along] * np.sign(end - start)[along]
-    across = np.array([-flow[1], flow[0], 0.0])
-    room = _channel(device, part, start + 0.7 * (end - start), across)
+def _floor_faults(device: Device, part: str, place: np.ndarray, end: np.ndarray, goal: str) -> Iterator[Fault]:
+    """A dent at a place of a gutter, and a gutter that ends before its lip at `end`, in the tray's frame."""
+    flow, across = np.array([0.0, 1.0, 0.0]), np.array([-1.0, 0.0, 0.0])
+    room = _channel(device, part, place, across)
     dent = oriented_box(room[0] - [0, 0, 0.95], across, (room[1] - 0.1, 9.0, 3.0))
     yield Fault(f"dent {part}", device.local(part, lambda s: s - dent), ("drc.puddle",), (goal,))
-    lip = room[0] + ((end - room[0]) @ flow) * flow
-    gone = oriented_box(lip + 10.0 * flow - [0, 0, 5.0], across, (room[1] + 3.0, 44.0, 60.0))
+    gone = oriented_box(end + 10.0 * flow - [0, 0, 5.0], across, (room[1] + 3.0, 44.0, 60.0))
     rules = ("lvs.open", "lvs.extra", "lvs.stray", "lvs.share", "drc.stray", "drc.breach", "lvs.short")
-    yield Fault(f"shortened spout {part}", device.local(part, lambda s: s - gone), rules, (goal, "L"))
+    yield Fault(f"shortened gutter {part}", device.local(part, lambda s: s - gone), rules, (goal, "L"))
 
 
 def _channel(device: Device, part: str, middle: np.ndarray, across: np.ndarray) -> tuple[np.ndarray, float]:
@@ -402,41 +439,6 @@ def _channel(device: Device, part: str, middle: np.ndarray, across: np.ndarray) 
                 at = float(np.interp(0.0, np.sort(ahead), side[np.argsort(ahead)]))
                 gaps = [max(gaps[0], at), gaps[1]] if at < 0 else [gaps[0], min(gaps[1], at)]
     return middle + across * (gaps[0] + gaps[1]) / 2, gaps[1] - gaps[0]
-
-
-def misdirected(device: Device) -> Iterator[Fault]:
-    """A chute with a hole over another target's gutter than its own: its water goes where a neighbour's should."""
-    trails, surface = device.recovery.found.trails, device.recovery.surface
-    for part in (name for name in device.trays() if device.entries[name].role == "chutes"):
-        number = surface.names.index(part)
-        matrix = device.entries[part].matrix
-        assert matrix is not None
-        on = (trails.face >= 0) & (surface.part_of_face[trails.face] == number)
-        paths = {}
-        for drop in np.unique(trails.drop[on]):
-            path = (trails.at[on & (trails.drop == drop)] - matrix[:3, 3]) @ matrix[:3, :3]
-            path = path[np.abs(path[:, 2] - path[0, 2]) < 0.02]
-            if trails.goal[drop] != NOWHERE and len(path) > 1:
-                paths[int(trails.goal[drop])] = (path[0], path[-1], int(trails.source[drop]))
-        along = [int(np.argmax(np.abs(b - a))) for a, b, _ in paths.values()]
-        order = sorted(paths, key=lambda goal: abs(paths[goal][1][along[0]]))
-        if len(order) < 2:
-            continue
-        near, far = paths[order[-2]], paths[order[-1]]
-        flow = np.eye(3)[along[0]] * np.sign(far[1] - far[0])[along[0]]
-        place = far[1] + ((near[1] - far[1]) @ flow + 4.0) * flow
-        room = _channel(device, part, place, np.array([-flow[1], flow[0], 0.0]))
-        hole = oriented_box(room[0] - [0, 0, 5.0], flow, (8.0, room[1] - 0.1, 5.5))
-        names = (
-            f"{device.names[far[2]]}->{device.names[order[-1]]}",
-            f"{device.names[far[2]]}->{device.names[order[-2]]}",
-        )
-        yield Fault(
-            f"misdirected chute {part}",
-            device.local(part, lambda s, h=hole: s - h),
-            ("lvs.open", "lvs.extra", "lvs.share"),
-            names,
-        )
 
 
 def _floor_box(device: Device, part: str) -> Manifold:
@@ -482,12 +484,12 @@ def _thin_walls(device: Device, part: str, middle: np.ndarray, across: np.ndarra
 
 def whole_faults(device: Device) -> Iterator[Fault]:
     """Faults of files and of whole parts."""
-    row = device.rows()[0]
+    card = device.cards()[0]
     tri = 50
 
     def turned(axis: int) -> Callable[[bytes], bytes]:
         def change(blob: bytes) -> bytes:
-            corners = read_stl(blob, row)
+            corners = read_stl(blob, card)
             low, high = corners[:, :, axis].min(), corners[:, :, axis].max()
             corners[:, :, axis] = low + high - corners[:, :, axis]
             return to_bytes(corners[:, ::-1])
@@ -500,13 +502,13 @@ def whole_faults(device: Device) -> Iterator[Fault]:
         return blob[:84] + record.tobytes()
 
     def floating(blob: bytes) -> bytes:
-        corners = read_stl(blob, row)
+        corners = read_stl(blob, card)
         high = corners.reshape(-1, 3).max(axis=0)
         cube = corners_of(Manifold.cube([3.0, 3.0, 3.0]).translate([float(v) for v in high + 2.0]))
         return to_bytes(np.concatenate([corners, cube]))
 
     def through(blob: bytes) -> bytes:
-        corners = read_stl(blob, row)
+        corners = read_stl(blob, card)
         face = corners[
             int(
                 np.argmax(
@@ -517,40 +519,40 @@ def whole_faults(device: Device) -> Iterator[Fault]:
         cube = corners_of(Manifold.cube([3.0, 3.0, 3.0], True).rotate([20.0, 30.0, 40.0]))
         return to_bytes(np.concatenate([corners, cube + face.mean(axis=0)]))
 
-    scaled = lambda factor: lambda blob: to_bytes(read_stl(blob, row) * factor)  # noqa: E731
+    scaled = lambda factor: lambda blob: to_bytes(read_stl(blob, card) * factor)  # noqa: E731
     if len(list(device.buckets())) > 1:  # a mirrored symmetric bucket is the same bucket
         yield Fault(
-            "mirrored row",
-            device.raw(row, turned(0 if _long(device, row) == 0 else 1)),
+            "mirrored card",
+            device.raw(card, turned(0 if _long(device, card) == 0 else 1)),
             ("lvs.open", "lvs.missing", "lvs.share", "lvs.retained"),
             ("L", "in.x"),
         )
-    yield Fault("scaled 25.4", device.raw(row, scaled(25.4)), ("mesh.bed", "mesh.volume"), (row,))
-    yield Fault("scaled 0.1", device.raw(row, scaled(0.1)), ("mesh.volume",), (row,))
+    yield Fault("scaled 25.4", device.raw(card, scaled(25.4)), ("mesh.bed", "mesh.volume"), (card,))
+    yield Fault("scaled 0.1", device.raw(card, scaled(0.1)), ("mesh.volume",), (card,))
     yield Fault(
-        "flipped normals", device.raw(row, lambda b: to_bytes(read_stl(b, row)[:, ::-1])), ("mesh.oriented",), (row,)
+        "flipped normals", device.raw(card, lambda b: to_bytes(read_stl(b, card)[:, ::-1])), ("mesh.oriented",), (card,)
     )
     yield Fault(
         "dropped triangle",
-        device.raw(row, lambda b: to_bytes(np.delete(read_stl(b, row), tri, axis=0))),
+        device.raw(card, lambda b: to_bytes(np.delete(read_stl(b, card), tri, axis=0))),
         ("mesh.closed",),
-        (row,),
+        (card,),
     )
     yield Fault(
         "duplicated triangle",
-        device.raw(row, lambda b: to_bytes(np.concatenate([read_stl(b, row), read_stl(b, row)[tri : tri + 1]]))),
+        device.raw(card, lambda b: to_bytes(np.concatenate([read_stl(b, card), read_stl(b, card)[tri : tri + 1]]))),
         ("mesh.duplicate",),
-        (row,),
+        (card,),
     )
-    yield Fault("NaN", device.raw(row, nan), ("mesh.file",), (row,))
-    yield Fault("truncated", device.raw(row, lambda b: b[: len(b) // 2]), ("mesh.file",), (row,))
-    yield Fault("empty file", device.raw(row, lambda b: b""), ("mesh.file",), (row,))
-    yield Fault("shell through a wall", device.raw(row, through), ("mesh.intersect",), (row,))
-    yield Fault("floating shell", device.raw(row, floating), ("mesh.bodies",), (row,))
-    if len(device.rows()) > 1:
+    yield Fault("NaN", device.raw(card, nan), ("mesh.file",), (card,))
+    yield Fault("truncated", device.raw(card, lambda b: b[: len(b) // 2]), ("mesh.file",), (card,))
+    yield Fault("empty file", device.raw(card, lambda b: b""), ("mesh.file",), (card,))
+    yield Fault("shell through a wall", device.raw(card, through), ("mesh.intersect",), (card,))
+    yield Fault("floating shell", device.raw(card, floating), ("mesh.bodies",), (card,))
+    if len(device.cards()) > 1:
         yield Fault(
-            "swapped rows",
-            _swapped(device, row, device.rows()[1]),
+            "swapped cards",
+            _swapped(device, card, device.cards()[1]),
             ("lvs.missing", "lvs.open", "lvs.retained"),
             ("L", "in.x"),
         )
@@ -582,8 +584,8 @@ def all_faults(device: Device) -> list[Fault]:
         sill_faults,
         pool_faults,
         wall_faults,
+        shift_faults,
         tray_faults,
-        misdirected,
         whole_faults,
     )
     return [fault for kind in kinds for fault in kind(device)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from pelu_fab.network.model import Layer, Network
 
-SHAPES = ("1-1", "2-5-2 one-hot", "5-4-3-2", "dropped shares")
+SHAPES = ("1-2", "1-1", "2-5-2 one-hot", "5-4-3-2", "dropped shares")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -27,6 +27,8 @@ def network(widths: tuple[int, ...], rng: np.random.Generator, *, spread: float 
 def shape(name: str) -> Network:
     """One of SHAPES, the same every time."""
     rng = np.random.default_rng(7)
+    if name == "1-2":
+        return Network((Layer(np.array([6.0]), np.array([[0.3, 0.7]])),), ("x0",), ("y0", "y1"))
     if name == "1-1":
         return Network((Layer(np.array([5.0]), np.array([[1.0]])),), ("x0",), ("y0",))
     if name == "2-5-2 one-hot":

@@ -162,7 +162,7 @@ def bodies(layout: Layout) -> Iterator[tuple[str, tuple[float, float], Polygon]]
 
 
 def clearance_faults(layout: Layout) -> list[str]:
-    """Cards and floors nearer than 0.5 mm, cards less than 4.9 mm over the water's floor.
+    """Cards and floors nearer than 0.25 mm, cards less than 4.9 mm over the water's floor.
 
     A gutter's end in the notch of a card's back wall is held to the notch instead.
     """
@@ -177,7 +177,7 @@ def clearance_faults(layout: Layout) -> list[str]:
         for other, (left, right), there in everything[k + 1 :]:
             if {one, other} & notched and {one, other} & {tray.name for tray in layout.trays}:
                 continue
-            if left < high and low < right and section.distance(there) < 0.5 - GRID:
+            if left < high and low < right and section.distance(there) < 0.25:
                 found.append(f"{one} and {other} meet")
     for placed in layout.cards:
         if placed.card.notch is None:
@@ -244,8 +244,9 @@ def stand_faults(layout: Layout, process: Process) -> list[str]:
     if len(layout.trestles) != len(layout.trays):
         found.append(f"{len(layout.trestles)} trestles for {len(layout.trays)} trays")
     for a, b in pairwise(sorted(layout.trestles, key=lambda trestle: trestle.y)):
-        if b.y[0] - a.y[1] < 1.0:
-            found.append("two trestles in each other")
+        outer, inner = (a, b) if a.x[1] > b.x[1] else (b, a)
+        if b.y[0] - a.y[1] < 1.0 and not (outer.straddles and outer.x[1] - inner.x[1] > 0.5):
+            found.append(f"trestles {a} and {b} in each other")
     low = min(outline_of(placed).bounds[1] for placed in layout.cards)
     low = min([low, *(slab(tray).bounds[1] for tray in layout.trays)])
     if low < 0.0:
