@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, pairwise, permutations
 from math import ceil, floor, inf, radians, sqrt, tan
 
@@ -319,30 +320,38 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
             for k in range(number)
         )
         return replace(card, plates=(Plate(on_grid(y1 - STOP), y1, RIM - 2.0, holes, crest),))
-    blade, width = process.printer.blade, card.x1 - card.x0
-    front = -OPEN - CELL
+    plates, fins = _cells(tuple(mouths), (card.x0, card.x1), floor, process.printer.blade, process.comb.tooth)
+    return replace(card, plates=(replace(plates[0], crest=crest), *plates[1:]), fins=fins)
+
+
+@lru_cache(maxsize=4096)  # a pool's length is searched with the same walls
+def _cells(
+    mouths: tuple[Mouth, ...], inside: Span, floor: float, blade: float, tooth: float
+) -> tuple[tuple[Plate, ...], tuple[Fin, ...]]:
+    """The three walls across the inlet of a card with several branches, and the fins between its cells."""
+    width, front = inside[1] - inside[0], -OPEN - CELL
     slots = []
-    for a, b in (tooth for mouth in mouths for tooth in mouth.teeth):
-        half = SLOT * (b - a) / process.comb.tooth / 2
+    for a, b in (span for mouth in mouths for span in mouth.teeth):
+        half = SLOT * (b - a) / tooth / 2
         slots.append((on_grid((a + b) / 2 - half), on_grid((a + b) / 2 + half), floor, on_grid(floor + SLOT_HEIGHT)))
     last = Plate(on_grid(front - SLOT_PLATE), front, SLOT_TOP, tuple(slots))
     low = Plate(on_grid(last.y0 - CHAMBER - LOW_WALL), on_grid(last.y0 - CHAMBER), on_grid(floor + LOW_HEIGHT))
-    number = max(3, round(width / (process.comb.tooth + blade)))
-    centres = [card.x0 + width * (k + 0.5) / number for k in range(number)]
+    number = max(3, round(width / (tooth + blade)))
+    centres = [inside[0] + width * (k + 0.5) / number for k in range(number)]
     feet = tuple(
         (on_grid(c - FOOT_SLOT / 2), on_grid(c + FOOT_SLOT / 2), floor, on_grid(floor + FOOT_HEIGHT)) for c in centres
     )
-    first = Plate(on_grid(low.y0 - CHAMBER - BAFFLE), on_grid(low.y0 - CHAMBER), BAFFLE_TOP, feet, crest)
+    first = Plate(on_grid(low.y0 - CHAMBER - BAFFLE), on_grid(low.y0 - CHAMBER), BAFFLE_TOP, feet)
     edges = {(a[1], b[0]) for mouth in mouths for a, b in pairwise(mouth.teeth)}
     for left, right in pairwise(sorted(mouths, key=lambda mouth: mouth.opening)):
         gap = (left.opening[1], right.opening[0])
         apart = gap[1] - gap[0] > 3 * blade
         edges |= {(gap[0], on_grid(gap[0] + blade)), (on_grid(gap[1] - blade), gap[1])} if apart else {gap}
     first_tooth, last_tooth = min(m.opening[0] for m in mouths), max(m.opening[1] for m in mouths)
-    edges |= {(on_grid(first_tooth - blade), first_tooth)} if first_tooth - card.x0 > 2 * blade else set()
-    edges |= {(last_tooth, on_grid(last_tooth + blade))} if card.x1 - last_tooth > 2 * blade else set()
+    edges |= {(on_grid(first_tooth - blade), first_tooth)} if first_tooth - inside[0] > 2 * blade else set()
+    edges |= {(last_tooth, on_grid(last_tooth + blade))} if inside[1] - last_tooth > 2 * blade else set()
     fins = tuple(Fin(a, b, front, -OPEN, FIN_TOP) for a, b in sorted(edges))
-    return replace(card, plates=(first, low, last), fins=fins)
+    return (first, low, last), fins
 
 
 def _least_pool(comb: _Comb, design: Design) -> float:
@@ -529,7 +538,7 @@ def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
     """Where a falling function reaches zero."""
     if lacks(low) <= 0.0:
         return on_grid(low)
-    return on_grid(high) if lacks(high) >= 0.0 else on_grid(float(brentq(lacks, low, high, xtol=1e-4)))
+    return on_grid(high) if lacks(high) >= 0.0 else on_grid(float(brentq(lacks, low, high, xtol=2e-4)))
 
 
 def _least_depth(room: _Room, spans: Sequence[Span], deepest: float) -> float:
