@@ -177,6 +177,9 @@ MANDATORY = (
     "flow.climb",
     "flow.inlet",
     "hands.stand",
+    "read.level",
+    "read.label",
+    "read.marks",
 )
 CAUSES = ("file.read", "file.missing", "mesh.file", "manifest.", "source.")  # what fails because of them comes after
 

@@ -10,7 +10,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
-from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, ramps
+from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, ramps, reading
 from pelu_fab.signoff.asked import source_checks
 from pelu_fab.signoff.companions import companion_checks, netlist_checks
 from pelu_fab.signoff.dossier import Dossier, Opened, open_folder
@@ -83,7 +83,7 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     if opened.dossier is None or surface is None:
         why = f"see {blocked}" if blocked else "no part can be placed"
         return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
-    checks += hands.stands(parts)
+    checks += [*hands.stands(parts), *reading.read_checks(parts, _written(opened))]
     recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
     return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery
@@ -111,6 +111,13 @@ def _networks(dossier: Dossier) -> list[Check]:
     manifest = dossier.manifest
     terms = Terms(dossier.jugs, manifest.process, manifest.compensation, manifest.max_teeth)
     return [*checks, *lowering_checks(dossier.trained, dossier.lowered, terms)]
+
+
+def _written(opened: Opened) -> dict[str, str]:
+    """What is to be read on cups and jugs, by the name of the part: the network's names of outputs and inputs."""
+    manifest = opened.manifest
+    ports = [*(("cup", port) for port in manifest.outputs), *(("jug", port) for port in manifest.inputs)]
+    return {f"{kind}-{port.port.split('.')[-1]}": port.label for kind, port in ports}
 
 
 def _case(recovery: Recovery) -> lvs.Comparison:

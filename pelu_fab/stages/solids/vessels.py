@@ -12,6 +12,7 @@ from pelu_fab.stages.solids.lettering import Line, raised
 TICK, TICK_LONG, TICK_SHORT = 0.8, 9.0, 5.0  # mm: height and lengths of a mark
 SPOUT = 9.0  # mm that a jug's lip reaches beyond its wall
 NUMERAL, NAME = 3.6, 5.0  # mm: heights of capitals
+FINEST = 2.0  # mL between ticks
 
 
 def cup_part(placed: PlacedCup, label: str, process: Process) -> Part:
@@ -63,7 +64,7 @@ def _marks(
     right: int,
     nozzle: float,
 ) -> tuple[Prism, ...]:
-    """Ticks every 5 mL (or the next round step that leaves room), numerals at every few, and the name at the top."""
+    """Ticks every 2 mL (or the next round step that leaves room), numerals at every few, and the name at the top."""
     area, tick = cup.width * cup.depth, max(TICK, 2.0 * nozzle)
     step = _round_step(2.0 * tick * area / 1000.0)
     numbered = _round_step((NUMERAL + 1.4) * area / 1000.0, step)
@@ -83,12 +84,12 @@ def _marks(
     return raised(words, face, outward, right, ticks)
 
 
-def _round_step(least: float, multiple: int = 5) -> int:
-    """The least of 5, 10, 20, 50, 100 ... mL that is at least `least` and a multiple of `multiple`."""
+def _round_step(least: float, multiple: int = 1) -> int:
+    """The least of 2, 5, 10, 20, 50, 100 ... mL that is at least `least` and a multiple of `multiple`."""
     decade = 1
     while True:
         for digit in (1, 2, 5):
             step = digit * decade
-            if step >= max(least, 5.0) and step % multiple == 0:
+            if step >= max(least, FINEST) and step % multiple == 0:
                 return step
         decade *= 10

@@ -1,0 +1,216 @@
+"""What people read: cups whose levels can be compared, marks that say volumes, names that are whole and differ. mm.
+
+All from the triangles: relief is what stands on the largest flat of a part's side; a mark's upper edge is its level.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from shapely import Point, Polygon, box, polygons, unary_union
+from shapely.geometry.base import BaseGeometry
+
+from pelu_fab.signoff.columns import height_at
+from pelu_fab.signoff.mesh import LoadedPart
+from pelu_fab.signoff.planar import solid_at
+from pelu_fab.signoff.report import Check, failed, most, passed
+from pelu_fab.signoff.stl import Array, Mesh
+
+UPRIGHT = 0.999  # of a normal along a side
+BROAD = 0.3  # of the largest flat of a side: what lettering stands on
+PROUD = (0.15, 1.2)  # mm that lettering stands out of its wall
+SECTION, FLOOR = 0.5, 0.05  # percent between inner sections, mm between floors, of cups that are compared
+HEIGHTS = (0.05, 0.5, 0.95)  # of a cup's depth at which its section is taken
+STEPS = tuple(d * 10.0**k for k in range(6) for d in (1, 2, 5))[1:]  # mL that marks may be apart: the finest that
+LEAST_PITCH = 1.6  # mm apart can be printed and told apart
+MARK, WHOLE = 0.1, 0.01  # mL that a mark may be off the round volume it stands for; mm2 that two labels differ at least
+FULL = 0.98  # of its box, that a mark fills
+ALIGNED = 1e-3  # mm: marks begin or end in one line
+LONG = 2.5  # times its height, that a mark is long
+
+
+@dataclass(frozen=True)
+class Relief:
+    """Lettering on one side of a part: `wall` its outline, `pieces` what stands on it; across and up, mm."""
+
+    wall: BaseGeometry
+    pieces: tuple[Polygon, ...]
+
+    @cached_property
+    def marks(self) -> tuple[Polygon, ...]:
+        """Pieces that are level bars, the lowest first."""
+        bars = [p for p in self.pieces if p.area > FULL * box(*p.bounds).area and _wide(p) > LONG * _tall(p)]
+        ruled = [
+            bar
+            for bar in bars
+            if sum(abs(bar.bounds[side] - o.bounds[side]) < ALIGNED for o in bars for side in (0, 2)) > 2
+        ]
+        return tuple(sorted(ruled, key=lambda p: p.bounds[3]))
+
+    @property
+    def words(self) -> tuple[Polygon, ...]:
+        """Pieces that are no marks."""
+        return tuple(p for p in self.pieces if p not in self.marks)
+
+    @property
+    def looks(self) -> tuple[tuple[float, ...], ...]:
+        """Where each piece of the words lies and how large it is: equal for equal words."""
+        if not self.words:
+            return ()
+        x, y, _, _ = unary_union(self.words).bounds
+        return tuple(
+            sorted((round(p.centroid.x - x, 1), round(p.centroid.y - y, 1), round(p.area, 1)) for p in self.words)
+        )
+
+
+def _wide(piece: Polygon) -> float:
+    return float(piece.bounds[2] - piece.bounds[0])
+
+
+def _tall(piece: Polygon) -> float:
+    return float(piece.bounds[3] - piece.bounds[1])
+
+
+def read_checks(parts: Sequence[LoadedPart], names: dict[str, str]) -> list[Check]:
+    """All read rules. `names`: what is written on parts, by their name, where the manifest says it."""
+    cups = [part for part in parts if part.entry.role == "cup"]
+    jugs = [part for part in parts if part.entry.role == "jug"]
+    found = {part.entry.name: reliefs(part.mesh) for part in (*cups, *jugs, *_cards(parts))}
+    checks = [*_levels(cups), *_labels([*cups, *jugs, *_cards(parts)], found, names)]
+    for part in (*cups, *jugs):
+        checks += _marks(part, found[part.entry.name])
+    return checks
+
+
+def _cards(parts: Sequence[LoadedPart]) -> list[LoadedPart]:
+    return [part for part in parts if part.entry.role == "card"]
+
+
+def reliefs(mesh: Mesh) -> tuple[Relief, ...]:
+    """What stands out of each of a part's four upright sides, as it lies in its file."""
+    return tuple(relief for axis in (0, 1) for sign in (-1.0, 1.0) for relief in _relief(mesh, axis, sign))
+
+
+def _relief(mesh: Mesh, axis: int, sign: float) -> Iterator[Relief]:
+    own = np.flatnonzero(mesh.normals[:, axis] * sign > UPRIGHT)
+    if not len(own):
+        return
+    corners = mesh.corners[own]
+    depth = np.round(corners[:, :, axis].mean(axis=1) * sign, 2)
+    area = mesh.areas[own]
+    levels = np.unique(depth)
+    owned = np.array([area[depth == level].sum() for level in levels])
+    wall = levels[owned > BROAD * owned.max()].max()  # inner faces look the same way, and lie deeper
+    out = (depth > wall + PROUD[0]) & (depth < wall + PROUD[1])
+    if out.any():
+        side = unary_union(polygons(_flat(corners[depth == wall], axis)))
+        pieces = unary_union(polygons(_flat(corners[out], axis)))
+        on = [p for p in getattr(pieces, "geoms", [pieces]) if p.area > WHOLE and p.intersects(box(*side.bounds))]
+        yield Relief(side, tuple(on))
+
+
+def _flat(corners: Array, axis: int) -> Array:
+    return np.round(corners[:, :, [1 - axis, 2]], 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """An open box's inside: floor, rim, and its section at `HEIGHTS`, mm2."""
+
+    floor: float
+    rim: float
+    sections: tuple[float, ...]
+
+
+def inside_of(mesh: Mesh) -> Inside | None:
+    """What holds water in a part that is an open box, z up; None if it is none."""
+    low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
+    middle = (low + high)[:2] / 2
+    up = np.flatnonzero(mesh.normals[:, 2] > UPRIGHT)
+    floors = height_at(mesh.corners[up], np.tile(middle, (len(up), 1)))
+    if not np.isfinite(floors).any():
+        return None
+    floor = float(np.nanmax(floors))
+    sections = []
+    for part in HEIGHTS:
+        solid = solid_at(mesh.corners, floor + part * (high[2] - floor))
+        holes = [Polygon(ring) for g in getattr(solid, "geoms", [solid]) for ring in getattr(g, "interiors", [])]
+        sections.append(sum(hole.area for hole in holes if hole.contains(Point(middle))))
+    return Inside(floor, float(high[2]), tuple(sections)) if min(sections) > 0.0 else None
+
+
+def _levels(cups: Sequence[LoadedPart]) -> list[Check]:
+    """Whether the highest water is the fullest cup: one inner section, one floor."""
+    boxes = [(cup.entry.name, cup.placed, inside_of(cup.placed)) for cup in cups]
+    checks = [
+        failed("read.level", name, "is no open box whose level tells a volume") for name, _, one in boxes if one is None
+    ]
+    known = [(name, one) for name, _, one in boxes if one is not None]
+    if len(known) < 2:
+        return checks or [passed("read.level", "cups", "none to compare")]
+    sections = np.array([one.sections for _, one in known])
+    apart = 100.0 * float(np.ptp(sections) / sections.mean())
+    floors = float(np.ptp([one.floor for _, one in known]))
+    return [
+        *checks,
+        most(
+            "read.level", "cups", apart, SECTION, "%", "between the inner sections of cups, and of one at all heights"
+        ),
+        most("read.level", "floors", floors, FLOOR, "mm", "between the floors of cups"),
+    ]
+
+
+def _labels(parts: Sequence[LoadedPart], found: dict[str, tuple[Relief, ...]], names: dict[str, str]) -> list[Check]:
+    """Whether every part that has a name says it: words stand on it whole, and no two parts of a kind look alike."""
+    checks: list[Check] = []
+    seen: dict[tuple[str, object], str] = {}
+    for part in parts:
+        name, role = part.entry.name, part.entry.role
+        worded = [relief for relief in found[name] if relief.words]
+        if not worded:
+            checks.append(failed("read.label", name, "no word stands on it"))
+            continue
+        beyond = sum(p.difference(box(*relief.wall.bounds)).area for relief in worded for p in relief.words)
+        letters = max(len(relief.words) for relief in worded)
+        wanted = sum(c.isalnum() for c in names.get(name, "").split(" (")[0]) + _digits(part, worded)
+        looks = tuple(relief.looks for relief in worded)
+        other = seen.setdefault((role, looks), name)
+        if other != name:
+            checks.append(failed("read.label", name, f"looks like {other}"))
+        elif letters < wanted:
+            checks.append(
+                failed("read.label", name, f"{letters} letters and digits stand on it; its name has {wanted}")
+            )
+        else:
+            checks.append(most("read.label", name, beyond, WHOLE, "mm2", "of its words lie beyond its side"))
+    return checks
+
+
+def _digits(part: LoadedPart, sides: Sequence[Relief]) -> int:
+    """Of the numerals that a cup's longer marks call for."""
+    one = inside_of(part.mesh)
+    marks = max((relief.marks for relief in sides), key=len, default=())
+    if part.entry.role != "cup" or one is None or not marks:
+        return 0
+    short = min(_wide(mark) for mark in marks)
+    longer = [mark for mark in marks if _wide(mark) > 1.2 * short]
+    return sum(len(str(round((mark.bounds[3] - one.floor) * one.sections[1] / 1e3))) for mark in longer)
+
+
+def _marks(part: LoadedPart, sides: Sequence[Relief]) -> list[Check]:
+    """Whether marks say round volumes, close enough together."""
+    name, one = part.entry.name, inside_of(part.mesh)
+    marks = max((relief.marks for relief in sides), key=len, default=())
+    if one is None or len(marks) < 2:
+        return [failed("read.marks", name, f"{len(marks)} marks stand on it: no volume can be read")]
+    section = one.sections[1]
+    volumes = np.array([(mark.bounds[3] - one.floor) * section / 1e3 for mark in marks])
+    step = round(float(np.median(np.diff(volumes))))
+    off = float(np.abs(volumes - np.round(volumes / max(step, 1)) * max(step, 1)).max())
+    widest = float(max(volumes[0], np.diff(volumes).max()))
+    limit = next(s for s in STEPS if s >= LEAST_PITCH * section / 1e3)
+    return [
+        most("read.marks", name, off, MARK, "mL", f"that a mark of every {step} mL is off"),
+        most("read.marks", f"{name} steps", widest, limit + MARK, "mL", "between two marks"),
+    ]

@@ -1,0 +1,113 @@
+"""What people read: levels that can be compared, marks that say volumes, names that are whole and differ."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import firstiris
+import numpy as np
+import pytest
+from handmade import box, stl_bytes
+from manifold3d import Manifold, Mesh64
+
+import pelu_fab
+from exports import device
+from pelu_fab.signoff.dossier import open_folder
+from pelu_fab.signoff.mesh import LoadedPart
+from pelu_fab.signoff.reading import inside_of, read_checks
+from pelu_fab.signoff.recovery import read_parts
+from pelu_fab.signoff.report import Check
+from pelu_fab.signoff.stl import read_stl, weld
+from pelu_fab.signoff.topology import topology
+
+
+def read(folder: Path) -> tuple[tuple[LoadedPart, ...], dict[str, str]]:
+    opened = open_folder(folder)
+    ports = [*(("cup", p) for p in opened.manifest.outputs), *(("jug", p) for p in opened.manifest.inputs)]
+    names = {f"{kind}-{port.port.split('.')[-1]}": port.label for kind, port in ports}
+    return read_parts(opened.folder, opened.inside, lambda _: None)[0], names
+
+
+@cache
+def iris() -> tuple[tuple[LoadedPart, ...], dict[str, str]]:
+    folder = Path(mkdtemp(prefix="pelu_fab-test-")) / "iris"
+    pelu_fab.write(device("iris"), folder, formats=[])
+    return read(folder)
+
+
+def failing(checks: list[Check]) -> set[tuple[str, str]]:
+    return {(check.id, check.where) for check in checks if check.status == "fail"}
+
+
+def changed(name: str, edit: object) -> list[Check]:
+    """What is found when one part of Iris is another solid."""
+    parts, names = iris()
+    made = []
+    for part in parts:
+        if part.entry.name == name:
+            mesh = part.mesh
+            solid = edit(Manifold(Mesh64(mesh.points, np.asarray(mesh.faces, np.uint64))))  # type: ignore[operator]
+            mesh = weld(read_stl(stl_bytes(solid), name))
+            part = LoadedPart(part.entry, b"", mesh, topology(mesh), part.matrix)
+        made.append(part)
+    return read_checks(made, names)
+
+
+def test_all_of_iris_can_be_read() -> None:
+    checks = read_checks(*iris())
+    assert {check.id for check in checks} == {"read.level", "read.label", "read.marks"}
+    assert [str(check) for check in checks if check.status != "pass"] == []
+    marked = [check for check in checks if check.id == "read.marks" and check.where == "cup-y0 steps"]
+    assert marked[0].found == pytest.approx(2.0, abs=0.01)
+
+
+def test_levels_of_the_first_device_told_nothing_and_its_marks_too_little() -> None:
+    found = failing(read_checks(*read(firstiris.folder())))
+    assert {("read.level", "cups"), ("read.label", "cup-y1")} <= found
+    assert {where for rule, where in found if rule == "read.marks"} >= {"cup-y0 steps", "jug-x3 steps"}
+
+
+def test_a_cup_with_a_raised_floor_or_a_narrower_inside_is_not_compared_by_level() -> None:
+    parts, _ = iris()
+    cup = next(part for part in parts if part.entry.name == "cup-y1")
+    (x0, y0, _), (x1, y1, z1) = cup.mesh.points.min(axis=0), cup.mesh.points.max(axis=0)
+    raised = changed("cup-y1", lambda cup: cup + box((x0 + 0.5, y0 + 0.5, 0.5), (x1 - 0.5, y1 - 0.9, 2.0)))
+    assert ("read.level", "floors") in failing(raised)
+    filled = changed("cup-y1", lambda cup: cup + box((x0 + 0.5, y0 + 0.5, 0.5), (x0 + 6.0, y1 - 0.9, z1)))
+    assert ("read.level", "cups") in failing(filled)
+
+
+def test_two_names_that_look_alike_and_one_that_is_cut_off_are_found() -> None:
+    parts, names = iris()
+    twice = [part if part.entry.name != "cup-y1" else _as(part, "cup-y0", parts) for part in parts]
+    assert ("read.label", "cup-y1") in failing(read_checks(twice, names))
+    cup = next(part for part in parts if part.entry.name == "cup-y1")
+    _, (x1, y1, z1) = cup.mesh.points.min(axis=0), cup.mesh.points.max(axis=0)
+    off = changed("cup-y1", lambda cup: cup - box((x1 / 2, y1 - 0.6, z1 - 9.0), (x1 + 1.0, y1 + 1.0, z1 + 1.0)))
+    assert ("read.label", "cup-y1") in failing(off)
+    bare = changed("cup-y1", lambda cup: cup - box((-1.0, y1 - 0.6, -1.0), (x1 + 1.0, y1 + 1.0, z1 + 1.0)))
+    assert {("read.label", "cup-y1"), ("read.marks", "cup-y1")} <= failing(bare)
+
+
+def test_marks_too_far_apart_or_off_their_volume_are_found() -> None:
+    parts, _ = iris()
+    cup = next(part for part in parts if part.entry.name == "cup-y0")
+    _, (x1, y1, z1) = cup.mesh.points.min(axis=0), cup.mesh.points.max(axis=0)
+    gone = changed("cup-y0", lambda cup: cup - box((-1.0, y1 - 0.6, 10.0), (x1 + 1.0, y1 + 1.0, 20.0)))
+    assert ("read.marks", "cup-y0 steps") in failing(gone)
+    deep = changed("cup-y0", lambda cup: cup - box((2.0, 2.0, 0.8), (x1 - 2.0, y1 - 3.0, z1)))
+    assert ("read.marks", "cup-y0") in failing(deep)
+
+
+def test_an_open_box_is_known_by_its_floor_and_section() -> None:
+    solid = box((0, 0, 0), (32, 42, 50)) - box((1, 1, 1.2), (31, 41, 51))
+    inside = inside_of(weld(read_stl(stl_bytes(solid), "cup")))
+    assert inside is not None and inside.floor == pytest.approx(1.2, abs=1e-5)
+    assert inside.sections == pytest.approx((1200.0,) * 3, abs=1e-3)
+    assert inside_of(weld(read_stl(stl_bytes(box((0, 0, 0), (9, 9, 9))), "brick"))) is None
+
+
+def _as(part: LoadedPart, other: str, parts: tuple[LoadedPart, ...]) -> LoadedPart:
+    """A part with another one's shape."""
+    mesh = next(p for p in parts if p.entry.name == other).mesh
+    return LoadedPart(part.entry, part.blob, mesh, topology(mesh), part.matrix)
