@@ -614,6 +614,16 @@ def test_a_card_that_divides_starts_full_to_its_sill_and_no_fuller(name: str) ->
         assert found == pytest.approx(sorted(tooth.width for tooth in vessel.teeth), abs=1e-3)
 
 
+def test_what_leaves_between_blades_is_its_tooths_at_any_height() -> None:
+    """A sheet stands 3 to 6 mm over the ramp: all of it is counted, and none as over blades of 9 mm."""
+    for kind in ("middle", "dump"):
+        case = cases_of(weave(), "L0.b1", pour_of(kind), 4)[0]
+        middles = case.mesh.points[case.mesh.faces].mean(axis=1)
+        assert (middles[case.mesh.faces_of("over")][:, 2] > 8.9).all()
+        for name in case.outlets:
+            assert middles[case.mesh.faces_of(name)][:, 2].max() > (3.0 if kind == "middle" else 7.0)
+
+
 def test_cells_that_reach_through_a_floor_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_module, "SHELL", 9.0)
     with pytest.raises(FabError, match=r"L0\.b0: its pool holds .* mL in cells, .* in the file; give more --cells"):

@@ -22,6 +22,7 @@ AIR, DUMP_AIR = 5.0, 9.0  # mm over the floor that water on a ramp is given
 OVER = {"even": 7.0, "middle": 14.0, "end": 14.0, "dump": 20.0, "design": 7.0}  # mm of air above the sill in the pool
 HIGHEST = 30.0  # mm over the sill that a pour is followed from
 CALM = ("even", "design")  # nothing falls in, or from a nozzle that brings its own air
+NEAR_SLOT = 0.15  # mm: a slot's edge nearer to a tooth's wall, or to another's, has no line of its own
 POOL_CELL = 2.0  # mm: the coarsest, away from the comb
 SHELL = 1.4  # mm: the coarsest along y and z where a floor may slope, so that stairs of a thin one stay shut
 LEAK, LEAK_ML = 0.08, 0.8  # of a pool's volume, and mL: a mesh that holds so much more reaches through a wall
@@ -135,7 +136,7 @@ def bucket_case(
     _refuse_leak(bucket, float((grid.volumes * (fluid & (y < 0) & (z < 0))).sum()))
     tooth = _tooth_of(bucket, grid)
     names = ["walls", INLET, "top", "over", "side", "back", *(f"o{t}" for t in range(len(bucket.teeth)))]
-    labels = _labels(grid, material, tooth, names, air)
+    labels = _labels(grid, material, tooth, names, _blades_top(bucket, grid, solid))
     if nozzle is None:
         direction = _inlet(bucket, grid, fluid, labels, pour)
     else:
@@ -184,15 +185,19 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
     down, up = growing(sill, -1.0, 99.0, min(1.2 * finer, SHELL)), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)
     marks = [walls(local, low, high, axis) for axis in range(3)]
     gaps = [slots(local, low, high, axis) for axis in range(3)]
-    ends = {v for gap in gaps[0] for v in gap}  # posts in the pool need no lines of their own, slots do
-    marks[0] = [v for v in marks[0] if v in ends or not comb[0] <= v <= comb[1]]
-    sizes = [fitting(a, b, marks[0], cells) for a, b in teeth.tolist()]
+    # Posts in the pool need no lines of their own, slots do: the narrowest first, and nearer to others than walls are.
+    across_teeth = teeth.ravel().tolist()
+    for v in (v for gap in sorted(gaps[0], key=lambda gap: gap[1] - gap[0]) for v in gap):
+        if min(abs(v - other) for other in across_teeth) >= NEAR_SLOT:
+            across_teeth.append(v)
+    marks[0] = [v for v in marks[0] if not comb[0] <= v <= comb[1]]
+    sizes = [fitting(a, b, across_teeth, cells) for a, b in teeth.tolist()]
     if nozzle is not None:
         start, stop = nozzle.box
         along = _finest(along, growing(0.6 * finer, float(start[1]), float(stop[1]) + 9.0, POOL_CELL * finer))
         up = _finest(up, growing(0.6 * finer, float(start[2]) - 1.5, float(stop[2]) + 0.5, 1.5 * finer))
         marks = [[float(a), float(b), *own] for a, b, own in zip(start, stop, marks, strict=True)]
-    fixed = (teeth.ravel().tolist(), [0.0], [0.0])
+    fixed = (across_teeth, [0.0], [0.0])
     asked = (across, along, lambda v: down(v) if v < 0 else up(v))
     return Grid(*(lines(low[i], high[i], fixed[i], marks[i], finer_in(gaps[i], asked[i])) for i in range(3)))
 
@@ -239,16 +244,24 @@ def _cell_at(grid: Grid, place: Array) -> Mask:
     return seed
 
 
-def _labels(grid: Grid, material: Mask, tooth: Index, names: list[str], air: float) -> Index:
-    """What faces to a dry cell are: walls to material; to air `top`, `side`, `over` the comb, or a tooth's outlet."""
+def _blades_top(bucket: Bucket, grid: Grid, solid: Mask) -> float:
+    """Height up to which blades part the teeth, at the sill; the grid's own where there are none."""
+    x, y, _ = grid.middles
+    comb = (x > bucket.teeth[0, 0]) & (x < bucket.teeth[-1, 1])
+    blades = solid[comb & (_tooth_of(bucket, grid) < 0), np.flatnonzero(y < 0)[-1]]
+    return float((np.diff(grid.z) * blades).sum(axis=1).min(initial=np.inf)) + float(grid.z[0])
+
+
+def _labels(grid: Grid, material: Mask, tooth: Index, names: list[str], top: float) -> Index:
+    """What faces to a dry cell are: walls to material; to air `top`, `side`, a tooth's outlet, `over` its blades."""
     y, z = (np.concatenate([[v[0]], (v[1:] + v[:-1]) / 2, [v[-1]]]) for v in (grid.y, grid.z))
     labels = np.full(material.shape, names.index("side"))
     labels[:, :, -1] = names.index("top")
     behind = np.flatnonzero(y > 0)
     labels[:, behind, :] = names.index("over")
     outlet = np.concatenate([[-1], tooth, [-1]])
-    wet = (outlet >= 0)[:, None, None] & (z[None, None, :] < air - 0.8 - y[None, behind, None])
-    labels[:, behind, :] = np.where(wet, names.index("o0") + outlet[:, None, None], labels[:, behind, :])
+    own = (outlet >= 0)[:, None, None] & (z[None, None, :] < top)
+    labels[:, behind, :] = np.where(own, names.index("o0") + outlet[:, None, None], labels[:, behind, :])
     labels[material] = WALLS
     return labels
 

@@ -125,12 +125,11 @@ def _between(a: float, b: float, size: Size) -> Array:
     return np.asarray(np.interp(np.linspace(0.0, passed[-1], count + 1), passed, fine))
 
 
-def fitting(low: float, high: float, wished: Sequence[float], cells: int) -> float:
-    """The largest size, by steps of a twentieth, that gives at least so many cells between two fixed places."""
-    inner = [v for v in wished if low + NEAREST <= v <= high - NEAREST]
+def fitting(low: float, high: float, fixed: Sequence[float], cells: int) -> float:
+    """The largest size, by steps of a twentieth, that gives at least so many cells between two of the fixed places."""
 
     def found(size: float) -> int:
-        return len(lines(low, high, [], inner, lambda _: size)) - 1
+        return len(lines(low, high, fixed, [], lambda _: size)) - 1
 
     size = (high - low) / cells
     while found(size) < cells:
