@@ -179,7 +179,7 @@ def test_sliders_change_what_the_cups_will_hold_and_more_water_adds_up(driver: A
 def test_a_click_on_a_bucket_tells_its_numbers(driver: Any) -> None:
     told = driver.execute_script(
         "const s = peluFab.stage, p = peluFab.data.scene.pools[0];"
-        "const [x, y] = s.project([p.u, p.v + 6, p.sill_z]); const view = document.getElementById('view');"
+        "const [x, y] = s.project([p.u, p.v - 3, p.rim_z]); const view = document.getElementById('view');"
         "const r = view.getBoundingClientRect(); const at = {clientX: r.left + x, clientY: r.top + y, pointerId: 1};"
         "for (const kind of ['pointerdown', 'pointerup']) view.dispatchEvent(new PointerEvent(kind, at));"
         "return document.getElementById('chosen').textContent"

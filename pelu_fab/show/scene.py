@@ -35,6 +35,9 @@ class Pool:
     rim_z: float
     facing: int  # +1: water leaves towards larger v
     area: float
+    flare: float  # mm2 that its surface grows by a mm above the sill, up to `brim`
+    brim: float
+    primed: float  # mm3 that are in it when it is ready
     open_width: float
     inlet: Point  # where a jug pours
 
@@ -81,7 +84,7 @@ def scene_of(device: Device) -> Scene:
     """Collect what the pictures need."""
     layout, process = device.layout, device.design.process
     return Scene(
-        pools=tuple(_pool(placed) for placed in layout.cards),
+        pools=tuple(_pool(placed, device.sized.priming_volume) for placed in layout.cards),
         glasses=tuple(_glass(cup) for cup in layout.cups),
         streams=tuple(_streams(layout)),
         seconds=tuple(_seconds(device)),
@@ -96,7 +99,7 @@ def to_scene_table(scene: Scene) -> dict[str, Any]:
     return {"schema": SCHEMA, **asdict(scene), "seconds": dict(scene.seconds)}
 
 
-def _pool(placed: PlacedCard) -> Pool:
+def _pool(placed: PlacedCard, priming_volume: float) -> Pool:
     card = placed.card
     x, y, z = placed.inlet
     return Pool(
@@ -113,6 +116,9 @@ def _pool(placed: PlacedCard) -> Pool:
         rim_z=round(placed.z + card.rim_z, 3),
         facing=1,
         area=round(card.water_area(), 3),
+        flare=round((card.x1 - card.x0) / card.rise, 3) if card.brim > 0.0 else 0.0,
+        brim=round(max(card.brim, 0.0), 3),
+        primed=priming_volume if len(card.mouths) > 1 else 0.0,
         open_width=round(card.open_width, 3),
         inlet=(round(x, 3), round(y, 3), round(z, 3)),
     )

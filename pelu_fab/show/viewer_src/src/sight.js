@@ -46,10 +46,8 @@ function clicks({ stage, data }) {
   });
 }
 
-function holds(pool, { part, at }) {
-  if (!part.startsWith("row-")) return false;
-  const [u, v] = pool.along === "x" ? [at[0], at[1]] : [at[1], at[0]];
-  return Math.abs(u - pool.u) <= pool.width / 2 + 2 && v > pool.v - pool.depth - 12 && v < pool.v + 20 && at[2] < pool.rim_z + 2 && at[2] > pool.floor_z - 40;
+function holds(pool, { part }) {
+  return part === `card-${pool.name.replace(".", "-")}`;
 }
 
 // Lights up the bucket's row in the table and tells its numbers beside the stage.

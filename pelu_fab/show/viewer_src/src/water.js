@@ -24,7 +24,7 @@ export class Water {
   #pool(scene, depth, unit, retained) {
     const name = `L${depth}.b${unit}`;
     const shape = scene?.pools.find((pool) => pool.name === name);
-    return { name, retained, area: shape?.area ?? 600, open: shape?.open_width ?? 30, slope: shape?.slope ?? 0, width: shape?.width ?? 30, shape };
+    return { name, retained, area: shape?.area ?? 600, open: shape?.open_width ?? 30, flare: shape?.flare ?? 0, brim: shape?.brim ?? 0, primed: shape?.primed ?? 0, shape };
   }
 
   #duct(scene, depth, i, j, share) {
@@ -71,12 +71,11 @@ export class Water {
   }
 
   head(index) {
-    const { retained, slope, width, area } = this.pools[index];
+    const { retained, area, flare, brim } = this.pools[index];
     const above = Math.max(this.volumes[index] - retained, 0);
-    if (slope === 0) return above / area;
-    const apron = (area / width) * slope; // head at which water reaches the back wall
-    const wedge = Math.sqrt((2 * slope * above) / width);
-    return wedge < apron ? wedge : above / area + apron / 2;
+    const full = area * brim + (flare * brim ** 2) / 2; // above the sill when all of a rising floor is under water
+    if (above > full) return brim + (above - full) / (area + flare * brim);
+    return (2 * above) / (area + Math.sqrt(area ** 2 + 2 * flare * above) + 1e-9);
   }
 
   flow(index) {
@@ -124,10 +123,10 @@ export class Water {
 
   // Elevation of a bucket's surface, from its volume.
   level(index) {
-    const { shape, retained } = this.pools[index];
+    const { shape, retained, primed } = this.pools[index];
     if (!shape) return 0;
     const volume = this.volumes[index];
     if (volume > retained) return shape.sill_z + this.head(index);
-    return shape.floor_z + (shape.sill_z - shape.floor_z) * (retained > 0 ? volume / retained : 1);
+    return shape.floor_z + (shape.sill_z - shape.floor_z) * (retained + primed > 0 ? (volume + primed) / (retained + primed) : 1);
   }
 }
