@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, replace
 from functools import cache
 from hashlib import sha256
-from math import floor
+from math import ceil, floor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,10 +30,11 @@ from pelu_fab.network.files import to_network_json, to_samples_csv
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.place import place
 from pelu_fab.stages.pour import pour_findings
-from pelu_fab.stages.size import size
+from pelu_fab.stages.size import RIM, size
 from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
+MOST_RIMS = 4  # tries to find walls that the fullest jugs stay within
 SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the jugs that spilled
 
 
@@ -70,12 +71,19 @@ def _laid_out(design: Design, say: Progress = lambda _: None) -> _LaidOut:
     """Every stage before the solids."""
     say("lower")
     lowered = lower(design)
-    say("size")
-    sized = size(lowered, design)
-    say("place")
-    layout = place(sized, lowered.netlist, design.process)
-    say("pour")
-    return _LaidOut(lowered, sized, layout, pour_findings(lowered, sized, layout, design))
+    rim = RIM
+    for _ in range(MOST_RIMS):  # rims follow the jugs
+        say("size")
+        sized = size(lowered, design, rim)
+        say("place")
+        layout = place(sized, lowered.netlist, design.process)
+        say("pour")
+        findings = pour_findings(lowered, sized, layout, design)
+        short = max((one.limit - one.found for one in findings if one.rule == "flow.freeboard"), default=0.0)
+        if short <= 0.0:
+            break
+        rim = float(ceil(rim + short + 0.2))
+    return _LaidOut(lowered, sized, layout, findings)
 
 
 def _remedy(design: Design) -> str:

@@ -187,7 +187,8 @@ class Rack:
     between: tuple[float, ...]  # x of those between row cards over one cup
     thickness: float
     back: Span  # y of the back wall
-    middle: float  # y where the short plates end, under the row's front
+    cups: float  # y before the cups' backs, where plates between cards over one cup end
+    middle: float  # y where the tall plates end, under the row's front
     front: float
     seat_z: float  # what the row cards' ears stand on
     back_z: float  # top of the back wall, on which the tray lies

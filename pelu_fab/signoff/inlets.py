@@ -15,8 +15,9 @@ PARALLEL = 1e-12
 
 
 def inlets(wet: Wet, landed: Mapping[int, Array]) -> list[Check]:
-    """`landed` holds where water comes down (n, 3) in each vessel."""
-    buckets = [(index, vessel) for index, vessel in enumerate(wet.found.vessels) if vessel.teeth and index in landed]
+    """`landed` holds where water comes down (n, 3) in each vessel; one without a pool has nothing to be jumped over."""
+    vessels = enumerate(wet.found.vessels)
+    buckets = [(index, one) for index, one in vessels if one.teeth and one.volume > 0.0 and index in landed]
     return [_inlet(wet, wet.names.get(index, vessel.part), vessel, landed[index]) for index, vessel in buckets]
 
 

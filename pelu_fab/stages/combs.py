@@ -34,11 +34,15 @@ POOL = 22.0  # mm of water before a comb that drains over it
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a bucket must pass: mm3/s at the design pour, mm3 spilled of the fullest jugs; teeth `open` mm at least."""
+    """What a bucket must pass: mm3/s at the design pour, mm3 spilled of the fullest jugs; teeth `open` mm at least.
+
+    Its walls stand `rim` mm above the sill.
+    """
 
     flow: float
     spill: float
     open: float
+    rim: float
     area: float = 0.0  # of the pool that drains over the comb, mm2; 0: not known yet
 
 

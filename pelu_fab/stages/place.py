@@ -27,6 +27,7 @@ LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED = 6.0  # of a rim
 SHORTEST, LEGS = 40.0, (28.0, 10.0)  # a tray; from its head to the end of a gutter above a card, before and behind
+DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
 LEG_AIR, WING, RACK_AIR = 4.2, 14.0, 0.6  # beside a leg that others pass; run of a wing; before the rack
@@ -286,8 +287,10 @@ def _trays(
             side=SIDE,
             floor=process.printer.floor,
             length=0.0,
-            lap=LAP if number else 0.0,
         )
+        if number:
+            before = _lowered(slope, number - 1, process).z(y0 + LAP)
+            tray = replace(tray, lap=on_grid(tray.to((y0 + LAP, before))[0]))
         gutters = tuple(
             g for course in courses if (g := _gutter(course, exits[course.target], fan, tray, y1, number > 0))
         )
@@ -371,14 +374,15 @@ def _ending(
         front, seat, back = end - OVERLAP, rim, end - OVERLAP
     for port in (c.port for c in sized.cups if c.port not in xs):  # a cup that nothing feeds
         xs[port] = [max(x for row in xs.values() for x in row) + sized.cup_pitch]
+    back_under = DRIP if hung else 0.0  # what runs back below a lip drips inside
     middles = {port: (min(row) + max(row)) / 2 for port, row in xs.items()}
     cups = tuple(
         PlacedCup(
             one,
             on_grid(middles[one.port] - one.width / 2),
             on_grid(middles[one.port] + one.width / 2),
-            on_grid(front + wall),
-            on_grid(front + wall + one.depth),
+            on_grid(front + wall - back_under),
+            on_grid(front + wall - back_under + one.depth),
             on_grid(rim - one.height),
         )
         for one in sized.cups
@@ -390,6 +394,7 @@ def _ending(
         tuple(x for x in between if all(abs(x - e) > 0.01 for e in edges)) if hung else (),
         PLATE,
         (on_grid(back - 2 * wall - 0.4), on_grid(back - 0.4)),
+        on_grid(front - back_under - CUP_UNDER),
         on_grid(front),
         on_grid(front + wall + cup.depth * 0.6),
         on_grid(seat),

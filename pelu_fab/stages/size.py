@@ -7,7 +7,6 @@ from itertools import combinations, pairwise, permutations
 from math import ceil, floor, inf, radians, sqrt, tan
 
 import numpy as np
-from scipy.optimize import brentq
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
@@ -49,6 +48,8 @@ PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cu
 LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
 EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
+USUAL_SPANS = 2  # of those that would do: a card is rather longer than wider
+GROWTH = (0.0, 10.0, 20.0, 40.0)  # mm that a card reaches beyond the gutters on either side
 LEAST_KEPT = 500.0  # mm3: less may fall between a bare sill and the smallest pool
 MOST_PASSES, SETTLED = 5, 0.002  # until pools' areas change by less
 MOST_ORDERS = 6  # gutters whose every order is tried
@@ -81,11 +82,11 @@ class _Comb:
         return [on_grid(min(s, max(SPOUT, s - closing))) for s in self.sections]
 
 
-def size(lowered: Lowered, design: Design) -> Sized:
-    """Give every bucket its card, at the design pour of one jug at a time."""
+def size(lowered: Lowered, design: Design, rim: float = RIM) -> Sized:
+    """Give every bucket its card, at the design pour of one jug at a time; walls stand `rim` mm above their sill."""
     netlist, process = lowered.netlist, design.process
     spills, flows = _spills(netlist, design), _flows(netlist, design)
-    loads = {b.name: Load(flows[b.name], spills[b.name], flows[b.name] / LOAD) for b in netlist.buckets}
+    loads = {b.name: Load(flows[b.name], spills[b.name], flows[b.name] / LOAD, rim) for b in netlist.buckets}
     orders, combs = _combs(netlist, loads, design)
     cards, drains = _cards(netlist, orders, combs, 0.0, design), dict[str, float]()
     for _ in range(MOST_PASSES):  # a comb is trimmed for the pool that drains over it, whose walls follow the comb
@@ -260,9 +261,10 @@ def _extent(comb: _Comb, lefts: Sequence[float]) -> Span:
     return min(a for a, _ in ends), max(b for _, b in ends)
 
 
-def _around(span: Span, bundle: Span) -> Span:
-    """All the room over the gutters: where a big threshold grows."""
-    return min(span[0], bundle[0]), max(span[1], bundle[1])
+def _spans(span: Span, bundle: Span) -> list[Span]:
+    """Where a card may lie, the least first: over its comb, over all gutters, and beyond for a big threshold."""
+    low, high = min(span[0], bundle[0]), max(span[1], bundle[1])
+    return [span, *((low - more, high + more) for more in GROWTH)]
 
 
 def _places(comb: _Comb, courses: Sequence[Course]) -> list[float]:
@@ -308,7 +310,7 @@ def _held(card: Card, design: Design) -> float:
 
 def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Process) -> Card:
     """The card with the walls of its inlet; `feed` is where along x a gutter's jet comes in."""
-    crest = (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), RIM + CREST) if feed else None
+    crest = (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), card.rim_z + CREST) if feed else None
     floor = card.floor_z
     if len(mouths) == 1:
         y1 = on_grid(-card.depth + LONE_INLET + STOP)
@@ -319,7 +321,7 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
             (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, foot + STOP_GAP)
             for k in range(number)
         )
-        return replace(card, plates=(Plate(on_grid(y1 - STOP), y1, RIM - 2.0, holes, crest),))
+        return replace(card, plates=(Plate(on_grid(y1 - STOP), y1, card.rim_z - 2.0, holes, crest),))
     plates, fins = _cells(tuple(mouths), (card.x0, card.x1), floor, process.printer.blade, process.comb.tooth)
     return replace(card, plates=(replace(plates[0], crest=crest), *plates[1:]), fins=fins)
 
@@ -378,7 +380,7 @@ def _inside(
     if deep == 0.0 and not in_row:  # no pool: a floor that falls to the comb, and leads what lands beside it there
         aside = max(mouths[0].opening[0] - span[0], span[1] - mouths[0].opening[1])
         pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
-        rise = on_grid(min(1.0, (RIM - BROW) / depth))
+        rise = on_grid(min(1.0, (comb.load.rim - BROW) / depth))
     card = Card(
         name=comb.bucket.name,
         retained_volume=0.0,
@@ -387,10 +389,10 @@ def _inside(
         x0=on_grid(span[0]),
         x1=on_grid(span[1]),
         pool=on_grid(pool),
-        depth=on_grid(min(depth, pool + (RIM - BROW + deep) / rise)),
+        depth=on_grid(min(depth, pool + (comb.load.rim - BROW + deep) / rise)),
         floor_z=-on_grid(deep),
         rise=rise,
-        rim_z=RIM,
+        rim_z=comb.load.rim,
         plates=(),
         fins=(),
         mouths=tuple(mouths),
@@ -415,7 +417,7 @@ def _layer(
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
     mouths = [_mouths(comb, courses) for comb in combs]
     bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
-    spans = [[span := _span(comb, courses, feeds), _around(span, bundle)] if courses else [bundle] for comb in combs]
+    spans = [_spans(_span(comb, courses, feeds), bundle) if courses else [bundle] for comb in combs]
     wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
     fed = [_feed(comb, courses, feeds) for comb in combs]
     tried = [_Room(*each, not courses, design) for each in zip(combs, mouths, wanted, fed, strict=True)]
@@ -536,6 +538,8 @@ class _Room:
 
 def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
     """Where a falling function reaches zero."""
+    from scipy.optimize import brentq  # slow to load, and not every device has a pool to fit
+
     if lacks(low) <= 0.0:
         return on_grid(low)
     return on_grid(high) if lacks(high) >= 0.0 else on_grid(float(brentq(lacks, low, high, xtol=2e-4)))
@@ -544,7 +548,7 @@ def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
 def _least_depth(room: _Room, spans: Sequence[Span], deepest: float) -> float:
     """The shortest card (whole mm) that keeps what is wanted over one of the spans; infinite if none does."""
     low, high = int(max(ceil(room.least[1]), LONE_LEAST)), int(MAX_DEPTH)
-    enough = [span for span in spans if room.card(span, deepest, high)]
+    enough = [span for span in spans if room.card(span, deepest, high)][:USUAL_SPANS]
     if not enough:
         return inf
     while low < high:

@@ -47,17 +47,18 @@ def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
     spans = [[p - half, p + half] for p in plates]
     spans[0][0], spans[-1][1] = plates[0] + left, plates[-1] + right
     between = [p for p in rack.between if plates[0] < p < plates[-1]]
-    upright_plates = [*((a, b) for a, b in spans), *((p - half, p + half) for p in between)]
-    solids = [box(x, (rack.back[0], rack.middle), (0.0, high)) for x in upright_plates]
+    solids = [box((a, b), (rack.back[0], rack.middle), (0.0, high)) for a, b in spans]
+    solids += [box((p - half, p + half), (rack.back[0], rack.cups), (0.0, high)) for p in between]
     solids += [box((a, b), (rack.middle - BITE, rack.front), (0.0, low)) for a, b in spans]
     back = box((spans[0][0], spans[-1][1]), rack.back, (0.0, rack.back_z))
     steps = [Step("add", (back, *solids))]
     cuts: list[Prism] = []
     if hung:
         y0, y1 = hung[0].y + hung[0].ear[0] - AIR, hung[0].y + hung[0].ear[1] + AIR
-        for r0, r1 in (p.reach for p in hung):  # through half a plate wholly
-            x0 = r0 - (rack.thickness if r0 < spans[0][1] and left > 0.0 else AIR)
-            x1 = r1 + (rack.thickness if r1 > spans[-1][0] and right < 0.0 else AIR)
+        thin = [*between, *([plates[0]] if left > 0.0 else []), *([plates[-1]] if right < 0.0 else [])]  # cut through
+        for r0, r1 in (p.reach for p in hung):
+            x0 = r0 - (rack.thickness if any(abs(r0 - p) < half for p in thin) else AIR)
+            x1 = r1 + (rack.thickness if any(abs(r1 - p) < half for p in thin) else AIR)
             cuts.append(box((x0, x1), (y0, y1), (rack.seat_z, UP)))
     if layout.trays:  # the last one lies on the back wall
         ends = [g.end for g in layout.trays[-1].gutters]
