@@ -174,7 +174,6 @@ MANDATORY = (
     "mass.recovered",
     "equivalence.lowering",
     "flow.reach",
-    "flow.climb",
     "flow.inlet",
     "hands.stand",
     "read.level",

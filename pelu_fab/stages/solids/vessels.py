@@ -70,7 +70,7 @@ def _marks(
     numbered = _round_step((NUMERAL + 1.4) * area / 1000.0, step)
     left = centre - right * (width / 2 - 1.5)
     name = fitted(label, NAME, width - 2.0, least=least)
-    feet = name.feet(floor_z + cup.height - name.tall - 1.2)
+    feet = name.feet(floor_z + cup.height - name.tall - 0.6)  # a p keeps clear of the highest numeral
     words: list[Line] = [(line, name.height, centre, foot) for line, foot in zip(name.lines, feet, strict=True)]
     ticks: list[Outline] = []
     for number in range(1, floor(cup.capacity / 1000.0 / step + 1e-9) + 1):
