@@ -13,7 +13,7 @@ from manifold3d import Manifold, Mesh64
 
 import pelu_fab
 from exports import device
-from pelu_fab.signoff.flowing import SLOW, _normal_depth, climb, flow_checks, ramp_speed
+from pelu_fab.signoff.flowing import SLOW, _normal_depth, climb, flow_checks, ramp_speed, streams_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import crossed
 from pelu_fab.signoff.recovery import recover_folder
@@ -27,7 +27,7 @@ def judged(folder: Path) -> list[Check]:
     found = recover_folder(folder)
     manifest = found.dossier.manifest
     wet = Wet(found.surface, found.found, found.names, manifest.process)
-    return flow_checks(wet, manifest.design_flow, [np.array(port.at) for port in manifest.inputs])
+    return flow_checks(wet, streams_of(wet, manifest.design_flow), [np.array(port.at) for port in manifest.inputs])
 
 
 def failing(checks: list[Check], rule: str) -> set[str]:

@@ -35,23 +35,28 @@ ROOFED = 99.0  # mm: a wall that ends right under another part
 DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
 
 
-def flow_checks(wet: Wet, design_flow: float, poured: Sequence[Array] = ()) -> list[Check]:
-    """flow.reach, flow.climb and flow.depth of every branch, one jug after another at the design flow and dumped; and
-    flow.inlet of every bucket. `poured`: where a hand pours each input.
+def flow_checks(wet: Wet, streams: Sequence["Stream"], poured: Sequence[Array] = ()) -> list[Check]:
+    """flow.reach, flow.climb and flow.depth of every stream, and flow.inlet of every bucket.
+
+    `poured`: where a hand pours each input.
     """
-    table = flows(wet.found, design_flow)
-    found = [way for way in ways(wet) if (way.source, way.goal) in table]
-    turned = frames(wet, {leg.part for way in found for leg in way.legs[1:-1]})
-    streams = [
-        stream
-        for way in found
-        for stream in _streams(wet, way, turned, *table[way.source, way.goal], DUMP / design_flow)
-    ]
     reached, landed = _reaches(wet, streams)
     walls = [check for stream in streams for check in _walls(wet, stream)]
     for vessel, at in zip(wet.found.inputs, poured, strict=False):
         landed[vessel] = np.concatenate([landed.get(vessel, np.zeros((0, 3))), np.array(at)[None]])
     return [*reached, *walls, *inlets(wet, landed)]
+
+
+def streams_of(wet: Wet, design_flow: float) -> list["Stream"]:
+    """Every branch's water lip by lip, one jug after another at the design flow (mm3/s) and dumped."""
+    table = flows(wet.found, design_flow)
+    found = [way for way in ways(wet) if (way.source, way.goal) in table]
+    turned = frames(wet, {leg.part for way in found for leg in way.legs[1:-1]})
+    return [
+        stream
+        for way in found
+        for stream in _streams(wet, way, turned, *table[way.source, way.goal], DUMP / design_flow)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +77,12 @@ class Stream:
     fall: float
     over: Channel | None
     leg: Leg
+    leaves: int  # part whose lip it is
+
+    @property
+    def landing(self) -> Array:
+        """Middle of where it comes down at the design flow, in plan."""
+        return np.asarray(self.lip.mean(axis=0)[:2] + sum(self.lands(False)) / 2.0 * self.ahead)
 
     @property
     def thickness(self) -> Array:
@@ -122,6 +133,7 @@ def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total:
             float(leg.lip[2] - after.floor[0, 2]),
             over,
             after,
+            leg.part,
         )
         found.append(stream)
         if over is None:
@@ -189,7 +201,7 @@ def _stations(leg: Leg) -> tuple[Array, Array, float]:
     return at, -np.gradient(at[:, 2]) / step, step
 
 
-def _reaches(wet: Wet, streams: list[Stream]) -> tuple[list[Check], dict[int, Array]]:
+def _reaches(wet: Wet, streams: Sequence[Stream]) -> tuple[list[Check], dict[int, Array]]:
     """Whether what leaves each lip comes down where it drains to its own goal: slow and fast, over and under; and where
     it comes down in each bucket.
     """

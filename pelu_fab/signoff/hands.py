@@ -28,9 +28,9 @@ def stands(parts: Sequence[LoadedPart]) -> list[Check]:
     boxes = np.array([(mesh.points.min(axis=0), mesh.points.max(axis=0)) for mesh in meshes])
     checks = []
     for number, (part, mesh) in enumerate(zip(fixed, meshes, strict=True)):
-        drop = _drop(_contacts(meshes, boxes, number, NEAR), mesh, table)
+        drop = _drop(contacts(meshes, boxes, number, NEAR), mesh, table)
         if drop >= NEAR:  # nothing so near: look on
-            drop = _drop(_contacts(meshes, boxes, number, FARTHEST), mesh, table)
+            drop = _drop(contacts(meshes, boxes, number, FARTHEST), mesh, table)
         x, y, z = (round(float(v), 3) for v in mesh.centre)
         checks.append(most("hands.stand", part.entry.name, drop, HANGS, "mm", DROPS, (x, y, z)))
     for part in parts:
@@ -54,7 +54,7 @@ def _drop(contacts: tuple[Array, Array], mesh: Mesh, table: float) -> float:
     return FARTHEST
 
 
-def _contacts(meshes: Sequence[Mesh], boxes: Array, part: int, reach: float) -> tuple[Array, Array]:
+def contacts(meshes: Sequence[Mesh], boxes: Array, part: int, reach: float) -> tuple[Array, Array]:
     """Air (k,), less than `reach` mm, and plan (k, 2) of places where a part lies over another."""
     low, high = boxes[:, 0], boxes[:, 1]
     under = (low[:, :2] <= high[part, :2]).all(axis=1) & (low[part, :2] <= high[:, :2]).all(axis=1)

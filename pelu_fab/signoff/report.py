@@ -176,6 +176,8 @@ MANDATORY = (
     "flow.reach",
     "flow.inlet",
     "hands.stand",
+    "hands.path",
+    "hands.slack",
     "read.level",
     "read.label",
     "read.marks",

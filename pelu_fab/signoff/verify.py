@@ -10,7 +10,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
-from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, ramps, reading
+from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, moving, ramps, reading
 from pelu_fab.signoff.asked import source_checks
 from pelu_fab.signoff.companions import companion_checks, netlist_checks
 from pelu_fab.signoff.dossier import Dossier, Opened, open_folder
@@ -83,7 +83,7 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     if opened.dossier is None or surface is None:
         why = f"see {blocked}" if blocked else "no part can be placed"
         return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
-    checks += [*hands.stands(parts), *reading.read_checks(parts, _written(opened))]
+    checks += [*hands.stands(parts), *moving.paths(moving.room(parts)), *reading.read_checks(parts, _written(opened))]
     recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
     return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery
@@ -168,6 +168,7 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
     """Every gravity rule on the assembled device."""
     manifest = recovery.dossier.manifest
     wet = Wet(recovery.surface, recovery.found, recovery.names, manifest.process)
+    streams = flowing.streams_of(wet, manifest.design_flow or USUAL_FLOW)
     return [
         *gravity.slopes(wet),
         *gravity.puddles(wet),
@@ -177,7 +178,8 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
         *channels.breaches(wet),
         *ramps.walls_beside_mouths(wet),
         *channels.freeboards(wet, manifest.design_flow),
-        *flowing.flow_checks(wet, manifest.design_flow or USUAL_FLOW, [np.array(port.at) for port in manifest.inputs]),
+        *flowing.flow_checks(wet, streams, [np.array(port.at) for port in manifest.inputs]),
+        *moving.slacks(moving.room(recovery.parts), wet, streams),
     ]
 
 

@@ -17,10 +17,10 @@ from pelu_fab.stages.size import PLATE
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
-EAR, EAR_OUT, HEAD = (-18.0, 2.0), 3.0, 8.0  # local y of an ear; what it stands on; of tray before the first ear
+EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; of tray before the first ear
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
 SEAT_AIR = 0.3  # behind an ear, at most
-SIDE, SIDE_AIR, RELIEF = 4.0, 0.3, 0.6  # a tray's outer walls; between them and a card's name; how proud that stands
+SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
 ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
@@ -284,7 +284,7 @@ def _trays(
                 max([GUTTER_WALL, *(_splash(p, plane) for p, n in zip(placed, pieces, strict=True) if n == number)])
             ),
             wall=process.printer.wall,
-            side=SIDE,
+            side=on_grid(EAR_OUT + 2 * SIDE_AIR + process.printer.wall),  # what an ear stands on, and what stops it
             floor=process.printer.floor,
             length=0.0,
         )

@@ -13,7 +13,7 @@ from pelu_fab.stages.solids.vessels import cup_part, jug_part
 
 
 def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
-    """Every part, in assembly order from the table up: stand, trays, cards, cups; then the jugs."""
+    """Every part, in assembly order from the table up: stand, each layer's trays and cards, cups; then the jugs."""
     process = design.process
     jugs = {input_name(i): label for i, label in enumerate(labels(design.network.inputs))}
     cups = {output_name(i): label for i, label in enumerate(labels(design.network.outputs))}
@@ -21,8 +21,12 @@ def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
     parts = rack_parts(layout, process)
     for number, trestle in enumerate(layout.trestles):
         parts += trestle_parts(trestle, number, process)
-    parts += [tray_part(tray, layout.cards) for tray in layout.trays]
-    parts += [card_part(placed, heads, process) for placed in layout.cards]
+    for depth in reversed(
+        range(len(layout.layers))
+    ):  # a staircase stands before gutters pass over it, and head on tail
+        own = [tray for tray in layout.trays if tray.name.rstrip("abcdefghij") == f"tray-L{depth}"]
+        parts += [tray_part(tray, layout.cards) for tray in reversed(own)]
+        parts += [card_part(placed, heads, process) for placed in layout.layers[depth]]
     parts += [cup_part(cup, cups[cup.cup.port], process) for cup in layout.cups]
     parts += [jug_part(jug, jugs[jug.port], process) for jug in sized.jugs]
     return tuple(parts)

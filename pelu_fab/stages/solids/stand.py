@@ -11,6 +11,7 @@ from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle,
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
 TENON, HORN, SHOULDER = 8.0, 8.0, 12.0  # mm: into the storey above; beside a tray; legs end so far below it
 AIR_BESIDE, TIE = 0.4, 14.0  # mm between a tray and its legs; height of what ties them
+SILL = 2.2  # mm before a row card's ear: over it the card comes out forwards, under the gutter that ends in it
 GUIDE = 24.0  # mm: height of the plates that guide the cups
 
 
@@ -60,6 +61,7 @@ def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
             x0 = r0 - (rack.thickness if any(abs(r0 - p) < half for p in thin) else AIR)
             x1 = r1 + (rack.thickness if any(abs(r1 - p) < half for p in thin) else AIR)
             cuts.append(box((x0, x1), (y0, y1), (rack.seat_z, UP)))
+            cuts.append(box((x0, x1), (y1 - BITE, rack.middle + BITE), (rack.seat_z + SILL, UP)))
     if layout.trays:  # the last one lies on the back wall
         ends = [g.end for g in layout.trays[-1].gutters]
         low_x, high_x = min(e.x0 for e in ends) - 8.0, max(e.x1 for e in ends) + 8.0

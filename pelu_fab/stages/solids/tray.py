@@ -12,7 +12,8 @@ SEAT_AIR = 0.2  # mm before and behind an ear
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
 AHEAD, TIP = 1.6, 0.4  # mm before and above a lip, where the walls' tops begin to lean away
 TIE = 14.0  # mm of floor that ties gutters
-BESIDE, PAST, TIP_OVER = 1.2, 0.3, 0.6  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
+BESIDE, PAST, TIP_OVER = 1.2, 0.3, 1.2  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
+STOPPED = 0.3  # mm between an ear's end and the wall that stops it
 THIN, SLIVER = 3.0, 0.9  # mm: nothing thinner is left beside a body; of a wall
 RISE = 5.0  # mm that a seat's ends stand above it
 UP = 300.0
@@ -144,7 +145,8 @@ def _seat(y: Point, bottom: float) -> Outline:
 def _ears(placed: PlacedCard, tray: Tray, y: Point) -> list[tuple[Point, Point]]:
     """Spans along x, and y of each, that a card's ears need: on the outer walls, and from there to its body."""
     inner = tray.half - TIP_OVER
-    spans = [((-tray.half - UP, _past(-inner, 1.0, tray)), y), ((_past(inner, -1.0, tray), tray.half + UP), y)]
+    low, high = placed.reach[0] - STOPPED, placed.reach[1] + STOPPED
+    spans = [((low, _past(-inner, 1.0, tray)), y), ((_past(inner, -1.0, tray), high), y)]
     for side, sign in ((0, -1.0), (1, 1.0)):
         bar = placed.ear_bar(side)
         reach = sorted((_past(placed.card.body[side] - 0.5 * sign, -sign, tray), sign * tray.half))

@@ -1,0 +1,160 @@
+"""Parts in hands: whether each has a way in and out, and how far it can be pushed aside. Placed meshes in. mm."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pelu_fab.signoff.flowing import Stream
+from pelu_fab.signoff.gravity import Wet
+from pelu_fab.signoff.hands import contacts
+from pelu_fab.signoff.mesh import LoadedPart
+from pelu_fab.signoff.planar import upright
+from pelu_fab.signoff.report import Check, failed, most, passed
+from pelu_fab.signoff.stl import Array, Index, Mesh
+
+UP = (0.0, 0.0, 1.0)
+WAYS = {"up": UP, "+y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "+x": (1.0, 0.0, 0.0), "-x": (-1.0, 0.0, 0.0)}
+FAR = 400.0  # mm: nothing reaches further
+LIFT, LIFTS = 0.2, (1.0, 0.85, 0.7)  # mm of air left above a part that is lifted before it moves aside; parts of that
+CREST = 0.5  # mm of a wall's crest, from which water still runs to its own side
+PUSHED = 6.0  # mm to which play is looked for
+OUT_ALONE = ("card", "cup")  # roles that come out with everything else in place
+
+
+@dataclass(frozen=True)
+class Room:
+    """Placed parts, and what each would meet on a straight way. `turned` remembers them by direction; private."""
+
+    parts: tuple[LoadedPart, ...]
+    turned: dict[tuple[float, ...], tuple[list[Mesh], Array]] = field(default_factory=dict)
+
+    def free(self, part: int, way: tuple[float, ...], reach: float, among: Index, lifted: float = 0.0) -> float:
+        """Least air (mm) before a part on its way, up to `reach`, among other parts; inf where it meets none."""
+        if way not in self.turned:
+            turn = np.eye(4)
+            turn[:3, :3] = upright(-np.array(way))  # the way is down there
+            meshes = [p.placed.placed(turn) for p in self.parts]
+            self.turned[way] = meshes, np.array([(m.points.min(axis=0), m.points.max(axis=0)) for m in meshes])
+        meshes, boxes = self.turned[way]
+        chosen = [k for k in among.tolist() if k != part]
+        own = meshes[part]
+        if lifted:
+            own = replace(own, points=own.points + upright(-np.array(way)) @ np.array([0.0, 0.0, lifted]))
+        row = [own, *(meshes[k] for k in chosen)]
+        sizes = np.concatenate([[(own.points.min(axis=0), own.points.max(axis=0))], boxes[chosen]])
+        air, _ = contacts(row, sizes, 0, reach)
+        return max(0.0, float(air.min())) if len(air) else np.inf
+
+    def way_out(self, part: int, among: Index) -> tuple[str, float]:
+        """A straight way on which a part meets nothing, or a lift and then one aside; '' and its best where none is."""
+        best = 0.0
+        for name, way in WAYS.items():
+            air = self.free(part, way, FAR, among)
+            if np.isinf(air):
+                return name, np.inf
+            best = max(best, air)
+        most_lift = self.free(part, UP, FAR, among) - LIFT
+        for lift in (k * most_lift for k in LIFTS) if most_lift > 0.0 else ():
+            for name, way in list(WAYS.items())[1:]:
+                air = self.free(part, way, FAR, among, lift)
+                if np.isinf(air):
+                    return f"up {lift:.1f} mm, then {name}", np.inf
+                best = max(best, air)
+        return "", best
+
+
+def room(parts: Sequence[LoadedPart]) -> Room:
+    """Of all parts that have a place."""
+    return Room(tuple(part for part in parts if part.matrix is not None))
+
+
+def paths(here: Room) -> list[Check]:
+    """A way in for every part in the order that the manifest lists, which is the order that is told; cups and cards
+    come out with everything else in place, cards under gutters once these are lifted.
+    """
+    checks, everything = [], np.arange(len(here.parts))
+    for number, part in enumerate(here.parts):
+        alone = part.entry.role in OUT_ALONE
+        name, best = here.way_out(number, everything if alone else everything[:number])
+        what = "comes out alone" if alone else "goes in after what is told before it"
+        if not name and part.entry.role == "card" and len(above := _above(here, number)):
+            name, best = here.way_out(number, np.setdiff1d(everything, above))
+            what = "comes out once the gutters over it are lifted"
+        if name:
+            checks.append(passed("hands.path", part.entry.name, f"{what}: {name}"))
+        else:
+            x, y, z = (round(float(v), 3) for v in part.placed.centre)
+            why = f"no straight way, nor a lift and one aside, on which it {what}; {best:.1f} mm at most"
+            checks.append(failed("hands.path", part.entry.name, why, (x, y, z), best))
+    return checks
+
+
+def _above(here: Room, number: int) -> Index:
+    """Trays that a card meets when it is lifted and is in their way with most of its height, and all that is higher."""
+    own = here.parts[number].placed.points
+    low = [float(p.placed.points[:, 2].min()) for p in here.parts]
+    over = [k for k, p in enumerate(here.parts) if p.entry.role == "tray" and _covers(p.placed.points, own)]
+    if not over:
+        return np.zeros(0, np.int64)
+    floor = min(low[k] for k in over)
+    raised = [k for k, p in enumerate(here.parts) if k != number and p.entry.role == "card" and low[k] > floor]
+    return np.array(sorted({*over, *raised}), np.int64)
+
+
+def _covers(tray: Array, card: Array) -> bool:
+    """Whether a tray lies over a card's middle, higher than that."""
+    middle = (card.min(axis=0) + card.max(axis=0)) / 2.0
+    low, high = tray.min(axis=0), tray.max(axis=0)
+    return bool(((low[:2] < middle[:2]) & (middle[:2] < high[:2])).all() and high[2] > card[:, 2].max())
+
+
+def slacks(here: Room, wet: Wet, streams: Sequence[Stream]) -> list[Check]:
+    """Each part that water leaves, and each that takes it, pushed to the ends of its play along the lip: what falls off
+    the lip still falls between the walls of its own gutter, or into its own vessel.
+    """
+    numbers, everything = {part.entry.name: k for k, part in enumerate(here.parts)}, np.arange(len(here.parts))
+    play: dict[tuple[int, tuple[float, ...]], float] = {}
+
+    def pushed(part: int, way: Array) -> float:
+        key = numbers[wet.surface.names[part]], tuple(np.round(way, 6).tolist())
+        if key not in play:
+            among = [k for k in everything if here.parts[k].entry.role != "card"]  # those on a tray go with it
+            role = here.parts[key[0]].entry.role
+            play[key] = min(here.free(*key, PUSHED, np.array(among) if role == "tray" else everything), PUSHED)
+        return play[key]
+
+    def apart(stream: Stream, way: Array) -> float:
+        one, other = (numbers[wet.surface.names[part]] for part in (stream.leaves, stream.leg.part))
+        return here.free(one, tuple(np.round(way, 6).tolist()), PUSHED, np.array([other]))
+
+    checks = []
+    for stream in streams:
+        along = np.append(stream.lip[1] - stream.lip[0], 0.0)[:3] * [1.0, 1.0, 0.0]
+        along /= max(float(np.linalg.norm(along)), 1e-9)
+        held = stream.leaves == stream.way.legs[0].part and stream.over is not None  # by what takes its water
+        worst = []
+        for sign, room_there in zip((1.0, -1.0), _margins(wet, stream, along), strict=True):
+            moved = pushed(stream.leaves, sign * along) + (0.0 if held else pushed(stream.leg.part, -sign * along))
+            moved = moved if held else min(moved, apart(stream, sign * along))
+            worst.append((room_there + CREST - moved, moved, room_there + CREST))
+        _, moved, room_there = min(worst)
+        x, y, z = (round(float(v), 3) for v in stream.lip.mean(axis=0))
+        why = "of play aside, against the room between its lip and the nearest wall of what it falls into"
+        checks.append(most("hands.slack", stream.name, moved, room_there, "mm", why, (x, y, z)))
+    return checks
+
+
+def _margins(wet: Wet, stream: Stream, along: Array) -> tuple[float, float]:
+    """Room (mm) beyond the lip's two ends, ahead `along` it and back, to the walls of what it falls into."""
+    low, high = sorted(float(end @ along) for end in stream.lip)
+    if stream.over is None:
+        corners = np.array(wet.found.vessels[stream.way.goal].bounds)
+        ends = [float(np.array([x, y, 0.0]) @ along) for x in corners[:, 0] for y in corners[:, 1]]
+        return max(ends) - high, low - min(ends)
+    at = stream.over.on_floor(stream.landing[None])
+    wide, _, _ = stream.over.sides(at, stream.over.frame.down)
+    down, place = stream.over.frame.down, float(at[0] @ along)
+    left = float(np.array([-down[1], down[0], 0.0]) @ along) > 0.0  # which of the two walls lies ahead
+    ahead, back = (wide[0, 0], wide[0, 1]) if left else (wide[0, 1], wide[0, 0])
+    return place + float(ahead) - high, low - (place - float(back))
