@@ -168,6 +168,13 @@ class Card:
         """How far behind the sill (mm) water at `level` reaches."""
         return self.pool + min(self.depth - self.pool, max(level - self.floor_z, 0.0) / self.rise)
 
+    def wet(self, level: float = 0.0) -> Outline:
+        """Section (y, z) of the water that stands at `level`."""
+        corners = [(0.0, level), (0.0, self.floor_z)]
+        corners += [(-self.pool, self.floor_z)] if self.pool > 0 else []
+        corners += [(-self.depth, self.brim)] if level > self.brim else []
+        return tuple((round(y, 3), round(z, 3)) for y, z in (*corners, (-self.reach(level), level)))
+
     @property
     def brim(self) -> float:
         """Level (mm) at which the rising floor is all under water; above it the walls are upright."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.ir.device import Device
+from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.names import duct_name, input_name, unit_of
 from pelu_fab.show.scene import Scene, Stream, scene_of
@@ -17,6 +18,7 @@ WIDTH = 920  # pixels
 FRAMES, SHOWN, HOLD = 84, 0.1, 16  # frames that move, seconds that each is shown, frames that the end stands still
 GAP, MARGIN, HEAD = 14.0, 8.0, 12.0  # mm
 INK, SOFT, PAPER, WATER, STREAM = (38, 49, 59), (110, 122, 133), (251, 250, 247), (47, 136, 197), (95, 176, 228)
+BAFFLE = (140, 184, 214)  # seen through water
 FILLS = {
     "stand": (222, 224, 227),
     "gutter": (214, 220, 226),
@@ -126,7 +128,8 @@ def _frame(device: Device, scene: Scene, schedule: Any, found: Any, sheet: _Shee
             index = plumbing.buckets.index(pool.name)
             full = min(volumes[index] / max(plumbing.base[index], 1.0), 1.0)
             level = pool.floor_z + (pool.sill_z - pool.floor_z) * full + max(heads[index], 0.0) * (full >= 1.0)
-            _pool(picture, view, scene, number, float(level))
+            if view == "side":
+                _pool(picture, device.layout.cards[number], float(level) - pool.sill_z)
         for glass in scene.glasses:
             volume = float(cups[plumbing.cups.index(glass.port)])
             level = glass.floor_z + volume / ((glass.x[1] - glass.x[0]) * (glass.y[1] - glass.y[0]))
@@ -158,10 +161,17 @@ def _fill(sheet: _Sheet, view: View, low: Flat, high: Flat) -> None:
         sheet.pen.rectangle([x0, y0, x1, y1], fill=WATER)
 
 
-def _pool(sheet: _Sheet, view: View, scene: Scene, number: int, level: float) -> None:
-    pool = scene.pools[number]
-    if level > pool.floor_z + 0.05 and view == "side":
-        _fill(sheet, view, (pool.v - pool.depth, pool.floor_z), (pool.v, level))
+def _pool(sheet: _Sheet, placed: PlacedCard, level: float) -> None:
+    """A card's water from the side, with the walls of its inlet that stand in it."""
+    card = placed.card
+    if level < card.floor_z + 0.05:
+        return
+    sheet.pen.polygon([sheet.point("side", placed.at(place)) for place in card.wet(level)], fill=WATER)
+    for plate in card.plates:
+        low, high = placed.at((plate.y0, card.floor_at(plate.middle))), placed.at((plate.y1, min(plate.top_z, level)))
+        if low[1] < high[1]:
+            (x0, y1), (x1, y0) = sheet.point("side", low), sheet.point("side", high)
+            sheet.pen.rectangle([x0, y0, x1, y1], fill=BAFFLE)
 
 
 def _stream(sheet: _Sheet, view: View, stream: Stream, flow: float) -> None:

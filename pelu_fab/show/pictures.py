@@ -11,14 +11,15 @@ import numpy as np
 from pelu_fab.formats.threemf import COLOURS
 from pelu_fab.formats.weld import weld
 from pelu_fab.ir.device import Device
-from pelu_fab.show.scene import Pool, scene_of
+from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.worker import run_apart
 
 TIME_LIMIT = 300.0  # s, for both
 SIZE = (1500, 1100)
-SIGHT = (0.95, 1.25, 0.72)
+SIGHT = (0.95, 1.15, 0.85)
 WATER = (42, 143, 208)
-Box = tuple[float, float, float, float, float, float]
+EDGE = 24  # pixels of white around
+INSIDE, BEHIND = 3.0, 0.2  # mm from a card's side to a cut; of water behind it, so that walls show through
 
 
 def to_pictures(device: Device, *, time_limit: float = TIME_LIMIT) -> dict[str, bytes]:
@@ -40,28 +41,35 @@ def work(folder: str) -> None:
 
 
 def to_hero(device: Device) -> bytes:
-    """The assembled device, from the side of its cups."""
+    """The assembled device, ready to pour, from the side of its cups."""
     plotter = _plotter()
     for name, mesh, role in _meshes(device):
         plotter.add_mesh(mesh, color=COLOURS[role], name=name, specular=0.15, ambient=0.12)
+    for placed in device.layout.cards:
+        _add_water(plotter, placed, placed.card.x1)
     return _shot(plotter, SIGHT)
 
 
 def to_section(device: Device) -> bytes:
-    """Cut across the deepest bucket, with the water that stays in every bucket."""
-    scene = scene_of(device)
-    deepest = max(scene.pools, key=lambda pool: pool.sill_z - pool.floor_z)
-    normal = (1.0, 0.0, 0.0) if deepest.along == "x" else (0.0, 1.0, 0.0)
-    origin = (deepest.u, 0.0, 0.0) if deepest.along == "x" else (0.0, deepest.u, 0.0)
+    """Cut lengthwise through as many cards as can be, with the water that each keeps."""
+    x = _cut(device)
     plotter = _plotter()
     for name, mesh, role in _meshes(device):
-        _add_cut(plotter, mesh, normal, origin, name, COLOURS[role])
-    for pool in scene.pools:
-        box = _water(pool)
-        if box is not None:
-            _add_cut(plotter, _cuboid(box), normal, origin, f"water {pool.name}", WATER)
-    sight = (1.0, 0.45, 0.35) if deepest.along == "x" else (0.45, 1.0, 0.35)
-    return _shot(plotter, sight)
+        _add_cut(plotter, mesh, x, name, COLOURS[role])
+    for placed in device.layout.cards:
+        _add_water(plotter, placed, min(placed.card.x1, x - BEHIND))
+    return _shot(plotter, (1.0, 0.3, 0.3))
+
+
+def _cut(device: Device) -> float:
+    """Where most cards are cut, and of such places where they are deepest."""
+    spans = [(card.x0 + INSIDE, card.x1 - INSIDE, -card.floor_z) for card in (p.card for p in device.layout.cards)]
+
+    def met(x: float) -> tuple[int, float]:
+        depths = [depth for x0, x1, depth in spans if x0 <= x <= x1]
+        return len(depths), sum(depths)
+
+    return max((edge for x0, x1, _ in spans for edge in (x0, x1)), key=met)
 
 
 def _meshes(device: Device) -> list[tuple[str, Any, str]]:
@@ -78,33 +86,32 @@ def _meshes(device: Device) -> list[tuple[str, Any, str]]:
     return found
 
 
-def _water(pool: Pool) -> Box | None:
-    depth = pool.pool_depth if pool.slope > 0 else pool.depth
-    if depth <= 0 or pool.sill_z - pool.floor_z <= 0:
-        return None
-    u = (pool.u - pool.width / 2, pool.u + pool.width / 2)
-    v = (pool.v - depth, pool.v)
-    (x0, x1), (y0, y1) = (u, v) if pool.along == "x" else (v, u)
-    return x0, x1, y0, y1, pool.floor_z, pool.sill_z
-
-
-def _cuboid(box: Box) -> Any:
+def _add_water(plotter: Any, placed: PlacedCard, x1: float) -> None:
+    """What stands in a card below its sill, as a prism that ends at `x1`; nothing where it keeps none."""
     import pyvista
 
-    return pyvista.Box(bounds=box).triangulate()
-
-
-def _add_cut(plotter: Any, mesh: Any, normal: Any, origin: Any, name: str, colour: tuple[int, int, int]) -> None:
-    """What lies behind the plane, and the cut face itself, a shade darker."""
-    low = np.array(mesh.bounds).reshape(3, 2)
-    axis = int(np.argmax(np.abs(normal)))
-    if low[axis, 0] >= origin[axis]:
+    card = placed.card
+    if card.floor_z >= 0.0 or x1 <= card.x0:
         return
-    if low[axis, 1] <= origin[axis]:
+    section = [placed.at(place) for place in card.wet()]
+    count = len(section)
+    corners = [(x, y, z) for x in (card.x0, x1) for y, z in section]
+    sides = [(i, (i + 1) % count, (i + 1) % count + count, i + count) for i in range(count)]
+    faces = [tuple(range(count))[::-1], tuple(range(count, 2 * count)), *sides]
+    water = pyvista.PolyData(np.array(corners), np.hstack([(len(face), *face) for face in faces]))
+    plotter.add_mesh(water.triangulate(), color=WATER, name=f"water {card.name}", ambient=0.12)
+
+
+def _add_cut(plotter: Any, mesh: Any, x: float, name: str, colour: tuple[int, int, int]) -> None:
+    """What lies behind the plane, and the cut face itself, a shade lighter."""
+    low, high = mesh.bounds[:2]
+    if low >= x:
+        return
+    if high <= x:
         plotter.add_mesh(mesh, color=colour, name=name, ambient=0.12)
         return
     plotter.add_mesh(
-        mesh.clip_closed_surface(normal=tuple(-n for n in normal), origin=origin), color=colour, name=name, ambient=0.15
+        mesh.clip_closed_surface(normal=(-1.0, 0.0, 0.0), origin=(x, 0.0, 0.0)), color=colour, name=name, ambient=0.15
     )
 
 
@@ -129,7 +136,10 @@ def _shot(plotter: Any, sight: tuple[float, float, float]) -> bytes:
     plotter.close()
     if pixels.min() == pixels.max():
         raise RuntimeError("the picture is empty: nothing renders here")
-    image = Image.fromarray(pixels).quantize(255, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    rows, columns = (np.flatnonzero((pixels < 250).any(axis=(axis, 2))) for axis in (1, 0))
+    top, left = max(rows[0] - EDGE, 0), max(columns[0] - EDGE, 0)
+    image = Image.fromarray(np.ascontiguousarray(pixels[top : rows[-1] + EDGE, left : columns[-1] + EDGE]))
+    image = image.quantize(255, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     stream = BytesIO()
     image.save(stream, "PNG", optimize=True)
     return stream.getvalue()

@@ -112,8 +112,7 @@ def _card(placed: PlacedCard, view: View) -> Iterator[Shape]:
         yield Shape("card", tuple(placed.at(point) for point in card.outline), card.name)
         yield Shape("room", tuple(placed.at(point) for point in card.cavity), card.name)
         if card.floor_z < 0.0:
-            wet = [(y, min(z, 0.0)) for y, z in card.cavity]
-            yield Shape("water", tuple(placed.at(point) for point in wet), card.name)
+            yield Shape("water", tuple(placed.at(point) for point in card.wet()), card.name)
         for plate in card.plates:
             across = (placed.y + plate.y0, placed.y + plate.y1)
             yield Shape("card", _box(view, inside, across, (floor_z, placed.z + plate.top_z)), card.name)
