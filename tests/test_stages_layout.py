@@ -143,22 +143,28 @@ def arrival_faults(stages: Stages) -> list[str]:
     return found
 
 
-def slab(tray: Tray) -> Polygon:
-    """A tray's floor in (y, z)."""
-    return Polygon([tray.at(0.0, -tray.floor), tray.at(tray.length, -tray.floor), tray.at(tray.length), tray.at(0.0)])
+def slab(tray: Tray, end: float) -> Polygon:
+    """A gutter's floor in (y, z), down to its `end` along the tray."""
+    return Polygon([tray.at(0.0, -tray.floor), tray.at(end, -tray.floor), tray.at(end), tray.at(0.0)])
 
 
 def outline_of(placed: PlacedCard) -> Polygon:
     return Polygon([(y + placed.y, z + placed.z) for y, z in placed.card.outline])
 
 
+def walls_of(placed: PlacedCard) -> Polygon:
+    """A card's section between its end walls: what a gutter that comes in there may meet."""
+    return outline_of(placed) - Polygon([(y + placed.y, z + placed.z) for y, z in placed.card.cavity])
+
+
 def bodies(layout: Layout) -> Iterator[tuple[str, tuple[float, float], Polygon]]:
-    """Name, extent along x and section of everything that stands in the stream: cards and floors of trays."""
+    """Name, extent along x and section of everything that stands in the stream: cards and floors of gutters."""
     for placed in layout.cards:
         yield placed.card.name, placed.card.body, outline_of(placed)
     for tray in layout.trays:
-        stations = [s for gutter in tray.gutters for s in gutter.stations]
-        yield tray.name, (min(s.x0 for s in stations), max(s.x1 for s in stations)), slab(tray)
+        for gutter in tray.gutters:
+            low, high = min(s.x0 for s in gutter.stations), max(s.x1 for s in gutter.stations)
+            yield tray.name, (low - tray.wall, high + tray.wall), slab(tray, gutter.end.along)
 
 
 def clearance_faults(layout: Layout) -> list[str]:
@@ -172,12 +178,16 @@ def clearance_faults(layout: Layout) -> list[str]:
         water = Polygon([(y0, z0), (y1, z1), (y1, z1 + 4.9), (y0, z0 + 4.9)])
         over = [placed.card.name for placed in woven(layout) if outline_of(placed).intersects(water)]
         found += [f"{name} stands in the water of {tray.name}" for name in over]
-    notched = {placed.card.name for placed in layout.cards if placed.card.notch}
+    cards = {placed.card.name: placed for placed in layout.cards}
     for k, (one, (low, high), section) in enumerate(everything):
         for other, (left, right), there in everything[k + 1 :]:
-            if {one, other} & notched and {one, other} & {tray.name for tray in layout.trays}:
+            if one == other or left >= high or low >= right:
                 continue
-            if left < high and low < right and section.distance(there) < 0.25:
+            card = cards[one] if one in cards and other not in cards else None
+            if card and card.card.notch:
+                continue
+            comes_in = card is not None and card.card.x0 < left and right < card.card.x1
+            if (walls_of(card) if card and comes_in else section).distance(there) < 0.25:
                 found.append(f"{one} and {other} meet")
     for placed in layout.cards:
         if placed.card.notch is None:
@@ -248,7 +258,7 @@ def stand_faults(layout: Layout, process: Process) -> list[str]:
         if b.y[0] - a.y[1] < 1.0 and not (outer.straddles and outer.x[1] - inner.x[1] > 0.5):
             found.append(f"trestles {a} and {b} in each other")
     low = min(outline_of(placed).bounds[1] for placed in layout.cards)
-    low = min([low, *(slab(tray).bounds[1] for tray in layout.trays)])
+    low = min([low, *(slab(tray, tray.length).bounds[1] for tray in layout.trays)])
     if low < 0.0:
         found.append(f"something lies {low:.2f} mm below the table")
     return found
