@@ -346,7 +346,9 @@ def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) 
             foot = ENTRY - trays[-1].floor - NOTCH
             moved = replace(moved, notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
         reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
-        placed.append(PlacedCard(moved, y, z, (on_grid(-0.8 * card.depth), on_grid(max(-0.12 * card.depth, -2.4))), reach))
+        placed.append(
+            PlacedCard(moved, y, z, (on_grid(-0.8 * card.depth), on_grid(max(-0.12 * card.depth, -2.4))), reach)
+        )
     return tuple(placed)
 
 

@@ -47,3 +47,10 @@ def answer_loss(scored: Tensor, labels: Tensor, *, temperature: float, margin: f
     if margin:
         found = found + torch.relu(1 - leads(scored, labels) / margin) ** 2
     return found
+
+
+def named(scored: Tensor) -> Tensor:
+    """The answer of each row, (...): which score is ahead of all others; -1 where the highest are equal, as of empty
+    cups."""
+    first = scored.topk(2, dim=-1)
+    return torch.where(first.values[..., 0] > first.values[..., 1], first.indices[..., 0], -1)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pelu_fab.training.loss import Task
-from pelu_fab.training.readout import scores
+from pelu_fab.training.readout import leads, scores
 from pelu_fab.training.recipe import Deviations
 from pelu_fab.training.replicas import Replicas, flow
 
@@ -31,8 +31,8 @@ def accuracies(
         for start in range(0, prints, BATCH):
             batch = deviations.model_copy(update={"prints": min(BATCH, prints - start)})
             volumes = flow(task.pours, retained, shares, batch, generator, task.pool)
-            answers = scores(volumes, task.readout).argmax(dim=-1)
-            right = ((answers == task.labels) * use).sum(dim=-1) / use.sum(dim=-1)
+            ahead = leads(scores(volumes, task.readout), task.labels) > 0.0
+            right = (ahead * use).sum(dim=-1) / use.sum(dim=-1)
             found.append(right.expand(-1, batch.prints))
     return torch.cat(found, dim=1)
 

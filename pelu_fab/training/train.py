@@ -26,7 +26,7 @@ from pelu_fab.training.data import (
 from pelu_fab.training.fit import Point, Watch, fit, polish
 from pelu_fab.training.loss import Task, loss
 from pelu_fab.training.prints import Workshop
-from pelu_fab.training.readout import cups, scores
+from pelu_fab.training.readout import cups, named, scores
 from pelu_fab.training.recipe import Recipe
 from pelu_fab.training.replicas import SILENT, Replicas
 from pelu_fab.training.tolerance import accuracies, good_prints
@@ -157,9 +157,9 @@ def _ranked(
 
 
 def answers(network: Network, table: Table, recipe: Recipe) -> NDArray[np.int64]:
-    """Class of each row, (rows,), by the algebra in float64 and the recipe's read-out."""
+    """Class of each row, (rows,), by the algebra in float64 and the recipe's read-out; -1 where cups are equal."""
     volumes = torch.from_numpy(outputs(network, table.pours))
-    return np.asarray(scores(volumes, recipe.readout).argmax(dim=-1), dtype=np.int64)
+    return np.asarray(named(scores(volumes, recipe.readout)), dtype=np.int64)
 
 
 def without_dry(network: Network) -> Network:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
+from typing import Literal
 
 from pelu_fab.ir.layout import STRADDLE, Layout, Trestle
 from pelu_fab.ir.process import Process
@@ -10,6 +11,7 @@ from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle,
 
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
 TENON, HORN, SHOULDER = 8.0, 8.0, 12.0  # mm: into the storey above; beside a tray; legs end so far below it
+POST, WIDEST_ARCH, LEAST_ARCH = 7.0, 40.0, 5.0  # mm: between two arches; the widest one; half of the narrowest
 AIR_BESIDE, TIE = 0.4, 14.0  # mm between a tray and its legs; height of what ties them
 SILL = 2.2  # mm before a row card's ear: over it the card comes out forwards, under the gutter that ends in it
 GUIDE = 24.0  # mm: height of the plates that guide the cups
@@ -54,6 +56,11 @@ def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
     back = box((spans[0][0], spans[-1][1]), rack.back, (0.0, rack.back_z))
     steps = [Step("add", (back, *solids))]
     cuts: list[Prism] = []
+    for one, other in pairwise(spans):  # light, and water that went astray runs out
+        cuts += _arcade("y", rack.back, (one[1] + POST, other[0] - POST), (TIE, min(rack.back_z, high) - TIE))
+    deep = (rack.back[1] + POST, rack.middle - POST)
+    for x0, x1 in spans if hung else ():
+        cuts += _arcade("x", (x0, x1), deep, (max(TIE, low + 2.0), rack.seat_z - POST))
     if hung:
         y0, y1 = hung[0].y + hung[0].ear[0] - AIR, hung[0].y + hung[0].ear[1] + AIR
         thin = [*between, *([plates[0]] if left > 0.0 else []), *([plates[-1]] if right < 0.0 else [])]  # cut through
@@ -105,9 +112,12 @@ def _storey(name: str, trestle: Trestle, foot: float, head: float | None, proces
         ]
     else:
         solids += [_tenon(x, side, (trestle.y[0] + 1.0, y0 - 1.0), top, wall) for x, side in ((x0, 1.0), (x1, -1.0))]
-    steps = [Step("add", tuple(solids))]
+    held = 0.0 if head is None else 3 * TENON + wall  # of a leg, where its tenon stands
+    cuts = _arcade("x", (x0 - wall, x0), (trestle.y[0] + POST, y0 - POST), (foot + TIE, legs_top - POST - held))
+    cuts += _arcade("x", (x1, x1 + wall), (trestle.y[0] + POST, y0 - POST), (foot + TIE, legs_top - POST - held))
     if window := _window(trestle.straddles and head is None, (x0, x1), (foot, top)):
-        steps.append(Step("cut", (Prism("y", y0 - 1.0, y1 + 1.0, (window,)),)))
+        cuts.append(Prism("y", y0 - 1.0, y1 + 1.0, (window,)))
+    steps = [Step("add", tuple(solids)), *([Step("cut", tuple(cuts))] if cuts else [])]
     return upright(name, "stand", (tuple(steps),))
 
 
@@ -130,16 +140,24 @@ def _tenon(x: float, side: float, y: Point, top: float, wall: float) -> Prism:
 def _window(straddles: bool, x: Point, z: Point) -> Outline | None:
     """What is left open between the legs: a pointed arch, or all above the tie that holds them together."""
     (x0, x1), (foot, top) = x, z
-    low = foot + TIE
     if straddles:
-        return rectangle(x0, x1, low, UP)
-    middle, half, high = (x0 + x1) / 2, (x1 - x0) / 2 - SHOULDER, top - TIE
-    if high - half <= low + 5.0:
+        return rectangle(x0, x1, foot + TIE, UP)
+    return _arch((x0 + SHOULDER, x1 - SHOULDER), (foot + TIE, top - TIE))
+
+
+def _arch(across: Point, z: Point) -> Outline | None:
+    """An opening with a roof of 45 degrees, as high as there is room; None where there is too little."""
+    (a, b), (low, high) = across, z
+    half = (b - a) / 2
+    if half < LEAST_ARCH or high - half <= low + LEAST_ARCH:
         return None
-    return (
-        (middle - half, low),
-        (middle + half, low),
-        (middle + half, high - half),
-        (middle, high),
-        (middle - half, high - half),
-    )
+    return ((a, low), (b, low), (b, high - half), (a + half, high), (a, high - half))
+
+
+def _arcade(axis: Literal["x", "y"], through: Point, across: Point, z: Point) -> list[Prism]:
+    """Arches side by side in a wall that stands from `through[0]` to `through[1]` along `axis`."""
+    (a, b), count = across, max(1, ceil((across[1] - across[0] + POST) / (WIDEST_ARCH + POST)))
+    wide = (b - a - (count - 1) * POST) / count
+    spans = [(a + k * (wide + POST), a + k * (wide + POST) + wide) for k in range(count)]
+    arches = [arch for span in spans if (arch := _arch(span, z))]
+    return [Prism(axis, through[0] - 1.0, through[1] + 1.0, (arch,)) for arch in arches]
