@@ -76,7 +76,7 @@ def read_checks(parts: Sequence[LoadedPart], names: dict[str, str]) -> list[Chec
     """All read rules. `names`: what is written on parts, by their name, where the manifest says it."""
     cups = [part for part in parts if part.entry.role == "cup"]
     jugs = [part for part in parts if part.entry.role == "jug"]
-    found = {part.entry.name: reliefs(part.mesh) for part in (*cups, *jugs, *_cards(parts))}
+    found = {part.entry.name: reliefs(part.placed) for part in (*cups, *jugs, *_cards(parts))}
     checks = [*_levels(cups), *_labels([*cups, *jugs, *_cards(parts)], found, names)]
     for part in (*cups, *jugs):
         checks += _marks(part, found[part.entry.name])
@@ -88,7 +88,7 @@ def _cards(parts: Sequence[LoadedPart]) -> list[LoadedPart]:
 
 
 def reliefs(mesh: Mesh) -> tuple[Relief, ...]:
-    """What stands out of each of a part's four upright sides, as it lies in its file."""
+    """What stands out of each of a part's four upright sides, as it lies in the assembly."""
     return tuple(relief for axis in (0, 1) for sign in (-1.0, 1.0) for relief in _relief(mesh, axis, sign))
 
 
@@ -189,7 +189,7 @@ def _labels(parts: Sequence[LoadedPart], found: dict[str, tuple[Relief, ...]], n
 
 def _digits(part: LoadedPart, sides: Sequence[Relief]) -> int:
     """Of the numerals that a cup's longer marks call for."""
-    one = inside_of(part.mesh)
+    one = inside_of(part.placed)
     marks = max((relief.marks for relief in sides), key=len, default=())
     if part.entry.role != "cup" or one is None or not marks:
         return 0
@@ -200,7 +200,7 @@ def _digits(part: LoadedPart, sides: Sequence[Relief]) -> int:
 
 def _marks(part: LoadedPart, sides: Sequence[Relief]) -> list[Check]:
     """Whether marks say round volumes, close enough together."""
-    name, one = part.entry.name, inside_of(part.mesh)
+    name, one = part.entry.name, inside_of(part.placed)
     marks = max((relief.marks for relief in sides), key=len, default=())
     if one is None or len(marks) < 2:
         return [failed("read.marks", name, f"{len(marks)} marks stand on it: no volume can be read")]
