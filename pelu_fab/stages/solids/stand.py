@@ -12,7 +12,7 @@ from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle,
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
 TENON, HORN, SHOULDER = 8.0, 8.0, 12.0  # mm: into the storey above; beside a tray; legs end so far below it
 POST, WIDEST_ARCH, LEAST_ARCH = 7.0, 40.0, 5.0  # mm: between two arches; the widest one; half of the narrowest
-AIR_BESIDE, TIE = 0.4, 14.0  # mm between a tray and its legs; height of what ties them
+AIR_BESIDE, TIE = 0.2, 14.0  # mm between a tray and its legs; height of what ties them
 SILL = 2.2  # mm before a row card's ear: over it the card comes out forwards, under the gutter that ends in it
 GUIDE = 24.0  # mm: height of the plates that guide the cups
 
