@@ -64,6 +64,28 @@ def test_the_layout_is_to_scale_and_names_everything() -> None:
     assert np.ptp(corners, axis=0) == pytest.approx([card.depth, card.x1 - card.x0], abs=0.02)
 
 
+def test_every_shape_of_the_layout_has_its_style() -> None:
+    drawn = to_svg(device("and-or")).decode()
+    used = set(re.findall(r'<polygon class="(\w+)"', drawn))
+    styled = set(re.findall(r"^\.(\w+)\{fill:", drawn, re.MULTILINE))
+    assert {"card", "plate", "gutter", "cup", "stand", "room", "water", "tooth"} == used <= styled
+
+
+def test_standing_water_has_the_section_that_its_floor_leaves_it() -> None:
+    steps = np.linspace(-60.0, 0.0, 240_001)
+    for card in device("iris").sized.cards.values():
+        floor = np.array([card.floor_z + max(-y - card.pool, 0.0) * card.rise for y in (0.0, -card.depth)]).max()
+        inside = steps[steps >= -card.depth]
+        bed = card.floor_z + np.maximum(-inside - card.pool, 0.0) * card.rise
+        for level in (card.floor_z / 2, 0.0, floor + 3.0):
+            if level <= card.floor_z:
+                continue
+            points = np.array(card.wet(level))
+            y, z = points.T
+            area = abs(np.dot(y, np.roll(z, 1)) - np.dot(z, np.roll(y, 1))) / 2
+            assert area == pytest.approx(np.trapezoid(np.maximum(level - bed, 0.0), inside), rel=1e-3, abs=0.02)
+
+
 def test_water_in_the_scene_runs_downhill_from_every_bucket_to_its_target() -> None:
     for name in ("iris", "and-or", "drip"):
         found = device(name)

@@ -138,6 +138,20 @@ def test_the_page_tells_trained_and_built_numbers_side_by_side(tmp_path: Path) -
     assert told["L0.b0"]["label"] == "left jug"
 
 
+def test_the_page_tells_what_to_pour_before_the_first_pour(tmp_path: Path) -> None:
+    folder = export("and-or", tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    told = " ".join(page_of(folder).text.split())
+    shares = read_facts(folder).lowered.layers[0].shares
+    primed = [f"L0.b{i}" for i, row in enumerate(shares) if (row > 0).sum() > 1]
+    assert primed and manifest["priming_ml"] > 0
+    assert f"then pour V0, {manifest['priming_ml']:g} mL, into each of {', '.join(primed)}." in told
+    assert f"pour one jug after the other, about {manifest['design_flow'] / 1000:g} mL a second" in told
+    for name in ("rack", "tray-L0", "card-L0-b0", "cup-y0"):
+        assert name in told[told.index("Put it together") :]
+    assert not any(word in told for word in ("chute", "wedge", "side frame"))
+
+
 def test_what_a_solver_found_stands_beside_the_shares_and_only_then(tmp_path: Path) -> None:
     folder = export("and-or", tmp_path)
     facts = read_facts(folder)

@@ -179,12 +179,64 @@ def test_sliders_change_what_the_cups_will_hold_and_more_water_adds_up(driver: A
 def test_a_click_on_a_bucket_tells_its_numbers(driver: Any) -> None:
     told = driver.execute_script(
         "const s = peluFab.stage, p = peluFab.data.scene.pools[0];"
-        "const [x, y] = s.project([p.u, p.v - 3, p.rim_z]); const view = document.getElementById('view');"
-        "const r = view.getBoundingClientRect(); const at = {clientX: r.left + x, clientY: r.top + y, pointerId: 1};"
+        "const [x, y] = s.project([(p.x[0] + p.x[1]) / 2, p.y - 3, p.rim_z]);"
+        "const view = document.getElementById('view'), r = view.getBoundingClientRect();"
+        "const at = {clientX: r.left + x, clientY: r.top + y, pointerId: 1, bubbles: true};"
         "for (const kind of ['pointerdown', 'pointerup']) view.dispatchEvent(new PointerEvent(kind, at));"
         "return document.getElementById('chosen').textContent"
     )
     assert told.startswith("L0.b") and "as built; trained" in told
+
+
+def test_one_jug_pours_after_the_other_never_faster_than_the_device_is_made_for(driver: Any) -> None:
+    set_value(driver, "row", 100, "change")
+    most, order = driver.execute_script(
+        "const w = peluFab.water; const order = []; let most = 0;"
+        "for (let k = 0; k < 4000 && !w.still; k++) {"
+        "  w.advance(1 / 60); most = Math.max(most, w.pouring.reduce((x, y) => x + y, 0));"
+        "  w.pouring.forEach((flow, i) => flow > 0 && order.at(-1) !== i && order.push(i)); }"
+        "return [most, order]"
+    )
+    assert most == pytest.approx(12_000, abs=1e-6)
+    assert order == [0, 1, 2, 3]
+
+
+def test_getting_ready_fills_the_cards_that_divide_their_water_and_no_other(driver: Any) -> None:
+    driver.execute_script("document.getElementById('empty').click()")
+    wet = driver.execute_script(
+        "return peluFab.stage.streams.pools.filter(({mesh}) => mesh.visible).map(({shape}) => shape.name)"
+    )
+    assert wet == ["L0.b0", "L0.b1", "L0.b2"]
+    levels = driver.execute_script(
+        "const w = peluFab.water; return w.pools.map((p, b) => [w.level(b), p.shape.floor_z, p.shape.sill_z])"
+    )
+    assert all(floor < level <= sill for level, floor, sill in levels[:3])  # to just below what they keep
+
+
+def test_a_wheel_scrolls_the_page_and_with_ctrl_it_zooms(driver: Any) -> None:
+    kept = driver.execute_script(
+        "const view = document.getElementById('view'); const kept = [];"
+        "for (const ctrlKey of [false, true]) {"
+        "  const turn = new WheelEvent('wheel', {deltaY: 100, ctrlKey, bubbles: true, cancelable: true});"
+        "  view.dispatchEvent(turn); kept.push(turn.defaultPrevented); }"
+        "document.getElementById('home').click(); return [...kept, getComputedStyle(view).touchAction]"
+    )
+    assert kept == [False, True, "pan-y"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+def test_device_cups_and_pour_are_on_the_first_screen(driver: Any, width: int, height: int) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        driver.execute_script("window.scrollTo(0, 0)")
+        for selector in ("#view", "#pour", "#cup-0", "#cup-2", "#answer"):
+            top, bottom = driver.execute_script(
+                f"const r = document.querySelector('{selector}').getBoundingClientRect(); return [r.top, r.bottom]"
+            )
+            assert 0 <= top < bottom <= height, selector
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_keys_turn_the_device(driver: Any) -> None:

@@ -1,5 +1,6 @@
 """pour.gif: one pour in section, to scale, looped: the time-stepped simulation's water. A device in, GIF bytes out."""
 
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -11,25 +12,28 @@ from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.names import duct_name, input_name, unit_of
 from pelu_fab.show.scene import Scene, Stream, scene_of
-from pelu_fab.show.views import Drawing, Flat, View, draw
+from pelu_fab.show.views import Drawing, Flat, View, cut, draw, water
 
 Array = NDArray[np.float64]
 WIDTH = 920  # pixels
 FRAMES, SHOWN, HOLD = 84, 0.1, 16  # frames that move, seconds that each is shown, frames that the end stands still
-GAP, MARGIN, HEAD = 14.0, 8.0, 12.0  # mm
+GAP, MARGIN, HEAD, FOOT = 14.0, 8.0, 34.0, 14.0  # mm
 INK, SOFT, PAPER, WATER, STREAM = (38, 49, 59), (110, 122, 133), (251, 250, 247), (47, 136, 197), (95, 176, 228)
-BAFFLE = (140, 184, 214)  # seen through water
 FILLS = {
-    "stand": (222, 224, 227),
-    "gutter": (214, 220, 226),
-    "card": (250, 247, 240),
-    "cup": (243, 231, 211),
+    "stand": (196, 200, 207),
+    "gutter": (126, 135, 148),
+    "card": (246, 242, 233),
+    "plate": (217, 210, 193),
+    "cup": (220, 235, 245),
+    "room": (255, 255, 255),
 }
 LINES = {
-    "stand": (190, 194, 200),
-    "gutter": (95, 108, 124),
-    "card": (150, 140, 124),
-    "cup": (162, 124, 59),
+    "stand": (160, 166, 176),
+    "gutter": (58, 66, 82),
+    "card": (141, 132, 113),
+    "plate": (141, 132, 113),
+    "cup": (95, 135, 163),
+    "room": (170, 163, 148),
 }
 PANELS: tuple[View, ...] = ("side", "front")
 
@@ -45,21 +49,23 @@ def to_gif(device: Device) -> bytes:
     scale = WIDTH / (sum(widths) + GAP + 2 * MARGIN)
     low = min(box[1] for box in boxes.values())
     high = max(box[3] for box in boxes.values())
-    height = round((high - low + 2 * MARGIN + HEAD + 22.0) * scale)
+    height = round((high - low + 2 * MARGIN + HEAD + FOOT) * scale)
     first, second = PANELS
     offset = {first: MARGIN - boxes[first][0], second: MARGIN + widths[0] + GAP - boxes[second][0]}
     sheet = _Sheet(
         Image.new("RGB", (WIDTH, height), PAPER),
         scale,
         {str(view): at for view, at in offset.items()},
-        high + MARGIN + HEAD + 22.0,
+        high + MARGIN + HEAD,
     )
     for view in PANELS:
-        _background(sheet, view, drawings[view])
+        _shapes(sheet, view, drawings[view], FILLS)
     last = int(np.searchsorted(found.trace.times, found.readout_times()[0] * 1.05 + 0.5))
     end = float(found.trace.times[min(last, len(found.trace.times) - 1)])
     times = end * np.linspace(0.0, 1.0, FRAMES) ** 2.1  # slow while much happens, faster as it settles
-    frames = [_frame(device, scene, schedule, found, sheet, float(time)) for time in [*times, found.trace.times[-1]]]
+    frames = [
+        _frame(device, drawings, scene, schedule, found, sheet, float(time)) for time in [*times, found.trace.times[-1]]
+    ]
     return _encoded(frames)
 
 
@@ -70,10 +76,10 @@ def _flow(device: Device) -> tuple[Any, Any]:
     from pelu_fab.sim.water import water_of
 
     design = device.design
-    water = water_of(device.lowered.netlist, device.sized, device.layout)
+    network = water_of(device.lowered.netlist, device.sized, device.layout)
     units = design.protocol[0][1] if design.protocol else [value / 2 for value in design.input_max]
     schedule = design_pour(np.array(units) * design.unit_volume, design.pour_flow_ml * MM3_PER_ML)
-    return schedule, flow(water, design.process, schedule)
+    return schedule, flow(network, design.process, schedule)
 
 
 class _Sheet:
@@ -100,20 +106,27 @@ class _Sheet:
         return ImageFont.load_default(millimetres * self.scale)
 
 
-def _background(sheet: _Sheet, view: View, drawing: Drawing) -> None:
+def _shapes(sheet: _Sheet, view: View, drawing: Drawing, kinds: Iterable[str]) -> None:
     for shape in drawing.shapes:
-        if shape.kind in ("water", "tooth"):
+        if shape.kind not in kinds:
             continue
         points = [sheet.point(view, place) for place in shape.points]
-        fill = FILLS.get(shape.kind, (255, 255, 255) if shape.kind == "room" else PAPER)
-        sheet.pen.polygon(points, fill=fill, outline=LINES.get(shape.kind, (150, 150, 150)))
+        sheet.pen.polygon(points, fill=FILLS[shape.kind], outline=LINES[shape.kind])
 
 
-def _frame(device: Device, scene: Scene, schedule: Any, found: Any, sheet: _Sheet, time: float) -> Any:
+def _frame(
+    device: Device,
+    drawings: Mapping[View, Drawing],
+    scene: Scene,
+    schedule: Any,
+    found: Any,
+    sheet: _Sheet,
+    time: float,
+) -> Any:
     """The sheet with all water at one moment."""
     picture, trace, plumbing = sheet.copy(), found.trace, found.plumbing
-    tables = (trace.volumes, trace.heads, trace.mouth_flows, trace.cups[:, 0])
-    volumes, heads, flows, cups = (_at(time, trace.times, table) for table in tables)
+    tables = (trace.heads, trace.mouth_flows, trace.cups[:, 0])
+    heads, flows, cups = (_at(time, trace.times, table) for table in tables)
     names = [*plumbing.buckets, *plumbing.cups]
     by_duct: dict[str, float] = {}
     for mouth, (b, t) in enumerate(zip(plumbing.mouth_bucket, plumbing.mouth_target, strict=True)):
@@ -124,12 +137,11 @@ def _frame(device: Device, scene: Scene, schedule: Any, found: Any, sheet: _Shee
     for view in PANELS:
         for stream in (*scene.streams, *_jugs(scene)):
             _stream(picture, view, stream, sum(by_duct.get(name, 0.0) for name in stream.ducts))
-        for number, pool in enumerate(scene.pools):
-            index = plumbing.buckets.index(pool.name)
-            full = min(volumes[index] / max(plumbing.base[index], 1.0), 1.0)
-            level = pool.floor_z + (pool.sill_z - pool.floor_z) * full + max(heads[index], 0.0) * (full >= 1.0)
-            if view == "side":
-                _pool(picture, device.layout.cards[number], float(level) - pool.sill_z)
+        for placed in cut(device.layout) if view == "side" else device.layout.hung:
+            level = float(heads[plumbing.buckets.index(placed.card.name)])
+            if level > placed.card.floor_z + 0.05:
+                _pool(picture, view, placed, level)
+        _shapes(picture, view, drawings[view], ("plate",))
         for glass in scene.glasses:
             volume = float(cups[plumbing.cups.index(glass.port)])
             level = glass.floor_z + volume / ((glass.x[1] - glass.x[0]) * (glass.y[1] - glass.y[0]))
@@ -151,7 +163,7 @@ def _jugs(scene: Scene) -> list[Stream]:
         if pool.name.startswith("L0."):
             x, y, z = pool.inlet
             port = input_name(unit_of(pool.name))
-            found.append(Stream((port,), (x, y, z + 16.0), (x, y, pool.floor_z), 3.0, "x", True))
+            found.append(Stream((port,), (x, y, z + 16.0), (x, y, pool.floor_z), 3.0, True))
     return found
 
 
@@ -161,17 +173,13 @@ def _fill(sheet: _Sheet, view: View, low: Flat, high: Flat) -> None:
         sheet.pen.rectangle([x0, y0, x1, y1], fill=WATER)
 
 
-def _pool(sheet: _Sheet, placed: PlacedCard, level: float) -> None:
-    """A card's water from the side, with the walls of its inlet that stand in it."""
+def _pool(sheet: _Sheet, view: View, placed: PlacedCard, level: float) -> None:
+    """Water up to `level` (mm above the sill)."""
     card = placed.card
-    if level < card.floor_z + 0.05:
-        return
-    sheet.pen.polygon([sheet.point("side", placed.at(place)) for place in card.wet(level)], fill=WATER)
-    for plate in card.plates:
-        low, high = placed.at((plate.y0, card.floor_at(plate.middle))), placed.at((plate.y1, min(plate.top_z, level)))
-        if low[1] < high[1]:
-            (x0, y1), (x1, y0) = sheet.point("side", low), sheet.point("side", high)
-            sheet.pen.rectangle([x0, y0, x1, y1], fill=BAFFLE)
+    if view == "side":
+        sheet.pen.polygon([sheet.point(view, place) for place in water(placed, level).points], fill=WATER)
+    else:
+        _fill(sheet, view, (-card.x1, placed.z + card.floor_z), (-card.x0, placed.z + level))
 
 
 def _stream(sheet: _Sheet, view: View, stream: Stream, flow: float) -> None:
@@ -195,7 +203,7 @@ def _captions(device: Device, scene: Scene, sheet: _Sheet, cups: Any, plumbing: 
     best = int(np.argmax(cups))
     for glass in scene.glasses:
         index = plumbing.cups.index(glass.port)
-        x, y = sheet.point("front", (-(glass.x[0] + glass.x[1]) / 2, glass.floor_z + glass.height - 4.0))
+        x, y = sheet.point("front", (-(glass.x[0] + glass.x[1]) / 2, -5.0))
         leads = index == best and cups[index] > 100.0
         colour = (184, 110, 0) if leads else INK
         for line, (text, size) in enumerate(((glass.label, 4.6), (f"{cups[index] / MM3_PER_ML:.1f} mL", 4.6))):

@@ -71,25 +71,20 @@ def _assembly(facts: Facts) -> str:
     by_role: dict[str, list[str]] = {}
     for part in facts.parts:
         by_role.setdefault(part.role, []).append(f"<b>{escape(part.name)}</b>")
-    rows = sorted(by_role.get("row", []))
-    steps = [
-        "Dry-fit the frame first: it shows whether your printer's parts slide. File a window rather than force a tab."
-    ]
-    if rows:
-        told = ", ".join(rows)
+    supports = ", ".join(by_role.get("stand", []))
+    steps = [f"Stand {supports} on the table one behind the other, the lowest in front."] if supports else []
+    if by_role.get("tray"):
+        trays = ", ".join(reversed(by_role["tray"]))
         steps.append(
-            f"For each row ({told}): lay one of its side frames flat, stand the row and the trays below it in the "
-            "windows by their tabs, and "
-            "press the other side frame on from above."
+            f"Lay the trays on, from the lowest up: {trays}. Each one's lower end lies over the next one's head."
         )
-    rails = [name for name in by_role.get("frame", []) if "rail" in name]
-    if rails:
-        steps.append(f"Stand everything up and press the rails on: {', '.join(rails)}.")
+    if by_role.get("card"):
+        steps.append(
+            f"Hang each card in its seat, comb downstream: {', '.join(by_role['card'])}. Each lifts out again."
+        )
     if by_role.get("cup"):
         steps.append(f"Set the cups below the last spouts, names outward: {', '.join(by_role['cup'])}.")
-    steps.append(
-        "Push the wedges under the frame until the level on the back of the top row says that it stands level."
-    )
+    steps.append("Level it, across the tray and down it, with paper under the feet: see below.")
     return '<ol class="steps">' + "".join(f"<li>{step}</li>" for step in steps) + "</ol>"
 
 

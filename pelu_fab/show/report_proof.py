@@ -20,6 +20,9 @@ GROUPS = {
     "lower": "what making it printable changed is on the list",
     "mesh": "the files are sound solids",
     "drc": "the printer can make it, and water runs downhill",
+    "flow": "moving water lands and stays where it should",
+    "hands": "it can be put together, moved within its play and emptied",
+    "read": "cups can be read and told apart",
     "lvs": "what was built is what was trained",
     "mass": "no water is made or lost",
     "equivalence": "it answers as the network does",
@@ -60,7 +63,7 @@ def asked_and_built(facts: Facts) -> str:
         now = f'<span data-now="{name}">–</span>'
         buckets.append([title, values["trained"], values["lowered"], values["built"], now])
     marks = [f'data-bucket="{name}"' for name in numbers(facts)]
-    thresholds = table(["bucket keeps, mL", "trained", "printable", "in the STL", "now"], buckets, marks)
+    thresholds = table(["card keeps, mL", "trained", "printable", "in the STL", "now"], buckets, marks)
     rows, owners = [], []
     sections = [layer.get("sections") for layer in facts.verify.get("recovered", {}).get("layers", [])]
     trained, lowered, built = facts.trained.layers, facts.lowered.layers, facts.recovered
@@ -80,7 +83,7 @@ def asked_and_built(facts: Facts) -> str:
         '<section><div class="wrap"><h2>Asked and built</h2><p>On the left what training asked for; on the right '
         "what sign-off found again "
         "in the triangles of the STL files, without looking at how they were made. <em>Section</em> is the cut "
-        "through a chute, which a "
+        "through a branch, which a "
         "calliper can check; <em>flow</em> is the share that water takes, teeth and surface tension included.</p>"
         f'<div class="two"><div>{thresholds}</div><div>{shares}</div></div>{_water(facts)}</div></section>'
     )
@@ -134,7 +137,7 @@ def proof(facts: Facts) -> str:
         f'<span class="badge {verdict}">{verdict}</span><span>{counts["passed"]} of {counts["run"]} checks passed, '
         f"{counts['failed']} failed, "
         f"{counts['skipped']} skipped.</span></div><p>Sign-off opened the files that you print, found every bucket, "
-        "comb, chute and cup in "
+        "comb, gutter and cup in "
         f"them, and recovered the network from that. It is held against {_against(facts)}.</p>"
         f"{worst}{''.join(folded)}{_data(facts)}</div></section>"
     )

@@ -5,21 +5,34 @@ from string import Template
 
 import numpy as np
 
+from pelu_fab.network.names import bucket_name
 from pelu_fab.show.report_data import Facts
 from pelu_fab.show.report_html import asset, image
 from pelu_fab.show.report_parts import MOST_PAINTED, picture_of_device
 
 
 def heading(facts: Facts) -> str:
-    """Title, verdict and the figures one wants first."""
+    """Title and verdict."""
+    verdict = str(facts.verify["verdict"])
+    said = "signed off from its STL files" if verdict == "pass" else "sign-off found faults: see the proof"
+    return (
+        f'<header class="wrap"><div class="title"><h1>{escape(facts.name)}</h1><span><span class="badge {verdict}">'
+        f'{escape(verdict)}</span> <span class="hush said">{said}</span></span></div>'
+        '<p class="lead">A neural network that runs on water. Cards keep what they learned to keep, combs share out '
+        f"the rest, and {_answer(facts)}.</p></header>"
+    )
+
+
+def figures(facts: Facts) -> str:
+    """How large it is, what it takes to print, how often it is right."""
     widths = [len(layer.retained) for layer in facts.lowered.layers]
     cups, parts = len(facts.manifest["outputs"]), facts.parts
     pieces = sum(part.count for part in parts)
     grams, hours = (sum(getattr(part, name) * part.count for part in parts) for name in ("grams", "hours"))
     sliced = all(part.is_sliced for part in parts)
     built = facts.verify.get("as_built", {})
-    figures = [
-        (" → ".join(str(count) for count in (*widths, cups)), "buckets, row by row, and cups"),
+    told = [
+        (" → ".join(str(count) for count in (*widths, cups)), "cards, layer by layer, and cups"),
         (f"{pieces}", "printed pieces"),
         (
             f"{grams:.0f} g",
@@ -28,20 +41,9 @@ def heading(facts: Facts) -> str:
         (f"{hours:.0f} h", "of printing" + ("" if sliced else ", estimated")),
     ]
     if built.get("rows") and built.get("errors") is not None:
-        figures.append(
-            (f"{100 * (1 - built['errors'] / built['rows']):.1f} %", f"right, of {built['rows']} in its data")
-        )
-    items = "".join(f"<li><b>{value}</b>{label}</li>" for value, label in figures)
-    verdict = str(facts.verify["verdict"])
-    said = "signed off from its STL files" if verdict == "pass" else "sign-off found faults: see the proof"
-    return (
-        '<header class="wrap"><p class="eyebrow">a neural network that runs on water</p>'
-        f'<div class="title"><h1>{escape(facts.name)}</h1><span><span class="badge {verdict}">{escape(verdict)}</span> '
-        f'<span class="hush">{said}</span></span></div>'
-        '<p class="lead">Pour the numbers in. Buckets keep what they learned to keep, combs share out the rest, and '
-        f"{_answer(facts)}. No power, no electronics: gravity does the arithmetic.</p>"
-        f'<ul class="facts">{items}</ul></header>'
-    )
+        told.append((f"{100 * (1 - built['errors'] / built['rows']):.1f} %", f"right, of {built['rows']} in its data"))
+    items = "".join(f"<li><b>{value}</b>{label}</li>" for value, label in told)
+    return f'<ul class="facts">{items}</ul>'
 
 
 def _answer(facts: Facts) -> str:
@@ -65,7 +67,25 @@ def stage(facts: Facts) -> str:
         for part in facts.parts
         if part.placed is not None
     )
-    return Template(asset("stage.html")).substitute(picture=picture, panel=panel(facts), ticks=ticks)
+    return Template(asset("stage.html")).substitute(
+        picture=picture, panel=panel(facts), ticks=ticks, ready=_ready(facts) + figures(facts)
+    )
+
+
+def _ready(facts: Facts) -> str:
+    """What to do before a pour, and how to pour."""
+    volume, flow = float(facts.manifest["priming_ml"]), float(facts.manifest["design_flow"]) / 1000.0
+    cards = [
+        bucket_name(depth, i)
+        for depth, layer in enumerate(facts.lowered.layers)
+        for i in np.flatnonzero((layer.shares > 0).sum(1) > 1).tolist()
+    ]
+    primed = f"V0, {volume:g} mL, into each of <b>{', '.join(cards)}</b>" if volume > 0.0 and cards else ""
+    first = f"Get ready: empty cards and cups{', then pour ' + primed if primed else ''}."
+    return (
+        f'<p class="ready">{first} Then pour one jug after the other, about {flow:g} mL a second, each into its own '
+        "card, behind its walls. The water above starts out ready.</p>"
+    )
 
 
 def panel(facts: Facts) -> str:
@@ -84,7 +104,7 @@ def panel(facts: Facts) -> str:
         for j, label in enumerate(facts.lowered.outputs)
     )
     return Template(asset("panel.html")).substitute(
-        worth=f"1 = {scale * unit:g} mL", presets=_presets(facts), jugs=jugs, cups=cups
+        presets=_presets(facts, f"1 in a jug is {scale * unit:g} mL"), jugs=jugs, cups=cups
     )
 
 
@@ -98,15 +118,19 @@ def _jug(i: int, name: str, value: float, top: float) -> str:
     )
 
 
-def _presets(facts: Facts) -> str:
+def _presets(facts: Facts, worth: str) -> str:
     """A button for the first of every kind in the data, one for any, and a field for a row."""
+    told = f'<span class="worth">{worth}</span>'
     if facts.samples is None or facts.scene.get("readouts"):
         pours = "".join(
             f'<button type="button" data-pour="{escape(str(list(pour["units"])))}">'
             f"{escape(str(pour['title']))}</button>"
             for pour in facts.scene.get("protocol", [])
         )
-        return f'<div class="buttons" role="group" aria-label="Pours">{pours}</div>'
+        return (
+            f'<div class="presets"><div class="buttons" role="group" aria-label="Pours">{pours}</div>'
+            f'<p class="inline">{told}</p></div>'
+        )
     inputs, labels = facts.samples
     first = (
         {} if labels is None else {int(label): int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)}
@@ -118,11 +142,11 @@ def _presets(facts: Facts) -> str:
     if not buttons:
         buttons = ['<button type="button" data-row="0">first row</button>']
     return (
-        f'<div class="buttons" role="group" aria-label="From the data">{"".join(buttons)}<button type="button" '
-        'id="any">any</button></div>'
+        f'<div class="presets"><div class="buttons" role="group" aria-label="From the data">{"".join(buttons)}'
+        '<button type="button" id="any">any</button></div>'
         '<p class="inline"><label for="row">row</label><input type="number" id="row" min="0" '
         f'max="{len(inputs) - 1}" value="0"> '
-        f"of {len(inputs)}</p>"
+        f"of {len(inputs)}{told}</p></div>"
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from pelu_fab.hydraulics import transit_time, weir_coefficient, weir_flow
 from pelu_fab.ir.device import Device
@@ -15,25 +15,21 @@ SCHEMA = 1
 REACH = 6.0  # mm before a lip where its water lands
 FALL_SECONDS = 0.05  # from a lip to what lies some 10 mm below
 Point = tuple[float, float, float]
-Line = Literal["x", "y"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A bucket's water room: `along` is the line of its comb; the floor falls to the sill beyond `pool_depth`."""
+    """A bucket's water room: its floor is flat from the sill back `flat`, then rises by `rise` a mm to its back."""
 
     name: str
-    along: Line
-    u: float  # middle along the row
-    v: float  # line of the sill
-    width: float
+    x: tuple[float, float]  # inside, along the comb
+    y: float  # the sill's inner edge
     depth: float
-    pool_depth: float
-    slope: float
+    flat: float
+    rise: float
     floor_z: float
     sill_z: float
     rim_z: float
-    facing: int  # +1: water leaves towards larger v
     area: float
     flare: float  # mm2 that its surface grows by a mm above the sill, up to `brim`
     brim: float
@@ -57,13 +53,12 @@ class Glass:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A straight run of water `width` wide across `across`, carrying what flows in all its `ducts`."""
+    """A straight run of water `width` wide along x, carrying what flows in all its `ducts`."""
 
     ducts: tuple[str, ...]
     start: Point
     end: Point
     width: float
-    across: Line
     is_fall: bool
 
 
@@ -104,17 +99,14 @@ def _pool(placed: PlacedCard, priming_volume: float) -> Pool:
     x, y, z = placed.inlet
     return Pool(
         name=card.name,
-        along="x",
-        u=(card.x0 + card.x1) / 2,
-        v=placed.y,
-        width=round(card.x1 - card.x0, 3),
+        x=(card.x0, card.x1),
+        y=placed.y,
         depth=card.depth,
-        pool_depth=card.pool,
-        slope=card.rise,
+        flat=card.pool,
+        rise=card.rise,
         floor_z=round(placed.z + card.floor_z, 3),
         sill_z=placed.z,
         rim_z=round(placed.z + card.rim_z, 3),
-        facing=1,
         area=round(card.water_area(), 3),
         flare=round((card.x1 - card.x0) / card.rise, 3) if card.brim > 0.0 else 0.0,
         brim=round(max(card.brim, 0.0), 3),
@@ -151,9 +143,9 @@ def _over_the_sill(layout: Layout, placed: PlacedCard) -> Iterator[Stream]:
         brink = _point(x0, placed.y + card.sill, placed.z)
         lip = _point(x1, y, z)
         below = layout.below(placed, mouth.target, REACH)
-        yield Stream(duct, _point(x0, placed.y, placed.z), brink, wide, "x", False)
-        yield Stream(duct, brink, lip, (wide + mouth.spout[1] - mouth.spout[0]) / 2, "x", False)
-        yield Stream(duct, lip, _point(x1, y + REACH, below), mouth.spout[1] - mouth.spout[0], "x", True)
+        yield Stream(duct, _point(x0, placed.y, placed.z), brink, wide, False)
+        yield Stream(duct, brink, lip, (wide + mouth.spout[1] - mouth.spout[0]) / 2, False)
+        yield Stream(duct, lip, _point(x1, y + REACH, below), mouth.spout[1] - mouth.spout[0], True)
 
 
 def _gutter(layout: Layout, tray: Tray, gutter: Gutter, before: Stream | None, further: list[Tray]) -> Iterator[Stream]:
@@ -173,12 +165,12 @@ def _gutter(layout: Layout, tray: Tray, gutter: Gutter, before: Stream | None, f
         if carried and y1 - y0 > 0.5:
             start, end = (_point(_middle(tray, gutter, y), y, tray.floor_z(y)) for y in (y0, y1))
             wide = gutter.stations[0].x1 - gutter.stations[0].x0
-            yield Stream(carried, start, end, wide, "x", False)
+            yield Stream(carried, start, end, wide, False)
     if carried:
         x = _middle(tray, gutter, last)
         below = further[0].floor_z(last + REACH) if further else layout.floor_of(gutter.target)
         wide = gutter.end.x1 - gutter.end.x0
-        yield Stream(carried, _point(x, last, tray.floor_z(last)), _point(x, last + REACH, below), wide, "x", True)
+        yield Stream(carried, _point(x, last, tray.floor_z(last)), _point(x, last + REACH, below), wide, True)
 
 
 def _middle(tray: Tray, gutter: Gutter, y: float) -> float:

@@ -6,16 +6,19 @@ from pelu_fab.ir.device import Device
 from pelu_fab.show.views import VIEWS, Drawing, Shape, View, Word, draw
 
 MARGIN, GAP, HEAD = 14.0, 26.0, 24.0  # mm
-TITLES: dict[View, str] = {"plan": "plan, from above", "front": "front, along y", "side": "side, along x"}
+TITLES: dict[View, str] = {
+    "plan": "plan, from above; water runs to the right",
+    "front": "front, from the cups",
+    "side": "side, in section; water runs to the right",
+}
 STYLE = """
 .sheet{fill:#fbfaf7}
-.frame{fill:#c9ccd1;fill-opacity:.55;stroke:#8d939c;stroke-width:.25}
-.gap{fill:#fbfaf7;stroke:#8d939c;stroke-width:.25}
-.gutter{fill:#dfe9e4;fill-opacity:.9;stroke:#5f8575;stroke-width:.35}
-.chute{fill:#eef0f2;fill-opacity:.9;stroke:#7c858f;stroke-width:.35}
-.row{fill:#e9e2f0;fill-opacity:.92;stroke:#75638a;stroke-width:.4}
-.cup{fill:#f3e7d3;fill-opacity:.95;stroke:#a27c3b;stroke-width:.4}
-.room{fill:#fff;stroke:#777;stroke-width:.25}
+.stand{fill:#59626f;fill-opacity:.5;stroke:#3a4252;stroke-width:.25}
+.gutter{fill:#b9c1cb;fill-opacity:.9;stroke:#2e3644;stroke-width:.35}
+.card{fill:#f6f2e9;fill-opacity:.95;stroke:#8d8471;stroke-width:.35}
+.plate{fill:#d9d2c1;stroke:#8d8471;stroke-width:.2}
+.cup{fill:#dcebf5;fill-opacity:.9;stroke:#5f87a3;stroke-width:.4}
+.room{fill:#fff;stroke:#8d8471;stroke-width:.25}
 .water{fill:#2f88c5;fill-opacity:.55}
 .tooth{fill:#2f88c5;fill-opacity:.35;stroke:#1d5f8f;stroke-width:.15}
 text{font-family:"Helvetica Neue",Helvetica,Arial,sans-serif;fill:#26313b}
@@ -26,12 +29,15 @@ text{font-family:"Helvetica Neue",Helvetica,Arial,sans-serif;fill:#26313b}
 
 
 def to_svg(device: Device) -> bytes:
-    """One sheet, 1 unit = 1 mm: the plan, beside it and below it what one sees along y and along x."""
+    """One sheet, 1 unit = 1 mm: what one sees along x, beside it along y, and below it the plan."""
     drawings: dict[View, Drawing] = {view: draw(device, view) for view in VIEWS}
     places, (width, height) = _sheet(drawings)
     body = [_view(view, drawings[view], *places[view]) for view in VIEWS]
     extent = " x ".join(f"{length:.0f}" for length in _extents(drawings))
-    title, note = escape(device.design.name), f"{extent} mm; pale blue: water that stays, and the teeth of the combs"
+    title, note = (
+        escape(device.design.name),
+        f"{extent} mm; blue: what the cards keep, V0 with it, and the teeth of the combs",
+    )
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.1f} {height:.1f}" width="{width:.1f}mm" '
         f'height="{height:.1f}mm" role="img" aria-label="{title}: plan and elevations to scale">',
@@ -51,17 +57,17 @@ def _extents(drawings: dict[View, Drawing]) -> tuple[float, float, float]:
 
 
 def _sheet(drawings: dict[View, Drawing]) -> tuple[dict[View, tuple[float, float]], tuple[float, float]]:
-    """Left upper corner of each view, and the sheet's size: front above, side to its right, plan below the front."""
+    """Left upper corner of each view, and the sheet's size: side above, front to its right, plan below the side."""
     size = {view: (d.box[2] - d.box[0], d.box[3] - d.box[1]) for view, d in drawings.items()}
-    left = max(size["front"][0], size["plan"][0])
+    left = max(size["side"][0], size["plan"][0])
     top = max(size["front"][1], size["side"][1])
-    second = HEAD + MARGIN + top + GAP
+    start = drawings["plan"].box[0]
     places: dict[View, tuple[float, float]] = {
-        "front": (MARGIN, HEAD + MARGIN + top - size["front"][1]),
-        "side": (MARGIN + left + GAP, HEAD + MARGIN + top - size["side"][1]),
-        "plan": (MARGIN, second),
+        "side": (MARGIN + drawings["side"].box[0] - start, HEAD + MARGIN + top - size["side"][1]),
+        "front": (MARGIN + left + GAP, HEAD + MARGIN + top - size["front"][1]),
+        "plan": (MARGIN, HEAD + MARGIN + top + GAP),
     }
-    return places, (2 * MARGIN + left + GAP + size["side"][0], second + size["plan"][1] + MARGIN + 4.0)
+    return places, (2 * MARGIN + left + GAP + size["front"][0], places["plan"][1] + size["plan"][1] + MARGIN + 4.0)
 
 
 def _view(view: View, drawing: Drawing, x: float, y: float) -> str:

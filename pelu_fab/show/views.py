@@ -56,7 +56,7 @@ def draw(device: Device, view: View) -> Drawing:
     layout, wall = device.layout, device.design.process.printer.wall
     stand = list(_stand(layout, view))
     trays = [shape for tray in layout.trays for shape in _tray(tray, view)]
-    cards = [shape for placed in layout.cards for shape in _card(placed, view)]
+    cards = [shape for placed in (cut(layout) if view == "side" else layout.cards) for shape in _card(placed, view)]
     cups = [shape for cup in layout.cups for shape in _cup(cup, wall, view)]
     return Drawing((*stand, *trays, *cards, *cups), tuple(_words(device, view)))
 
@@ -64,6 +64,17 @@ def draw(device: Device, view: View) -> Drawing:
 def seen(view: View, x: float, y: float, z: float) -> Flat:
     """A point of the device as a view shows it: downstream is to the right, in front it comes towards us."""
     return {"plan": (y, x), "front": (-x, z), "side": (y, z)}[view]
+
+
+def cut(layout: Layout) -> list[PlacedCard]:
+    """The cards that a section along the gutters goes through: of those abreast the deepest."""
+    deepest = {placed.y: placed for placed in sorted(layout.cards, key=lambda placed: -placed.card.floor_z)}
+    return [placed for placed in layout.cards if deepest[placed.y] is placed]
+
+
+def water(placed: PlacedCard, level: float = 0.0) -> Shape:
+    """What stands in a card up to `level` (mm above its sill), from the side."""
+    return Shape("water", tuple(placed.at(point) for point in placed.card.wet(level)), placed.card.name)
 
 
 def _box(view: View, x: Flat, y: Flat, z: Flat) -> tuple[Flat, ...]:
@@ -87,17 +98,18 @@ def _stand(layout: Layout, view: View) -> Iterator[Shape]:
 
 
 def _tray(tray: Tray, view: View) -> Iterator[Shape]:
-    """Its gutters: in plan their inner walls, from the side a sloping bar, from the front a box."""
+    """Its gutters: in plan their inner walls, from the front boxes; from the side the whole tray, a sloping bar."""
     high = tray.wall_height
+    if view == "side":
+        corners = [(0.0, -tray.floor), (tray.length, -tray.floor), (tray.length, high), (0.0, high)]
+        yield Shape("gutter", tuple(tray.at(along, up) for along, up in corners), tray.name)
+        return
     for gutter in tray.gutters:
         name, end = f"gutter to {gutter.target}", gutter.end.along
         if view == "plan":
             left = [seen(view, s.x0, tray.at(s.along)[0], 0.0) for s in gutter.stations]
             right = [seen(view, s.x1, tray.at(s.along)[0], 0.0) for s in reversed(gutter.stations)]
             yield Shape("gutter", (*left, *right), name)
-        elif view == "side":
-            corners = [(0.0, -tray.floor), (end, -tray.floor), (end, high), (0.0, high)]
-            yield Shape("gutter", tuple(tray.at(along, up) for along, up in corners), name)
         else:
             z = (tray.at(end, -tray.floor)[1], tray.at(0.0, high)[1])
             x = (min(s.x0 for s in gutter.stations), max(s.x1 for s in gutter.stations))
@@ -111,19 +123,18 @@ def _card(placed: PlacedCard, view: View) -> Iterator[Shape]:
     if view == "side":
         yield Shape("card", tuple(placed.at(point) for point in card.outline), card.name)
         yield Shape("room", tuple(placed.at(point) for point in card.cavity), card.name)
-        if card.floor_z < 0.0:
-            yield Shape("water", tuple(placed.at(point) for point in card.wet()), card.name)
+        yield water(placed)
         for plate in card.plates:
             across = (placed.y + plate.y0, placed.y + plate.y1)
-            yield Shape("card", _box(view, inside, across, (floor_z, placed.z + plate.top_z)), card.name)
+            foot = placed.z + card.floor_at(plate.middle)
+            yield Shape("plate", _box(view, inside, across, (foot, placed.z + plate.top_z)), card.name)
         return
     body = (placed.y + card.outline[0][0], placed.y + card.lip_y)
     yield Shape("card", _box(view, card.body, body, (placed.z + card.under.bottom_z, rim_z)), card.name)
     yield Shape("room", _box(view, inside, room, (floor_z, rim_z)), card.name)
-    if card.floor_z < 0.0:
-        yield Shape(
-            "water", _box(view, inside, (placed.y - max(card.pool, 1.0), placed.y), (floor_z, placed.z)), card.name
-        )
+    yield Shape("water", _box(view, inside, (placed.y - card.reach(), placed.y), (floor_z, placed.z)), card.name)
+    for plate in card.plates if view == "plan" else ():
+        yield Shape("plate", _box(view, inside, (placed.y + plate.y0, placed.y + plate.y1), (0.0, 1.0)), card.name)
     sill = (placed.y, placed.y + card.sill)
     for mouth in card.mouths:
         for tooth in mouth.teeth:
@@ -140,7 +151,7 @@ def _cup(cup: PlacedCup, wall: float, view: View) -> Iterator[Shape]:
 def _words(device: Device, view: View) -> Iterator[Word]:
     labels = dict(device.lowered.netlist.inputs)
     for layer, row in enumerate(device.layout.layers):
-        for placed in row:
+        for number, placed in enumerate(row):
             card = placed.card
             middle, label = (card.x0 + card.x1) / 2, labels.get(input_name(unit_of(card.name)), "")
             if view == "plan":
@@ -150,7 +161,8 @@ def _words(device: Device, view: View) -> Iterator[Word]:
                     yield Word(label, outside, 3.6, "port")
             elif view == "side":
                 kept = f"{card.name} keeps {card.retained_volume / MM3_PER_ML:.1f} mL"
-                above = seen(view, middle, placed.y - card.depth / 2, placed.z + card.rim_z + 4.0 + 5.0 * (layer % 2))
+                stacked = sum(other.y == placed.y for other in row[:number])
+                above = seen(view, middle, placed.y - 4.0, placed.z + card.rim_z + 4.0 + 4.5 * stacked)
                 yield Word(kept, above, 3.2, "bucket")
     for cup in device.layout.cups:
         if view != "side":

@@ -55,7 +55,7 @@ function empty() {
   page.stage?.lightUp(null);
   foretell();
   show(0);
-  $("answer").textContent = "Empty. Choose a flower or set the jugs, then pour.";
+  $("answer").textContent = "Ready: V0 stands in the cards that divide their water. Set the jugs, then pour.";
 }
 
 function winner() {
@@ -66,7 +66,7 @@ function winner() {
 function tellAnswer() {
   const won = winner();
   const ordered = [...water.cups].sort((a, b) => b - a);
-  if (won < 0) $("answer").textContent = "Nothing reached a cup: every bucket kept its water.";
+  if (won < 0) $("answer").textContent = "Nothing reached a cup: every card kept its water.";
   else {
     const lead = ordered.length > 1 ? ` It leads by ${ml(ordered[0] - ordered[1])} mL.` : "";
     const label = page.label === undefined || page.label === null ? "" : ` The data says ${data.outputs[page.label]}.`;

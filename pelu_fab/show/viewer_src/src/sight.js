@@ -14,6 +14,8 @@ export function bindStage(page) {
   $("section-place").addEventListener("input", section);
   $("colours").addEventListener("change", (event) => { stage.setColours(event.target.value); section(); });
   $("home").addEventListener("click", () => { stage.point(null); stage.home(); });
+  $("nearer").addEventListener("click", () => stage.turn(0, 0, 0.8));
+  $("farther").addEventListener("click", () => stage.turn(0, 0, 1.25));
   for (const box of document.querySelectorAll("[data-part]")) box.addEventListener("change", () => stage.show(box.dataset.part, box.checked));
   for (const button of document.querySelectorAll("[data-at]")) button.addEventListener("click", () => {
     stage.point(JSON.parse(button.dataset.at));
@@ -41,13 +43,9 @@ function clicks({ stage, data }) {
   $("view").addEventListener("pointerup", (event) => {
     if (!down || Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 5) return;
     const hit = stage.pick(event.clientX, event.clientY);
-    const bucket = hit && data.scene?.pools.find((pool) => holds(pool, hit));
-    choose(data, bucket?.name ?? null, hit?.part ?? null);
+    const bucket = hit?.part.startsWith("card-") ? hit.part.slice(5).replace("-", ".") : null;
+    choose(data, bucket in data.numbers ? bucket : null, hit?.part ?? null);
   });
-}
-
-function holds(pool, { part }) {
-  return part === `card-${pool.name.replace(".", "-")}`;
 }
 
 // Lights up the bucket's row in the table and tells its numbers beside the stage.
@@ -67,7 +65,7 @@ function names(stage, data) {
   const layer = $("labels");
   const labels = [];
   for (const pool of data.scene?.pools ?? []) {
-    const place = pool.along === "x" ? [pool.u, pool.v - pool.depth / 2, pool.rim_z + 4] : [pool.v - pool.depth / 2, pool.u, pool.rim_z + 4];
+    const place = [(pool.x[0] + pool.x[1]) / 2, pool.y - pool.depth / 2, pool.rim_z + 4];
     const port = pool.name.startsWith("L0.") ? data.inputs[Number(pool.name.split(".b")[1])] : "";
     labels.push([place, port ? port.split(" (")[0] : pool.name]);
   }

@@ -4,7 +4,7 @@ import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
 import { Streams } from "./streams.js";
 import { partArrays } from "./mesh.js";
 
-const PORCELAIN = { row: 0xf3efe6, chutes: 0xdfe5ea, gutters: 0xcfdae2, cup: 0xf3efe6, jug: 0xf3efe6, frame: 0x53667a, foot: 0x53667a };
+const PORCELAIN = { card: 0xf6f2e9, cup: 0xdcebf5, jug: 0xdcebf5, tray: 0x333c4b, stand: 0x414b5c };
 const PASTELS = [0xb89bc0, 0xbcc3ca, 0x6f9e86, 0x8fb8de, 0xf4c95d, 0xe07a5f, 0x81b29a, 0xc9ada7, 0x9fc9a5, 0xa3b18a, 0x7aa6c2, 0xd9a679];
 const WATER = 0x2a8fd0;
 
@@ -22,6 +22,7 @@ export class Stage {
     this.camera.up.set(0, 0, 1);
     this.controls = new OrbitControls(this.camera, canvas);
     this.controls.addEventListener("change", () => this.touch());
+    this.#scrolls(canvas);
     this.plane = new THREE.Plane(new THREE.Vector3(0, -1, 0), 0);
     this.colours = "porcelain";
     this.explosion = 0;
@@ -36,6 +37,13 @@ export class Stage {
     this.setColours("porcelain");
     new ResizeObserver(() => this.resize()).observe(canvas);
     this.resize();
+  }
+
+  // A plain wheel and a finger that moves up or down scroll the page; with ctrl, or by two fingers, they zoom.
+  #scrolls(canvas) {
+    canvas.style.touchAction = "pan-y";
+    const pass = (event) => event.ctrlKey || event.metaKey || event.stopPropagation();
+    canvas.parentElement.addEventListener("wheel", pass, { capture: true, passive: true });
   }
 
   #parts(buffer) {
@@ -128,7 +136,7 @@ export class Stage {
     this.colours = mode;
     for (const { part, mesh, inside, number } of this.parts) {
       const base = new THREE.Color(mode === "part" ? PASTELS[number % PASTELS.length] : PORCELAIN[part.role] ?? 0xd9e2ec);
-      const opacity = mode === "water" ? (part.role === "frame" ? 0.12 : 0.22) : part.role === "cup" && mode === "porcelain" ? 0.42 : 1;
+      const opacity = mode === "water" ? (part.role === "stand" ? 0.12 : 0.22) : part.role === "cup" && mode === "porcelain" ? 0.42 : 1;
       mesh.material.color.copy(base);
       mesh.material.transparent = opacity < 1;
       mesh.material.opacity = opacity;

@@ -46,14 +46,14 @@ export class Streams {
 
   #jug(pool) {
     const [x, y, z] = pool.inlet;
-    return { ducts: [`in.x${pool.name.split(".b")[1]}`], start: [x, y, z + 45], end: [x, y, pool.floor_z], width: 3.2, across: "x", is_fall: true };
+    return { ducts: [`in.x${pool.name.split(".b")[1]}`], start: [x, y, z + 45], end: [x, y, pool.floor_z], width: 3.2, is_fall: true };
   }
 
   #run(run) {
     const start = new THREE.Vector3(...run.start);
     const along = new THREE.Vector3(...run.end).sub(start);
     const length = Math.max(along.length(), 0.01);
-    const across = new THREE.Vector3(run.across === "x" ? 1 : 0, run.across === "y" ? 1 : 0, 0);
+    const across = new THREE.Vector3(1, 0, 0);
     const up = new THREE.Vector3().crossVectors(along.clone().normalize(), across);
     if (up.z < 0) up.negate();
     const geometry = new THREE.BoxGeometry(1, 1, 1);
@@ -73,7 +73,7 @@ export class Streams {
     this.texture.offset.y += seconds * 3.5;
     water.pools.forEach((pool, index) => {
       const found = this.pools.find(({ shape }) => shape.name === pool.name);
-      if (found) fillPool(found.mesh, found.shape, water.level(index), water.volumes[index]);
+      if (found) fillPool(found.mesh, found.shape, water.level(index), water.volumes[index] + pool.primed);
     });
     for (const { shape, mesh } of this.glasses) fillGlass(mesh, shape, water.cups[Number(shape.port.split(".y")[1])]);
     const flows = new Map(water.ducts.map((duct, d) => [duct.name, water.flows[d]]));
@@ -91,33 +91,24 @@ export class Streams {
   }
 }
 
-// A prism over a profile of four (v, z) points, from u0 to u1; corner order as QUADS expects.
-function prism(array, offset, along, u0, u1, profile) {
-  for (const [k, u] of [u0, u1].entries()) {
-    profile.forEach(([v, z], i) => {
-      const at = offset + (k * 4 + i) * 3;
-      array[at] = along === "x" ? u : v;
-      array[at + 1] = along === "x" ? v : u;
-      array[at + 2] = z;
-    });
-  }
+// A prism over a profile of four (y, z) points, from x0 to x1; corner order as QUADS expects.
+function prism(array, offset, x0, x1, profile) {
+  for (const [k, x] of [x0, x1].entries()) profile.forEach(([y, z], i) => array.set([x, y, z], offset + (k * 4 + i) * 3));
 }
 
+// Over the flat floor, and behind it over the rising one as far back as the level reaches.
 function fillPool(mesh, shape, level, volume) {
   mesh.visible = volume > 5 && level > shape.floor_z + 0.02;
   if (!mesh.visible) return;
   const array = mesh.geometry.attributes.position.array;
-  const u0 = shape.u - shape.width / 2 + SHRINK;
-  const u1 = shape.u + shape.width / 2 - SHRINK;
-  const front = shape.v - SHRINK;
-  const flat = shape.slope > 0 ? shape.pool_depth : shape.depth;
+  const [x0, x1] = [shape.x[0] + SHRINK, shape.x[1] - SHRINK];
+  const front = shape.y - SHRINK;
   const low = shape.floor_z + SHRINK;
-  const edge = shape.v - flat + (shape.slope > 0 ? 0 : SHRINK);
-  prism(array, 0, shape.along, u0, u1, [[front, low], [front, level], [edge, level], [edge, low]]);
-  const over = Math.max(level - shape.sill_z, 0);
-  const reach = shape.slope > 0 ? Math.min(over / shape.slope, shape.depth - shape.pool_depth) : 0;
-  const back = edge - reach;
-  prism(array, 24, shape.along, u0, u1, [[edge, shape.sill_z + SHRINK], [edge, level], [back, level], [back, Math.min(level, shape.sill_z + reach * shape.slope)]]);
+  const edge = Math.min(shape.y - shape.flat, front);
+  const reach = Math.min((level - shape.floor_z) / shape.rise, shape.depth - shape.flat);
+  const back = edge - reach + SHRINK;
+  prism(array, 0, x0, x1, [[front, low], [front, level], [edge, level], [edge, low]]);
+  prism(array, 24, x0, x1, [[edge, low], [edge, level], [back, level], [back, Math.min(low + reach * shape.rise, level)]]);
   mesh.geometry.attributes.position.needsUpdate = true;
 }
 
@@ -128,6 +119,6 @@ function fillGlass(mesh, shape, volume) {
   const [y0, y1] = shape.y;
   const level = shape.floor_z + Math.min(volume / ((x1 - x0) * (y1 - y0)), shape.height);
   const profile = [[y0 + SHRINK, shape.floor_z + SHRINK], [y0 + SHRINK, level], [y1 - SHRINK, level], [y1 - SHRINK, shape.floor_z + SHRINK]];
-  prism(mesh.geometry.attributes.position.array, 0, "x", x0 + SHRINK, x1 - SHRINK, profile);
+  prism(mesh.geometry.attributes.position.array, 0, x0 + SHRINK, x1 - SHRINK, profile);
   mesh.geometry.attributes.position.needsUpdate = true;
 }

@@ -1,4 +1,5 @@
-// Live water: the network recovered from the STL, stepped in time. Volumes in mm3, levels in mm, time in s.
+// Live water: the network recovered from the STL, stepped in time. Volumes in mm3, levels in mm, time in s; what a
+// card was primed with is not counted.
 // The final state is worked out by the algebra and set exactly when nothing moves any more.
 
 const GRAVITY = 9810;
@@ -91,8 +92,10 @@ export class Water {
 
   #step(dt) {
     const leaving = this.pools.map((pool, b) => Math.min(this.flow(b) * dt, Math.max(this.volumes[b] - pool.retained, 0) / 2));
+    let hand = this.rate * dt; // one jug after the other
     for (let i = 0; i < this.inputs; i++) {
-      const portion = Math.min(this.waiting[i], this.rate * dt);
+      const portion = Math.min(this.waiting[i], hand);
+      hand -= portion;
       this.waiting[i] -= portion;
       this.volumes[i] += portion;
       this.pouring[i] = portion / dt;
