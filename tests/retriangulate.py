@@ -49,5 +49,5 @@ def at_random(corners: np.ndarray, count: int, rng: np.random.Generator) -> np.n
 
 def in_storeys(corners: np.ndarray) -> np.ndarray:
     """Cut at every height at which the part changes much: walls become rows of quads."""
-    heights, counts = np.unique(np.round(corners[:, :, 2], 2), return_counts=True)
+    heights, counts = np.unique(corners[:, :, 2], return_counts=True)  # exactly: a cut beside a corner makes slivers
     return cut_at(corners, ((), (), np.sort(heights[np.argsort(-counts)[:12]]) + 0.0))
