@@ -36,8 +36,11 @@ def solid_of(segments: Array) -> BaseGeometry:
 
 
 def upright(normal: Array) -> Array:
-    """3x3 rotation that turns a unit normal to point up."""
-    up = normal / np.linalg.norm(normal)
+    """3x3 rotation that turns a normal to point up; none where there is none."""
+    length = np.linalg.norm(normal)
+    if not length > 0.0:
+        return np.eye(3)
+    up = normal / length
     helper = np.array([1.0, 0.0, 0.0]) if abs(up[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     first = np.cross(helper, up)
     first /= np.linalg.norm(first)
