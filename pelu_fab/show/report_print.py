@@ -1,6 +1,7 @@
 """What to print, how to put it together and how to pour. Facts in, HTML out."""
 
 from html import escape
+from itertools import groupby
 
 from pelu_fab.show.report_data import Facts
 from pelu_fab.show.report_html import image
@@ -67,23 +68,20 @@ def _settings(facts: Facts) -> str:
     )
 
 
+STEPS = {
+    "stand": "Stand {} on the table one behind the other, the lowest in front.",
+    "tray": "Lay on, from the lowest up: {}. A tray's lower end lies over the head of the next one below.",
+    "card": "Hang in their seats, combs downstream: {}.",
+    "cup": "Set the cups below the last spouts, names outward: {}.",
+}
+
+
 def _assembly(facts: Facts) -> str:
-    by_role: dict[str, list[str]] = {}
-    for part in facts.parts:
-        by_role.setdefault(part.role, []).append(f"<b>{escape(part.name)}</b>")
-    supports = ", ".join(by_role.get("stand", []))
-    steps = [f"Stand {supports} on the table one behind the other, the lowest in front."] if supports else []
-    if by_role.get("tray"):
-        trays = ", ".join(reversed(by_role["tray"]))
-        steps.append(
-            f"Lay the trays on, from the lowest up: {trays}. Each one's lower end lies over the next one's head."
-        )
-    if by_role.get("card"):
-        steps.append(
-            f"Hang each card in its seat, comb downstream: {', '.join(by_role['card'])}. Each lifts out again."
-        )
-    if by_role.get("cup"):
-        steps.append(f"Set the cups below the last spouts, names outward: {', '.join(by_role['cup'])}.")
+    """The parts in their order, which sign-off found a way in for."""
+    steps = []
+    for role, parts in groupby(facts.parts, key=lambda part: part.role):
+        if role in STEPS:
+            steps.append(STEPS[role].format(", ".join(f"<b>{escape(part.name)}</b>" for part in parts)))
     steps.append("Level it, across the tray and down it, with paper under the feet: see below.")
     return '<ol class="steps">' + "".join(f"<li>{step}</li>" for step in steps) + "</ol>"
 

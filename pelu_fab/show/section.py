@@ -1,7 +1,7 @@
 """The device in section, filling and spilling: a flow in, an animated GIF out. To scale: one pixel size for both axes.
 
-Each row is cut along its sills, so its buckets stand side by side at their true widths and elevations. Rows that lie
-across each other in the device are unfolded to the right. Streams show where water runs, not the chutes' true courses.
+Each layer is seen from its combs, its cards moved side by side to the right at their true widths and elevations.
+Streams show where water runs, not the gutters' true courses: this knows the water alone, as it is read back from STL.
 """
 
 from collections.abc import Sequence
@@ -109,20 +109,11 @@ def _frame(
             middle = (place.left + place.right) / 2.0
             _line(draw, canvas, [(middle, canvas.height), (middle, place.floor)], rate)
     for index, (place, bucket) in enumerate(zip(buckets, water.buckets, strict=True)):
-        _bucket(draw, canvas, place, bucket, _level(found, bucket, index, k))
+        _bucket(draw, canvas, place, bucket, float(trace.heads[k, index]))
     _cups(draw, canvas, water, cups, trace.cups[k, 0])
     _text(draw, canvas, 3.0, canvas.height - 2.0, f"{time:4.1f} s", LETTER)
     for place, (_, label) in zip(buckets, water.inputs, strict=False):
         _text(draw, canvas, place.left, place.top + 10.0, label, LETTER)
-
-
-def _level(found: Flow, bucket: WaterBucket, index: int, k: int) -> float:
-    """Height of the water above the sill (mm, negative below) at sample k."""
-    head = float(found.trace.heads[k, index])
-    if head > 0.0 or bucket.drawn_volume <= 0.0:
-        return max(head, 0.0)
-    full = float(found.plumbing.base[index])
-    return -bucket.sill_height * (1.0 - min(float(found.trace.volumes[k, index]) / max(full, 1e-9), 1.0))
 
 
 def _bucket(draw: Any, canvas: _Canvas, place: _Place, bucket: WaterBucket, level: float) -> None:
