@@ -1,7 +1,7 @@
 """Draw the figures of the device, iris*, water-* and findings.svg in docs/figures: `python docs/device_figures.py`."""
 
 import json
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +18,7 @@ from pelu_fab.show.pictures import to_pictures
 HERE = Path(__file__).parent
 IRIS, FIGURES = HERE.parent / "designs" / "iris", HERE / "figures"
 CARD, TOOTH = "L0.b1", ("L1.b2", 0)  # where a drop of glue falls
+SHOWN = 605  # px of findings.svg
 
 
 def command(*arguments: object) -> int:
@@ -55,7 +56,11 @@ def main() -> None:
         pelu_fab.write(device, plugged)
         glue(device, plugged)
         command("verify", plugged, "--against", IRIS)
-        shutil.copy(plugged / "findings.svg", FIGURES / "findings.svg")
+        drawn = (plugged / "findings.svg").read_text()
+        height = re.search(r'height="(\d+)"', drawn)[1]  # of the whole sheet; the first two findings are enough
+        (FIGURES / "findings.svg").write_text(
+            drawn.replace(f' {height}"', f' {SHOWN}"', 1).replace(f'"{height}"', f'"{SHOWN}"', 1)
+        )
 
 
 if __name__ == "__main__":
