@@ -264,6 +264,11 @@ class Layout:
                     return tray.floor_z(y)
         return self.floor_of(target)
 
+    def carries(self, tray: Tray, placed: PlacedCard) -> bool:
+        """Whether a card's ears stand on a tray's outer walls."""
+        along, up = tray.to((placed.y + placed.ear[1], placed.z + placed.card.under.bottom_z))
+        return not placed.card.under.is_beak and 0.0 < along < tray.length and 0.0 < up < 40.0
+
     @property
     def hung(self) -> tuple[PlacedCard, ...]:
         """The row's cards, which hang in the rack."""

@@ -91,22 +91,15 @@ def paths(here: Room) -> list[Check]:
 
 
 def _above(here: Room, number: int) -> Index:
-    """Trays that a card meets when it is lifted and is in their way with most of its height, and all that is higher."""
-    own = here.parts[number].placed.points
+    """Trays that a card meets when it is lifted straight up, and all cards that are higher."""
     low = [float(p.placed.points[:, 2].min()) for p in here.parts]
-    over = [k for k, p in enumerate(here.parts) if p.entry.role == "tray" and _covers(p.placed.points, own)]
+    trays = [k for k, p in enumerate(here.parts) if p.entry.role == "tray"]
+    over = [k for k in trays if np.isfinite(here.free(number, UP, FAR, np.array([k])))]
     if not over:
         return np.zeros(0, np.int64)
     floor = min(low[k] for k in over)
     raised = [k for k, p in enumerate(here.parts) if k != number and p.entry.role == "card" and low[k] > floor]
     return np.array(sorted({*over, *raised}), np.int64)
-
-
-def _covers(tray: Array, card: Array) -> bool:
-    """Whether a tray lies over a card's middle, higher than that."""
-    middle = (card.min(axis=0) + card.max(axis=0)) / 2.0
-    low, high = tray.min(axis=0), tray.max(axis=0)
-    return bool(((low[:2] < middle[:2]) & (middle[:2] < high[:2])).all() and high[2] > card[:, 2].max())
 
 
 def slacks(here: Room, wet: Wet, streams: Sequence[Stream]) -> list[Check]:

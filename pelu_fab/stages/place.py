@@ -23,13 +23,14 @@ SEAT_AIR = 0.3  # behind an ear, at most
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
 ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
+TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; by how much
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED = 6.0  # of a rim
 SHORTEST, LEGS = 40.0, (28.0, 10.0)  # a tray; from its head to the end of a gutter above a card, before and behind
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
-FOOTING, TRESTLE = 10.0, 42.0  # from a tray's head to its trestle; depth of a trestle
+FOOTING, TRESTLE = 13.0, 42.0  # from a tray's head to its trestle; depth of a trestle
 LEG_AIR, WING, RACK_AIR = 4.2, 14.0, 0.6  # beside a leg that others pass; run of a wing; before the rack
 EDGE = 6.0  # between a gutter's water and the walls of the vessel that it falls into
 
@@ -269,7 +270,10 @@ def _trays(
     while end - starts[-1] > bed:
         more = ceil((end - starts[-1] - LAP) / (bed - 1.0 - LAP))
         even = starts[-1] + (end - starts[-1] + (more - 1) * LAP) / more
-        ends.append(_joint(max(starts[-1] + SHORTEST, free), min(max(even, free), starts[-1] + bed - 1.0), exits))
+        wanted = min(max(even, free), starts[-1] + bed - 1.0)
+        if end - fan + LAP <= (more - 1) * (bed - 1.0 - LAP) and wanted > fan >= starts[-1] + SHORTEST:
+            wanted = fan  # rather where gutters still run straight
+        ends.append(_joint(max(starts[-1] + SHORTEST, free), wanted, exits))
         starts.append(ends[-1] - LAP)
     ends.append(end)
     made = []
@@ -329,8 +333,14 @@ def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float, is_fe
     first, last = tray.head[0], min(end, out.y)
     if last - first < LAP:
         return None
-    ys = [first, *(y for y in (kink,) if first + 1.0 < y < last - 1.0), last]
-    return Gutter(course.target, tuple(Station(on_grid(tray.to((y, tray.floor_z(y)))[0]), *span(y)) for y in ys))
+    ys = [first, *(y for y in (kink,) if first + 1.0 < y < last - TAPER - 1.0), last]
+    stations = [Station(on_grid(tray.to((y, tray.floor_z(y)))[0]), *span(y)) for y in ys]
+    if last < out.y:  # it passes its water on: a lip narrower than the gutter below forgives a tray that stands aside
+        before = Station(on_grid(stations[-1].along - TAPER), *span(last - TAPER))
+        lip = stations[-1]
+        narrow = replace(lip, x0=on_grid(lip.x0 + FORGIVES), x1=on_grid(lip.x1 - FORGIVES))
+        stations = [*stations[:-1], before, narrow]
+    return Gutter(course.target, tuple(stations))
 
 
 def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) -> tuple[PlacedCard, ...]:
@@ -434,7 +444,11 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
         below = _passing(layout, tray, y)
     if below:  # its legs stand outside of all others'
         y = span(after + 1.0)
-    half = max(_width(tray, y[1]), *(wide + LEG_AIR + web for wide, _ in below)) if below else _width(tray, y[1])
+    half = (
+        max(_width(tray, y[1], layout), *(wide + LEG_AIR + web for wide, _ in below))
+        if below
+        else _width(tray, y[1], layout)
+    )
     under = tray.floor_z(y[1]) - process.printer.floor / cos(radians(tray.slope_deg))
     return Trestle(
         (-on_grid(half), on_grid(half)), y, on_grid(under), on_grid(min(z for _, z in below)) if below else None
@@ -443,7 +457,7 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
 
 def _passing(layout: Layout, tray: Tray, y: Span) -> list[tuple[float, float]]:
     """(half its width, its lowest elevation) of all that lies below a tray over a span of y."""
-    found = [(_width(o, y[1]), o.floor_z(y[1]) - 2 * o.floor) for o in layout.trays if _passes(o, tray, y)]
+    found = [(_width(o, y[1], layout), o.floor_z(y[1]) - 2 * o.floor) for o in layout.trays if _passes(o, tray, y)]
     for placed in layout.cards:
         first, last = placed.at((-placed.card.depth - placed.card.wall, 0.0))[0], placed.at((placed.card.lip_y, 0.0))[0]
         if first < y[1] and last > y[0] and placed.z < tray.floor_z(y[1]):
@@ -451,11 +465,12 @@ def _passing(layout: Layout, tray: Tray, y: Span) -> list[tuple[float, float]]:
     return found
 
 
-def _width(tray: Tray, y: float) -> float:
-    """From the middle to a tray's outermost face, up to y."""
+def _width(tray: Tray, y: float, layout: Layout) -> float:
+    """From the middle to a tray's outermost face about y."""
     along = tray.to((y, tray.floor_z(y)))[0]
-    places = (g.at(min(max(a, 0.0), g.end.along)) for g in tray.gutters for a in (0.0, along))
-    return max(tray.half + tray.side, *(abs(x) + tray.wall for s in places for x in (s.x0, s.x1)))
+    places = [g.at(min(max(along, 0.0), g.end.along)) for g in tray.gutters]
+    sides = tray.half + tray.side if any(layout.carries(tray, placed) for placed in layout.cards) else 0.0
+    return max(sides, *(abs(x) + tray.wall for s in places for x in (s.x0, s.x1)))
 
 
 def _passes(other: Tray, tray: Tray, span: Span) -> bool:

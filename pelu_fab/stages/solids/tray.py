@@ -16,6 +16,7 @@ BESIDE, PAST, TIP_OVER = 1.2, 0.3, 1.2  # mm: air beside a body; beyond a wall; 
 STOPPED = 0.3  # mm between an ear's end and the wall that stops it
 THIN, SLIVER = 3.0, 0.9  # mm: nothing thinner is left beside a body; of a wall
 RISE = 5.0  # mm that a seat's ends stand above it
+CHEEK = 4.0  # mm: thickness of what holds a tray before, and how much higher than its floor
 UP = 300.0
 
 
@@ -31,13 +32,10 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     over = [p for p in placed if not p.card.under.is_beak and _is_over(p, tray)]
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
     steps += [*_wings(tray), *_tie(tray)]
-    if sides := _sides(tray, over):
-        steps.append(Step("add", sides))
+    steps.append(Step("add", _sides(tray, over) or _cheeks(tray)))
     cuts = [prism for p in over for prism in _room(p, tray)]
     if tray.lap:  # it lies under the one before, whose walls stand between the outer ones
-        edge = [x for g in tray.gutters for s in (g.stations[0], g.at(tray.lap)) for x in (s.x0, s.x1)]
-        inner = (min(edge) - tray.wall - 0.4, max(edge) + tray.wall + 0.4)
-        cuts.append(box(inner, (-1.0, tray.lap + 0.4), (floor + HEAD_WALL, UP)))
+        cuts.append(box(_lapped(tray), (-1.0, tray.lap + 0.4), (floor + HEAD_WALL, UP)))
     if cuts:
         steps.append(Step("cut", tuple(cuts)))
     modules = [tuple(steps)]
@@ -109,6 +107,22 @@ def _sides(tray: Tray, over: Sequence[PlacedCard]) -> tuple[Prism, ...]:
         box((-half, edges[0] - 0.2), (a0, a1), (0.0, tray.floor + high)),
         box((edges[1] + 0.2, half), (a0, a1), (0.0, tray.floor + high)),
     )
+
+
+def _cheeks(tray: Tray) -> tuple[Prism, ...]:
+    """What holds the tray before between it, where no outer walls do; on a strip of floor."""
+    if not tray.lap:
+        return ()
+    low, high = _lapped(tray)
+    along, top = (0.0, tray.lap + CHEEK), tray.floor + HEAD_WALL + CHEEK
+    strip = box((low - CHEEK, high + CHEEK), along, (0.0, tray.floor))
+    return strip, box((low - CHEEK, low), along, (0.0, top)), box((high, high + CHEEK), along, (0.0, top))
+
+
+def _lapped(tray: Tray) -> tuple[float, float]:
+    """Where the outer faces of the tray before stand on this one's head, with air."""
+    edge = [x for g in tray.gutters for s in (g.stations[0], g.at(tray.lap)) for x in (s.x0, s.x1)]
+    return round(min(edge) - tray.wall - 0.4, 3), round(max(edge) + tray.wall + 0.4, 3)
 
 
 def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
