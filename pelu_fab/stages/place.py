@@ -79,8 +79,12 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
         after = placed[-1].y + row[-1].lip_y + LANDING
         following = _row_of(sized, layer + 1) if layer + 1 < len(sized.layers) and sized.courses[layer + 1] else ()
         steps, on_trays = _stairs(following, after, process)
+        fan = inf if following else after
         exits = _into(following, steps, courses) if following else _side_by_side(sized, after)
-        made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, slope, process)
+        if not following and max(out.y for out in exits.values()) - _starts(placed, pieces)[-1] > _reach(process):
+            fan += BREAK  # a joint lies before it, and what falls there still runs straight
+            exits = _side_by_side(sized, fan)
+        made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, fan, slope, process)
         trays += made
         if following:
             slope, back = _below(made, following, steps, on_trays, sized.courses[layer + 1], process), after
@@ -116,7 +120,7 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
 
     A new tray begins where the next card's landing would lie beyond the bed; the card's ears then stand wholly on it.
     """
-    reach = max(process.printer.bed[:2]) * cos(radians(slope_deg(process))) - GUTTER_WALL
+    reach = _reach(process)
     ys: list[float] = []
     pieces: list[int] = []
     start, lip = 0.0, 0.0
@@ -246,33 +250,44 @@ def _order(sized: Sized) -> tuple[tuple[Course, ...], list[list[str]]]:
     return courses, list(groups.values())
 
 
+def _reach(process: Process) -> float:
+    """How far along y a tray may reach that the bed takes."""
+    return max(process.printer.bed[:2]) * cos(radians(slope_deg(process))) - GUTTER_WALL
+
+
+def _starts(placed: Sequence[PlacedCard], pieces: Sequence[int]) -> list[float]:
+    """Heads of the trays that a staircase's cards hang on."""
+    starts = [placed[0].y + placed[0].ear[0] - HEAD]
+    for one, (a, b) in zip(placed, pairwise(pieces), strict=False):
+        if a != b:
+            starts.append(one.y + one.card.lip_y + BREAK - LAP)
+    return starts
+
+
 def _trays(
     name: str,
     placed: Sequence[PlacedCard],
     pieces: Sequence[int],
     courses: Sequence[Course],
     exits: Mapping[str, Exit],
+    fan: float,
     slope: Slope,
     process: Process,
 ) -> list[Tray]:
     """The pieces of one staircase's floor, head to tail, each passing its water on to the next, a step lower."""
     half = _half([p.card for p in placed], courses, process)
-    fan = placed[-1].y + placed[-1].card.lip_y + LANDING
     end = max(out.y for out in exits.values())
-    starts = [placed[0].y + placed[0].ear[0] - HEAD]
-    ends = []
-    for one, (a, b) in zip(placed, pairwise(pieces), strict=False):
-        if a != b:
-            ends.append(one.y + one.card.lip_y + BREAK)
-            starts.append(ends[-1] - LAP)
-    bed = max(process.printer.bed[:2]) * cos(radians(slope.degrees)) - GUTTER_WALL
-    free = fan - LANDING + BREAK  # past the last card a joint may lie anywhere
+    starts = _starts(placed, pieces)
+    ends = [start + LAP for start in starts[1:]]
+    bed = _reach(process)
+    free = placed[-1].y + placed[-1].card.lip_y + BREAK  # past the last card a joint may lie anywhere
     while end - starts[-1] > bed:
         more = ceil((end - starts[-1] - LAP) / (bed - 1.0 - LAP))
         even = starts[-1] + (end - starts[-1] + (more - 1) * LAP) / more
         wanted = min(max(even, free), starts[-1] + bed - 1.0)
-        if end - fan + LAP <= (more - 1) * (bed - 1.0 - LAP) and wanted > fan >= starts[-1] + SHORTEST:
-            wanted = fan  # rather where gutters still run straight
+        straight = fan - LANDING  # rather where gutters run straight, and where what falls there lands
+        if end - straight + LAP <= (more - 1) * (bed - 1.0 - LAP) and wanted > straight >= starts[-1] + SHORTEST:
+            wanted = straight
         ends.append(_joint(max(starts[-1] + SHORTEST, free), wanted, exits))
         starts.append(ends[-1] - LAP)
     ends.append(end)
