@@ -16,7 +16,7 @@ from pelu_fab.show.places import NAMES, write_places
 
 SVG = "{http://www.w3.org/2000/svg}"
 CUBE = np.array(trimesh.creation.box(bounds=[[0.0, 14.0, 26.0], [20.0, 26.0, 34.0]]).triangles)
-PARTS = [("row-L0", CUBE)]
+PARTS = [("card-L0-b0", CUBE)]
 SHARE = {
     "id": "lvs.share",
     "where": "L0.b0->out.y0",
@@ -58,7 +58,7 @@ def test_a_ball_stands_at_the_place_in_metres_with_y_up() -> None:
     scene = trimesh.load(BytesIO(to_markers(PARTS, [SHARE])), file_type="glb")
     ball = scene.geometry["1 lvs.share L0.b0->out.y0"]
     np.testing.assert_allclose(ball.vertices.mean(axis=0), np.array([10.0, 30.0, -20.0]) * METRES, atol=1e-6)
-    assert "row-L0" in scene.geometry
+    assert "card-L0-b0" in scene.geometry
 
 
 def test_a_card_shows_the_three_sections_through_its_place_to_scale() -> None:
@@ -77,7 +77,7 @@ def test_findings_at_one_place_share_a_card_and_the_rest_is_counted() -> None:
 
 
 def test_a_broken_mesh_is_drawn_as_far_as_it_goes() -> None:
-    level, *_ = panels(to_findings([("row-L0", CUBE[:-3])], [SHARE]))
+    level, *_ = panels(to_findings([("card-L0-b0", CUBE[:-3])], [SHARE]))
     assert level.find(f"{SVG}path").get("class") == "part"
 
 
