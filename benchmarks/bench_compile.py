@@ -128,7 +128,7 @@ def measure(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "branches": len(device.lowered.netlist.ducts),
-        "teeth": sum(len(m.teeth) for row in device.sized.rows for b in row.buckets for m in b.mouths),
+        "teeth": sum(len(m.teeth) for row in device.sized.layers for card in row for m in card.mouths),
         "parts": len(device.parts),
         "triangles": sum(len(made.corners) for made in device.meshes),
         "seconds": seconds,
