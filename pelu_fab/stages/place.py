@@ -27,6 +27,7 @@ TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; b
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED = 6.0  # of a rim
+CALM = 27.0  # from a lip to the next sill, so that no ear's bar opens the walls where water lands
 SHORTEST, LEGS = 40.0, (28.0, 10.0)  # a tray; from its head to the end of a gutter above a card, before and behind
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
@@ -125,7 +126,7 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
     pieces: list[int] = []
     start, lip = 0.0, 0.0
     for card in row:
-        y = back + card.wall + card.depth
+        y = max(back + card.wall + card.depth, lip + CALM) if ys else back + card.wall + card.depth
         start = start if ys else y + ear(card)[0] - HEAD
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:

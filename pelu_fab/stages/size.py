@@ -48,6 +48,7 @@ PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cu
 LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
 EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
+ROOFED, OPEN_WALL = 0.3, 1.5  # mm that a card reaches past a gutter's wall; air beside one that it leaves open
 USUAL_SPANS = 2  # of those that would do: a card is rather longer than wider
 GROWTH = (0.0, 10.0, 20.0, 40.0)  # mm that a card reaches beyond the gutters on either side
 LEAST_KEPT = 500.0  # mm3: less may fall between a bare sill and the smallest pool
@@ -128,9 +129,15 @@ def _cards(
     """The cards for these combs."""
     process = design.process
     courses = [_side_by_side(order, _widths(combs[n], process), process) for n, order in enumerate(orders)]
+    wall = process.printer.wall
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     several = [
-        _least_room(comb, _mouths(comb, courses[layer]), _span(comb, courses[layer], feeds), design)
+        _least_room(
+            comb,
+            _mouths(comb, courses[layer]),
+            _roofing(_span(comb, courses[layer], feeds), courses[layer], wall),
+            design,
+        )
         for layer, row in enumerate(combs)
         for comb in row
         if len(comb.ducts) > 1
@@ -292,6 +299,19 @@ def _span(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> 
     return low, high
 
 
+def _roofing(span: Span, courses: Sequence[Course], wall: float) -> Span:
+    """The span with each end far enough out that the card's wall lies over the whole of a gutter's wall, or none of it.
+
+    What climbs a wall that is cut for the card then meets the card.
+    """
+    low, high = span
+    for course in courses:
+        for a, b in ((course.span[0] - wall, course.span[0]), (course.span[1], course.span[1] + wall)):
+            low = a - ROOFED + wall if a - ROOFED < low - wall < b + OPEN_WALL else low
+            high = b + ROOFED - wall if a - OPEN_WALL < high + wall < b + ROOFED else high
+    return on_grid(low), on_grid(high)
+
+
 def _least_room(comb: _Comb, mouths: Sequence[Mouth], span: Span, design: Design) -> float:
     """What the smallest calm pool before this comb keeps, mm3."""
     least = _least_pool(comb, design)
@@ -417,7 +437,11 @@ def _layer(
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
     mouths = [_mouths(comb, courses) for comb in combs]
     bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
-    spans = [_spans(_span(comb, courses, feeds), bundle) if courses else [bundle] for comb in combs]
+    wall = process.printer.wall
+    spans = [
+        [_roofing(s, courses, wall) for s in _spans(_span(comb, courses, feeds), bundle)] if courses else [bundle]
+        for comb in combs
+    ]
     wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
     fed = [_feed(comb, courses, feeds) for comb in combs]
     tried = [_Room(*each, not courses, design) for each in zip(combs, mouths, wanted, fed, strict=True)]
