@@ -8,6 +8,7 @@ from functools import cache
 from hashlib import sha256
 from math import floor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,10 @@ from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.stl import to_stl
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
+from pelu_fab.ir.layout import Layout
+from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import to_text
+from pelu_fab.ir.sized import Sized
 from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.network.files import to_network_json, to_samples_csv
 from pelu_fab.stages.build import build
@@ -41,16 +45,7 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     `findings` say what would happen.
     """
     say = progress or (lambda _: None)
-    say("lower")
-    lowered = lower(design)
-    say("size")
-    sized = size(lowered, design)
-    say("place")
-    plans = place(sized, lowered.netlist, design.process)
-    say("route")
-    layout = route(plans, sized, design.process)
-    say("pour")
-    findings = pour_findings(lowered, sized, layout, design)
+    lowered, sized, layout, findings = _laid_out(design, say)
     if findings and not force:
         raise FabError(findings[0].where, first_of(findings), _remedy(design))
     say("build")
@@ -63,15 +58,34 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     return device
 
 
+class _LaidOut(NamedTuple):
+    """What the stages before the solids give, and what the jugs would break in it."""
+
+    lowered: Lowered
+    sized: Sized
+    layout: Layout
+    findings: tuple[Violation, ...]
+
+
+def _laid_out(design: Design, say: Progress = lambda _: None) -> _LaidOut:
+    """Every stage before the solids."""
+    say("lower")
+    lowered = lower(design)
+    say("size")
+    sized = size(lowered, design)
+    say("place")
+    plans = place(sized, lowered.netlist, design.process)
+    say("route")
+    layout = route(plans, sized, design.process)
+    say("pour")
+    return _LaidOut(lowered, sized, layout, pour_findings(lowered, sized, layout, design))
+
+
 def _remedy(design: Design) -> str:
     """What makes a device that spills one that does not: the largest of some smaller jugs, tried."""
     for part in SMALLER:
         jugs = tuple(float(floor(most * part)) for most in design.input_max)
-        tried = replace(design, input_max=jugs)
-        lowered = lower(tried)
-        sized = size(lowered, tried)
-        layout = route(place(sized, lowered.netlist, tried.process), sized, tried.process)
-        if not pour_findings(lowered, sized, layout, tried):
+        if not _laid_out(replace(design, input_max=jugs)).findings:
             told = ", ".join(f"{most:g}" for most in jugs)
             return f"use smaller jugs (--set 'input_max=[{told}]'), or make it all the same with --force"
     return "pour slower (pour_flow_ml), or make it all the same with --force"
