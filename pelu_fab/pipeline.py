@@ -146,8 +146,8 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
         "formats": chosen(formats),
         "process": design.process.model_dump(mode="json"),
         "names": [design.name, design.network.inputs, design.network.outputs],
-        "numbers": [design.network.input_scale, design.unit_ml, design.pour_flow_ml, design.input_max, design.depth],
-        "choices": [design.compensation, design.comb, design.max_teeth, design.protocol],
+        "numbers": [design.network.input_scale, design.unit_ml, design.pour_flow_ml, design.input_max],
+        "choices": [design.compensation, design.max_teeth, design.protocol],
         "sources": design.sources,
         "readouts": [astuple(readout) for readout in design.readouts],
     }

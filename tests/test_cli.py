@@ -125,8 +125,8 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
 def test_compile_ends_with_verify_and_says_where_the_files_are(
     api: dict[str, list[Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("compile", "some/design", "--set", "unit_ml=2", "--set", "depth=20", "--process", "resin") == 0
-    assert api["load"] == [((Path("some/design"),), {"process": "resin", "settings": ["unit_ml=2", "depth=20"]})]
+    assert run("compile", "some/design", "--set", "unit_ml=2", "--set", "max_teeth=12", "--process", "resin") == 0
+    assert api["load"] == [((Path("some/design"),), {"process": "resin", "settings": ["unit_ml=2", "max_teeth=12"]})]
     assert api["write"][0][0] == (DEVICE, Path("exports/My-Iris"))
     assert list(api) == ["load", "compile", "write", "verify"]
     out, err = capsys.readouterr()

@@ -84,8 +84,8 @@ def test_a_design_renames_rescales_and_overrides(folder: Path) -> None:
 
 
 def test_settings_are_laid_over_the_file_and_held_to_the_same_schema(folder: Path) -> None:
-    design = load(folder, settings=["unit_ml=0.5", "comb=common-centroid", "data=iris.csv", "name=other"])
-    assert (design.unit_ml, design.comb, design.name) == (0.5, "common-centroid", "other")
+    design = load(folder, settings=["unit_ml=0.5", "compensation=none", "data=iris.csv", "name=other"])
+    assert (design.unit_ml, design.compensation, design.name) == (0.5, "none", "other")
     assert design.samples is not None
     refused(folder, r"with --set: unit_m is no key that is known; did you mean 'unit_ml'\?", ("unit_m=2",))
     refused(folder, r"^--set unit_ml: is not of the form key=value", ("unit_ml",))
@@ -120,11 +120,11 @@ FAULTS = {
     "boolean": ("unit_ml = true\n", r"unit_ml is true; allowed: number"),
     "integer as boolean": ("max_teeth = true\n", r"max_teeth is true; allowed: integer"),
     "nan": ("unit_ml = nan\n", r"unit_ml is nan; allowed: a finite number"),
-    "infinity": ("depth = inf\n", r"depth is inf; allowed: a finite number"),
-    "unit in text": ('depth = "2,5 mm"\n', r"depth is '2,5 mm'; allowed: number"),
-    "metres": ("depth = 0.018\n", r"depth is 0\.018; allowed: greater than or equal to 5"),
+    "infinity": ("unit_ml = inf\n", r"unit_ml is inf; allowed: a finite number"),
+    "unit in text": ('pour_flow_ml = "2,5 mL"\n', r"pour_flow_ml is '2,5 mL'; allowed: number"),
+    "litres a second": ("pour_flow_ml = 0.012\n", r"pour_flow_ml is 0\.012; allowed: greater than or equal to 0\.1"),
     "litres": ("unit_ml = 0.001\n", r"unit_ml is 0\.001; allowed: greater than or equal to 0\.01"),
-    "choice": ('comb = "centroid"\n', r"comb is 'centroid'; allowed: 'grouped' or 'common-centroid'"),
+    "choice": ('compensation = "all"\n', r"compensation is 'all'; allowed: 'process' or 'none'"),
     "later schema": ("", r"is of schema 2, this version reads up to 1; update pelu_fab"),
     "other checkpoint": (f'sha256 = "{"0" * 64}"\n', r"widget_iris\.json: has sha256 ff5b.*, the design pins 0000"),
     "bad pin": ('sha256 = "abc"\n', r"sha256 is 'abc'; allowed"),

@@ -61,7 +61,7 @@ def _ready(device: Device) -> list[str]:
         lines.append(
             "   They are full to just below what they keep, and nothing runs over. A V0 too much or too little"
         )
-        lines.append("   counts like water poured: take the scale, or the jug's lowest line.")
+        lines.append("   counts like water poured: weigh it, or go by the jug's marks.")
     return lines
 
 

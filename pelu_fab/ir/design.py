@@ -11,7 +11,6 @@ from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network
 
 Compensation = Literal["process", "none"]
-CombLayout = Literal["grouped", "common-centroid"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +48,7 @@ class Design:
     input_max: tuple[float, ...] = ()  # units: the fullest jug of each input
     samples: Samples | None = None
     compensation: Compensation = "process"
-    comb: CombLayout = "grouped"
     max_teeth: int = 14
-    depth: float = 18.0  # mm: inside of a bucket along the flow, aimed at
     protocol: tuple[tuple[str, tuple[float, ...]], ...] = ()  # what pour.md tells to pour: title, units per jug
     readouts: tuple[Readout, ...] = ()  # what the cups mean, where it is a number
     sources: tuple[tuple[str, str, str], ...] = ()  # kind, name and sha256 of each file that it was read from

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import entries, is_folder, is_missing, read_input, safe_name, sha256
-from pelu_fab.ir.design import CombLayout, Compensation, Design, Readout, Samples
+from pelu_fab.ir.design import Compensation, Design, Readout, Samples
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
 from pelu_fab.network.names import bucket_name
@@ -79,9 +79,7 @@ class DesignFile(_Table):
     input_max: list[Annotated[float, Field(gt=0, le=1e6)]] | None = None
     data: str | None = Field(None, min_length=1)
     compensation: Compensation = "process"
-    comb: CombLayout = "grouped"
     max_teeth: int = Field(14, ge=1, le=1000)
-    depth: float = Field(18.0, ge=5, le=500, description="mm")
     protocol: list[Pour] = Field(default_factory=list)
     readout: list[ReadoutEntry] = Field(default_factory=list)
     training: dict[str, Any] = Field(default_factory=dict, description="the trainer's, who checks it")
@@ -198,9 +196,7 @@ def _assembled(file: DesignFile, network: Network, process: Process, samples: Sa
         input_max=input_max,
         samples=samples,
         compensation=file.compensation,
-        comb=file.comb,
         max_teeth=file.max_teeth,
-        depth=file.depth,
         protocol=_protocol(file, network, samples, input_max, where),
         readouts=_readouts(file, network, where),
     )

@@ -72,9 +72,7 @@ def design_of(file: DesignFile, process: Process, table: Table) -> Design:
         pour_flow_ml=file.pour_flow_ml,
         input_max=tuple(file.input_max or jug_sizes(table.pours.max(axis=0).tolist())),
         compensation=file.compensation,
-        comb=file.comb,
         max_teeth=file.max_teeth,
-        depth=file.depth,
     )
 
 
