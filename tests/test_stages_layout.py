@@ -375,3 +375,10 @@ def test_a_planted_fault_in_a_joint_is_found() -> None:
     assert "mm below" in joint_faults(replace(layout, trays=(before, high, *layout.trays[2:])), process)[0]
     away = replace(after, head=(after.head[0] + 7.0, after.floor_z(after.head[0] + 7.0)))
     assert "laps" in joint_faults(replace(layout, trays=(before, away, *layout.trays[2:])), process)[0]
+
+
+def test_a_bed_too_short_for_one_card_is_refused_and_its_advice_works() -> None:
+    network = random_network((2, 2), 0)
+    with pytest.raises(FabError, match=r"L0\.b0: needs a tray \d+ mm long, the bed takes 60; use a larger bed"):
+        staged(design_of(network, process_named("fdm-pla-detergent", 60.0)))
+    assert not faults(staged(design_of(network, process_named("fdm-pla-detergent", 140.0))))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import asin, ceil, cos, degrees, hypot, inf, radians, sin, tan
 
+from pelu_fab.errors import FabError
 from pelu_fab.ir.card import Card, Span
 from pelu_fab.ir.layout import STRADDLE, Gutter, Layout, PlacedCard, PlacedCup, Rack, Station, Tray, Trestle, Wings
 from pelu_fab.ir.netlist import Netlist
@@ -132,6 +133,10 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
         if ys and y + card.lip_y + LANDING - start > reach:
             start, number = lip + BREAK - LAP, number + 1
             y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0])
+        if y + card.lip_y + LANDING - start > reach:
+            least = y + card.lip_y + LANDING - start + GUTTER_WALL
+            what = f"needs a tray {least:.0f} mm long, the bed takes {max(process.printer.bed[:2]):g}"
+            raise FabError(card.name, what, "use a larger bed ([process_overrides.printer] bed)")
         ys.append(on_grid(y))
         pieces.append(number)
         lip = ys[-1] + card.lip_y
