@@ -185,6 +185,15 @@ def is_current(design: Design, directory: Path, formats: Sequence[str] | None = 
         return False
 
 
+def parts_written(directory: Path) -> dict[str, str]:
+    """Hash of each part's STL by its file's name, as the manifest in `directory` says; empty where none can be read."""
+    try:
+        files = json.loads(read_input(Path(directory) / "manifest.json"))["files"]
+        return {Path(name).stem: str(told) for name, told in files.items() if name.startswith("parts/")}
+    except (FabError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 def _check_bed(device: Device) -> None:
     x, y, z = device.design.process.printer.bed
     for part, mesh in zip(device.parts, device.meshes, strict=True):

@@ -101,3 +101,12 @@ def test_a_journal_that_no_build_wrote_is_refused_and_moves_nothing(journal: str
     with pytest.raises(FabError, match=r"journal\.json: is no journal of a build; remove"):
         files.recover(tmp_path / "d")
     assert (tmp_path / "precious").exists()
+
+
+def test_a_second_export_says_which_pieces_to_print_again(tmp_path: Path) -> None:
+    folder = tmp_path / "drip"
+    assert "reprint" not in command("compile", str(DESIGNS / "drip"), "-o", str(folder))[1]
+    labels = ["--set", 'outputs=["glass"]']
+    assert "reprint 1 of 4: cup-y0\n" in command("compile", str(DESIGNS / "drip"), "-o", str(folder), *labels)[1]
+    same = command("compile", str(DESIGNS / "drip"), "-o", str(folder), *labels, "--set", "max_teeth=13")[1]
+    assert "reprint 0 of 4: the parts are as in the export before" in same

@@ -1,7 +1,7 @@
 """`pelu-fab compile`: a checkpoint or design to files that print, ending with their sign-off."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,7 +38,7 @@ def compile_design(
     import pelu_fab
     from pelu_fab.exports import chosen
     from pelu_fab.files import safe_name
-    from pelu_fab.pipeline import first_of, is_current
+    from pelu_fab.pipeline import first_of, is_current, parts_written
 
     wanted = formats.split(",") if formats else None
     chosen(wanted)  # before any work
@@ -46,6 +46,7 @@ def compile_design(
         design = pelu_fab.load(source, process=process, settings=[*(setting or []), *key_setting(key)])
     directory = out or Path("exports") / safe_name(design.name)
     unchanged = is_current(design, directory, wanted)
+    before = parts_written(directory)
     skipped: Sequence[Skipped] = ()
     if not unchanged:
         with step(f"compiling {design.name}") as say:
@@ -62,6 +63,8 @@ def compile_design(
     else:
         print_report(signed.table)
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
+        if before and not unchanged:
+            print(printable(_reprint(before, parts_written(directory))))
         for one in skipped:
             print(printable(str(one)))
         for path in signed.places:
@@ -70,3 +73,11 @@ def compile_design(
             print(printable(f"to look at: {signed.page} (pelu-fab view {directory})"))
     if signed.table["verdict"] != "pass":
         raise typer.Exit(CHECK_FAILED)
+
+
+def _reprint(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What a maker who printed the export before this one prints again."""
+    changed = [name for name, told in now.items() if before.get(name) != told]
+    if not changed:
+        return f"reprint 0 of {len(now)}: the parts are as in the export before"
+    return f"reprint {len(changed)} of {len(now)}: {', '.join(changed)}"
