@@ -95,7 +95,8 @@ def tooth_faults(sized: Sized, process: Process) -> list[str]:
     for card in sized.cards.values():
         teeth = sorted(t for m in card.mouths for t in m.teeth)
         widths = [b - a for a, b in teeth]
-        if min(widths) < comb.min_tooth - 2 * GRID or max(widths) > comb.max_tooth + 3 * GRID:
+        # A comb is chosen with teeth between the process's; trimmed for a pour's heads they may go a little beyond.
+        if min(widths) < 0.95 * comb.min_tooth - 2 * GRID or max(widths) > 1.15 * comb.max_tooth + 3 * GRID:
             found.append(f"{card.name}: teeth of {min(widths)} to {max(widths)}")
         gaps = [b[0] - a[1] for a, b in pairwise(teeth)]
         if gaps and min(gaps) < process.printer.blade - 3 * GRID:

@@ -61,10 +61,13 @@ def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> 
     comb = process.comb
     kappa, excess = (comb.kappa, comb.end_excess) if design.compensation == "process" else (0.0, 0.0)
     need = ceil(load.flow / (comb.tooth * weir_flow(1.0, MAX_HEAD, discharge=comb.discharge)))
-    fewest = max(LEAST_TEETH, len(shares), need)
+    alike = 0 if design.compensation == "process" else ceil(load.open / comb.tooth)  # as many as are asked, uncorrected
+    fewest = max(LEAST_TEETH, len(shares), need, alike)
     usual = max(most_teeth(len(shares), design), fewest)
     tried: list[tuple[float, float, list[int]]] = []  # (length, slack, counts) by eq. (8) alone
     for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
+        if tried and number > usual:
+            break
         counts = _largest_remainder(shares, number)
         teeth = _drawn(shares, counts, load, design)
         if max(teeth) <= comb.max_tooth + 1e-3:
