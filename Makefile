@@ -17,7 +17,7 @@ demo: $(STAMP)
 	@echo "Parts to print: $(OUT)/parts/*.stl   how to pour: $(OUT)/pour.md   what was checked: $(OUT)/verify.json"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow -n auto

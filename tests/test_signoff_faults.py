@@ -45,14 +45,14 @@ def test_every_fault_in_a_card_over_two_gutters_is_caught_and_named(tmp_path: Pa
     assert (missed, misnamed) == ([], [])
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_every_fault_in_a_card_over_its_cup_is_caught_and_named(tmp_path: Path) -> None:
     faults, missed, misnamed = score(export("1-1", tmp_path / "sound"), tmp_path)
     assert len(faults) >= 20
     assert (missed, misnamed) == ([], [])
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_every_fault_in_two_trays_and_a_row_is_caught_and_nearly_all_are_named(tmp_path: Path) -> None:
     faults, missed, misnamed = score(export("2-5-2 one-hot", tmp_path / "sound"), tmp_path)
     assert len(faults) >= 60

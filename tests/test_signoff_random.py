@@ -74,7 +74,7 @@ SHORT = [  # widths, patterns, most retained, process, most poured: every patter
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("number", range(len(SHORT)))
 def test_sign_off_passes_small_devices_of_every_pattern(number: int) -> None:
     widths, patterns, most_retained, process, most_poured = SHORT[number]

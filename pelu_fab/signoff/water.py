@@ -86,7 +86,7 @@ class ToothLaw:
         comb = self.process.comb
         if self.plain:
             return np.zeros(len(widths))
-        tongues = self._tongue(widths) - self._tongue(np.array([comb.tooth]))
+        tongues = self._tongue(np.maximum(widths, 1e-3)) - self._tongue(np.array([comb.tooth]))
         return np.asarray(np.clip(comb.residual_head + HALF * tongues, 0.0, None))
 
     def _tongue(self, widths: Array) -> Array:

@@ -29,7 +29,8 @@ LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED = 6.0  # of a rim
 CALM = 27.0  # from a lip to the next sill, so that no ear's bar opens the walls where water lands
-SHORTEST, LEGS = 40.0, (28.0, 10.0)  # a tray; from its head to the end of a gutter above a card, before and behind
+SHORTEST, LEGS = 40.0, 28.0  # a tray; from its head to the end of a gutter above a card
+BAFFLED = 15.0  # from the last wall of an inlet that a jet meets to the comb, at least
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 13.0, 42.0  # from a tray's head to its trestle; depth of a trestle
@@ -86,7 +87,8 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
         if not following and max(out.y for out in exits.values()) - _starts(placed, pieces)[-1] > _reach(process):
             fan += BREAK  # a joint lies before it, and what falls there still runs straight
             exits = _side_by_side(sized, fan)
-        made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, fan, slope, process)
+        inlet = max((card.depth for card in following), default=0.0) - BAFFLED
+        made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, fan, inlet, slope, process)
         trays += made
         if following:
             slope, back = _below(made, following, steps, on_trays, sized.courses[layer + 1], process), after
@@ -277,6 +279,7 @@ def _trays(
     courses: Sequence[Course],
     exits: Mapping[str, Exit],
     fan: float,
+    inlet: float,
     slope: Slope,
     process: Process,
 ) -> list[Tray]:
@@ -294,7 +297,7 @@ def _trays(
         straight = fan - LANDING  # rather where gutters run straight, and where what falls there lands
         if end - straight + LAP <= (more - 1) * (bed - 1.0 - LAP) and wanted > straight >= starts[-1] + SHORTEST:
             wanted = straight
-        ends.append(_joint(max(starts[-1] + SHORTEST, free), wanted, exits))
+        ends.append(_joint(max(starts[-1] + SHORTEST, free), wanted, inlet, exits))
         starts.append(ends[-1] - LAP)
     ends.append(end)
     made = []
@@ -324,11 +327,14 @@ def _trays(
     return made
 
 
-def _joint(least: float, wanted: float, exits: Mapping[str, Exit]) -> float:
-    """Where a tray passes on to the next, as near before `wanted` as no gutter ends where that one's legs stand."""
+def _joint(least: float, wanted: float, inlet: float, exits: Mapping[str, Exit]) -> float:
+    """Where a tray passes on to the next, as near before `wanted` as no gutter ends where that one's legs stand.
+
+    `inlet` is how far behind a gutter's end the wall stands that its jet meets, and that is as high.
+    """
 
     def is_free(joint: float) -> bool:
-        return all(not out.y - LEGS[0] < joint - LAP < out.y + LEGS[1] for out in exits.values())
+        return all(not out.y - LEGS < joint - LAP < out.y + inlet for out in exits.values())
 
     tried = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
     return on_grid(next((joint for joint in tried if is_free(joint)), wanted))

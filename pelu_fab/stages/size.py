@@ -134,7 +134,7 @@ def _cards(
     several = [
         _least_room(
             comb,
-            _mouths(comb, courses[layer]),
+            _mouths(comb, courses[layer], process),
             _roofing(_span(comb, courses[layer], feeds), courses[layer], wall),
             design,
         )
@@ -210,8 +210,13 @@ def _widths(combs: Sequence[_Comb], process: Process) -> dict[str, float]:
     for comb in combs:
         for duct, spout in zip(comb.ducts, comb.spouts, strict=True):
             least = need.get(duct.target, process.channels.min_width)
-            need[duct.target] = max(least, spout + 2 * MARGIN)
+            need[duct.target] = max(least, spout + 2 * _margin(process))
     return need
+
+
+def _margin(process: Process) -> float:
+    """Between a spout and its gutter's wall, mm: waters of two gutters keep apart at their lips."""
+    return on_grid(max(MARGIN, (process.channels.spout_gap - process.printer.wall) / 2 + 0.002))
 
 
 def _is_row(netlist: Netlist, layer: int) -> bool:
@@ -435,7 +440,7 @@ def _layer(
     process = design.process
     step = process.printer.layer_height
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
-    mouths = [_mouths(comb, courses) for comb in combs]
+    mouths = [_mouths(comb, courses, process) for comb in combs]
     bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
     wall = process.printer.wall
     spans = [
@@ -581,8 +586,8 @@ def _least_depth(room: _Room, spans: Sequence[Span], deepest: float) -> float:
     return float(low)
 
 
-def _mouths(comb: _Comb, courses: Sequence[Course]) -> tuple[Mouth, ...]:
-    lefts = _places(comb, courses)
+def _mouths(comb: _Comb, courses: Sequence[Course], process: Process) -> tuple[Mouth, ...]:
+    lefts, margin = _places(comb, courses), _margin(process)
     goals = {course.target: course.span for course in courses}
     middles = [left + group / 2 for left, group in zip(lefts, comb.groups, strict=True)]
     behind = spread_mouths(comb.sections, middles, comb.blade + LEANING)
@@ -597,7 +602,7 @@ def _mouths(comb: _Comb, courses: Sequence[Course]) -> tuple[Mouth, ...]:
         aim = middle
         if duct.target in goals:
             low, high = goals[duct.target]
-            aim = min(max(middle, low + MARGIN + spout / 2), high - MARGIN - spout / 2)
+            aim = min(max(middle, low + margin + spout / 2), high - margin - spout / 2)
         mouths.append(
             Mouth(
                 duct.target,
