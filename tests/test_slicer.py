@@ -42,9 +42,9 @@ def test_iris_slices_without_a_warning_within_mass_and_time(export: Path) -> Non
     hours = sum(sliced[part["name"]].seconds * part["count"] for part in parts) / 3600.0
     assert grams <= MOST_GRAMS
     assert hours <= MOST_HOURS
-    for part in parts:  # infill saves at most; nothing weighs more than solid, a skirt and a tenth of a gram
+    for part in parts:  # a bulky card is mostly infill; nothing weighs more than solid and a skirt
         solid = part["volume"] / 1000.0 * 1.24
-        assert 0.4 * solid < sliced[part["name"]].grams < 1.06 * solid + 0.5, part["name"]
+        assert 0.3 * solid < sliced[part["name"]].grams < 1.06 * solid + 0.5, part["name"]
 
 
 def written(tmp_path: Path, *prisms: tuple[tuple[float, float], ...], drop: int = 0) -> tuple[Path, Path]:
