@@ -183,7 +183,7 @@ def test_iris_fits_its_printer_part_by_part() -> None:
 
 def test_a_part_that_does_not_fit_the_bed_is_refused_by_name() -> None:
     design = design_of(random_network((2, 2), 0), process_named("fdm-pla-detergent", 70.0))
-    with pytest.raises(FabError, match=r"^\S+: measures .* mm, the bed takes 70 x 70 x 70 mm; use a .*larger bed"):
+    with pytest.raises(FabError, match=r"^\S+: needs a tray \d+ mm long, the bed takes 70; use a larger bed"):
         compile_design(design, force=True)
 
 

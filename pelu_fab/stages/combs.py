@@ -66,7 +66,7 @@ def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> 
     usual = max(most_teeth(len(shares), design), fewest)
     tried: list[tuple[float, float, list[int]]] = []  # (length, slack, counts) by eq. (8) alone
     for number in range(fewest, 2 * usual + 1) if len(shares) <= FEW_BRANCHES else ():
-        if tried and number > usual:
+        if tried and alike and number > usual:
             break
         counts = _largest_remainder(shares, number)
         teeth = _drawn(shares, counts, load, design)

@@ -216,7 +216,7 @@ def _widths(combs: Sequence[_Comb], process: Process) -> dict[str, float]:
 
 def _margin(process: Process) -> float:
     """Between a spout and its gutter's wall, mm: waters of two gutters keep apart at their lips."""
-    return on_grid(max(MARGIN, (process.channels.spout_gap - process.printer.wall) / 2 + 0.002))
+    return on_grid(max(MARGIN, (process.channels.spout_gap - process.printer.wall) / 2))
 
 
 def _is_row(netlist: Netlist, layer: int) -> bool:
