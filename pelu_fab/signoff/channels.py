@@ -11,7 +11,7 @@ from shapely import LineString, MultiPoint, Point, STRtree, box, linestrings, po
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.comb import CLOSED_AT
-from pelu_fab.signoff.found import NOWHERE, Place, Vessel
+from pelu_fab.signoff.found import NOWHERE, Place, Vessel, place_of
 from pelu_fab.signoff.gravity import Wet, inflows, reached_floor
 from pelu_fab.signoff.planar import SNAP, solid_at, upright
 from pelu_fab.signoff.report import Check, failed, least, passed
@@ -124,8 +124,7 @@ def _waters(wet: Wet, part: int, turn: Array, height: float) -> tuple[Array, Ind
 
 
 def _back(turn: Array, point: Point, height: float) -> Place:
-    x, y, z = turn.T @ np.array([point.x, point.y, height])
-    return (round(float(x), 3), round(float(y), 3), round(float(z), 3))
+    return place_of(turn.T @ np.array([point.x, point.y, height]))
 
 
 def freeboards(wet: Wet, design_flow: float) -> list[Check]:

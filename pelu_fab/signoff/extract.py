@@ -7,7 +7,7 @@ import numpy as np
 
 from pelu_fab.signoff import comb
 from pelu_fab.signoff.drops import BASIN, CLING, ENDS, STUCK, Drops, trace
-from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Place, Puddle, Tooth, Trails, Vessel
+from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Puddle, Tooth, Trails, Vessel, place_of
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.surface import Surface
@@ -100,7 +100,7 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
     under = under[surface.corners[under][:, :, 2].min(axis=1) < basin.level - 1e-4]
     sills = [] if is_cup else comb.sills_of_pool(surface, part, basin.level, under)
     middle = surface.corners[under].reshape(-1, 3)
-    at = _place(np.append((middle.min(axis=0) + middle.max(axis=0))[:2] / 2, basin.level))
+    at = place_of(np.append((middle.min(axis=0) + middle.max(axis=0))[:2] / 2, basin.level))
     if not is_cup and not sills and basin.volume < PUDDLE_LIMIT:
         search.puddles[number] = Puddle(surface.names[part], basin.volume, basin.depth, at)
         return NOWHERE
@@ -155,10 +155,10 @@ def _bed(search: _Search, face: int, at: Array) -> int:
             volume=0.0,
             area=0.0,
             perimeter=0.0,
-            at=_place(middle),
+            at=place_of(middle),
             inside=_inside(surface, bed, sills),
             bounds=_bounds(surface, bed),
-            exit_at=_place(at),
+            exit_at=place_of(at),
             bed=_bed_size(surface, bed, sills),
         )
         _register(search, key, vessel, sills)
@@ -309,11 +309,11 @@ def _tooth(
         width=float(least) if np.isfinite(least) else 0.0,
         widest=float(most),
         level=sill.level,
-        at=_place(sill.middle),
+        at=place_of(sill.middle),
         outward=(float(sill.outward[0]), float(sill.outward[1])),
         goals=tuple(goals[k] for k in own),
         ends=tuple(ENDS[int(drops.state[k])] for k in own),
-        end_at=tuple(_place(drops.at[k]) for k in own),
+        end_at=tuple(place_of(drops.at[k]) for k in own),
         section_width=spout.width if spout else 0.0,
         section_depth=spout.depth if spout else 0.0,
         section_area=spout.area if spout else 0.0,
@@ -324,7 +324,7 @@ def _tooth(
         lip=spout.lip if spout else (0.0, 0.0),
         lip_z=float(drops.run_end[own[1], 2]) if spout else sill.level,
         slope=float(drops.slope[worst]),
-        slope_at=_place(drops.slope_at[worst]),
+        slope_at=place_of(drops.slope_at[worst]),
     )
 
 
@@ -353,7 +353,3 @@ def _with_comb(vessel: Vessel, teeth: list[Tooth]) -> Vessel:
 def _same_spout(one: Tooth, other: Tooth) -> bool:
     near = np.abs(np.array([*one.section_left, *one.section_right]) - [*other.section_left, *other.section_right])
     return one.section_width > 0 and bool(near.max() < 0.05)
-
-
-def _place(point: Array) -> Place:
-    return (round(float(point[0]), 3), round(float(point[1]), 3), round(float(point[2]), 3))

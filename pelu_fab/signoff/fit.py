@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from manifold3d import Error, Manifold, Mesh64
 
+from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.report import Check, failed, passed, skipped
 from pelu_fab.signoff.stl import Mesh
 
@@ -30,7 +31,7 @@ def collisions(parts: Sequence[tuple[str, Mesh]]) -> list[Check]:
             shared = solid ^ solids[j][1]
             if shared.volume() > OVERLAP:
                 low, high = np.array(shared.bounding_box()).reshape(2, 3)
-                x, y, z = (round(float(v), 3) for v in (low + high) / 2)
+                at = place_of((low + high) / 2)
                 where = f"{name} | {solids[j][0]}"
-                checks.append(failed("mesh.collide", where, "mm3 belong to both", (x, y, z), float(shared.volume())))
+                checks.append(failed("mesh.collide", where, "mm3 belong to both", at, float(shared.volume())))
     return checks or [passed("mesh.collide", "assembly", f"{pairs} neighbouring pairs leave each other room")]

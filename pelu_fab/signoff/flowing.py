@@ -11,7 +11,7 @@ import numpy as np
 
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
 from pelu_fab.signoff.flight import landings
-from pelu_fab.signoff.found import Place
+from pelu_fab.signoff.found import Place, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import inlets
 from pelu_fab.signoff.report import Check, least, most
@@ -231,7 +231,7 @@ def _reaches(wet: Wet, streams: Sequence[Stream]) -> tuple[list[Check], dict[int
         near, far = stream.lands(False)
         why = f"of it comes down elsewhere; it lands {near:.1f} to {far:.1f} mm beyond a lip {stream.fall:.1f} mm above"
         why += f" at {stream.speeds[0] / 1e3:.2f} m/s ({stream.speeds[1] / 1e3:.2f} at a dump)"
-        place = _place(at[astray[0]]) if len(astray) else _place(stream.lip.mean(axis=0))
+        place = place_of(at[astray[0]]) if len(astray) else place_of(stream.lip.mean(axis=0))
         checks.append(most("flow.reach", stream.name, 100.0 * len(astray) / len(mine), 0.0, "%", why, place))
     return checks, {goal: np.array(places) for goal, places in landed.items()}
 
@@ -304,7 +304,7 @@ def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> tuple[float, 
     height[~over.has_floor(near)] = ROOFED  # beyond the channel's end are no walls
     lowest = height.reshape(3, len(at), 2).max(axis=0).min(axis=1)
     k = int(np.argmin(lowest))
-    return float(lowest[k]), _place(at[k])
+    return float(lowest[k]), place_of(at[k])
 
 
 def _depth(wet: Wet, stream: Stream) -> Check:
@@ -324,7 +324,7 @@ def _depth(wet: Wet, stream: Stream) -> Check:
         if high - stands < worst:
             worst, where, depth_there = high - stands, at[k], stands
     why = f"of wall above water that stands {depth_there:.1f} mm deep"
-    return least("flow.depth", stream.name, worst, SURE, "mm", why, _place(where))
+    return least("flow.depth", stream.name, worst, SURE, "mm", why, place_of(where))
 
 
 def _normal_depth(flow: float, width: float, sine: float) -> float:
@@ -335,7 +335,3 @@ def _normal_depth(flow: float, width: float, sine: float) -> float:
         radius = width * depth / (width + 2.0 * depth)
         low, high = (depth, high) if width * depth * sqrt(8 * GRAVITY * radius * sine / SLOW) < flow else (low, depth)
     return high
-
-
-def _place(point: Array) -> Place:
-    return (round(float(point[0]), 3), round(float(point[1]), 3), round(float(point[2]), 3))

@@ -5,6 +5,14 @@ from dataclasses import dataclass
 from pelu_fab.signoff.stl import Array, Index
 
 Place = tuple[float, float, float]
+
+
+def place_of(point: Array) -> Place:
+    """A point (3,) to the micrometre, for a report."""
+    x, y, z = (round(float(v), 3) for v in point)
+    return x, y, z
+
+
 NOWHERE = -1
 
 

@@ -7,6 +7,7 @@ from shapely import MultiPoint, Point
 
 from pelu_fab.signoff.boxes import meeting
 from pelu_fab.signoff.columns import height_at
+from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.report import Check, most
 from pelu_fab.signoff.stl import Array, Mesh
@@ -31,8 +32,7 @@ def stands(parts: Sequence[LoadedPart]) -> list[Check]:
         drop = _drop(contacts(meshes, boxes, number, NEAR), mesh, table)
         if drop >= NEAR:  # nothing so near: look on
             drop = _drop(contacts(meshes, boxes, number, FARTHEST), mesh, table)
-        x, y, z = (round(float(v), 3) for v in mesh.centre)
-        checks.append(most("hands.stand", part.entry.name, drop, HANGS, "mm", DROPS, (x, y, z)))
+        checks.append(most("hands.stand", part.entry.name, drop, HANGS, "mm", DROPS, place_of(mesh.centre)))
     for part in parts:
         if part.matrix is None:
             drop = _drop((np.zeros(0), np.zeros((0, 2))), part.mesh, float(part.mesh.points[:, 2].min()))

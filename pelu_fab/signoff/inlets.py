@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pelu_fab.signoff.found import Vessel
+from pelu_fab.signoff.found import Vessel, place_of
 from pelu_fab.signoff.gravity import Wet
-from pelu_fab.signoff.report import Check, Place, failed, passed
+from pelu_fab.signoff.report import Check, failed, passed
 from pelu_fab.signoff.stl import Array, Mask
 
 FROM_UP, TO_UP = (2.0, 6.0), (1.0, 3.0, 5.0)  # mm above the sill: where jets are deflected, and water in a tooth
@@ -33,9 +33,8 @@ def _inlet(wet: Wet, name: str, vessel: Vessel, places: Array) -> Check:
     own = wet.surface.corners[wet.surface.faces_of_part(wet.surface.names.index(vessel.part))]
     free = np.flatnonzero(~crossed(a, b, own))
     if len(free):
-        at: Place = (round(float(a[free[0], 0]), 3), round(float(a[free[0], 1]), 3), round(float(a[free[0], 2]), 3))
         why = f"water that comes down here sees {len(free)} of {len(a)} places of the comb: a jet crosses it uncounted"
-        return failed("flow.inlet", name, why, at, float(len(free)))
+        return failed("flow.inlet", name, why, place_of(a[free[0]]), float(len(free)))
     return passed("flow.inlet", name, f"none of {len(a)} lines from {len(plan)} landings reaches the comb")
 
 

@@ -10,7 +10,8 @@ from pelu_fab.errors import FabError
 from pelu_fab.files import entries, is_folder
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.flood import flood
-from pelu_fab.signoff.stl import Array, Mesh, read_stl_file, weld
+from pelu_fab.signoff.found import place_of
+from pelu_fab.signoff.stl import Mesh, read_stl_file, weld
 from pelu_fab.signoff.topology import Topology, topology
 
 LEAST_BUCKET = 300.0  # mm3: smaller hollows are puddles and lettering
@@ -125,8 +126,8 @@ def _facts(file: Path) -> MeshFacts:
         hollow_shells=shape.hollows,
         genus=shape.genus if shape.is_closed else None,
         volume=mesh.volume,
-        low=_triple(low),
-        high=_triple(high),
+        low=place_of(low),
+        high=place_of(high),
         thinnest=_thinnest(mesh, shape),
         buckets=tuple(h for h in hollows if h.volume >= LEAST_BUCKET),
         puddles=sum(h.volume < LEAST_BUCKET for h in hollows),
@@ -169,7 +170,3 @@ def _thinnest(mesh: Mesh, shape: Topology) -> float | None:
         if inside.any():
             found.append(float(gap[inside].min()))
     return round(min(found), 3) if found else None
-
-
-def _triple(point: Array) -> tuple[float, float, float]:
-    return (round(float(point[0]), 3), round(float(point[1]), 3), round(float(point[2]), 3))

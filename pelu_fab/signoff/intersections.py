@@ -3,7 +3,7 @@
 import numpy as np
 
 from pelu_fab.signoff.boxes import meeting
-from pelu_fab.signoff.found import Place
+from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.report import Check, most
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
 
@@ -14,10 +14,7 @@ DEPTH = 2e-3  # mm that an edge must reach through a triangle on either side; fl
 def intersections(where: str, mesh: Mesh) -> Check:
     """No triangle passes through another: within one shell or between two."""
     pairs, at = crossings(mesh)
-    place: Place | None = None
-    if len(pairs):
-        x, y, z = (round(float(v), 3) for v in at[0])
-        place = (x, y, z)
+    place = place_of(at[0]) if len(pairs) else None
     return most("mesh.intersect", where, len(pairs), 0.0, "", "pairs of triangles that cross", place)
 
 

@@ -13,10 +13,11 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.dossier import PartEntry, PoseEntry, digest
+from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.intersections import intersections
 from pelu_fab.signoff.pose import Pose, way_back
 from pelu_fab.signoff.printable import part_checks
-from pelu_fab.signoff.report import Check, Place, equal, failed, most, passed, skipped
+from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
 from pelu_fab.signoff.stl import Array, Index, Mesh, read_stl_file, weld
 from pelu_fab.signoff.topology import Topology, place, topology
 
@@ -55,10 +56,8 @@ class LoadedPart:
         """The same finding with its place in the assembly, where the part has one; its place in the file in words."""
         if check.at is None:
             return check
-        place: Place | None = None
-        if self.matrix is not None:
-            x, y, z = (round(float(v), 3) for v in self.matrix[:3, :3] @ np.array(check.at) + self.matrix[:3, 3])
-            place = (x, y, z)
+        turn = self.matrix
+        place = None if turn is None else place_of(turn[:3, :3] @ np.array(check.at) + turn[:3, 3])
         own = ", ".join(f"{v:.1f}" for v in check.at)
         return replace(check, at=place, why=f"{check.why}; in {self.entry.file} at ({own})")
 

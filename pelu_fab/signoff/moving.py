@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pelu_fab.signoff.flowing import Stream
+from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.hands import contacts
 from pelu_fab.signoff.mesh import LoadedPart
@@ -84,9 +85,8 @@ def paths(here: Room) -> list[Check]:
         if name:
             checks.append(passed("hands.path", part.entry.name, f"{what}: {name}"))
         else:
-            x, y, z = (round(float(v), 3) for v in part.placed.centre)
             why = f"no straight way, nor a lift and one aside, on which it {what}; {best:.1f} mm at most"
-            checks.append(failed("hands.path", part.entry.name, why, (x, y, z), best))
+            checks.append(failed("hands.path", part.entry.name, why, place_of(part.placed.centre), best))
     return checks
 
 
@@ -132,9 +132,8 @@ def slacks(here: Room, wet: Wet, streams: Sequence[Stream]) -> list[Check]:
             moved = moved if held else min(moved, apart(stream, sign * along))
             worst.append((room_there + CREST - moved, moved, room_there + CREST))
         _, moved, room_there = min(worst)
-        x, y, z = (round(float(v), 3) for v in stream.lip.mean(axis=0))
         why = "of play aside, against the room between its lip and the nearest wall of what it falls into"
-        checks.append(most("hands.slack", stream.name, moved, room_there, "mm", why, (x, y, z)))
+        checks.append(most("hands.slack", stream.name, moved, room_there, "mm", why, place_of(stream.lip.mean(axis=0))))
     return checks
 
 

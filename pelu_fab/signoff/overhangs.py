@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.boxes import counted
-from pelu_fab.signoff.found import Place
+from pelu_fab.signoff.found import Place, place_of
 from pelu_fab.signoff.report import Check, most
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
 from pelu_fab.signoff.topology import Topology
@@ -117,8 +117,7 @@ def _farthest(hanging: _Hanging, chosen: Mask) -> tuple[float, Place | None]:
         pieces, group = _halved(pieces[kept]), np.tile(group[kept], 2)
     if best[1] is None:
         return 0.0, None
-    x, y, z = (round(float(v), 3) for v in best[1])
-    return best[0], (x, y, z)
+    return best[0], place_of(best[1])
 
 
 def _halved(corners: Array) -> Array:

@@ -4,6 +4,7 @@ import numpy as np
 
 from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.flood import hanging_tips
+from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.overhangs import ON_BED, overhangs
 from pelu_fab.signoff.report import Check, least, most, passed
 from pelu_fab.signoff.stl import Array, Mesh
@@ -30,8 +31,7 @@ def _width(rule: str, name: str, found: tuple[float, Array] | None, limit: float
     if found is None:
         return passed(rule, name, "nothing to measure")
     width, at = found
-    x, y, z = (round(float(v), 3) for v in at)
-    return least(rule, name, width, limit, "mm", why, (x, y, z))
+    return least(rule, name, width, limit, "mm", why, place_of(at))
 
 
 def islands(name: str, mesh: Mesh) -> Check:
@@ -40,8 +40,5 @@ def islands(name: str, mesh: Mesh) -> Check:
     high = (
         np.flatnonzero(mesh.points[vertices, 2] > mesh.points[:, 2].min() + ON_BED) if len(tips) else np.zeros(0, int)
     )
-    at = None
-    if len(high):
-        x, y, z = (round(float(v), 3) for v in mesh.points[vertices[high[0]]])
-        at = (x, y, z)
+    at = place_of(mesh.points[vertices[high[0]]]) if len(high) else None
     return most("drc.island", name, float(len(high)), 0.0, "", "parts of a layer that start on air", at)

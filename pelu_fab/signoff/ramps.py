@@ -5,7 +5,7 @@ A wall is upright, so that along a level line across the flow it stands in one p
 
 import numpy as np
 
-from pelu_fab.signoff.found import NOWHERE, Place, Vessel
+from pelu_fab.signoff.found import NOWHERE, Vessel, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, failed, passed
 from pelu_fab.signoff.sections import Segments, cut
@@ -29,9 +29,8 @@ def walls_beside_mouths(wet: Wet) -> list[Check]:
         for level, at, along, name in _stations(wet, part):
             looked += len(at)
             for k in np.flatnonzero(_aside(own, level, at, along, np.unique(name, return_inverse=True)[1]) > WHOLE):
-                place: Place = (round(float(at[k, 0]), 3), round(float(at[k, 1]), 3), round(float(at[k, 2]), 3))
                 why = "the wall beside its mouth is open below: another mouth's water can reach it there"
-                found.setdefault(name[k], failed("drc.breach", name[k], why, place))
+                found.setdefault(name[k], failed("drc.breach", name[k], why, place_of(at[k])))
     return list(found.values()) or [passed("drc.breach", "all mouths", f"walls whole beside {looked} places on ramps")]
 
 
