@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, replace
 from functools import cache
 from hashlib import sha256
-from math import ceil, floor
+from math import floor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,20 +21,14 @@ from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.stl import to_stl
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
-from pelu_fab.ir.layout import Layout
-from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import to_text
-from pelu_fab.ir.sized import Sized
 from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.network.files import to_network_json, to_samples_csv
-from pelu_fab.stages.lower import lower
-from pelu_fab.stages.place import place
-from pelu_fab.stages.pour import pour_findings
-from pelu_fab.stages.size import RIM, size
+from pelu_fab.stages.lay_out import lay_out
 from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
-MOST_RIMS = 4  # tries to find walls that the fullest jugs stay within
+UNREADABLE = (FabError, OSError, ValueError, KeyError, TypeError, AttributeError)  # of a manifest
 SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the jugs that spilled
 
 
@@ -45,7 +39,7 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     `findings` say what would happen.
     """
     say = progress or (lambda _: None)
-    lowered, sized, layout, findings = _laid_out(design, say)
+    lowered, sized, layout, findings = lay_out(design, say)
     if findings and not force:
         raise FabError(findings[0].where, first_of(findings), _remedy(design))
     say("build")
@@ -58,39 +52,11 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     return device
 
 
-class _LaidOut(NamedTuple):
-    """What the stages before the solids give, and what the jugs would break in it."""
-
-    lowered: Lowered
-    sized: Sized
-    layout: Layout
-    findings: tuple[Violation, ...]
-
-
-def _laid_out(design: Design, say: Progress = lambda _: None) -> _LaidOut:
-    """Every stage before the solids."""
-    say("lower")
-    lowered = lower(design)
-    rim = RIM
-    for _ in range(MOST_RIMS):  # rims follow the jugs
-        say("size")
-        sized = size(lowered, design, rim)
-        say("place")
-        layout = place(sized, lowered.netlist, design.process)
-        say("pour")
-        findings = pour_findings(lowered, sized, layout, design)
-        short = max((one.limit - one.found for one in findings if one.rule == "flow.freeboard"), default=0.0)
-        if short <= 0.0:
-            break
-        rim = float(ceil(rim + short + 0.2))
-    return _LaidOut(lowered, sized, layout, findings)
-
-
 def _remedy(design: Design) -> str:
     """What makes a device that spills one that does not: the largest of some smaller jugs, tried."""
     for part in SMALLER:
         jugs = tuple(float(floor(most * part)) for most in design.input_max)
-        if not _laid_out(replace(design, input_max=jugs)).findings:
+        if not lay_out(replace(design, input_max=jugs)).findings:
             told = ", ".join(f"{most:g}" for most in jugs)
             return f"use smaller jugs (--set 'input_max=[{told}]'), or make it all the same with --force"
     return "pour slower (pour_flow_ml), or make it all the same with --force"
@@ -174,24 +140,28 @@ def is_current(design: Design, directory: Path, formats: Sequence[str] | None = 
     """Whether `directory` already holds this design's export, every file as it was written."""
     recover(Path(directory))
     try:
-        manifest = json.loads(read_input(Path(directory) / "manifest.json"))
+        manifest = _manifest(directory)
         if manifest["key"] != cache_key(design, formats):
             return False
         return all(
             sha256((Path(directory) / name).read_bytes()).hexdigest() == wanted
             for name, wanted in manifest["files"].items()
         )
-    except (FabError, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         return False
 
 
 def parts_written(directory: Path) -> dict[str, str]:
     """Hash of each part's STL by its file's name, as the manifest in `directory` says; empty where none can be read."""
     try:
-        files = json.loads(read_input(Path(directory) / "manifest.json"))["files"]
+        files = _manifest(directory)["files"]
         return {Path(name).stem: str(told) for name, told in files.items() if name.startswith("parts/")}
-    except (FabError, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         return {}
+
+
+def _manifest(directory: Path) -> Any:
+    return json.loads(read_input(Path(directory) / "manifest.json"))
 
 
 def _check_bed(device: Device) -> None:

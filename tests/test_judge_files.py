@@ -18,7 +18,6 @@ from shapes import PATTERNS, drawn
 
 import pelu_fab
 from exports import DESIGNS
-from pelu_fab import pipeline
 from pelu_fab.commands import verdict_line
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design, Samples
@@ -35,7 +34,7 @@ from pelu_fab.signoff.report import report as report_of
 from pelu_fab.signoff.verify import paper_checks
 from pelu_fab.sources import checkpoint, design
 from pelu_fab.sources.process import read_process
-from pelu_fab.stages import lower
+from pelu_fab.stages import lay_out, lower
 
 # b0 has a share that no comb carries; b1 one that is lifted to the least; b2 keeps more than its jug holds.
 HEIGHTS = np.array([2.0, -1.5, 7.0], dtype=np.float32)
@@ -146,7 +145,7 @@ def test_the_manifest_holds_the_hash_of_every_file_read_and_written(asked: Path,
 
 def mutant(patch: pytest.MonkeyPatch, asked: Path, out: Path) -> Report:
     """What the sign-off says of a device that a mutated compiler made, against the design."""
-    patch.setattr(pipeline, "pour_findings", lambda *_: ())
+    patch.setattr(lay_out, "pour_findings", lambda *_: ())
     folder = compiled(asked, out)
     patch.undo()
     return papers(folder, asked)

@@ -75,13 +75,10 @@ def coupon_water(design: "Design") -> "WaterNetwork":
     from dataclasses import replace
 
     from pelu_fab.sim.water import water_of
-    from pelu_fab.stages.lower import lower
-    from pelu_fab.stages.place import place
-    from pelu_fab.stages.size import size
+    from pelu_fab.stages.lay_out import lay_out
 
-    lowered = lower(design)
-    sized = size(lowered, design)
-    water = water_of(lowered.netlist, sized, place(sized, lowered.netlist, design.process))
+    lowered, sized, layout, _ = lay_out(design)
+    water = water_of(lowered.netlist, sized, layout)
     bucket = replace(water.rows[0][0], priming_volume=0.0, depth=sized.layers[0][0].depth)
     return replace(water, rows=((bucket,),))
 

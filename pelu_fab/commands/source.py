@@ -26,13 +26,9 @@ def rig_of(source: Path, *, process: str | None = None, settings: Sequence[str] 
 def rig_of_design(design: Design) -> Rig:
     """Lower, size and place a design; no solids are built."""
     from pelu_fab.sim.water import water_of
-    from pelu_fab.stages.lower import lower
-    from pelu_fab.stages.place import place
-    from pelu_fab.stages.size import size
+    from pelu_fab.stages.lay_out import lay_out
 
-    lowered = lower(design)
-    sized = size(lowered, design)
-    layout = place(sized, lowered.netlist, design.process)
+    lowered, sized, layout, _ = lay_out(design)
     return Rig(
         network=design.network,
         netlist=lowered.netlist,

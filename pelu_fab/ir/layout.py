@@ -13,6 +13,7 @@ from pelu_fab.ir.sized import SizedCup
 from pelu_fab.ir.solid import Outline, Point
 
 SHORT_EAR, EAR_BAR = 8.0, 6.0  # mm: an ear up to this long is solid; breadth of the bar to a longer one
+SEAT_AIR, NEAR = 0.2, 40.0  # mm: before and behind an ear; a card further above a floor belongs to another tray
 STRADDLE = 8.0  # mm: breadth of a leg beside what passes below, on which a tray's wing lies
 
 
@@ -161,6 +162,12 @@ class Tray:
         """Elevation of the floor's upper face at `y`."""
         return self.head[1] - (y - self.head[0]) * tan(radians(self.slope_deg))
 
+    def carries(self, placed: PlacedCard) -> bool:
+        """Whether a card's ears stand on the outer walls."""
+        along, up = self.to((placed.y + placed.ear[1], placed.z + placed.card.under.bottom_z))
+        stands = 0.0 < along < self.length and 0.0 < up < NEAR
+        return stands and not placed.card.under.is_beak and self.head[0] + SEAT_AIR < placed.y + placed.ear[0]
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedCup:
@@ -264,15 +271,18 @@ class Layout:
                     return tray.floor_z(y)
         return self.floor_of(target)
 
-    def carries(self, tray: Tray, placed: PlacedCard) -> bool:
-        """Whether a card's ears stand on a tray's outer walls."""
-        along, up = tray.to((placed.y + placed.ear[1], placed.z + placed.card.under.bottom_z))
-        return not placed.card.under.is_beak and 0.0 < along < tray.length and 0.0 < up < 40.0
-
     @property
     def hung(self) -> tuple[PlacedCard, ...]:
         """The row's cards, which hang in the rack."""
         return tuple(placed for placed in self.cards if placed.card.under.is_beak)
+
+
+def lettered(name: str, count: int) -> list[str]:
+    """Names of the pieces that one thing is printed in: itself, or with a, b, c … aa behind."""
+    if count == 1:
+        return [name]
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return [f"{name}{letters[k // 26 - 1] if k >= 26 else ''}{letters[k % 26]}" for k in range(count)]
 
 
 def turned(outline: Outline, tray: Tray, placed: PlacedCard) -> Outline:

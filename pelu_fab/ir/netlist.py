@@ -71,11 +71,6 @@ class Netlist:
         """All buckets, upstream first."""
         return tuple(bucket for row in self.rows for bucket in row)
 
-    def is_matching(self, layer: int) -> bool:
-        """Whether every bucket of the row feeds one target only, and no target has two sources."""
-        ducts = [duct for bucket in self.rows[layer] for duct in self.leaving[bucket.name]]
-        return len(ducts) == len(self.rows[layer]) and len({duct.target for duct in ducts}) == len(ducts)
-
     def targets(self, layer: int) -> tuple[str, ...]:
         """What row `layer` feeds: the next row's buckets, or the cups; in design order."""
         if layer + 1 < len(self.rows):

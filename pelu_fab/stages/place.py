@@ -7,7 +7,19 @@ from math import asin, ceil, cos, degrees, hypot, inf, radians, sin, tan
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.card import Card, Span
-from pelu_fab.ir.layout import STRADDLE, Gutter, Layout, PlacedCard, PlacedCup, Rack, Station, Tray, Trestle, Wings
+from pelu_fab.ir.layout import (
+    STRADDLE,
+    Gutter,
+    Layout,
+    PlacedCard,
+    PlacedCup,
+    Rack,
+    Station,
+    Tray,
+    Trestle,
+    Wings,
+    lettered,
+)
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized
@@ -300,11 +312,11 @@ def _trays(
         ends.append(_joint(max(starts[-1] + SHORTEST, free), wanted, inlet, exits))
         starts.append(ends[-1] - LAP)
     ends.append(end)
-    made = []
+    made, names = [], lettered(name, len(starts))
     for number, (y0, y1) in enumerate(zip(starts, ends, strict=True)):
         plane = _lowered(slope, number, process)
         tray = Tray(
-            name=name if len(starts) == 1 else f"{name}{'abcdefghij'[number]}",
+            name=names[number],
             head=(on_grid(y0), on_grid(plane.z(y0))),
             slope_deg=slope.degrees,
             gutters=(),
@@ -319,9 +331,7 @@ def _trays(
         if number:
             before = _lowered(slope, number - 1, process).z(y0 + LAP)
             tray = replace(tray, lap=on_grid(tray.to((y0 + LAP, before))[0]))
-        gutters = tuple(
-            g for course in courses if (g := _gutter(course, exits[course.target], fan, tray, y1, number > 0))
-        )
+        gutters = tuple(g for course in courses if (g := _gutter(course, exits[course.target], fan, tray, y1)))
         length = max(g.end.along for g in gutters)
         made.append(replace(tray, gutters=gutters, length=length, half=half))
     return made
@@ -346,7 +356,7 @@ def _splash(placed: PlacedCard, plane: Slope) -> float:
     return lip_z - plane.z(lip_y) + SPLASH
 
 
-def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float, is_fed: bool) -> Gutter | None:
+def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float) -> Gutter | None:
     """The part of a gutter that lies on this tray, from its head to `end` or the gutter's own lip."""
     straight = (sum(course.span) / 2, course.span[1] - course.span[0])
     kink = min(fan, out.y)
@@ -450,8 +460,7 @@ def _with_trestles(layout: Layout, process: Process) -> Layout:
         trestle = _trestle(tray, trestles[-1].y[1] if trestles else -inf, layout, process)
         trestles.append(trestle)
         if trestle.straddles:
-            ends = (tray.to((y, tray.floor_z(y)))[0] for y in (trestle.y[1] - WING, trestle.y[1] + 1.0))
-            low, high = ends
+            low, high = (tray.to((y, tray.floor_z(y)))[0] for y in (trestle.y[1] - WING, trestle.y[1] + 1.0))
             wings = Wings(on_grid(trestle.x[1] + STRADDLE), (on_grid(max(low, 0.0)), on_grid(high)))
             trays[tray.name] = replace(tray, wings=wings)
     return replace(layout, trays=tuple(trays.values()), trestles=tuple(trestles))
@@ -471,11 +480,7 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
         below = _passing(layout, tray, y)
     if below:  # its legs stand outside of all others'
         y = span(after + 1.0)
-    half = (
-        max(_width(tray, y[1], layout), *(wide + LEG_AIR + web for wide, _ in below))
-        if below
-        else _width(tray, y[1], layout)
-    )
+    half = max([_width(tray, y[1], layout), *(wide + LEG_AIR + web for wide, _ in below)])
     under = tray.floor_z(y[1]) - process.printer.floor / cos(radians(tray.slope_deg))
     return Trestle(
         (-on_grid(half), on_grid(half)), y, on_grid(under), on_grid(min(z for _, z in below)) if below else None
@@ -496,7 +501,7 @@ def _width(tray: Tray, y: float, layout: Layout) -> float:
     """From the middle to a tray's outermost face about y."""
     along = tray.to((y, tray.floor_z(y)))[0]
     places = [g.at(min(max(along, 0.0), g.end.along)) for g in tray.gutters]
-    sides = tray.half + tray.side if any(layout.carries(tray, placed) for placed in layout.cards) else 0.0
+    sides = tray.half + tray.side if any(tray.carries(placed) for placed in layout.cards) else 0.0
     return max(sides, *(abs(x) + tray.wall for s in places for x in (s.x0, s.x1)))
 
 

@@ -39,7 +39,7 @@ RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
 LEAD_IN = 0.4  # run of a floor without a pool per mm that it leads water aside
 LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
 CLOSING = 2.5  # run of a bank per mm that it moves in
-SPOUT, NARROW_SPOUT, MARGIN = 9.0, 2.2, 2.0  # mm: led in to this at most; least; between a spout and its gutter's wall
+SPOUT, MARGIN = 9.0, 2.0  # mm: led in to this at most; between a spout and its gutter's wall
 MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of a row's cards below the sill
 LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 CUP_WIDTH, CUP_DEPTH, CUP_HEIGHT, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 44.0, 120.0, 9.0, 1.05
@@ -97,8 +97,8 @@ def size(lowered: Lowered, design: Design, rim: float = RIM) -> Sized:
         combs = [[_trimmed(comb, drains[comb.bucket.name], design) for comb in row] for row in combs]
         cards = _cards(netlist, orders, combs, cards.priming_volume, design)
     pitch = on_grid(CUP_WIDTH + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
-    cups = _cups(lowered, _abreast(netlist) * pitch - (pitch - CUP_WIDTH), design)
-    return Sized(cards.layers, cards.courses, cups, _jugs(design), cards.priming_volume, pitch)
+    sized = Sized(cards.layers, cards.courses, (), _jugs(design), cards.priming_volume, pitch)
+    return replace(sized, cups=_cups(lowered, sized.cup_pitch - (pitch - CUP_WIDTH), design))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +129,30 @@ def _cards(
     """The cards for these combs."""
     process = design.process
     courses = [_side_by_side(order, _widths(combs[n], process), process) for n, order in enumerate(orders)]
-    wall = process.printer.wall
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
-    several = [
-        _least_room(
-            comb,
-            _mouths(comb, courses[layer], process),
-            _roofing(_span(comb, courses[layer], feeds), courses[layer], wall),
-            design,
-        )
-        for layer, row in enumerate(combs)
-        for comb in row
-        if len(comb.ducts) > 1
-    ]
+    sites = [[_site(comb, courses[n], feeds, process) for comb in row] for n, row in enumerate(combs)]
+    several = [_least_room(site, design) for row in sites for site in row if len(site.comb.ducts) > 1]
     priming = max(ceil(max(several, default=0.0) / 500.0) * 500.0, least_priming)  # whole half millilitres
-    layers = tuple(_layer(row, courses[n], feeds, priming, design) for n, row in enumerate(combs))
+    layers = tuple(_layer(row, courses[n], priming, design) for n, row in enumerate(sites))
     return _Cards(layers, tuple(courses), priming)
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where a comb's card may lie: its mouths, the spans that it may take (the least first), and what feeds it."""
+
+    comb: _Comb
+    mouths: tuple[Mouth, ...]
+    spans: tuple[Span, ...]
+    feed: Span | None
+
+
+def _site(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span], process: Process) -> _Site:
+    mouths, feed = _mouths(comb, courses, process), _feed(comb, courses, feeds)
+    if not courses:
+        return _Site(comb, mouths, ((-CUP_WIDTH / 2, CUP_WIDTH / 2),), feed)
+    spans = _spans(_span(comb, courses, feeds), (courses[0].span[0], courses[-1].span[1]))
+    return _Site(comb, mouths, tuple(_roofing(s, courses, process.printer.wall) for s in spans), feed)
 
 
 def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) -> _Comb:
@@ -224,15 +232,6 @@ def _is_row(netlist: Netlist, layer: int) -> bool:
     return layer + 1 == len(netlist.rows) and all(len(netlist.leaving[b.name]) == 1 for b in netlist.rows[layer])
 
 
-def _abreast(netlist: Netlist) -> int:
-    """Cards of the last row over one cup, at most; 1 where gutters lead to the cups."""
-    last = len(netlist.rows) - 1
-    if not _is_row(netlist, last):
-        return 1
-    fed = [netlist.leaving[bucket.name][0].target for bucket in netlist.rows[last]]
-    return max(fed.count(port) for port in fed)
-
-
 def _side_by_side(order: Sequence[str], widths: Mapping[str, float], process: Process) -> tuple[Course, ...]:
     wall = process.printer.wall
     left = -(sum(widths[t] for t in order) + (len(order) - 1) * wall) / 2
@@ -250,8 +249,8 @@ def _shortest(
 
     def length(order: Sequence[str]) -> float:
         courses = _side_by_side(order, widths, process)
-        lefts = [(comb, _places(comb, courses)) for comb in combs if len(comb.ducts) > 1]
-        return round(sum(_extent(comb, places)[1] - _extent(comb, places)[0] for comb, places in lefts), 6)
+        ends = [_extent(comb, _places(comb, courses)) for comb in combs if len(comb.ducts) > 1]
+        return round(sum(high - low for low, high in ends), 6)
 
     if len(targets) <= MOST_ORDERS:
         return min(permutations(targets), key=length)
@@ -317,10 +316,10 @@ def _roofing(span: Span, courses: Sequence[Course], wall: float) -> Span:
     return on_grid(low), on_grid(high)
 
 
-def _least_room(comb: _Comb, mouths: Sequence[Mouth], span: Span, design: Design) -> float:
+def _least_room(site: _Site, design: Design) -> float:
     """What the smallest calm pool before this comb keeps, mm3."""
-    least = _least_pool(comb, design)
-    card = _inside(comb, mouths, span, POOL_DEPTH, least, least + INLET, None, design)
+    least = _least_pool(site.comb)
+    card = _inside(replace(site, feed=None), site.spans[0], POOL_DEPTH, least, least + INLET, design)
     return card.volume_below() + _held(card, design)
 
 
@@ -381,24 +380,17 @@ def _cells(
     return (first, low, last), fins
 
 
-def _least_pool(comb: _Comb, design: Design) -> float:
+def _least_pool(comb: _Comb) -> float:
     """Flat floor that a comb needs before it."""
     several = len(comb.ducts) > 1
     return on_grid(OPEN + CELL + SLOT_PLATE + 2 * CHAMBER + LOW_WALL + BAFFLE) if several else 0.0
 
 
 def _inside(
-    comb: _Comb,
-    mouths: Sequence[Mouth],
-    span: Span,
-    deep: float,
-    pool: float,
-    depth: float,
-    feed: Span | None,
-    design: Design,
-    in_row: bool = False,
+    site: _Site, span: Span, deep: float, pool: float, depth: float, design: Design, in_row: bool = False
 ) -> Card:
     """A card with this pool: flat floor `pool` long and `deep` below the sill, in all `depth` long."""
+    comb, mouths = site.comb, site.mouths
     process = design.process
     teeth = sum(w for teeth in comb.teeth for w in teeth)
     rise = on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0
@@ -430,34 +422,21 @@ def _inside(
         design_head=weir_head(comb.load.flow, teeth, discharge=process.comb.discharge),
         predicted=(),
     )
-    return _inlet(mouths, card, feed, process)
+    return _inlet(mouths, card, site.feed, process)
 
 
-def _layer(
-    combs: Sequence[_Comb], courses: Sequence[Course], feeds: Mapping[str, Span], priming: float, design: Design
-) -> tuple[Card, ...]:
+def _layer(sites: Sequence[_Site], courses: Sequence[Course], priming: float, design: Design) -> tuple[Card, ...]:
     """Cards of one layer, all equally long: the shortest for which each finds a pool."""
     process = design.process
     step = process.printer.layer_height
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
-    mouths = [_mouths(comb, courses, process) for comb in combs]
-    bundle = (courses[0].span[0], courses[-1].span[1]) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
-    wall = process.printer.wall
-    spans = [
-        [_roofing(s, courses, wall) for s in _spans(_span(comb, courses, feeds), bundle)] if courses else [bundle]
-        for comb in combs
-    ]
-    wanted = [comb.bucket.retained_volume + (priming if len(comb.ducts) > 1 else 0.0) for comb in combs]
-    fed = [_feed(comb, courses, feeds) for comb in combs]
-    tried = [_Room(*each, not courses, design) for each in zip(combs, mouths, wanted, fed, strict=True)]
-    deep_enough = [_least_depth(room, own, deepest) for room, own in zip(tried, spans, strict=True)]
+    wanted = [s.comb.bucket.retained_volume + (priming if len(s.comb.ducts) > 1 else 0.0) for s in sites]
+    tried = [_Room(site, want, not courses, design) for site, want in zip(sites, wanted, strict=True)]
+    deep_enough = [_least_depth(room, deepest) for room in tried]
     if inf in deep_enough:
-        raise _no_room(combs[deep_enough.index(inf)].bucket, deepest)
+        raise _no_room(sites[deep_enough.index(inf)].comb.bucket, deepest)
     depth = max(deep_enough)
-    cards = [
-        next(card for span in own if (card := room.card(span, deepest, depth)))
-        for room, own in zip(tried, spans, strict=True)
-    ]
+    cards = [next(card for span in r.site.spans if (card := r.card(span, deepest, depth))) for r in tried]
     bottom = max(max(-card.floor_z for card in cards) + process.printer.floor, 2 * LONE_RUN + LIP)  # room for a beak
     under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True)
     return tuple(
@@ -468,9 +447,9 @@ def _layer(
             held_volume=_held(card, design),
             under=card.under if courses else under,
             run=RUN if courses else LONE_RUN,
-            predicted=tuple(predicted(comb.teeth, comb.load.flow, design)),
+            predicted=tuple(predicted(site.comb.teeth, site.comb.load.flow, design)),
         )
-        for comb, card, want in zip(combs, cards, wanted, strict=True)
+        for site, card, want in zip(sites, cards, wanted, strict=True)
     )
 
 
@@ -494,22 +473,20 @@ def _feed(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> 
 class _Room:
     """What a card must keep, for any span, depth and length of its pool."""
 
-    comb: _Comb
-    mouths: tuple[Mouth, ...]
+    site: _Site
     wanted: float  # mm3 of real water
-    feed: Span | None
     in_row: bool
     design: Design
 
     @property
     def least(self) -> Span:
         """Flat floor, and all, along y."""
-        flat = _least_pool(self.comb, self.design)
-        return flat, flat + (INLET if len(self.comb.ducts) > 1 else LONE_INLET)
+        flat = _least_pool(self.site.comb)
+        return flat, flat + (INLET if len(self.site.comb.ducts) > 1 else LONE_INLET)
 
     def made(self, span: Span, deep: float, pool: float, length: float) -> Card:
         """A card, whatever it keeps."""
-        return _inside(self.comb, self.mouths, span, deep, pool, length, self.feed, self.design, self.in_row)
+        return _inside(self.site, span, deep, pool, length, self.design, self.in_row)
 
     def lacks(self, span: Span, deep: float, pool: float, length: float) -> float:
         """How much more (mm3) is wanted than a card keeps."""
@@ -518,7 +495,7 @@ class _Room:
     def level(self, span: Span, deepest: float, depth: float) -> int | None:
         """Layers that the floor must lie below the sill for enough room; None where even the deepest lacks some."""
         step, (least, whole) = self.design.process.printer.layer_height, self.least
-        low = ceil(POOL_DEPTH / step - 1e-9) if len(self.comb.ducts) > 1 else 0
+        low = ceil(POOL_DEPTH / step - 1e-9) if len(self.site.comb.ducts) > 1 else 0
         high = round(deepest / step)
 
         def lacks(level: int) -> bool:
@@ -574,10 +551,10 @@ def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
     return on_grid(high) if lacks(high) >= 0.0 else on_grid(float(brentq(lacks, low, high, xtol=2e-4)))
 
 
-def _least_depth(room: _Room, spans: Sequence[Span], deepest: float) -> float:
-    """The shortest card (whole mm) that keeps what is wanted over one of the spans; infinite if none does."""
+def _least_depth(room: _Room, deepest: float) -> float:
+    """The shortest card (whole mm) that keeps what is wanted over one of its spans; infinite if none does."""
     low, high = int(max(ceil(room.least[1]), LONE_LEAST)), int(MAX_DEPTH)
-    enough = [span for span in spans if room.card(span, deepest, high)][:USUAL_SPANS]
+    enough = [span for span in room.site.spans if room.card(span, deepest, high)][:USUAL_SPANS]
     if not enough:
         return inf
     while low < high:

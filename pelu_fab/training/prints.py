@@ -14,9 +14,7 @@ from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.tolerance import Prints, blank, draw
 from pelu_fab.sim.water import water_of
 from pelu_fab.sources.design import DesignFile, jug_sizes
-from pelu_fab.stages.lower import lower
-from pelu_fab.stages.place import place
-from pelu_fab.stages.size import size
+from pelu_fab.stages.lay_out import lay_out
 from pelu_fab.training.data import Table
 from pelu_fab.training.replicas import Pool
 
@@ -45,9 +43,8 @@ class Workshop:
 
     def _errors(self, network: Network, prints: int, seed: list[int]) -> tuple[list[Array], list[Array]]:
         design = replace(self.design, network=network)
-        lowered = lower(design)
-        sized = size(lowered, design)
-        water = water_of(lowered.netlist, sized, place(sized, lowered.netlist, design.process))
+        lowered, sized, layout, _ = lay_out(design)
+        water = water_of(lowered.netlist, sized, layout)
         rng = np.random.default_rng(seed)
         found = draw(blank(water, design.process), self.noise, prints, rng)
         priming = self.noise.priming_ml * MM3_PER_ML

@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Literal
 
-from pelu_fab.ir.layout import STRADDLE, Layout, Trestle
+from pelu_fab.ir.layout import STRADDLE, Layout, Trestle, lettered
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle, upright
 
@@ -80,8 +80,7 @@ def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
 def trestle_parts(trestle: Trestle, number: int, process: Process) -> list[Part]:
     """A U in plan, its back edge under the tray's floor, two horns beside it; what is too tall stands on another."""
     cuts = _storeys(trestle, process.printer.bed[2] - TENON - 1.0)
-    name = f"trestle-{number + 1}"
-    names = [name] if len(cuts) == 1 else [f"{name}{'abcdefghij'[k]}" for k in range(len(cuts))]
+    names = lettered(f"trestle-{number + 1}", len(cuts))
     ends = [*cuts[1:], None]
     return [_storey(one, trestle, low, high, process) for one, low, high in zip(names, cuts, ends, strict=True)]
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import cos, radians, sin
 
-from pelu_fab.ir.layout import Gutter, PlacedCard, Tray, turned
+from pelu_fab.ir.layout import NEAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, lowest, shifted
 
 CLEAR = 0.6  # mm of air between a card's underside and the walls below it
-SEAT_AIR = 0.2  # mm before and behind an ear
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
 AHEAD, TIP = 1.6, 0.4  # mm before and above a lip, where the walls' tops begin to lean away
 TIE = 14.0  # mm of floor that ties gutters
@@ -68,12 +67,7 @@ def _is_over(placed: PlacedCard, tray: Tray) -> bool:
     """Whether a card's ears stand on this tray's walls, or its body lies over them."""
     first = min(along for along, _ in turned(placed.card.outline, tray, placed)) - 2 * CLEAR
     last, up = tray.to((placed.y + placed.card.lip_y, placed.z + placed.card.under.bottom_z))
-    return last > 0.0 and first < tray.length and 0.0 < up < 40.0
-
-
-def _stands_on(placed: PlacedCard, tray: Tray) -> bool:
-    a, up = tray.to((placed.y + placed.ear[1], placed.z + placed.card.under.bottom_z))
-    return 0.0 < a < tray.length and 0.0 < up < 40.0 and tray.head[0] + SEAT_AIR < placed.y + placed.ear[0]
+    return last > 0.0 and first < tray.length and 0.0 < up < NEAR
 
 
 def _strip(gutter: Gutter, wall: float) -> Outline:
@@ -96,7 +90,7 @@ def _sides(tray: Tray, over: Sequence[PlacedCard]) -> tuple[Prism, ...]:
         min(s.x0 for g in tray.gutters for s in g.stations[:1]),
         max(s.x1 for g in tray.gutters for s in g.stations[:1]),
     )
-    ends = [tray.to((p.y + p.ear[1], p.z + p.card.under.bottom_z)) for p in over if _stands_on(p, tray)]
+    ends = [tray.to((p.y + p.ear[1], p.z + p.card.under.bottom_z)) for p in over if tray.carries(p)]
     if not ends:
         return ()
     high = max(up for _, up in ends) + RISE + 4.0

@@ -1,0 +1,45 @@
+"""A design in, its device laid out: the stages before the solids, in their order, and what its jugs would break."""
+
+from collections.abc import Callable
+from math import ceil
+from typing import NamedTuple
+
+from pelu_fab.errors import Violation
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.layout import Layout
+from pelu_fab.ir.lowered import Lowered
+from pelu_fab.ir.sized import Sized
+from pelu_fab.stages.lower import lower
+from pelu_fab.stages.place import place
+from pelu_fab.stages.pour import pour_findings
+from pelu_fab.stages.size import RIM, size
+
+MOST_RIMS = 4  # tries to find walls that the fullest jugs stay within
+
+
+class LaidOut(NamedTuple):
+    """What the stages before the solids give, and what the jugs would break in it."""
+
+    lowered: Lowered
+    sized: Sized
+    layout: Layout
+    findings: tuple[Violation, ...]
+
+
+def lay_out(design: Design, say: Callable[[str], None] = lambda _: None) -> LaidOut:
+    """Lower, size and place a design, its rims as high as its jugs ask; nothing is built."""
+    say("lower")
+    lowered = lower(design)
+    rim = RIM
+    for _ in range(MOST_RIMS):  # rims follow the jugs
+        say("size")
+        sized = size(lowered, design, rim)
+        say("place")
+        layout = place(sized, lowered.netlist, design.process)
+        say("pour")
+        findings = pour_findings(lowered, sized, layout, design)
+        short = max((one.limit - one.found for one in findings if one.rule == "flow.freeboard"), default=0.0)
+        if short <= 0.0:
+            break
+        rim = float(ceil(rim + short + 0.2))
+    return LaidOut(lowered, sized, layout, findings)
