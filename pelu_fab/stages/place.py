@@ -40,7 +40,7 @@ TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; b
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED = 6.0  # of a rim
-CALM = 27.0  # from a lip to the next sill, so that no ear's bar opens the walls where water lands
+CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
 SHORTEST, LEGS = 40.0, 28.0  # a tray; from its head to the end of a gutter above a card
 BAFFLED = 15.0  # from the last wall of an inlet that a jet meets to the comb, at least
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
@@ -141,7 +141,8 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
     pieces: list[int] = []
     start, lip = 0.0, 0.0
     for card in row:
-        y = max(back + card.wall + card.depth, lip + CALM) if ys else back + card.wall + card.depth
+        y = back + card.wall + card.depth
+        y = max(y, lip + CALM, lip + HEEL - card.foot[0]) if ys else y
         start = start if ys else y + ear(card)[0] - HEAD
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:

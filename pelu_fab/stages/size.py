@@ -48,7 +48,8 @@ PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cu
 LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
 EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
-ROOFED, OPEN_WALL = 0.3, 1.5  # mm that a card reaches past a gutter's wall; air beside one that it leaves open
+ROOFED, OPEN_WALL = 0.3, 2.6  # mm that a card reaches past a gutter's wall; air beside one that it leaves open
+CLEAR_OF = 0.1  # mm that edges keep away from the surface, which would or would not cling to them
 USUAL_SPANS = 2  # of those that would do: a card is rather longer than wider
 GROWTH = (0.0, 10.0, 20.0, 40.0)  # mm that a card reaches beyond the gutters on either side
 LEAST_KEPT = 500.0  # mm3: less may fall between a bare sill and the smallest pool
@@ -152,7 +153,7 @@ def _site(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span], pro
     if not courses:
         return _Site(comb, mouths, ((-CUP_WIDTH / 2, CUP_WIDTH / 2),), feed)
     spans = _spans(_span(comb, courses, feeds), (courses[0].span[0], courses[-1].span[1]))
-    return _Site(comb, mouths, tuple(_roofing(s, courses, process.printer.wall) for s in spans), feed)
+    return _Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer.wall) for s in spans), feed)
 
 
 def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) -> _Comb:
@@ -303,16 +304,18 @@ def _span(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> 
     return low, high
 
 
-def _roofing(span: Span, courses: Sequence[Course], wall: float) -> Span:
-    """The span with each end far enough out that the card's wall lies over the whole of a gutter's wall, or none of it.
+def _roofing(span: Span, mouths: Sequence[Mouth], courses: Sequence[Course], wall: float) -> Span:
+    """The span with each end far enough out that the card's body lies over the whole of a gutter's wall, or none of it.
 
     What climbs a wall that is cut for the card then meets the card.
     """
     low, high = span
+    edges = [x for mouth in mouths for s in (mouth.opening, mouth.section, mouth.spout) for x in s]
+    left, right = min(low - wall, min(edges) - 2 * wall), max(high + wall, max(edges) + 2 * wall)
     for course in courses:
         for a, b in ((course.span[0] - wall, course.span[0]), (course.span[1], course.span[1] + wall)):
-            low = a - ROOFED + wall if a - ROOFED < low - wall < b + OPEN_WALL else low
-            high = b + ROOFED - wall if a - OPEN_WALL < high + wall < b + ROOFED else high
+            low = a - ROOFED + wall if a - ROOFED < left < b + OPEN_WALL else low
+            high = b + ROOFED - wall if a - OPEN_WALL < right < b + ROOFED else high
     return on_grid(low), on_grid(high)
 
 
@@ -522,9 +525,9 @@ class _Room:
         return next((card for card in tried if card and self._keeps(card)), None)
 
     def _keeps(self, card: Card) -> bool:
-        """Whether it keeps what is wanted; a bare sill may keep more."""
-        off = self._off(card)
-        return abs(off) <= EXACT or (off < 0.0 and card.floor_z == 0.0)
+        """Whether it keeps what is wanted, no hole's edge at the surface; a bare sill may keep more."""
+        off, edges = self._off(card), (z for plate in card.plates for hole in plate.holes for z in hole[2:])
+        return (all(abs(z) > CLEAR_OF for z in edges) and abs(off) <= EXACT) or (off < 0.0 and card.floor_z == 0.0)
 
     def _off(self, card: Card) -> float:
         return self.wanted - card.volume_below() - _held(card, self.design)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import cos, radians, sin
+from math import cos, inf, radians, sin
 
 from pelu_fab.ir.layout import NEAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, lowest, shifted
@@ -32,7 +32,7 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
     steps += [*_wings(tray), *_tie(tray)]
     steps.append(Step("add", _sides(tray, over) or _cheeks(tray)))
-    cuts = [prism for p in over for prism in _room(p, tray)]
+    cuts = [prism for before, p in zip((None, *over), over, strict=False) for prism in _room(p, before, tray)]
     if tray.lap:  # it lies under the one before, whose walls stand between the outer ones
         cuts.append(box(_lapped(tray), (-1.0, tray.lap + 0.4), (floor + HEAD_WALL, UP)))
     if cuts:
@@ -119,8 +119,11 @@ def _lapped(tray: Tray) -> tuple[float, float]:
     return round(min(edge) - tray.wall - 0.4, 3), round(max(edge) + tray.wall + 0.4, 3)
 
 
-def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
-    """The air that a card takes: its body between the outer walls, its ears and all above them in the walls."""
+def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray) -> list[Prism]:
+    """The air that a card takes: its body between the outer walls, its ears and all above them in the walls.
+
+    It goes back to the air of the card `before` where next to nothing would stand between.
+    """
     card, bottom = placed.card, placed.card.under.bottom_z
     y0, y1 = placed.ear[0] - SEAT_AIR, placed.ear[1] + SEAT_AIR
     half, far = tray.half, 60.0
@@ -128,6 +131,8 @@ def _room(placed: PlacedCard, tray: Tray) -> list[Prism]:
     foot = card.foot
     slant = card.slant - CLEAR * 2**0.5
     back = -card.depth - card.wall - CLEAR
+    ahead = before.y + before.card.lip_y + AHEAD - placed.y if before else -inf
+    back = ahead if 0.0 < back - ahead < THIN else back
     air: Outline = (
         (back, slant - back),
         (slant - bottom + CLEAR, bottom - CLEAR),
