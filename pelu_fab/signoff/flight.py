@@ -20,7 +20,7 @@ def landings(surface: Surface, at: Array, velocity: Array) -> tuple[Array, Index
         t = step * STEP
         now = start[flying] + velocity[flying] * t
         now[:, 2] -= GRAVITY * t * t / 2
-        hit = _inside(surface, now)
+        hit = inside(surface, now)
         if hit.any():
             who = flying[hit]
             last = before[who] + np.array([0.0, 0.0, 0.05])
@@ -32,7 +32,8 @@ def landings(surface: Surface, at: Array, velocity: Array) -> tuple[Array, Index
     return landed, face
 
 
-def _inside(surface: Surface, points: Array) -> Mask:
+def inside(surface: Surface, points: Array) -> Mask:
+    """Whether each place (n, 3) lies in a part."""
     query, _, z, facing = surface.columns.crossings(points)
     above = z > points[query, 2]
     return np.asarray(np.bincount(query[above], facing[above], len(points)) > 0.5)

@@ -10,12 +10,12 @@ from math import asin, cos, hypot, sin, sqrt
 import numpy as np
 
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
-from pelu_fab.signoff.flight import landings
+from pelu_fab.signoff.flight import inside, landings
 from pelu_fab.signoff.found import Place, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import inlets
 from pelu_fab.signoff.report import Check, least, most
-from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.stl import Array, Index, Mask
 from pelu_fab.signoff.water import GRAVITY
 from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Way, covered, flows, frames, ways
 
@@ -298,13 +298,18 @@ def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> tuple[float, 
     _, high, top = over.sides(near, heading)
     known = np.isfinite(top[..., 0])
     gaps = np.full(known.shape, np.inf)
-    gaps[known] = covered(wet, top[known], over.frame.part)
+    gaps[known] = np.where(_closed(wet, top[known], heading), 0.0, covered(wet, top[known], over.frame.part))
     gaps = gaps.min(axis=2)
     height = np.where(gaps < SHUT, ROOFED, high)
     height[~over.has_floor(near)] = ROOFED  # beyond the channel's end are no walls
     lowest = height.reshape(3, len(at), 2).max(axis=0).min(axis=1)
     k = int(np.argmin(lowest))
     return float(lowest[k]), place_of(at[k])
+
+
+def _closed(wet: Wet, tops: Array, heading: Array) -> Mask:
+    """Whether a part stands within a slit before or behind each place (n, 3) at a wall's top."""
+    return inside(wet.surface, tops + SLIT * heading) | inside(wet.surface, tops - SLIT * heading)
 
 
 def _depth(wet: Wet, stream: Stream) -> Check:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import asin, ceil, cos, degrees, hypot, inf, radians, sin, tan
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.card import Card, Span
+from pelu_fab.ir.card import Card, Plate, Span
 from pelu_fab.ir.layout import (
     STRADDLE,
     Gutter,
@@ -39,7 +39,7 @@ ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; in
 TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; by how much
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
-MOST_RAISED = 6.0  # of a rim
+MOST_RAISED, OVER_JET = 6.0, 1.5  # of a rim; of a baffle above the lip whose jet it meets
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
 SHORTEST, LEGS = 40.0, 28.0  # a tray; from its head to the end of a gutter above a card
 BAFFLED = 15.0  # from the last wall of an inlet that a jet meets to the comb, at least
@@ -47,16 +47,17 @@ DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE = 13.0, 42.0  # from a tray's head to its trestle; depth of a trestle
 LEG_AIR, WING, RACK_AIR = 4.2, 14.0, 0.6  # beside a leg that others pass; run of a wing; before the rack
-EDGE = 6.0  # between a gutter's water and the walls of the vessel that it falls into
+EDGE, AIMED = 6.0, 10.0  # between a gutter's water and its vessel's walls; of a gutter over a cup, straight at its end
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Where a gutter ends: y of its lip, middle and greatest width there."""
+    """Where a gutter ends: y of its lip, middle and greatest width there; and how far it runs straight before."""
 
     y: float
     x: float
     width: float
+    straight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +233,22 @@ def _above(placed: PlacedCard, trays: Sequence[Tray], process: Process) -> float
 
 
 def _up_to(placed: Sequence[PlacedCard], trays: Sequence[Tray], process: Process) -> tuple[PlacedCard, ...]:
-    """Cards with their rims up to the gutters over them, which so come to lie on every one."""
+    """Cards with their rims up to the gutters over them, which so come to lie on every one; and no jet over a crest."""
+    lips = {g.target: tray.at(g.end.along)[1] for tray in trays for g in tray.gutters}
     found = []
     for one in placed:
         gap = _above(one, trays, process) - one.z - one.card.rim_z
         raised = replace(one.card, rim_z=on_grid(one.card.rim_z + gap)) if 0.0 < gap < MOST_RAISED else one.card
-        found.append(replace(one, card=raised))
+        plates = tuple(_crested(plate, lips[one.card.name] - one.z) if plate.crest else plate for plate in raised.plates)
+        found.append(replace(one, card=replace(raised, plates=plates)))
     return tuple(found)
+
+
+def _crested(plate: Plate, lip_z: float) -> Plate:
+    """The baffle at least as high as the lip before it."""
+    assert plate.crest
+    x0, x1, top = plate.crest
+    return replace(plate, crest=(x0, x1, on_grid(max(top, lip_z + OVER_JET))))
 
 
 def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
@@ -255,7 +265,8 @@ def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
     spans = {course.target: course.span for course in courses}
     ends = {name: min(span[1] - span[0], room - 2 * EDGE) for name, span in spans.items()}
     run = max(max(abs(goals[n] - sum(s) / 2) / KINK, (s[1] - s[0] - ends[n]) / 2 * LEAD, 6.0) for n, s in spans.items())
-    return {n: Exit(on_grid(after + run), on_grid(goals[n]), on_grid(ends[n])) for n in spans}
+    straight = AIMED if sized.courses[-1] else 0.0
+    return {n: Exit(on_grid(after + run + straight), on_grid(goals[n]), on_grid(ends[n]), straight) for n in spans}
 
 
 def _order(sized: Sized) -> tuple[tuple[Course, ...], list[list[str]]]:
@@ -310,7 +321,7 @@ def _trays(
         straight = fan - LANDING  # rather where gutters run straight, and where what falls there lands
         if end - straight + LAP <= (more - 1) * (bed - 1.0 - LAP) and wanted > straight >= starts[-1] + SHORTEST:
             wanted = straight
-        ends.append(_joint(max(starts[-1] + SHORTEST, free), wanted, inlet, exits))
+        ends.append(_joint(max(starts[-1] + SHORTEST, free), wanted, starts[-1] + bed - 1.0, inlet, exits))
         starts.append(ends[-1] - LAP)
     ends.append(end)
     made, names = [], lettered(name, len(starts))
@@ -338,8 +349,9 @@ def _trays(
     return made
 
 
-def _joint(least: float, wanted: float, inlet: float, exits: Mapping[str, Exit]) -> float:
-    """Where a tray passes on to the next, as near before `wanted` as no gutter ends where that one's legs stand.
+def _joint(least: float, wanted: float, most: float, inlet: float, exits: Mapping[str, Exit]) -> float:
+    """Where a tray passes on to the next: as near before `wanted`, or else behind, as no gutter ends where its water
+    lands.
 
     `inlet` is how far behind a gutter's end the wall stands that its jet meets, and that is as high.
     """
@@ -347,7 +359,8 @@ def _joint(least: float, wanted: float, inlet: float, exits: Mapping[str, Exit])
     def is_free(joint: float) -> bool:
         return all(not out.y - LEGS < joint - LAP < out.y + inlet for out in exits.values())
 
-    tried = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
+    before = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
+    tried = (*before, *(wanted + k for k in range(1, int(max(most - wanted, 0.0)) + 1)))
     return on_grid(next((joint for joint in tried if is_free(joint)), wanted))
 
 
@@ -360,10 +373,10 @@ def _splash(placed: PlacedCard, plane: Slope) -> float:
 def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float) -> Gutter | None:
     """The part of a gutter that lies on this tray, from its head to `end` or the gutter's own lip."""
     straight = (sum(course.span) / 2, course.span[1] - course.span[0])
-    kink = min(fan, out.y)
+    kink, led = min(fan, out.y), out.y - out.straight
 
     def span(y: float) -> Span:
-        part = 0.0 if out.y <= kink or y <= kink else min((y - kink) / (out.y - kink), 1.0)
+        part = 0.0 if led <= kink or y <= kink else min((y - kink) / (led - kink), 1.0)
         x = straight[0] + (out.x - straight[0]) * part
         width = straight[1] + (out.width - straight[1]) * part
         return on_grid(x - width / 2), on_grid(x + width / 2)
@@ -371,7 +384,8 @@ def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float) -> Gu
     first, last = tray.head[0], min(end, out.y)
     if last - first < LAP:
         return None
-    ys = [first, *(y for y in (kink,) if first + 1.0 < y < last - TAPER - 1.0), last]
+    bends = (kink, led) if out.straight else (kink,)
+    ys = [first, *(y for y in bends if first + 1.0 < y < last - (TAPER if last < out.y else 0.0) - 1.0), last]
     stations = [Station(on_grid(tray.to((y, tray.floor_z(y)))[0]), *span(y)) for y in ys]
     if last < out.y:  # it passes its water on: a lip narrower than the gutter below forgives a tray that stands aside
         before = Station(on_grid(stations[-1].along - TAPER), *span(last - TAPER))
