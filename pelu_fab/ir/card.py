@@ -158,6 +158,11 @@ class Card:
         """y + z of the underside that rises at 45 degrees behind the foot, at least a wall below the inside's."""
         return min(self.floor_z - self.pool - self.wall * 2**0.5, self.under.bottom_z - LEAST_HEEL)
 
+    def back_at(self, z: float) -> float:
+        """y of the outer face behind at elevation z: the back wall, or the slant below it."""
+        behind = -self.depth - self.wall
+        return behind if self.under.is_beak else max(behind, self.slant - z)
+
     @property
     def foot(self) -> Span:
         """y of the flat that stands on the bed."""

@@ -35,6 +35,7 @@ CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
+ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
 LEAD_IN = 0.4  # run of a floor without a pool per mm that it leads water aside
 LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
@@ -390,17 +391,27 @@ def _least_pool(comb: _Comb) -> float:
 
 
 def _inside(
-    site: _Site, span: Span, deep: float, pool: float, depth: float, design: Design, in_row: bool = False
+    site: _Site,
+    span: Span,
+    deep: float,
+    pool: float,
+    depth: float,
+    design: Design,
+    in_row: bool = False,
+    rise: float = 0.0,
 ) -> Card:
-    """A card with this pool: flat floor `pool` long and `deep` below the sill, in all `depth` long."""
+    """A card with this pool: flat floor `pool` long and `deep` below the sill, in all `depth` long.
+
+    Its floor rises by `rise` a mm, or as is usual.
+    """
     comb, mouths = site.comb, site.mouths
     process = design.process
     teeth = sum(w for teeth in comb.teeth for w in teeth)
-    rise = on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0
+    rise = rise or (on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0)
     if deep == 0.0 and not in_row:  # no pool: a floor that falls to the comb, and leads what lands beside it there
         aside = max(mouths[0].opening[0] - span[0], span[1] - mouths[0].opening[1])
         pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
-        rise = on_grid(min(1.0, (comb.load.rim - BROW) / depth))
+        rise = on_grid(min(rise, (comb.load.rim - BROW) / depth))
     card = Card(
         name=comb.bucket.name,
         retained_volume=0.0,
@@ -521,7 +532,8 @@ class _Room:
         if level is None:
             return None
         step = self.design.process.printer.layer_height
-        tried = (self._at(span, on_grid(deep * step), depth) for deep in range(level, round(deepest / step) + 1))
+        levels = range(max(level - 1, 0), round(deepest / step) + 1)  # a bare floor that falls less steeply keeps more
+        tried = (self._at(span, on_grid(deep * step), depth) for deep in levels)
         return next((card for card in tried if card and self._keeps(card)), None)
 
     def _keeps(self, card: Card) -> bool:
@@ -535,14 +547,24 @@ class _Room:
     def _at(self, span: Span, deep: float, depth: float) -> Card | None:
         """The card with this floor that comes nearest to what is wanted."""
         least, whole = self.least
-        if self.lacks(span, deep, least, depth) >= -EXACT:
+        if deep > 0.0 and self.lacks(span, deep, least, depth) >= -EXACT:
             flat = _zero(lambda at: self.lacks(span, deep, at, depth), least, depth - (whole - least))
             return self.made(span, deep, flat, depth)
-        if deep == 0.0:
-            return self.made(span, 0.0, 0.0, depth)
+        if len(self.site.comb.ducts) == 1:
+            return self._wedge(span, deep, depth)
         if self.lacks(span, deep, least, whole) >= -EXACT:
             return self.made(span, deep, least, _zero(lambda at: self.lacks(span, deep, least, at), whole, depth))
         return None
+
+    def _wedge(self, span: Span, deep: float, depth: float) -> Card:
+        """No flat floor, only one that falls to the sill: so steeply that the water at its foot is what is wanted."""
+
+        def made(rise: float) -> Card:
+            return _inside(self.site, span, deep, 0.0, depth, self.design, self.in_row, rise)
+
+        gentlest = on_grid(tan(radians(LONE_SLOPE)))
+        steepest = gentlest if self.in_row else 1.0  # its back passes under the gutter that comes in
+        return made(_zero(lambda rise: -self._off(made(rise)), gentlest, steepest))
 
 
 def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
@@ -556,7 +578,7 @@ def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
 
 def _least_depth(room: _Room, deepest: float) -> float:
     """The shortest card (whole mm) that keeps what is wanted over one of its spans; infinite if none does."""
-    low, high = int(max(ceil(room.least[1]), LONE_LEAST)), int(MAX_DEPTH)
+    low, high = int(max(ceil(room.least[1]), ROW_LEAST if room.in_row else LONE_LEAST)), int(MAX_DEPTH)
     enough = [span for span in room.site.spans if room.card(span, deepest, high)][:USUAL_SPANS]
     if not enough:
         return inf

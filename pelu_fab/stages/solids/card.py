@@ -139,7 +139,8 @@ def _ears(placed: PlacedCard) -> tuple[Prism, ...]:
 
 def _names(card: Card, text: str, least: float) -> tuple[Prism, ...]:
     """The bucket's name on both sides, and above it what people call it."""
-    middle, room = (card.sill - card.depth - card.wall) / 2, card.depth + card.wall + card.sill - 2.0
+    back = card.back_at(NAME_FOOT)
+    middle, room = (card.sill + back) / 2, card.sill - back - 2.0
     own = fitted(card.name, 4.0, room, least=least, lines=1)
     lines: list[Line] = [(card.name, own.height, middle, NAME_FOOT)]
     if text:

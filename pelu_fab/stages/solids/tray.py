@@ -133,6 +133,8 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray) -> list[Pri
     back = -card.depth - card.wall - CLEAR
     ahead = before.y + before.card.lip_y + AHEAD - placed.y if before else -inf
     back = ahead if 0.0 < back - ahead < THIN else back
+    head = tray.head[0] - placed.y
+    back = head - 1.0 if head < back < head + THIN + tray.wall_height * sin(radians(tray.slope_deg)) else back
     air: Outline = (
         (back, slant - back),
         (slant - bottom + CLEAR, bottom - CLEAR),
