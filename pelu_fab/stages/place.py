@@ -41,11 +41,12 @@ LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED, OVER_JET = 6.0, 1.5  # of a rim; of a baffle above the lip whose jet it meets
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
+PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
 SHORTEST, LEGS = 40.0, 28.0  # a tray; from its head to the end of a gutter above a card
 BAFFLED = 15.0  # from the last wall of an inlet that a jet meets to the comb, at least
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
-FOOTING, TRESTLE = 13.0, 42.0  # from a tray's head to its trestle; depth of a trestle
+FOOTING, TRESTLE, LEAST_TRESTLE = 13.0, 42.0, 24.0  # from a tray's head to its trestle; depth of that, at least
 LEG_AIR, WING, RACK_AIR = 4.2, 14.0, 0.6  # beside a leg that others pass; run of a wing; before the rack
 EDGE, AIMED = 6.0, 10.0  # between a gutter's water and its vessel's walls; of a gutter over a cup, straight at its end
 
@@ -83,7 +84,7 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
     layers: list[tuple[PlacedCard, ...]] = []
     trays: list[Tray] = []
     slope, back = Slope(0.0, slope_deg(process)), 0.0  # of the staircase that comes; y of its first card's back
-    exits = _side_by_side(sized, 0.0)
+    exits: Mapping[str, Exit] = _side_by_side(sized, 0.0)
     for layer in range(len(sized.layers)):
         row, courses = _row_of(sized, layer), sized.courses[layer]
         if not courses:
@@ -92,22 +93,62 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
         ys, pieces = _stairs(row, back, process)
         placed = _up_to(_stand(row, ys, pieces, slope, courses, process), trays, process)
         layers.append(placed)
-        after = placed[-1].y + row[-1].lip_y + LANDING
         following = _row_of(sized, layer + 1) if layer + 1 < len(sized.layers) and sized.courses[layer + 1] else ()
-        steps, on_trays = _stairs(following, after, process)
-        fan = inf if following else after
-        exits = _into(following, steps, courses) if following else _side_by_side(sized, after)
-        if not following and max(out.y for out in exits.values()) - _starts(placed, pieces)[-1] > _reach(process):
-            fan += BREAK  # a joint lies before it, and what falls there still runs straight
-            exits = _side_by_side(sized, fan)
-        inlet = max((card.depth for card in following), default=0.0) - BAFFLED
-        made = _trays(f"tray-L{layer}", placed, pieces, courses, exits, fan, inlet, slope, process)
+        on = _onward(placed, pieces, following, sized, courses, process)
+        exits = on.exits
+        made = _trays(f"tray-L{layer}", placed, pieces, courses, on, slope, process)
         trays += made
         if following:
-            slope, back = _below(made, following, steps, on_trays, sized.courses[layer + 1], process), after
+            slope = _below(made, following, on.steps, on.pieces, sized.courses[layer + 1], process)
+            back = on.after
     hung = layers[-1] if not sized.courses[-1] else ()
     device = Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process), ())
     return _on_table(_with_trestles(device, process), process)
+
+
+@dataclass(frozen=True, slots=True)
+class _Onward:
+    """What comes after a staircase: from `after` on, the next one's sills and pieces, or vessels side by side.
+
+    `starts` are its trays' heads, `fan` is where its gutters leave their straight way.
+    """
+
+    after: float
+    steps: Sequence[float]
+    pieces: Sequence[int]
+    exits: Mapping[str, Exit]
+    fan: float
+    starts: Sequence[float]
+
+
+def _onward(
+    placed: Sequence[PlacedCard],
+    pieces: Sequence[int],
+    following: Sequence[Card],
+    sized: Sized,
+    courses: Sequence[Course],
+    process: Process,
+) -> _Onward:
+    """What comes next, as near as joints between trays then lie well; the nearest where they never do."""
+    lip = placed[-1].y + placed[-1].card.lip_y
+    starts, reach = _starts(placed, pieces), _reach(process)
+    inlet = max((card.depth for card in following), default=0.0) - BAFFLED
+    nearest = None
+    for push in PUSHES:
+        after = lip + LANDING + push
+        steps, on_trays = _stairs(following, after, process)
+        fan = inf if following else after
+        exits = _into(following, steps, courses) if following else _side_by_side(sized, after)
+        if not following and max(out.y for out in exits.values()) - starts[-1] > reach:
+            fan += BREAK  # a joint lies before it, and what falls there still runs straight
+            exits = _side_by_side(sized, fan)
+        joints, lie_well = _joints(starts[-1], lip + BREAK, exits, fan, inlet, reach)
+        found = _Onward(after, steps, on_trays, exits, fan, (*starts, *(joint - LAP for joint in joints)))
+        if lie_well:
+            return found
+        nearest = nearest or found
+    assert nearest
+    return nearest
 
 
 def _row_of(sized: Sized, layer: int) -> tuple[Card, ...]:
@@ -239,16 +280,19 @@ def _up_to(placed: Sequence[PlacedCard], trays: Sequence[Tray], process: Process
     for one in placed:
         gap = _above(one, trays, process) - one.z - one.card.rim_z
         raised = replace(one.card, rim_z=on_grid(one.card.rim_z + gap)) if 0.0 < gap < MOST_RAISED else one.card
-        plates = tuple(_crested(plate, lips[one.card.name] - one.z) if plate.crest else plate for plate in raised.plates)
+        plates = tuple(
+            _crested(plate, lips[one.card.name] - one.z) if plate.crest else plate for plate in raised.plates
+        )
         found.append(replace(one, card=replace(raised, plates=plates)))
     return tuple(found)
 
 
-def _crested(plate: Plate, lip_z: float) -> Plate:
-    """The baffle at least as high as the lip before it."""
-    assert plate.crest
+def _crested(plate: Plate, least: float) -> Plate:
+    """The plate, its crest at least so high."""
+    if not plate.crest:
+        return plate
     x0, x1, top = plate.crest
-    return replace(plate, crest=(x0, x1, on_grid(max(top, lip_z + OVER_JET))))
+    return replace(plate, crest=(x0, x1, on_grid(max(top, least))))
 
 
 def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
@@ -301,29 +345,14 @@ def _trays(
     placed: Sequence[PlacedCard],
     pieces: Sequence[int],
     courses: Sequence[Course],
-    exits: Mapping[str, Exit],
-    fan: float,
-    inlet: float,
+    on: _Onward,
     slope: Slope,
     process: Process,
 ) -> list[Tray]:
     """The pieces of one staircase's floor, head to tail, each passing its water on to the next, a step lower."""
     half = _half([p.card for p in placed], courses, process)
-    end = max(out.y for out in exits.values())
-    starts = _starts(placed, pieces)
-    ends = [start + LAP for start in starts[1:]]
-    bed = _reach(process)
-    free = placed[-1].y + placed[-1].card.lip_y + BREAK  # past the last card a joint may lie anywhere
-    while end - starts[-1] > bed:
-        more = ceil((end - starts[-1] - LAP) / (bed - 1.0 - LAP))
-        even = starts[-1] + (end - starts[-1] + (more - 1) * LAP) / more
-        wanted = min(max(even, free), starts[-1] + bed - 1.0)
-        straight = fan - LANDING  # rather where gutters run straight, and where what falls there lands
-        if end - straight + LAP <= (more - 1) * (bed - 1.0 - LAP) and wanted > straight >= starts[-1] + SHORTEST:
-            wanted = straight
-        ends.append(_joint(max(starts[-1] + SHORTEST, free), wanted, starts[-1] + bed - 1.0, inlet, exits))
-        starts.append(ends[-1] - LAP)
-    ends.append(end)
+    starts = on.starts
+    ends = [*(start + LAP for start in starts[1:]), max(out.y for out in on.exits.values())]
     made, names = [], lettered(name, len(starts))
     for number, (y0, y1) in enumerate(zip(starts, ends, strict=True)):
         plane = _lowered(slope, number, process)
@@ -343,25 +372,41 @@ def _trays(
         if number:
             before = _lowered(slope, number - 1, process).z(y0 + LAP)
             tray = replace(tray, lap=on_grid(tray.to((y0 + LAP, before))[0]))
-        gutters = tuple(g for course in courses if (g := _gutter(course, exits[course.target], fan, tray, y1)))
+        gutters = tuple(g for course in courses if (g := _gutter(course, on.exits[course.target], on.fan, tray, y1)))
         length = max(g.end.along for g in gutters)
         made.append(replace(tray, gutters=gutters, length=length, half=half))
     return made
 
 
-def _joint(least: float, wanted: float, most: float, inlet: float, exits: Mapping[str, Exit]) -> float:
-    """Where a tray passes on to the next: as near before `wanted`, or else behind, as no gutter ends where its water
-    lands.
+def _joints(
+    start: float, free: float, exits: Mapping[str, Exit], fan: float, inlet: float, reach: float
+) -> tuple[list[float], bool]:
+    """Where trays from `start` on pass on to the next (y), from `free` on; and whether no gutter ends where water of
+    another lands, and each tray is long enough to stand.
 
     `inlet` is how far behind a gutter's end the wall stands that its jet meets, and that is as high.
     """
+    end = max(out.y for out in exits.values())
+    longest = reach - 1.0
+    joints, lie_well = [], True
 
     def is_free(joint: float) -> bool:
         return all(not out.y - LEGS < joint - LAP < out.y + inlet for out in exits.values())
 
-    before = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
-    tried = (*before, *(wanted + k for k in range(1, int(max(most - wanted, 0.0)) + 1)))
-    return on_grid(next((joint for joint in tried if is_free(joint)), wanted))
+    while end - start > reach:
+        more = ceil((end - start - LAP) / (longest - LAP))
+        even = start + (end - start + (more - 1) * LAP) / more
+        wanted, least = min(max(even, free), start + longest), max(start + SHORTEST, free)
+        straight = fan - LANDING  # rather where gutters run straight, and where what falls there lands
+        if end - straight + LAP <= (more - 1) * (longest - LAP) and wanted > straight >= start + SHORTEST:
+            wanted = straight
+        before = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
+        behind = (wanted + k for k in range(1, int(max(start + longest - wanted, 0.0)) + 1))
+        joint = next((on_grid(tried) for tried in (*before, *behind) if is_free(tried)), None)
+        lie_well &= joint is not None
+        joints.append(on_grid(wanted) if joint is None else joint)
+        start = joints[-1] - LAP
+    return joints, lie_well and end - start >= SHORTEST
 
 
 def _splash(placed: PlacedCard, plane: Slope) -> float:
@@ -489,9 +534,11 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
         y = on_grid(min(max(tray.head[0] + FOOTING, start) + web, layout.rack.back[0] - RACK_AIR))
         return on_grid(y - TRESTLE), y
 
-    below = _passing(layout, tray, span(after + 1.0))
+    y = span(after + 1.0)
+    below = _passing(layout, tray, y)
     if not below:
-        y = span(after + TRESTLE + 2.0)
+        y = (max(y[0], on_grid(after + 1.0)), y[1])
+        y = y if y[1] - y[0] >= LEAST_TRESTLE else span(after + TRESTLE + 2.0)
         below = _passing(layout, tray, y)
     if below:  # its legs stand outside of all others'
         y = span(after + 1.0)
