@@ -39,11 +39,10 @@ ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; in
 TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; by how much
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
-MOST_RAISED, OVER_JET = 6.0, 1.5  # of a rim; of a baffle above the lip whose jet it meets
+MOST_RAISED, OVER_JET = 6.0, 3.5  # of a rim; of a baffle above the lip whose jet it meets
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
 PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
 SHORTEST, LEGS = 40.0, 28.0  # a tray; from its head to the end of a gutter above a card
-BAFFLED = 15.0  # from the last wall of an inlet that a jet meets to the comb, at least
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE, LEAST_TRESTLE = 13.0, 42.0, 24.0  # from a tray's head to its trestle; depth of that, at least
@@ -132,7 +131,8 @@ def _onward(
     """What comes next, as near as joints between trays then lie well; the nearest where they never do."""
     lip = placed[-1].y + placed[-1].card.lip_y
     starts, reach = _starts(placed, pieces), _reach(process)
-    inlet = max((card.depth for card in following), default=0.0) - BAFFLED
+    baffles = [card.depth - OVERLAP + plate.y1 for card in following for plate in card.plates if plate.crest]
+    inlet = max(baffles, default=0.0) + SEAT_AIR
     nearest = None
     for push in PUSHES:
         after = lip + LANDING + push
@@ -280,10 +280,10 @@ def _up_to(placed: Sequence[PlacedCard], trays: Sequence[Tray], process: Process
     for one in placed:
         gap = _above(one, trays, process) - one.z - one.card.rim_z
         raised = replace(one.card, rim_z=on_grid(one.card.rim_z + gap)) if 0.0 < gap < MOST_RAISED else one.card
-        plates = tuple(
-            _crested(plate, lips[one.card.name] - one.z) if plate.crest else plate for plate in raised.plates
+        crest = lips.get(one.card.name, -inf) - one.z + OVER_JET
+        found.append(
+            replace(one, card=replace(raised, plates=tuple(_crested(plate, crest) for plate in raised.plates)))
         )
-        found.append(replace(one, card=replace(raised, plates=plates)))
     return tuple(found)
 
 
@@ -384,7 +384,7 @@ def _joints(
     """Where trays from `start` on pass on to the next (y), from `free` on; and whether no gutter ends where water of
     another lands, and each tray is long enough to stand.
 
-    `inlet` is how far behind a gutter's end the wall stands that its jet meets, and that is as high.
+    `inlet` is how far behind a gutter's end the wall ends that its jet meets, and that is as high.
     """
     end = max(out.y for out in exits.values())
     longest = reach - 1.0
