@@ -12,12 +12,13 @@ from pelu_fab.signoff.stl import Array, Mask
 FROM_UP, TO_UP = (2.0, 6.0), (1.0, 3.0, 5.0)  # mm above the sill: where jets are deflected, and water in a tooth
 APART, MOST = 4.0, 6  # mm between the landings that are looked from; of them, and of the teeth looked at
 PARALLEL = 1e-12
+HARDLY = 100.0  # mm3 below the sill: a third of what a threshold may be off by
 
 
 def inlets(wet: Wet, landed: Mapping[int, Array]) -> list[Check]:
-    """`landed` holds where water comes down (n, 3) in each vessel; one without a pool has nothing to be jumped over."""
+    """`landed` holds where water comes down (n, 3) in each vessel; little is lost where it jumps what is hardly a pool."""
     vessels = enumerate(wet.found.vessels)
-    buckets = [(index, one) for index, one in vessels if one.teeth and one.volume > 0.0 and index in landed]
+    buckets = [(index, one) for index, one in vessels if one.teeth and one.volume > HARDLY and index in landed]
     return [_inlet(wet, wet.names.get(index, vessel.part), vessel, landed[index]) for index, vessel in buckets]
 
 

@@ -33,11 +33,13 @@ CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness an
 SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.5, 7.0  # plate; its slots, for a tooth of 3 mm
 CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
+LEAST_WAY, UNSEEN = 40.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
+SHALLOW = 1.6  # of a pool that a jet may not cross, rather
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
-LEAD_IN = 0.4  # run of a floor without a pool per mm that it leads water aside
+LEAD_IN, LEDGE, LED_RISE = 0.4, 0.5, 0.42  # run of a bare floor per mm that it leads water aside; from where; its rise
 LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
 CLOSING = 2.5  # run of a bank per mm that it moves in
 SPOUT, MARGIN = 9.0, 2.0  # mm: led in to this at most; between a spout and its gutter's wall
@@ -344,9 +346,11 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
         y1 = on_grid(-card.depth + LONE_INLET + STOP)
         foot = card.floor_at(y1 - STOP / 2)
         number = max(1, round((card.x1 - card.x0) / POST_PITCH))
+        open_wide = card.x1 - card.x0 + POST - number * POST
+        top = max(foot + LEAST_WAY / open_wide, min(foot + STOP_GAP, UNSEEN))
         step = (card.x1 - card.x0 + POST) / number
         holes = tuple(
-            (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, foot + STOP_GAP)
+            (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, top)
             for k in range(number)
         )
         return replace(card, plates=(Plate(on_grid(y1 - STOP), y1, card.rim_z - 2.0, holes, crest),))
@@ -509,7 +513,7 @@ class _Room:
     def level(self, span: Span, deepest: float, depth: float) -> int | None:
         """Layers that the floor must lie below the sill for enough room; None where even the deepest lacks some."""
         step, (least, whole) = self.design.process.printer.layer_height, self.least
-        low = ceil(POOL_DEPTH / step - 1e-9) if len(self.site.comb.ducts) > 1 else 0
+        low = ceil((POOL_DEPTH if len(self.site.comb.ducts) > 1 else step) / step - 1e-9)
         high = round(deepest / step)
 
         def lacks(level: int) -> bool:
@@ -528,11 +532,14 @@ class _Room:
         Its depth is a whole number of layers; the length of the flat floor makes the volume exact, or the card's length
         where even the least floor keeps too much.
         """
+        if len(self.site.comb.ducts) == 1 and self._keeps(bare := self._wedge(span, 0.0, depth)):
+            return bare
         level = self.level(span, deepest, depth)
         if level is None:
             return None
         step = self.design.process.printer.layer_height
-        levels = range(max(level - 1, 0), round(deepest / step) + 1)  # a bare floor that falls less steeply keeps more
+        shallow = max(level, ceil(SHALLOW / step))
+        levels = (*range(shallow, round(deepest / step) + 1), *range(shallow - 1, level - 1, -1))
         tried = (self._at(span, on_grid(deep * step), depth) for deep in levels)
         return next((card for card in tried if card and self._keeps(card)), None)
 
@@ -547,7 +554,7 @@ class _Room:
     def _at(self, span: Span, deep: float, depth: float) -> Card | None:
         """The card with this floor that comes nearest to what is wanted."""
         least, whole = self.least
-        if deep > 0.0 and self.lacks(span, deep, least, depth) >= -EXACT:
+        if self.lacks(span, deep, least, depth) >= -EXACT:
             flat = _zero(lambda at: self.lacks(span, deep, at, depth), least, depth - (whole - least))
             return self.made(span, deep, flat, depth)
         if len(self.site.comb.ducts) == 1:
@@ -562,7 +569,9 @@ class _Room:
         def made(rise: float) -> Card:
             return _inside(self.site, span, deep, 0.0, depth, self.design, self.in_row, rise)
 
-        gentlest = on_grid(tan(radians(LONE_SLOPE)))
+        left, right = self.site.mouths[0].opening
+        led = left - span[0] > LEDGE or span[1] - right > LEDGE  # and falls along the walls that lead water aside
+        gentlest = on_grid(LED_RISE if led and deep == 0.0 and not self.in_row else tan(radians(LONE_SLOPE)))
         steepest = gentlest if self.in_row else 1.0  # its back passes under the gutter that comes in
         return made(_zero(lambda rise: -self._off(made(rise)), gentlest, steepest))
 
