@@ -35,7 +35,7 @@ def random_sized(widths: tuple[int, ...], seed: int, process: Process, high: flo
         reject()
 
 
-def room_by_slices(card: Card, slices: int = 2000) -> float:
+def room_by_slices(card: Card, slices: int = 10000) -> float:
     """The cavity below the sill, mm3: the drawn outline's height slice by slice, walls and fins as boxes taken out."""
     outline, width = card.cavity, card.x1 - card.x0
     floor = sorted((y, z) for y, z in outline if z < card.rim_z - 1e-9)

@@ -32,8 +32,8 @@ def landings(surface: Surface, at: Array, velocity: Array) -> tuple[Array, Index
     return landed, face
 
 
-def inside(surface: Surface, points: Array) -> Mask:
-    """Whether each place (n, 3) lies in a part."""
-    query, _, z, facing = surface.columns.crossings(points)
-    above = z > points[query, 2]
+def inside(surface: Surface, points: Array, but: int = -1) -> Mask:
+    """Whether each place (n, 3) lies in a part, or in any `but` one."""
+    query, face, z, facing = surface.columns.crossings(points)
+    above = (z > points[query, 2]) & (surface.part_of_face[face] != but)
     return np.asarray(np.bincount(query[above], facing[above], len(points)) > 0.5)

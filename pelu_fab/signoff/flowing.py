@@ -298,7 +298,8 @@ def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> tuple[float, 
     _, high, top = over.sides(near, heading)
     known = np.isfinite(top[..., 0])
     gaps = np.full(known.shape, np.inf)
-    gaps[known] = np.where(_closed(wet, top[known], heading), 0.0, covered(wet, top[known], over.frame.part))
+    part = over.frame.part
+    gaps[known] = np.where(_closed(wet, top[known], heading, part), 0.0, covered(wet, top[known], part))
     gaps = gaps.min(axis=2)
     height = np.where(gaps < SHUT, ROOFED, high)
     height[~over.has_floor(near)] = ROOFED  # beyond the channel's end are no walls
@@ -307,9 +308,9 @@ def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> tuple[float, 
     return float(lowest[k]), place_of(at[k])
 
 
-def _closed(wet: Wet, tops: Array, heading: Array) -> Mask:
-    """Whether a part stands within a slit before or behind each place (n, 3) at a wall's top."""
-    return inside(wet.surface, tops + SLIT * heading) | inside(wet.surface, tops - SLIT * heading)
+def _closed(wet: Wet, tops: Array, heading: Array, part: int) -> Mask:
+    """Whether another part stands less than a slit ahead of each place (n, 3) at a wall's top."""
+    return inside(wet.surface, tops + SLIT * heading, part)
 
 
 def _depth(wet: Wet, stream: Stream) -> Check:

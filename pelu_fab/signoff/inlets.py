@@ -16,7 +16,7 @@ HARDLY = 100.0  # mm3 below the sill: a third of what a threshold may be off by
 
 
 def inlets(wet: Wet, landed: Mapping[int, Array]) -> list[Check]:
-    """`landed` holds where water comes down (n, 3) in each vessel; little is lost where it jumps what is hardly a pool."""
+    """`landed` holds where water comes down (n, 3) in each vessel; little is lost where it jumps over hardly a pool."""
     vessels = enumerate(wet.found.vessels)
     buckets = [(index, one) for index, one in vessels if one.teeth and one.volume > HARDLY and index in landed]
     return [_inlet(wet, wet.names.get(index, vessel.part), vessel, landed[index]) for index, vessel in buckets]
