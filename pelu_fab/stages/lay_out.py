@@ -14,7 +14,7 @@ from pelu_fab.stages.place import place
 from pelu_fab.stages.pour import pour_findings
 from pelu_fab.stages.size import RIM, size
 
-MOST_RIMS = 4  # tries to find walls that the fullest jugs stay within
+MOST_RIMS = 8  # tries to find walls that the fullest jugs stay within
 
 
 class LaidOut(NamedTuple):

@@ -34,7 +34,7 @@ SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.5, 7.0  # plate; its slots
 CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
 LEAST_WAY, UNSEEN = 40.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
-SHALLOW = 1.6  # of a pool that a jet may not cross, rather
+SHALLOW = 1.6  # below the sill, rather, of a narrow pool that a jet may not cross
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
@@ -52,7 +52,7 @@ LEANING = 0.06  # mm more between two sections than between teeth: their banks l
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
 EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
 ROOFED, OPEN_WALL = 0.3, 2.6  # mm that a card reaches past a gutter's wall; air beside one that it leaves open
-CLEAR_OF = 0.1  # mm that edges keep away from the surface, which would or would not cling to them
+CLEAR_OF = 0.1  # mm between an edge and the surface, which would cling to it or not
 USUAL_SPANS = 2  # of those that would do: a card is rather longer than wider
 GROWTH = (0.0, 10.0, 20.0, 40.0)  # mm that a card reaches beyond the gutters on either side
 LEAST_KEPT = 500.0  # mm3: less may fall between a bare sill and the smallest pool
@@ -538,15 +538,15 @@ class _Room:
         if level is None:
             return None
         step = self.design.process.printer.layer_height
-        shallow = max(level, ceil(SHALLOW / step))
+        shallow = level if self.in_row else max(level, ceil(SHALLOW / step))
         levels = (*range(shallow, round(deepest / step) + 1), *range(shallow - 1, level - 1, -1))
         tried = (self._at(span, on_grid(deep * step), depth) for deep in levels)
         return next((card for card in tried if card and self._keeps(card)), None)
 
     def _keeps(self, card: Card) -> bool:
-        """Whether it keeps what is wanted, no hole's edge at the surface; a bare sill may keep more."""
-        off, edges = self._off(card), (z for plate in card.plates for hole in plate.holes for z in hole[2:])
-        return (all(abs(z) > CLEAR_OF for z in edges) and abs(off) <= EXACT) or (off < 0.0 and card.floor_z == 0.0)
+        """Whether it keeps what is wanted, and what clings to its walls is certain; a bare sill may keep more."""
+        off = self._off(card)
+        return (abs(off) <= EXACT and _is_clear(card)) or (off < 0.0 and card.floor_z == 0.0)
 
     def _off(self, card: Card) -> float:
         return self.wanted - card.volume_below() - _held(card, self.design)
@@ -574,6 +574,14 @@ class _Room:
         gentlest = on_grid(LED_RISE if led and deep == 0.0 and not self.in_row else tan(radians(LONE_SLOPE)))
         steepest = gentlest if self.in_row else 1.0  # its back passes under the gutter that comes in
         return made(_zero(lambda rise: -self._off(made(rise)), gentlest, steepest))
+
+
+def _is_clear(card: Card) -> bool:
+    """Whether no hole's edge lies at the surface, and the waterline at no wall across the inlet."""
+    edges = (z for plate in card.plates for hole in plate.holes for z in hole[2:])
+    ends = -card.reach()
+    across = (plate.y0 - CLEAR_OF < ends < plate.y1 + CLEAR_OF for plate in card.plates)
+    return all(abs(z) > CLEAR_OF for z in edges) and not any(across)
 
 
 def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
