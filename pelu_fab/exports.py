@@ -33,9 +33,9 @@ def _report(device: Device) -> dict[str, bytes]:
 
 
 def _3mf(device: Device) -> dict[str, bytes]:
-    from pelu_fab.formats.threemf import to_3mf
+    from pelu_fab.formats.threemf import to_plates
 
-    return {"device.3mf": to_3mf(device)}
+    return to_plates(device)
 
 
 def _glb(device: Device) -> dict[str, bytes]:

@@ -160,6 +160,14 @@ def parts_written(directory: Path) -> dict[str, str]:
         return {}
 
 
+def plates_written(directory: Path) -> int:
+    """How many beds the export in `directory` is laid out on, as its manifest says; 0 where it holds no plates."""
+    try:
+        return sum(name.startswith("plates/") for name in _manifest(directory)["files"])
+    except UNREADABLE:
+        return 0
+
+
 def _manifest(directory: Path) -> Any:
     return json.loads(read_input(Path(directory) / "manifest.json"))
 
