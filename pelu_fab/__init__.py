@@ -120,26 +120,35 @@ def verify(
     """
     from dataclasses import replace
 
-    from pelu_fab.cfd.compare import compared
     from pelu_fab.files import recover
+    from pelu_fab.remembered import Asked, note, recalled, state_of
     from pelu_fab.show.notebook import report_bundle, show_as
-    from pelu_fab.signoff import read_question, verify
+    from pelu_fab.signoff.question import read_question
 
-    recover(Path(directory))
+    home = Path(directory)
+    recover(home)
     question = None if against is None else read_question(Path(against), process=process, settings=settings)
-    report = verify(Path(directory), against=question, trace=trace, progress=progress)
-    report = replace(report, extra={**report.extra, **compared(Path(directory))})
+    asked, before = Asked(str(home), question, process, settings, trace), state_of(home)
+    report = recalled(asked, before)
+    if report is None:
+        from pelu_fab.cfd.compare import compared
+        from pelu_fab.signoff import verify
+
+        report = verify(home, against=question, trace=trace, progress=progress)
+        report = replace(report, extra={**report.extra, **compared(home)})
+        report = replace(report, unwritten=_leave(home, report))
+        note(asked, before, report)
     show_as(type(report), report_bundle)
-    return replace(report, unwritten=_leave(Path(directory), report))
+    return report
 
 
 def _leave(directory: Path, report: "Report") -> str:
     """Write what a sign-off leaves in its folder; why it could not, or nothing."""
     from pelu_fab.errors import FabError
-    from pelu_fab.files import write_file
+    from pelu_fab.files import PAGE, write_file
     from pelu_fab.formats.manifest import to_json
     from pelu_fab.show.places import placed_failures, write_places
-    from pelu_fab.show.report import NAME, write_report
+    from pelu_fab.show.report import write_report
     from pelu_fab.signoff.recovery import placed_parts
 
     table = report.to_dict()
@@ -151,8 +160,8 @@ def _leave(directory: Path, report: "Report") -> str:
                 raise ValueError("its manifest can't be meant")
             write_report(directory)
         except (FabError, LookupError, TypeError, ValueError) as error:  # of a folder that may hold anything
-            (directory / NAME).unlink(missing_ok=True)  # the old one tells another verdict
-            return str(FabError(str(directory / NAME), f"can't be shown ({error})", "see verify.json"))
+            (directory / PAGE).unlink(missing_ok=True)  # the old one tells another verdict
+            return str(FabError(str(directory / PAGE), f"can't be shown ({error})", "see verify.json"))
     except (FabError, OSError) as error:
         return str(error)
     return ""

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, replace
-from functools import cache
 from hashlib import sha256
 from math import floor
 from pathlib import Path
@@ -23,6 +22,7 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.netlist import to_text
 from pelu_fab.kernels.mesh import build_mesh
+from pelu_fab.memory import program
 from pelu_fab.network.files import to_network_json, to_samples_csv
 from pelu_fab.stages.lay_out import lay_out
 from pelu_fab.stages.solids import build
@@ -108,7 +108,7 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> tuple[dict
 def cache_key(design: Design, formats: Sequence[str] | None) -> str:
     """Hash of everything that decides the bytes of an export."""
     told = {
-        "program": _program(),
+        "program": program(),
         "formats": chosen(formats),
         "process": design.process.model_dump(mode="json"),
         "names": [design.name, design.network.inputs, design.network.outputs],
@@ -123,16 +123,6 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
     if design.samples is not None:
         digest.update(design.samples.inputs.tobytes())
         digest.update(b"" if design.samples.labels is None else design.samples.labels.tobytes())
-    return digest.hexdigest()
-
-
-@cache
-def _program() -> str:
-    """Hash of the program itself: another version may draw the same design in another way."""
-    home = Path(__file__).parent
-    digest = sha256()
-    for file in sorted(home.rglob("*.py")):
-        digest.update(file.relative_to(home).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()
 
 

@@ -32,7 +32,7 @@ from pelu_fab.signoff.mass import book_of
 from pelu_fab.signoff.packages import MODEL, read_package
 from pelu_fab.signoff.recovery import read_parts
 from pelu_fab.signoff.report import report as report_of
-from pelu_fab.signoff.verify import paper_checks
+from pelu_fab.signoff.verdict import paper_checks
 from pelu_fab.sources import checkpoint, design
 from pelu_fab.sources.process import read_process
 from pelu_fab.stages import lay_out, lower

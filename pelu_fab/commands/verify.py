@@ -71,7 +71,7 @@ def signed_off(
 ) -> Signed:
     """Sign off a folder; what could not be written there is said on stderr, and the verdict stands."""
     import pelu_fab
-    from pelu_fab.show import places, report
+    from pelu_fab.files import PAGE, PLACES
 
     signed = pelu_fab.verify(
         directory, against=asked.source, process=asked.process, settings=asked.settings, trace=trace, progress=say
@@ -79,7 +79,7 @@ def signed_off(
     if signed.unwritten:
         print(printable(f"not written: {signed.unwritten}"), file=sys.stderr)
         return Signed(signed.to_dict(), None, ())
-    page, *found = (directory / name for name in (report.NAME, *places.NAMES))
+    page, *found = (directory / name for name in (PAGE, *PLACES))
     return Signed(signed.to_dict(), page if page.is_file() else None, tuple(path for path in found if path.is_file()))
 
 

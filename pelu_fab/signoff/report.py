@@ -1,8 +1,9 @@
 """The verdict: every check that ran, every check that could not, worst first. Findings in, table and JSON out."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 Status = Literal["pass", "fail", "skipped"]
@@ -55,6 +56,25 @@ class Check:
         if self.why:
             parts.append(self.why)
         return "; ".join(parts)
+
+
+_NAMES = tuple(field.name for field in fields(Check))
+
+
+def check_of(row: Mapping[str, Any]) -> Check:
+    """A check as `to_dict` gave it; `KeyError` for anything else."""
+    at = row["at"]
+    return Check(**{name: row[name] for name in _NAMES} | {"at": tuple(at) if at else None})
+
+
+def to_line(checks: Sequence[Check]) -> str:
+    """Checks as one line of JSON."""
+    return json.dumps([check.to_dict() for check in checks])
+
+
+def from_line(line: str) -> list[Check]:
+    """The checks that `to_line` wrote; `ValueError`, `TypeError` or `KeyError` for anything else."""
+    return [check_of(row) for row in json.loads(line)]
 
 
 def _show(value: float | str) -> str:
@@ -157,6 +177,17 @@ class Report:
     def failures(self) -> tuple[Check, ...]:
         """Checks that failed."""
         return tuple(c for c in self.checks if c.status == "fail")
+
+    def to_text(self) -> str:
+        """All of it, as `report_of` reads it."""
+        told = (self.recovered, self.as_built, self.extra, self.netlist_text, self.unwritten, self.against)
+        return json.dumps([[check.to_dict() for check in self.checks], *told])
+
+
+def report_of(text: str) -> Report:
+    """The report whose `to_text` this is."""
+    checks, *told = json.loads(text)
+    return Report(tuple(check_of(row) for row in checks), *told)
 
 
 MANDATORY = (

@@ -9,6 +9,7 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
+from pelu_fab.memory import memory
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
 from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, moving, ramps, reading
 from pelu_fab.signoff.asked import source_checks
@@ -18,7 +19,6 @@ from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.judging import Judging
 from pelu_fab.signoff.lowering import Terms, lowering_checks
-from pelu_fab.signoff.memory import memory
 from pelu_fab.signoff.mesh import LoadedPart, solid_checks
 from pelu_fab.signoff.question import Question
 from pelu_fab.signoff.recovered import Recovered
@@ -60,7 +60,7 @@ def _judged(opened: Opened, question: Question | None, trace: Sequence[float] | 
     """Every check, as far as what it rests on can be read."""
     parts, checks = read_parts(opened.folder, opened.inside, say)
     printer = opened.manifest.process.printer
-    with Judging(parts, printer, memory()) as judging:
+    with Judging(parts, printer, memory("checks")) as judging:
         say("companions")
         checks += paper_checks(opened, question, parts)
         assembled, recovery = _assembled(opened, parts, say)
