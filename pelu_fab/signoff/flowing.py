@@ -11,7 +11,7 @@ import numpy as np
 
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
 from pelu_fab.signoff.flight import landings
-from pelu_fab.signoff.found import Place, place_of
+from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import inlets
 from pelu_fab.signoff.report import Check, least, most
@@ -276,11 +276,12 @@ def _climb(wet: Wet, stream: Stream, dump: bool) -> Check:
     climbs = climb(
         stream.speeds[dump], stream.angle - asin(over.frame.slope), over.frame.slope, stream.fall, depth, base
     )
-    high, place = _lowest(wet, over, at, over.frame.down)
-    high = high if over.has_floor(at).any() else 0.0  # it all lands beside or beyond the channel
+    walls = _lowest(wet, over, at, over.frame.down)
+    k = int(np.argmin(walls))
+    high = float(walls[k]) if over.has_floor(at).any() else 0.0  # it all lands beside or beyond the channel
     why = f"wall beside a landing; water climbs {climbs:.1f} mm there"
     name = f"{stream.name}{', dumped' if dump else ''}"
-    return least("flow.climb", name, high, climbs + (SURE_DUMP if dump else SURE), "mm", why, place)
+    return least("flow.climb", name, high, climbs + (SURE_DUMP if dump else SURE), "mm", why, place_of(at[k]))
 
 
 def climb(speed: float, angle: float, slope: float, fall: float, depth: float, base: float) -> float:
@@ -292,19 +293,17 @@ def climb(speed: float, angle: float, slope: float, fall: float, depth: float, b
     return depth + ((speed * sin(max(angle, 0.0))) ** 2 + pull * max(fall - base, 0.0)) / pull
 
 
-def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> tuple[float, Place]:
-    """Height of the lowest wall beside places (n, 3), and where; under a roof it is as high as can be."""
+def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> Array:
+    """Height (n,) of the lower wall beside each place (n, 3); under a roof it is as high as can be."""
     near = np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)])
-    _, high, top = over.sides(near, heading)
+    _, high, top = over.sides(near, np.tile(np.broadcast_to(heading, at.shape), (3, 1)))
     known = np.isfinite(top[..., 0])
     gaps = np.full(known.shape, np.inf)
     gaps[known] = covered(wet, top[known], over.frame.part)
     gaps = gaps.min(axis=2)
     height = np.where(gaps < SHUT, ROOFED, high)
     height[~over.has_floor(near)] = ROOFED  # beyond the channel's end are no walls
-    lowest = height.reshape(3, len(at), 2).max(axis=0).min(axis=1)
-    k = int(np.argmin(lowest))
-    return float(lowest[k]), place_of(at[k])
+    return np.asarray(height.reshape(3, len(at), 2).max(axis=0).min(axis=1))
 
 
 def _depth(wet: Wet, stream: Stream) -> Check:
@@ -314,17 +313,13 @@ def _depth(wet: Wet, stream: Stream) -> Check:
     at, sines, step = _stations(stream.leg)
     ways = np.gradient(at, axis=0)
     ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
-    width = _widths(np.array([over.sides(at[[k]], ways[k])[0][0] for k in range(len(at))]))
-    worst, where, depth_there = np.inf, at[0], 0.0
-    narrows = -np.gradient(width, step) > NARROWS
-    for k in range(len(at)):
-        depth = _normal_depth(stream.total[0], float(width[k]), max(float(sines[k]), 1e-3))
-        stands = depth * (CROSS if narrows[k] else 1.0)
-        high, _ = _lowest(wet, over, at[[k]], ways[k])
-        if high - stands < worst:
-            worst, where, depth_there = high - stands, at[k], stands
-    why = f"of wall above water that stands {depth_there:.1f} mm deep"
-    return least("flow.depth", stream.name, worst, SURE, "mm", why, place_of(where))
+    width = _widths(over.sides(at, ways)[0])
+    depth = [_normal_depth(stream.total[0], w, max(sine, 1e-3)) for w, sine in zip(width, sines, strict=True)]
+    stands = np.array(depth) * np.where(-np.gradient(width, step) > NARROWS, CROSS, 1.0)
+    left = _lowest(wet, over, at, ways) - stands
+    k = int(np.argmin(left))
+    why = f"of wall above water that stands {stands[k]:.1f} mm deep"
+    return least("flow.depth", stream.name, float(left[k]), SURE, "mm", why, place_of(at[k]))
 
 
 def _normal_depth(flow: float, width: float, sine: float) -> float:

@@ -1,6 +1,7 @@
 """What hands do with the parts: whether each stands where it is put. Meshes in, findings out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from shapely import MultiPoint, Point
@@ -10,12 +11,13 @@ from pelu_fab.signoff.columns import height_at
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.report import Check, most
-from pelu_fab.signoff.stl import Array, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
 from pelu_fab.signoff.walls import spots
 
 HANGS = 0.5  # mm that a part may drop before it is held: a tray's edge on a slanting seat, no seat that is missed
 NEAR, FARTHEST = 1.0, 20.0  # mm within which nearly every part stands; and to which is looked, to tell by how much
 LEVEL = 0.5  # upward part of the normal of a face that something can stand on
+BATCH = 256  # pairs of faces looked at together once only the least air counts
 LEEWAY = 0.5  # mm in plan: places of contact are probed, not known to the last edge
 DROPS = "drops so far until it stands: on other parts or the table, its centre of mass between the contacts"
 ALONE = "drops so far until it stands alone on a table"
@@ -56,32 +58,86 @@ def _drop(contacts: tuple[Array, Array], mesh: Mesh, table: float) -> float:
 
 def contacts(meshes: Sequence[Mesh], boxes: Array, part: int, reach: float) -> tuple[Array, Array]:
     """Air (k,), less than `reach` mm, and plan (k, 2) of places where a part lies over another."""
-    low, high = boxes[:, 0], boxes[:, 1]
-    under = (low[:, :2] <= high[part, :2]).all(axis=1) & (low[part, :2] <= high[:, :2]).all(axis=1)
-    under &= (low[part, 2] - high[:, 2] < reach) & (high[part, 2] - low[:, 2] > -LEEWAY)
-    under[part] = False
     air, plan = [np.zeros(0)], [np.zeros((0, 2))]
-    for other in np.flatnonzero(under).tolist():
-        # From undersides down, then from tops up: either may be the smaller.
-        for one, two, looks in ((meshes[part], meshes[other], -1.0), (meshes[other], meshes[part], 1.0)):
-            found = _between(one, two, looks, reach)
+    for other in _under(boxes, boxes[part], part, reach):
+        for pairs in _facing(meshes[part], meshes[other], np.zeros(3), reach):
+            found = pairs.air(reach)
             air.append(found[0])
             plan.append(found[1])
     return np.concatenate(air), np.concatenate(plan)
 
 
-def _between(one: Mesh, two: Mesh, looks: float, reach: float) -> tuple[Array, Array]:
-    """From places on level faces of `one` straight down (`looks` -1) or up to faces of `two` that look back."""
-    level, back = np.flatnonzero(one.normals[:, 2] * looks > LEVEL), np.flatnonzero(two.normals[:, 2] * looks < 0)
-    low, high = one.corners[level].min(axis=1), one.corners[level].max(axis=1)
-    low[:, 2] -= reach if looks < 0 else LEEWAY
-    high[:, 2] += LEEWAY if looks < 0 else reach
-    face, other = meeting(low, high, two.corners[back].min(axis=1), two.corners[back].max(axis=1))
-    face, other = level[face], back[other]
-    pair, _, u, v = spots(one.areas[face])
-    a, b, c = one.corners[face[pair]].transpose(1, 0, 2)
-    at = a + u[:, None] * (b - a) + v[:, None] * (c - a)
-    z = height_at(two.corners[other[pair]], at)
-    air = (z - at[:, 2]) * looks
-    meets = (air > -LEEWAY) & (air < reach)
-    return air[meets], at[meets, :2]
+def nearest(meshes: Sequence[Mesh], boxes: Array, part: int, reach: float, among: Sequence[int], shift: Array) -> float:
+    """Least air (mm) below a part that is moved by `shift`, over those `among` others; `reach` or inf where none is."""
+    least = np.inf
+    for other in _under(boxes[among], boxes[part] + shift, None, reach):
+        for pairs in _facing(meshes[part], meshes[among[other]], shift, reach):
+            least = min(least, pairs.least(min(reach, least)))
+            if least <= 0.0:
+                return 0.0
+    return least
+
+
+def _under(boxes: Array, box: Array, part: int | None, reach: float) -> list[int]:
+    """Which boxes a box lies over within `reach`, beside its own."""
+    low, high = boxes[:, 0], boxes[:, 1]
+    under = (low[:, :2] <= box[1, :2]).all(axis=1) & (box[0, :2] <= high[:, :2]).all(axis=1)
+    under &= (box[0, 2] - high[:, 2] < reach) & (box[1, 2] - low[:, 2] > -LEEWAY)
+    if part is not None:
+        under[part] = False
+    return np.flatnonzero(under).tolist()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Level faces of one mesh, from which is looked down (`looks` -1) or up, and faces of another that look back."""
+
+    one: Mesh
+    two: Mesh
+    face: Index
+    other: Index
+    shift: Array  # of `one` against `two`
+    looks: float
+
+    def air(self, reach: float) -> tuple[Array, Array]:
+        """Air (k,) from places on the faces straight to the others, and their plan (k, 2)."""
+        pair, _, u, v = spots(self.one.areas[self.face])
+        a, b, c = self.one.corners[self.face[pair]].transpose(1, 0, 2)
+        at = a + u[:, None] * (b - a) + v[:, None] * (c - a) + self.shift
+        air = (height_at(self.two.corners[self.other[pair]], at) - at[:, 2]) * self.looks
+        meets = (air > -LEEWAY) & (air < reach)
+        return air[meets], at[meets, :2]
+
+    def least(self, reach: float) -> float:
+        """Least air, inf where none is below `reach`; those pairs first that lie nearest."""
+        low, high = self.one.boxes[0][self.face, 2] + self.shift[2], self.one.boxes[1][self.face, 2] + self.shift[2]
+        bottom, top = self.two.boxes[0][self.other, 2], self.two.boxes[1][self.other, 2]
+        bound = np.maximum(bottom - high if self.looks > 0 else low - top, 0.0)
+        order, found, start = np.argsort(bound, kind="stable"), np.inf, 0
+        while start < len(order) and bound[order[start]] < min(reach, found):
+            some = order[start : start + BATCH]
+            air, _ = replace(self, face=self.face[some], other=self.other[some]).air(reach)
+            found, start = min(found, float(air.min(initial=np.inf))), start + BATCH
+        return found
+
+
+def _facing(one: Mesh, two: Mesh, shift: Array, reach: float) -> Iterator[_Pairs]:
+    """From undersides of `one` down to `two`, and from tops of `two` up to it: either may be the smaller."""
+    yield _pairs(one, two, shift, -1.0, reach)
+    yield _pairs(two, one, -shift, 1.0, reach)
+
+
+def _pairs(one: Mesh, two: Mesh, shift: Array, looks: float, reach: float) -> _Pairs:
+    room = np.array([[0.0, 0.0, reach if looks < 0 else LEEWAY], [0.0, 0.0, LEEWAY if looks < 0 else reach]])
+    (low, high), (bottom, top) = one.boxes, two.boxes
+    low, high = low + shift - room[0], high + shift + room[1]
+    level, back = one.normals[:, 2] * looks > LEVEL, two.normals[:, 2] * looks < 0
+    face = np.flatnonzero(level & _in(low, high, bottom.min(axis=0), top.max(axis=0)))
+    other = np.flatnonzero(back & _in(bottom, top, low.min(axis=0), high.max(axis=0)))
+    own, met = meeting(low[face], high[face], bottom[other], top[other])
+    return _Pairs(one, two, face[own], other[met], shift, looks)
+
+
+def _in(low: Array, high: Array, bottom: Array, top: Array) -> Mask:
+    """Which boxes share space with one."""
+    return np.asarray(((low <= top) & (high >= bottom)).all(axis=1))

@@ -1,14 +1,14 @@
 """Parts in hands: whether each has a way in and out, and how far it can be pushed aside. Placed meshes in. mm."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pelu_fab.signoff.flowing import Stream
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.gravity import Wet
-from pelu_fab.signoff.hands import contacts
+from pelu_fab.signoff.hands import nearest
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.report import Check, failed, most, passed
@@ -38,14 +38,8 @@ class Room:
             meshes = [p.placed.placed(turn) for p in self.parts]
             self.turned[way] = meshes, np.array([(m.points.min(axis=0), m.points.max(axis=0)) for m in meshes])
         meshes, boxes = self.turned[way]
-        chosen = [k for k in among.tolist() if k != part]
-        own = meshes[part]
-        if lifted:
-            own = replace(own, points=own.points + upright(-np.array(way)) @ np.array([0.0, 0.0, lifted]))
-        row = [own, *(meshes[k] for k in chosen)]
-        sizes = np.concatenate([[(own.points.min(axis=0), own.points.max(axis=0))], boxes[chosen]])
-        air, _ = contacts(row, sizes, 0, reach)
-        return max(0.0, float(air.min())) if len(air) else np.inf
+        shift = upright(-np.array(way)) @ np.array([0.0, 0.0, lifted])
+        return nearest(meshes, boxes, part, reach, [k for k in among.tolist() if k != part], shift)
 
     def way_out(self, part: int, among: Index) -> tuple[str, float]:
         """A straight way on which a part meets nothing, or a lift and then one aside; '' and its best where none is."""
