@@ -385,6 +385,42 @@ def test_names_exchanged_everywhere_fail_against_the_design_alone(asked: Path, f
     assert found(papers(folder, asked)) >= {("source.names", "outputs")}
 
 
+SCALED = """
+[[scaling]]
+name = "rain"
+offset = -1
+factor = 2.0
+unit = "mm"
+[[scaling]]
+name = "dew"
+factor = 3
+[[scaling]]
+name = "rain"
+offset = 20
+factor = -0.5
+"""
+
+
+def test_the_judge_scales_the_data_by_itself_and_knows_what_each_jug_stands_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = source(tmp_path / "asked")
+    (asked / "design.toml").write_text(DESIGN.replace("input_scale = 2.0\n", "") + SCALED)
+    (asked / "small.csv").write_text("rain,dew,label\n15,3,a\n-3,0,a\n2.5,9,b\n")
+    made = compiled(asked, tmp_path / "device")
+    assert (made / "samples.csv").read_text().splitlines()[1:] == [
+        "32.0,9.0,2.5,0",
+        "0.0,0.0,11.5,0",
+        "7.0,27.0,8.75,1",
+    ]
+    assert papers(made, asked).failures == ()
+    (asked / "design.toml").write_text((asked / "design.toml").read_text().replace("offset = 20", "offset = 22"))
+    assert {("source.scaling", "in.x2"), ("source.data", "samples.csv")} <= found(papers(made, asked))
+    edit(made / "network.json", lambda told: told["scaling"][0].update(factor=-2.0))
+    rehash(made)
+    assert ("manifest.scaling", "in.x0") in found(papers(made))
+
+
 # ---- what repeats the parts and the network, its hash made good ----
 
 
@@ -600,6 +636,7 @@ NONSENSE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a port twice": (in_manifest("inputs", value=lambda ports: [*ports[:2], ports[0]]), "manifest.port"),
     "a port of another name": (in_manifest("inputs", 0, "port", value="L0.b0"), "manifest.port"),
     "labels exchanged": (in_manifest("outputs", 0, "label", value="b"), "manifest.label"),
+    "a jug that stands for more": (in_manifest("inputs", 1, "pours", "factor", value=3.0), "manifest.scaling"),
     "a part's name that is a path": (in_manifest(*PART, "name", value="../../row"), "manifest.name"),
     "a part's name with a line end": (in_manifest(*PART, "name", value="row\nverdict: pass"), "manifest.name"),
     "two parts of one name": (in_manifest("parts", 1, "name", value="card-L0-b0"), "manifest.name"),

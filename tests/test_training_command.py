@@ -12,12 +12,12 @@ from pelu_fab.cli import application
 from pelu_fab.commands.train import _workshop
 from pelu_fab.network.algebra import predict
 from pelu_fab.sources.checkpoint import read_checkpoint
+from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.design import load, read_design_file
-from pelu_fab.training.data import read_table
+from pelu_fab.training.data import read_table, split
 from pelu_fab.training.loss import Task
 from pelu_fab.training.recipe import Deviations, Recipe, recipe_of
 from pelu_fab.training.replicas import SILENT, Replicas
-from pelu_fab.training.save import volumes_csv
 from pelu_fab.training.tolerance import accuracies, good_prints
 from pelu_fab.training.train import as_poured
 
@@ -127,14 +127,22 @@ def test_pouring_through_a_pool_of_faultless_prints_is_the_ideal_device() -> Non
     assert torch.allclose(poured[:, :1], flow(pours, higher, replicas.shares()), atol=1e-4)
 
 
-def test_scaled_data_come_with_the_volumes_to_pour(tmp_path: Path) -> None:
+def test_a_checkpoint_knows_what_a_measurement_pours_and_from_where_to_where(tmp_path: Path) -> None:
     source, out = DESIGNS / "iris" / "iris.csv", tmp_path / "net.safetensors"
-    assert ran(source, "-o", out, *QUICK, "--set", 'scaling="minmax"', "--set", "complements=true")[0] == 0
-    volumes = read_table(out.with_suffix(".volumes.csv"))
-    expected = as_poured(read_table(source), Recipe(scaling="minmax", complements=True), np.ones(150, dtype=bool))
-    assert volumes.inputs == read_checkpoint(out).inputs == expected.inputs
-    assert np.abs(volumes.pours - expected.pours).max() < 0.01
-    assert volumes_csv(expected) == out.with_suffix(".volumes.csv").read_bytes()
+    told = ["--set", 'scaling="minmax"', "--set", "complements=true", "--set", "test=0.2"]
+    assert ran(source, "-o", out, *QUICK, *told)[0] == 0
+    network, table = read_checkpoint(out), read_table(source)
+    rows = split(table.labels, validation=0.0, test=0.2, seed=0).train
+    expected = as_poured(table, Recipe(scaling="minmax", complements=True), rows)
+    assert network.inputs == expected.inputs and network.scaling is not None
+    assert np.abs(network.scaling.pours(table.pours) - expected.pours).max() < 1e-9
+    ranges = [(feature.low, feature.high) for feature in network.scaling.measured]
+    low, high = table.pours[rows].min(axis=0), table.pours[rows].max(axis=0)
+    assert np.allclose(ranges, np.stack([low, high], axis=1)) and (high < table.pours.max(axis=0)).any()
+    assert (
+        parse_samples(source.read_bytes(), "iris.csv", network).inputs.tolist()
+        == network.scaling.pours(table.pours).tolist()
+    )
 
 
 @pytest.mark.parametrize(

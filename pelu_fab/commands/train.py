@@ -131,7 +131,7 @@ def _figures(trained: "Trained", recipe: "Recipe") -> dict[str, Any]:
 
 def _write(trained: "Trained", recipe: "Recipe", checkpoint: Path, *, plot: bool) -> list[Path]:
     from pelu_fab.files import write_file
-    from pelu_fab.training.save import checkpoint_bytes, volumes_csv
+    from pelu_fab.training.save import checkpoint_bytes
 
     metadata = {
         "data_sha256": trained.table.sha256,
@@ -140,8 +140,6 @@ def _write(trained: "Trained", recipe: "Recipe", checkpoint: Path, *, plot: bool
         "seed": str(trained.start),
     }
     files = {checkpoint: checkpoint_bytes(trained.network, metadata)}
-    if recipe.scaling == "minmax" or recipe.complements:
-        files[checkpoint.with_suffix(".volumes.csv")] = volumes_csv(trained.table)
     if plot:
         from pelu_fab.training.curve import curve_png
 

@@ -22,6 +22,9 @@ BAR = 30  # characters
 def forecast_yield(
     source: Annotated[Path, typer.Argument(help="Design, checkpoint or compiled folder.", show_default=False)],
     data: Annotated[Path | None, typer.Option(help="CSV of samples; else the design's own.")] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Or one sample, in the units of the data, as 39.1,18.7,181,3750.")
+    ] = None,
     prints: Annotated[int, typer.Option(min=1, max=10_000_000, help="Prints to draw.")] = 4096,
     at_least: Annotated[list[float] | None, typer.Option(help="Accuracy that counts as good; repeatable.")] = None,
     scale: Annotated[list[float] | None, typer.Option(help="All scatter times this; repeatable, a sweep.")] = None,
@@ -47,6 +50,7 @@ def forecast_yield(
         found = _sweep(
             source,
             data,
+            sample,
             names,
             scale or [1.0],
             setting or [],
@@ -75,6 +79,7 @@ def forecast_yield(
 def _sweep(
     source: Path,
     data: Path | None,
+    sample: str | None,
     processes: list[str | None],
     scales: list[float],
     settings: list[str],
@@ -95,7 +100,7 @@ def _sweep(
     cases = []
     for name in processes:
         rig = rig_of(source, process=name, settings=settings)
-        samples = _samples(rig, data)
+        samples = _samples(rig, data, sample)
         pours = samples.inputs * rig.unit_volume
         layers = rig.netlist.layers
         tilt = tilt_sensitivity(rig.water, rig.process)
@@ -139,14 +144,22 @@ def _judge(device: str) -> "Callable[..., Answers]":
     return partial(torch_answers, device=device)
 
 
-def _samples(rig: "Rig", data: Path | None) -> "Samples":
+def _samples(rig: "Rig", data: Path | None, sample: str | None) -> "Samples":
+    import numpy as np
+
+    from pelu_fab.commands.rig import pour_of
     from pelu_fab.files import read_input
+    from pelu_fab.ir.design import Samples
     from pelu_fab.sources.data import parse_samples
 
+    if sample is not None:
+        if data is not None:
+            raise FabError("--sample", "and --data both say what to pour", "give one of them")
+        return Samples(np.array([pour_of(rig, None, None, sample)]))
     if data is not None:
         return parse_samples(read_input(data), str(data), rig.network)
     if rig.samples is None:
-        raise FabError("yield", "there are no samples to try the prints with", "add --data CSV")
+        raise FabError("yield", "there are no samples to try the prints with", "add --data CSV, or --sample")
     return rig.samples
 
 

@@ -9,6 +9,7 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.algebra import outputs
+from pelu_fab.network.scaling import Feature
 
 Array = NDArray[np.float64]
 LEVEL_DEG = 0.2  # what a bubble level or a phone reads, and what a comb stands: about a point of share
@@ -24,14 +25,18 @@ def to_pour(device: Device) -> str:
         "Their order does not matter. Grams are for who has a scale.",
         "",
     ]
+    lines += _measures(design)
     for title, units in design.protocol:
         held = outputs(network, np.array([units]))[0]
         trained = outputs(design.network, np.array([units]))[0]
         winner = design.network.outputs[int(held.argmax())]
-        lines += [f"### {title}", "", "| jug | card | pour | or |", "|---|---|---|---|"]
+        lines += [f"### {title}", "", "| jug | card | measured | pour | or |", "|---|---|---|---|---|"]
         lines += [
-            f"| {_cell(name)} | {bucket.name} | {volume * unit:.1f} mL | {volume * grams:.1f} g |"
-            for name, bucket, volume in zip(network.inputs, device.lowered.netlist.rows[0], units, strict=True)
+            f"| {_cell(name)} | {bucket.name} | {_measured(feature, volume)} | {volume * unit:.1f} mL "
+            f"| {volume * grams:.1f} g |"
+            for name, bucket, feature, volume in zip(
+                network.inputs, device.lowered.netlist.rows[0], design.network.measures.features, units, strict=True
+            )
         ]
         lines += ["", "| cup | should hold | or | trained network |", "|---|---|---|---|"]
         lines += [
@@ -80,6 +85,30 @@ def _answer(design: Design, winner: str, held: Array) -> list[str]:
         formula = f"({difference}) x {readout.scale / design.unit_ml:.4g} + {readout.offset:.4g}"
         lines.append(f"{_cell(readout.name)} = {formula} = **{readout.value(cups):.3f}**, cups in mL.")
     return lines
+
+
+def _measures(design: Design) -> list[str]:
+    """How a measurement becomes a pour, for samples that nobody has written down yet; nothing where it is the pour."""
+    features = design.network.measures.features
+    if all((feature.offset, feature.factor) == (0.0, 1.0) for feature in features):
+        return []
+    lines = ["What you measured becomes a pour like this, and never less than nothing:", ""]
+    lines += ["| jug | pour, mL | for a sample from | to |", "|---|---|---|---|"]
+    for name, feature in zip(design.network.inputs, features, strict=True):
+        what, offset = _cell(feature.title), feature.offset
+        shifted = f"({what} {'-' if offset > 0 else '+'} {abs(offset):.5g})" if offset else what
+        ends = ["" if end is None else feature.shown(end) for end in (feature.low, feature.high)]
+        lines.append(f"| {_cell(name)} | {shifted} x {feature.factor * design.unit_ml:.5g} | {ends[0]} | {ends[1]} |")
+    return [*lines, ""]
+
+
+def _measured(feature: Feature, units: float) -> str:
+    """What pours so much, in the user's unit; of an empty jug the value from which on it stays empty."""
+    value = feature.value(units)
+    if value is None:
+        return ""
+    bound = "" if units > 0.0 or not feature.offset else "up to " if feature.factor > 0 else "from "
+    return bound + feature.shown(value)
 
 
 def _preparation(device: Device) -> list[str]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabError
 from pelu_fab.network.model import Array, Layer, Network, check_network
 from pelu_fab.network.names import input_name
+from pelu_fab.network.scaling import scaling_from
 
 FORMAT, SCHEMA = "pelu-widget", 1
 LABEL = "label"
@@ -23,6 +24,7 @@ def to_network_json(network: Network) -> bytes:
         "inputs": list(network.inputs),
         "outputs": list(network.outputs),
         "input_scale": network.input_scale,
+        **({} if network.scaling is None else {"scaling": network.scaling.to_table()}),
         "layers": [{"h": layer.retained.tolist(), "w": layer.shares.tolist()} for layer in network.layers],
     }
     return (json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
@@ -34,7 +36,8 @@ def from_network_json(blob: bytes, where: str) -> Network:
         table: Any = json.loads(blob)
         layers = tuple(Layer(np.array(one["h"], float), np.array(one["w"], float)) for one in table["layers"])
         names = [tuple(str(name) for name in table[ends]) for ends in ("inputs", "outputs")]
-        network = Network(layers, names[0], names[1], float(table.get("input_scale", 1.0)))
+        scaling = scaling_from(table["scaling"]) if table.get("scaling") is not None else None
+        network = Network(layers, names[0], names[1], float(table.get("input_scale", 1.0)), scaling)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError, AttributeError) as error:
         raise FabError(where, f"is no network ({error!r})", AGAIN) from error
     check_network(network, where)

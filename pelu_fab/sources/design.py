@@ -20,7 +20,16 @@ from pelu_fab.network.names import bucket_name
 from pelu_fab.sources.checkpoint import SUFFIXES, parse_checkpoint, read_checkpoint_file
 from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.process import DEFAULT, process_and_bytes
-from pelu_fab.sources.tables import MAX_TOML, Names, merged, nearest, toml_table, validate
+from pelu_fab.sources.tables import (
+    MAX_TOML,
+    FeatureEntry,
+    Names,
+    merged,
+    nearest,
+    scaling_of,
+    toml_table,
+    validate,
+)
 
 DESIGN_FILE, MANIFEST = "design.toml", "manifest.json"
 SCHEMA = 1
@@ -76,6 +85,9 @@ class DesignFile(_Table):
     inputs: Names | None = None
     outputs: Names | None = None
     input_scale: float | None = Field(None, gt=0, le=1e9, description="units per feature value")
+    scaling: list[FeatureEntry] | None = Field(
+        None, min_length=1, description="from a measurement to a pour, one an input; over the checkpoint's"
+    )
     input_max: list[Annotated[float, Field(gt=0, le=1e6)]] | None = None
     data: str | None = Field(None, min_length=1)
     compensation: Compensation = "process"
@@ -180,8 +192,13 @@ def _renamed(network: Network, file: DesignFile, where: str) -> Network:
         inputs=tuple(file.inputs or network.inputs),
         outputs=tuple(file.outputs or network.outputs),
         input_scale=file.input_scale or network.input_scale,
+        scaling=scaling_of(file.scaling) or network.scaling,
     )
     check_network(renamed, where)
+    scaling = renamed.scaling
+    if file.input_scale and scaling and any((f.offset, f.factor) != (0, file.input_scale) for f in scaling.features):
+        what = f"gives input_scale = {file.input_scale:g}, but each feature has a scaling of its own"
+        raise FabError(where, what, "leave input_scale out")
     return renamed
 
 

@@ -6,11 +6,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import MEBIBYTE
+from pelu_fab.network.scaling import Scaling, scaling_from
 
 MAX_TOML = MEBIBYTE
 MAX_NAME = 60
@@ -39,6 +40,24 @@ def _as_names(names: list[str]) -> list[str]:
 
 
 Names = Annotated[list[str], AfterValidator(_as_names)]
+
+
+class FeatureEntry(BaseModel):
+    """What one input stands for, as files tell it: units poured = (value - offset) * factor, of `name` in `unit`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(min_length=1, max_length=MAX_NAME)
+    factor: float = Field(ge=-1e15, le=1e15)
+    offset: float = Field(0.0, ge=-1e15, le=1e15)
+    unit: str = Field("", max_length=12)
+    low: float | None = Field(None, description="range of the data that it was trained on, low to high")
+    high: float | None = None
+
+
+def scaling_of(entries: Sequence[FeatureEntry] | None) -> Scaling | None:
+    """The map that a file tells, if it tells one."""
+    return None if entries is None else scaling_from([entry.model_dump() for entry in entries])
 
 
 def text_of(blob: bytes, where: str) -> str:

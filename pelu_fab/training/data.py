@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabError, warn
 from pelu_fab.files import read_input, sha256
 from pelu_fab.network.model import Array
+from pelu_fab.network.scaling import Scaling, plain_scaling
 from pelu_fab.sources.cells import Cells, counts_rows, is_number, read_cells
 from pelu_fab.sources.data import MAX_UNITS
 from pelu_fab.sources.tables import name_fault
@@ -25,15 +26,14 @@ LEAST_POUR, FULL_POUR, MOST_POUR = 12.0, 100.0, 2000.0  # units of the fullest j
 class Table:
     """A data set: `pours` (rows, in) in units, `labels` (rows,) that index `classes`.
 
-    A pour is (feature - offset) × factor.
+    `scaling` says what a measurement pours, one feature for each of `inputs`.
     """
 
     pours: Array
     labels: NDArray[np.int64]
     inputs: tuple[str, ...]
     classes: tuple[str, ...]
-    factor: tuple[float, ...]
-    offset: tuple[float, ...]
+    scaling: Scaling
     sha256: str  # of the file
 
 
@@ -70,8 +70,7 @@ def read_table(path: str | Path, *, scale: float = 1.0) -> Table:
         labels=np.array([index[word] for word in cells.column(-1)], dtype=np.int64),
         inputs=inputs,
         classes=classes,
-        factor=(scale,) * count,
-        offset=(0.0,) * count,
+        scaling=plain_scaling(inputs, scale),
         sha256=sha256(blob),
     )
 
@@ -132,7 +131,7 @@ def check_amounts(table: Table, where: str) -> None:
     largest = float(table.pours.max())
     if 0 < largest < LEAST_POUR or largest > MOST_POUR:
         factor = 10.0 ** math.floor(math.log10(FULL_POUR / largest))
-        scale = table.factor[0] * factor
+        scale = table.scaling.features[0].factor * factor
         small = f", the smallest {float(table.pours[table.pours > 0].min()):.3g}" if largest < LEAST_POUR else ""
         what = f"pours at most {largest:.3g} units{small}: {'hard to measure in mL' if small else 'litres of water'}"
         warn(where, what, f"try --set scale={scale:g}, for at most {largest * factor:.3g} units")
@@ -168,27 +167,23 @@ def minmax(table: Table, *, full: float, rows: Rows) -> Table:
     there pours 0.
     """
     low, high = table.pours[rows].min(axis=0), table.pours[rows].max(axis=0)
-    span = np.where(high > low, high - low, np.inf)
-    factor = full / span
-    return replace(
-        table,
-        pours=np.maximum((table.pours - low) * factor, 0.0),
-        factor=tuple((np.array(table.factor) * factor).tolist()),
-        offset=tuple((np.array(table.offset) + low / np.array(table.factor)).tolist()),
-    )
+    factor = full / np.where(high > low, high - low, np.inf)
+    ends = zip(table.scaling.features, low.tolist(), factor.tolist(), strict=True)
+    features = tuple(replace(f, offset=f.offset + least / f.factor, factor=f.factor * k) for f, least, k in ends)
+    return replace(table, pours=np.maximum((table.pours - low) * factor, 0.0), scaling=Scaling(features))
 
 
 def with_complements(table: Table, maxima: Array) -> Table:
     """Add a jug of `maxima` - pour for every input, named `<input>~`: what lets an output fall as a feature grows."""
     rest = np.maximum(np.asarray(maxima) - table.pours, 0.0)
-    factor = np.array(table.factor)
-    full_at = np.array(table.offset) + np.divide(maxima, factor, out=np.zeros(len(factor)), where=factor != 0)
+    features = table.scaling.features
+    full_at = [f.value(most) or 0.0 for f, most in zip(features, maxima.tolist(), strict=True)]
+    turned = (replace(f, offset=end, factor=-f.factor) for f, end in zip(features, full_at, strict=True))
     return replace(
         table,
         pours=np.concatenate([table.pours, rest], axis=1),
         inputs=(*table.inputs, *(f"{name}~" for name in table.inputs)),
-        factor=(*table.factor, *(-factor).tolist()),
-        offset=(*table.offset, *full_at.tolist()),
+        scaling=Scaling((*features, *turned)),
     )
 
 
