@@ -1,11 +1,11 @@
-# make demo: the whole way from the trained network to verified files. make test, make lint: for changes.
+# make demo: the whole way from the trained network to verified files. make test, make lint: for changes. make bench: how fast.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 OUT ?= exports/iris
 
-.PHONY: demo test slow sweep lint clean
+.PHONY: demo test slow sweep lint bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,11 @@ slow: $(STAMP)
 
 sweep: $(STAMP)
 	$(BIN)/python -m pytest -m sweep -n auto
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/bench_compile.py
+	$(BIN)/python benchmarks/bench_verify.py
+	$(BIN)/python benchmarks/bench_yield.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

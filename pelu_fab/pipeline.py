@@ -53,9 +53,13 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
 
 
 def _remedy(design: Design) -> str:
-    """What makes a device that spills one that does not: the largest of some smaller jugs, tried."""
+    """What makes a device that spills one that does not: the largest of some smaller jugs that its data fits, tried."""
+    rows = design.samples
+    poured = np.zeros(len(design.input_max)) if rows is None else rows.inputs.max(axis=0)
     for part in SMALLER:
         jugs = tuple(float(floor(most * part)) for most in design.input_max)
+        if (poured > jugs).any():
+            break
         if not lay_out(replace(design, input_max=jugs)).findings:
             told = ", ".join(f"{most:g}" for most in jugs)
             return f"use smaller jugs (--set 'input_max=[{told}]'), or make it all the same with --force"

@@ -39,7 +39,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         | {"training", "formats", "show", "exports", "pipeline", "cfd", "."}
     ),
     "remembered": frozenset({"files", "memory", "signoff"}),
-    "cli": frozenset({"commands", "errors"}),
+    "cli": frozenset({"commands", "errors", "."}),
     "__main__": frozenset({"cli"}),
     "__init__": frozenset(
         {"cfd", "errors", "exports", "files", "formats", "ir", "network", "pipeline", "remembered", "show", "signoff"}
