@@ -225,7 +225,7 @@ def test_complements_pour_what_is_missing_to_the_fullest_jug() -> None:
         ("a,kind\n1,x\nnan,y\n", r"line 3, column 1 \(a\): is nan; give a finite number"),
         ("a,kind\n1,x\nfew,y\n", r"line 3, column 1 \(a\): is 'few', not a number"),
         ("a,kind\n1,x\n2\n", r"line 3: has 1 cells, the header 2; complete the row"),
-        ("a,kind\n1,x\n2,x\n", r"has 1 class in its last column; give at least 2 classes"),
+        ("a,kind\n1,x\n2,x\n", r"column 2 \(kind\): has 1 class; give at least 2 classes"),
         ("kind\nx\ny\n", r"has 1 column; give the features, then the label"),
     ],
 )

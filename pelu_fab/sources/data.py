@@ -1,6 +1,5 @@
 """Data for a network: in comes a CSV, out come volumes to pour and the cup that should win."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Samples
 from pelu_fab.network.model import Network
-from pelu_fab.sources.cells import Cells, read_cells
+from pelu_fab.sources.cells import Cells, plain_name, read_cells
 from pelu_fab.sources.tables import nearest
 
 MAX_UNITS = 1e6  # of one pour: a cubic metre where a unit is a mL
@@ -47,14 +46,10 @@ def parse_samples(blob: bytes, where: str, network: Network) -> Samples:
 
 def _check_order(columns: Sequence[str], inputs: Sequence[str], where: str) -> None:
     """Columns that carry the inputs' names in another order would pour the wrong jugs, without a word."""
-    plain_columns, plain_inputs = [[_plain(name) for name in names] for names in (columns, inputs)]
+    plain_columns, plain_inputs = [[plain_name(name) for name in names] for names in (columns, inputs)]
     if plain_columns != plain_inputs and sorted(plain_columns) == sorted(plain_inputs):
         what = f"has its columns in the order {', '.join(columns)}; the network's inputs are {', '.join(inputs)}"
         raise FabError(where, what, "put the columns in the order of the inputs")
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def _value(cells: Cells, row: int, column: int, *, is_signed: bool) -> float:

@@ -1,6 +1,7 @@
 """Data to train on: in comes a CSV, out come volumes to pour, labels, and who trains, validates and tests."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,28 +46,37 @@ class Split(NamedTuple):
     test: Rows
 
 
-def read_table(path: str | Path, *, scale: float = 1.0) -> Table:
-    """Read a CSV with a header, features first and the label last; a pour is feature × `scale`.
+def read_table(
+    path: str | Path, *, scale: float = 1.0, label: str | None = None, features: Sequence[str] = ()
+) -> Table:
+    """Read a CSV with a header; a pour is feature × `scale`.
 
-    Classes stand in the order in which they first appear. Raises `FabError` at the first bad line.
+    The label is the last column, or the one that `label` names; the features are all others, or those named. Classes
+    stand in the order in which they first appear. Raises `FabError` at the first bad line.
     """
     path = Path(path).expanduser()
-    blob = read_input(path)
-    cells = read_cells(blob, str(path))
+    return parse_table(read_input(path), str(path), scale=scale, label=label, features=features)
+
+
+def parse_table(
+    blob: bytes, where: str, *, scale: float = 1.0, label: str | None = None, features: Sequence[str] = ()
+) -> Table:
+    """`read_table` of the bytes of the file `where`."""
+    cells = _arranged(read_cells(blob, where), label, features)
     count = len(cells.header) - 1
     if count < 1:
-        raise FabError(str(path), "has 1 column", "give the features, then the label, with commas between")
+        raise FabError(where, "has 1 column", "give the features, then the label, with commas between")
     inputs = cells.names(range(count))
-    _check_label_last(cells)
+    _check_label(cells, is_told=label is not None)
     classes = _classes(cells)
-    features = np.array([[cells.number(row, column) for column in range(count)] for row in range(len(cells.rows))])
+    values = np.array([[cells.number(row, column) for column in range(count)] for row in range(len(cells.rows))])
     for column in range(count):
         if counts_rows(cells.column(column)):
             what = "counts the rows, and is trained on like a measurement"
             warn(cells.place(cells.line, column), what, "leave that column out")
-    index = {word: label for label, word in enumerate(classes)}
+    index = {word: number for number, word in enumerate(classes)}
     return Table(
-        pours=features * scale,
+        pours=values * scale,
         labels=np.array([index[word] for word in cells.column(-1)], dtype=np.int64),
         inputs=inputs,
         classes=classes,
@@ -75,18 +85,36 @@ def read_table(path: str | Path, *, scale: float = 1.0) -> Table:
     )
 
 
-def _check_label_last(cells: Cells) -> None:
-    """Refuse a last column of measurements: the label stands elsewhere, or there is none."""
-    last = cells.column(-1)
-    numbers = [float(cell.replace(",", ".")) for cell in last if is_number(cell.replace(",", "."))]
-    if len(numbers) < len(last) or all(number.is_integer() for number in numbers):
+def _arranged(cells: Cells, label: str | None, features: Sequence[str]) -> Cells:
+    """The chosen columns, the label last."""
+    if label is None and not features:
+        return cells
+    last = len(cells.header) - 1 if label is None else cells.find(label, "--label")
+    columns = [cells.find(name, "--features") for name in features]
+    if last in columns or len(set(columns)) < len(columns):
+        raise FabError("--features", "names a column twice, or the label", "name each feature once")
+    return cells.arranged([*(columns or [k for k in range(len(cells.header)) if k != last]), last])
+
+
+def _check_label(cells: Cells, *, is_told: bool) -> None:
+    """Refuse a label of measurements: it stands elsewhere, or there is none."""
+    column, others = cells.column(-1), range(len(cells.header) - 1)
+    numbers = [float(cell.replace(",", ".")) for cell in column if is_number(cell.replace(",", "."))]
+    kinds, where = len(set(column)), cells.place(cells.line, len(cells.header) - 1)
+    if len(numbers) < len(column):
         return
-    what = f"holds {len(set(last))} different numbers, like a measurement and not like classes"
-    words = [k for k in range(len(cells.header) - 1) if _is_label(cells.column(k), len(set(last)))]
-    remedy = "put words for classes into the last column: train learns classes, not numbers"
+    words = [k for k in others if _is_label(cells.column(k), kinds)]
+    is_measured = not all(number.is_integer() for number in numbers)
+    if not is_measured:  # whole numbers may be classes, unless other columns hold words
+        words = [] if is_told else [k for k in others if not any(map(is_number, cells.column(k)))]
+    if not is_measured and not words:
+        return
+    what = f"holds {kinds} different numbers, like a measurement and not like classes"
+    remedy = "put words for classes into that column: train learns classes, not numbers"
     if words:
-        remedy = f"put the label last, it seems to be column {words[0] + 1} ({cells.header[words[0]]})"
-    raise FabError(cells.place(cells.line, len(cells.header) - 1), what, remedy)
+        name = cells.header[words[0]]
+        remedy = f"put the label last, or say --label {name}: it seems to be column {cells.position(words[0])} ({name})"
+    raise FabError(where, what, remedy)
 
 
 def _is_label(column: list[str], fewer: int) -> bool:
@@ -109,7 +137,12 @@ def _classes(cells: Cells) -> tuple[str, ...]:
                 raise FabError(cells.place(line, last), f"has a label that {fault}", remedy)
             first[word] = line
     if len(first) < 2:
-        raise FabError(cells.where, f"has {len(first)} class in its last column", "give at least 2 classes")
+        remedy = "give at least 2 classes, or say which column holds them: --label NAME"
+        raise FabError(cells.place(cells.line, last), f"has {len(first)} class", remedy)
+    alone = [word for word, count in Counter(cells.column(-1)).items() if count == 1]
+    if alone:
+        what = f"has one row alone of class {alone[0]!r}" + (f" and of {len(alone) - 1} more" if alone[1:] else "")
+        warn(cells.where, what, "nothing can be learnt and tested of one row: give more, or leave that class out")
     _warn_of_classes(cells, first)
     return tuple(first)
 
