@@ -16,7 +16,7 @@ from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import inlets
 from pelu_fab.signoff.report import Check, least, most
 from pelu_fab.signoff.stl import Array, Index
-from pelu_fab.signoff.water import GRAVITY
+from pelu_fab.signoff.water import GRAVITY, speed_after
 from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Way, covered, flows, frames, ways
 
 DUMP = 36e3  # mm3/s: a jug emptied in three seconds
@@ -113,7 +113,7 @@ def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total:
     along = np.array([-way.outward[1], way.outward[0]])
     first = way.legs[0]
     height = float(first.floor[0, 2] - first.lip[2])
-    speeds = tuple(ramp_speed(height, ratio) for ratio in (1.0, dump))
+    speeds = ramp_speed(height), ramp_speed(height, dump)
     across = np.array(way.lip)[:, None] * along + (first.lip[:2] @ way.outward) * way.outward
     lip, ahead = np.column_stack([across, np.full(2, first.lip[2])]), way.outward
     heading = first.heading
@@ -129,7 +129,7 @@ def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total:
             asin(min(max(-float(heading[2]), 0.0), 1.0)),
             (own, own * dump),
             (own, own * dump) if number == 0 and last else (total, total * dump),
-            (speeds[0], speeds[1]),
+            speeds,
             float(leg.lip[2] - after.floor[0, 2]),
             over,
             after,
@@ -138,7 +138,7 @@ def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total:
         found.append(stream)
         if over is None:
             break
-        speeds = tuple(_march(wet, stream, k) for k in (0, 1))
+        speeds = _at_end(wet, stream)
         heading = after.heading
         lip = _lip(over, after)
         ahead = heading[:2] / max(hypot(heading[0], heading[1]), 1e-9)
@@ -163,19 +163,17 @@ def _landing_speed(stream: Stream, dump: bool) -> float:
     return sqrt(stream.speeds[dump] ** 2 + 2.0 * GRAVITY * max(stream.fall, 0.0))
 
 
-def _march(wet: Wet, stream: Stream, dump: bool | int) -> float:
-    """Speed at the end of the channel that a stream fell into: d(u²)/ds = 2 (g sin b - f u² / 8R)."""
+def _at_end(wet: Wet, stream: Stream) -> tuple[float, float]:
+    """Speeds at the end of the channel that a stream fell into, at the design flow and at a dump."""
     assert stream.over is not None
     at, sines, step = _stations(stream.leg)
-    width = _widths(stream.over.sides(at, stream.over.frame.down)[0])
-    speed, flow, viscosity = _landing_speed(stream, bool(dump)), stream.total[dump], wet.process.fluid.viscosity
-    for w, sine in zip(width, sines, strict=True):
-        radius = _radius(flow, w, speed)
-        reynolds = max(4.0 * radius * speed / viscosity, 1e-6)
-        friction = max(96.0 / reynolds, 0.316 / reynolds**0.25)
-        gain, loss = 2.0 * step * GRAVITY * max(sine, 0.0), step * friction / (4.0 * radius)
-        speed = sqrt((speed**2 + gain) / (1.0 + loss))
-    return speed
+    widths, viscosity = _widths(stream.over.sides(at, stream.over.frame.down)[0]), wet.process.fluid.viscosity
+    steps = np.full(len(at), step)
+    slow, fast = (
+        speed_after(_landing_speed(stream, dump), flow, widths, sines, steps, viscosity)
+        for dump, flow in zip((False, True), stream.total, strict=True)
+    )
+    return slow, fast
 
 
 def _widths(sides: Array) -> Array:
@@ -183,11 +181,6 @@ def _widths(sides: Array) -> Array:
     width = sides.sum(axis=1)
     known = np.isfinite(width) & (width > LEAST_WIDTH)
     return np.asarray(np.where(known, width, np.median(width[known]) if known.any() else UNKNOWN))
-
-
-def _radius(flow: float, width: float, speed: float) -> float:
-    depth = flow / (width * speed)
-    return max(width * depth / (width + 2.0 * depth), 1e-6)
 
 
 def _stations(leg: Leg) -> tuple[Array, Array, float]:
@@ -314,19 +307,20 @@ def _depth(wet: Wet, stream: Stream) -> Check:
     ways = np.gradient(at, axis=0)
     ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
     width = _widths(over.sides(at, ways)[0])
-    depth = [_normal_depth(stream.total[0], w, max(sine, 1e-3)) for w, sine in zip(width, sines, strict=True)]
-    stands = np.array(depth) * np.where(-np.gradient(width, step) > NARROWS, CROSS, 1.0)
+    depth = _normal_depth(stream.total[0], width, np.maximum(sines, 1e-3))
+    stands = depth * np.where(-np.gradient(width, step) > NARROWS, CROSS, 1.0)
     left = _lowest(wet, over, at, ways) - stands
     k = int(np.argmin(left))
     why = f"of wall above water that stands {stands[k]:.1f} mm deep"
     return least("flow.depth", stream.name, float(left[k]), SURE, "mm", why, place_of(at[k]))
 
 
-def _normal_depth(flow: float, width: float, sine: float) -> float:
+def _normal_depth(flow: float, width: Array, sine: Array) -> Array:
     """Depth (mm) at which the slowest stream runs evenly: u = √(8 g R sin b / f)."""
-    low, high = 0.0, 60.0
+    low, high = np.zeros(np.shape(width)), np.full(np.shape(width), 60.0)
     for _ in range(40):
         depth = (low + high) / 2.0
         radius = width * depth / (width + 2.0 * depth)
-        low, high = (depth, high) if width * depth * sqrt(8 * GRAVITY * radius * sine / SLOW) < flow else (low, depth)
+        less = width * depth * np.sqrt(8.0 * GRAVITY * radius * sine / SLOW) < flow
+        low, high = np.where(less, depth, low), np.where(less, high, depth)
     return high
