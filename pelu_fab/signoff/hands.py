@@ -150,7 +150,7 @@ def _over(bodies: Sequence[Body], part: int, among: Iterable[int], shift: Array,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Level faces from which is looked down (`looks` -1) or up, and faces that look back: pairs whose boxes allow it."""
+    """Level faces that look down (`looks` -1) or up, and faces that look back at them, paired where boxes allow it."""
 
     one: _Faces
     two: _Faces
