@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pelu_fab.errors import FabBug, FabError, Violation
     from pelu_fab.exports import Skipped
-    from pelu_fab.ir.design import Design, Readout, Samples
+    from pelu_fab.ir.design import Design, Samples
     from pelu_fab.ir.device import Device
     from pelu_fab.ir.netlist import Netlist
     from pelu_fab.ir.process import Process
     from pelu_fab.network.algebra import Outcome
     from pelu_fab.network.model import Layer, Network
+    from pelu_fab.network.readout import Readout
     from pelu_fab.signoff import Check, Report
 
 __version__ = "0.1.0"
@@ -53,12 +54,13 @@ __all__ = [
 _HOMES = {
     "errors": ("FabBug", "FabError", "Violation"),
     "exports": ("Skipped",),
-    "ir.design": ("Design", "Readout", "Samples"),
+    "ir.design": ("Design", "Samples"),
     "ir.device": ("Device",),
     "ir.netlist": ("Netlist",),
     "ir.process": ("Process",),
     "network.algebra": ("Outcome",),
     "network.model": ("Layer", "Network"),
+    "network.readout": ("Readout",),
     "signoff": ("Check", "Report"),
 }
 

@@ -28,7 +28,7 @@ def _report(device: Device) -> dict[str, bytes]:
 
     table = to_scene_table(scene_of(device))
     table["protocol"] = [{"title": title, "units": list(units)} for title, units in device.design.protocol]
-    table["readouts"] = [asdict(readout) for readout in device.design.readouts]
+    table["readouts"] = [asdict(readout) for readout in device.design.network.readouts]
     return {"scene.json": to_json(table)}
 
 

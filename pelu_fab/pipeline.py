@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, replace
+from dataclasses import replace
 from hashlib import sha256
 from math import floor
 from pathlib import Path
@@ -120,7 +120,7 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
         "scaling": design.network.measures.to_table(),
         "choices": [design.compensation, design.max_teeth, design.protocol],
         "sources": design.sources,
-        "readouts": [astuple(readout) for readout in design.readouts],
+        "readouts": [readout.to_table() for readout in design.network.readouts],
     }
     digest = sha256(json.dumps(told, sort_keys=True).encode())
     for layer in design.network.layers:

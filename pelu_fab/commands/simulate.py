@@ -9,9 +9,10 @@ from pelu_fab.commands import print_json, printable, step
 from pelu_fab.errors import FabError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pelu_fab.commands.rig import Rig
+    from pelu_fab.network.model import Network
     from pelu_fab.sim.energy import Energy
     from pelu_fab.sim.flow import Flow
     from pelu_fab.sim.schedule import Schedule
@@ -122,6 +123,19 @@ def _measured(rig: "Rig", units: "Sequence[float]") -> list[dict[str, Any]]:
     ]
 
 
+def _read(network: "Network", cups: "Mapping[str, Any]", unit_ml: float) -> list[dict[str, Any]]:
+    """What each read-out says of cups in units, as poured and as trained; a number where it says one."""
+    rows = []
+    for readout in network.answers:
+        row: dict[str, Any] = {"name": readout.name, "kind": readout.kind}
+        for kind, volumes in cups.items():
+            row[kind] = readout.says(volumes, network.outputs, unit_ml=unit_ml)
+            if readout.kind != "fullest":
+                row[kind.replace("says", "value")] = float(readout.values(volumes, network.outputs))
+        rows.append(row)
+    return rows
+
+
 def _result(rig: "Rig", schedule: "Schedule", found: "Flow", books: "Energy", mode: str) -> dict[str, Any]:
     """Plain numbers; volumes in mL."""
     import numpy as np
@@ -138,6 +152,8 @@ def _result(rig: "Rig", schedule: "Schedule", found: "Flow", books: "Energy", mo
     asked = algebra.outputs(rig.netlist, schedule.poured)[0]
     network = rig.network
     trained = algebra.outputs(network, schedule.poured / rig.unit_volume)[0] * rig.unit_volume
+    told = {"says": found.cups[0], "trained_says": trained}
+    read = _read(network, {kind: cups / rig.unit_volume for kind, cups in told.items()}, rig.unit_volume / MM3_PER_ML)
     wanted = {(duct.source, duct.target): duct.share for duct in rig.netlist.ducts}
     seconds, watts = forward_cost(network)
     ducts = {
@@ -160,7 +176,8 @@ def _result(rig: "Rig", schedule: "Schedule", found: "Flow", books: "Energy", mo
             }
             for c, (port, label) in enumerate(rig.water.outputs)
         ],
-        "answer": rig.water.outputs[int(found.cups[0].argmax())][1],
+        "answer": "; ".join(row["says"] for row in read),
+        "readouts": read,
         "buckets": [
             {
                 "name": name,
@@ -235,7 +252,10 @@ def _show(rig: "Rig", found: "Flow", result: dict[str, Any]) -> None:
     console.print(ducts)
     joules = result["energy_j"]
     times = f"read it after {result['readout_s']:.1f} s (still at {result['settled_s']:.1f} s)"
-    print(f"answer: {printable(result['answer'])}; {times}")
+    for row in result["readouts"]:
+        of_trained = "" if row["says"] == row["trained_says"] else f"; trained: {row['trained_says']}"
+        print(f"answer: {printable(row['says'] + of_trained)}")
+    print(times)
     print(f"mass error {result['mass_error_ml']:.1e} mL; film on walls {result['film_ml']:.2f} mL")
     print(
         f"energy: {joules['jugs'] * 1e3:.0f} mJ in the jugs, {joules['dissipated'] * 1e3:.0f} mJ dissipated; "

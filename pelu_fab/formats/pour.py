@@ -25,15 +25,21 @@ def to_pour(device: Device) -> str:
         "Their order does not matter. Grams are for who has a scale.",
         "",
     ]
-    lines += _measures(design)
+    explained = _measures(design)
+    lines += explained
     for title, units in design.protocol:
         held = outputs(network, np.array([units]))[0]
         trained = outputs(design.network, np.array([units]))[0]
-        winner = design.network.outputs[int(held.argmax())]
-        lines += [f"### {title}", "", "| jug | card | measured | pour | or |", "|---|---|---|---|---|"]
+        column = " | measured" if explained else ""
         lines += [
-            f"| {_cell(name)} | {bucket.name} | {_measured(feature, volume)} | {volume * unit:.1f} mL "
-            f"| {volume * grams:.1f} g |"
+            f"### {title}",
+            "",
+            f"| jug | card{column} | pour | or |",
+            "|---|---|---|---|" + "---|" * bool(column),
+        ]
+        lines += [
+            f"| {_cell(name)} | {bucket.name}{f' | {_measured(feature, volume)}' if column else ''} "
+            f"| {volume * unit:.1f} mL | {volume * grams:.1f} g |"
             for name, bucket, feature, volume in zip(
                 network.inputs, device.lowered.netlist.rows[0], design.network.measures.features, units, strict=True
             )
@@ -43,7 +49,7 @@ def to_pour(device: Device) -> str:
             f"| {_cell(name)} | {found * unit:.1f} mL | {found * grams:.1f} g | {asked * unit:.1f} mL |"
             for name, found, asked in zip(network.outputs, held, trained, strict=True)
         ]
-        lines += ["", *_answer(design, winner, held), ""]
+        lines += ["", *_answer(design, held), ""]
     lines += [
         "Wait until the last drop has fallen (about a minute), then read the cups at eye level. Poured too little?",
         "Pour the rest now: the answer depends on how much, not on when.",
@@ -74,16 +80,21 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _answer(design: Design, winner: str, held: Array) -> list[str]:
-    """What the cups say: a number for each read-out where there are any, else the name of the fullest."""
-    if not design.readouts:
-        return [f"The fullest cup says **{_cell(winner)}**."]
-    cups = dict(zip(design.network.outputs, held.tolist(), strict=True))
+def _answer(design: Design, held: Array) -> list[str]:
+    """What the cups say, by its read-outs: a name, a number or yes and no, and how it is worked out."""
+    outputs, unit = design.network.outputs, design.unit_ml
     lines = []
-    for readout in design.readouts:
-        difference = _cell(readout.plus) + (f" - {_cell(readout.minus)}" if readout.minus else "")
-        formula = f"({difference}) x {readout.scale / design.unit_ml:.4g} + {readout.offset:.4g}"
-        lines.append(f"{_cell(readout.name)} = {formula} = **{readout.value(cups):.3f}**, cups in mL.")
+    for readout in design.network.answers:
+        said = _cell(readout.says(held, outputs, unit_ml=unit))
+        if readout.kind == "fullest":
+            lines.append(f"The fullest cup says **{said}**.")
+            continue
+        gap = _cell(readout.plus) + (f" - {_cell(readout.minus)}" if readout.minus else "")
+        if readout.kind == "above":
+            lines.append(f"Is {gap} above {readout.above * unit:.3g} mL? **{said}**.")
+        else:
+            formula = f"({gap}) x {readout.scale / unit:.4g} + {readout.offset:.4g}, cups in mL"
+            lines.append(f"**{said}**: {_cell(readout.name)} = {formula}.")
     return lines
 
 

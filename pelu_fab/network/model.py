@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
+from pelu_fab.network.readout import FULLEST, Readout, check_readouts
 from pelu_fab.network.scaling import Scaling, check_scaling, plain_scaling
 
 Array = NDArray[np.float64]
@@ -37,11 +38,17 @@ class Network:
     outputs: tuple[str, ...]
     input_scale: float = 1.0
     scaling: Scaling | None = None
+    readouts: tuple[Readout, ...] = ()
 
     @property
     def measures(self) -> Scaling:
         """From a measurement to a pour."""
         return self.scaling or plain_scaling(self.inputs, self.input_scale)
+
+    @property
+    def answers(self) -> tuple[Readout, ...]:
+        """What its cups say: its read-outs, or else which cup is the fullest."""
+        return self.readouts or (FULLEST,)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -78,6 +85,7 @@ def check_network(network: Network, where: str) -> None:
         raise FabError(where, f"input_scale is {network.input_scale}", "use a finite number above 0")
     if network.scaling is not None:
         check_scaling(network.scaling, network.inputs, where)
+    check_readouts(network.readouts, network.outputs, where)
 
 
 def _check_layer(layer: Layer, where: str) -> None:

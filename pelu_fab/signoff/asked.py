@@ -24,6 +24,7 @@ def source_checks(question: Question, opened: Opened) -> list[Check]:
         checks += _names(question, copy, manifest)
         named_by_design = not question.is_design and "design" in manifest.sources
         checks.append(scaling_check(question.network, copy, is_sure=not named_by_design))
+        checks.append(readout_check(question.network, copy, is_sure=not named_by_design))
     checks += _data(question, opened)
     checks += [_choice(key, wanted, manifest) for key, wanted in question.choices.items()]
     if question.process is not None:
@@ -89,6 +90,14 @@ def scaling_check(asked: Network, copy: Network, *, is_sure: bool = True) -> Che
         return skipped("source.scaling", "inputs", "a design may tell it: give it instead of the checkpoint")
     at = odd[0] if odd else 0
     return equal("source.scaling", input_name(at), str(found[at]), str(told[at]), "what the jug stands for")
+
+
+def readout_check(asked: Network, copy: Network, *, is_sure: bool = True) -> Check:
+    """What the cups mean in network.json, against what the trained network says; else a design may say it."""
+    told, found = ("; ".join(str(one.to_table()) for one in network.answers) for network in (asked, copy))
+    if told != found and not is_sure:
+        return skipped("source.readout", "outputs", "a design may tell it: give it instead of the checkpoint")
+    return equal("source.readout", "outputs", found, told, "what the cups say")
 
 
 def _data(question: Question, opened: Opened) -> list[Check]:

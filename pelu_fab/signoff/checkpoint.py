@@ -16,6 +16,7 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.network.model import Layer, Network, check_network
+from pelu_fab.network.readout import Readout, readouts_from
 from pelu_fab.network.scaling import Scaling, scaling_from
 from pelu_fab.signoff.stl import Array
 
@@ -34,13 +35,14 @@ class Trained:
     outputs: tuple[str, ...] | None
     input_scale: float
     scaling: Scaling | None = None
+    readouts: tuple[Readout, ...] = ()
 
     def network(self, inputs: Sequence[str] | None, outputs: Sequence[str] | None, where: str) -> Network:
         """The network under these names, else its own, else x0, y0 and so on; `FabError` if it can't be one."""
         widths = len(self.layers[0].retained), self.layers[-1].shares.shape[1]
         own = (inputs or self.inputs, outputs or self.outputs)
         named = [tuple(names or (f"{c}{i}" for i in range(n))) for names, c, n in zip(own, "xy", widths, strict=True)]
-        network = Network(self.layers, named[0], named[1], self.input_scale, self.scaling)
+        network = Network(self.layers, named[0], named[1], self.input_scale, self.scaling, self.readouts)
         check_network(network, where)
         return network
 
@@ -91,7 +93,8 @@ def _told(layers: tuple[Layer, ...], beside: Mapping[str, Any]) -> Trained:
         raise ValueError("it holds no layer")
     inputs, outputs = (tuple(map(str, beside[key])) if beside.get(key) else None for key in ("inputs", "outputs"))
     scaling = scaling_from(beside["scaling"]) if isinstance(beside.get("scaling"), list) else None
-    return Trained(layers, inputs, outputs, float(beside.get("input_scale", 1.0)), scaling)
+    readouts = readouts_from(beside["readouts"]) if isinstance(beside.get("readouts"), list) else ()
+    return Trained(layers, inputs, outputs, float(beside.get("input_scale", 1.0)), scaling, readouts)
 
 
 def _trained(tensors: Mapping[str, Array], beside: Mapping[str, Any], key: str | None) -> Trained:
@@ -148,8 +151,7 @@ def _safetensors(blob: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
     # Metadata are texts: lists and numbers stand as JSON in them, names may also stand with commas between.
     beside = {key: text.split(",") for key, text in told.items() if key in ("inputs", "outputs")}
     beside |= {key: parsed(told[key].encode()) for key in beside if told[key].lstrip().startswith("[")}
-    if told.get("scaling", "").startswith("["):
-        beside["scaling"] = parsed(told["scaling"].encode())
+    beside |= {key: parsed(told[key].encode()) for key in ("scaling", "readouts") if told.get(key, "").startswith("[")}
     return tensors, beside | ({"input_scale": json.loads(told["input_scale"])} if "input_scale" in told else {})
 
 

@@ -15,6 +15,7 @@ from pelu_fab.files import is_missing, read_input
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.network.names import input_name, output_name
+from pelu_fab.network.readout import readouts_from
 from pelu_fab.network.scaling import scaling_from
 from pelu_fab.signoff.found import Place
 from pelu_fab.signoff.question import Question
@@ -325,7 +326,8 @@ def read_network(path: Path) -> Network:
             raise TypeError("a name is no text")
         scaling = scaling_from(data["scaling"]) if data.get("scaling") is not None else None
         scale = float(data.get("input_scale", 1.0))
-        network = Network(layers, tuple(data["inputs"]), tuple(data["outputs"]), scale, scaling)
+        readouts = readouts_from(data.get("readouts") or ())
+        network = Network(layers, tuple(data["inputs"]), tuple(data["outputs"]), scale, scaling, readouts)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FabError(str(path), f"is no network ({error!r})", "compile it again") from error
     check_network(network, str(path))

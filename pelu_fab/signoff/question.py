@@ -20,6 +20,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.files import is_folder, read_input
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
+from pelu_fab.network.readout import Readout, readouts_from
 from pelu_fab.network.scaling import Scaling, scaling_from
 from pelu_fab.signoff.checkpoint import read_trained
 from pelu_fab.signoff.stl import Array, Index
@@ -80,6 +81,7 @@ def read_question(path: Path, *, process: str | None = None, settings: Sequence[
         network,
         input_scale=float(table.get("input_scale") or network.input_scale),
         scaling=_scaling(told, toml) if told else network.scaling,
+        readouts=_readouts(table["readout"], toml) if table.get("readout") else network.readouts,
     )
     check_network(network, str(toml))
     samples, no_samples = None, Question.no_samples
@@ -158,6 +160,13 @@ def _scaling(told: Any, toml: Path) -> Scaling:
         raise FabError(
             str(toml), f"has no scaling of features ({error})", "give the design that was compiled"
         ) from error
+
+
+def _readouts(told: Any, toml: Path) -> tuple[Readout, ...]:
+    try:
+        return readouts_from(told)
+    except (LookupError, TypeError, ValueError) as error:
+        raise FabError(str(toml), f"has no read-outs ({error})", "give the design that was compiled") from error
 
 
 def _data(blob: bytes, network: Network) -> tuple[Array, Index | None]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import entries, is_folder, is_missing, read_input, safe_name, sha256
-from pelu_fab.ir.design import Compensation, Design, Readout, Samples
+from pelu_fab.ir.design import Compensation, Design, Samples
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
 from pelu_fab.network.names import bucket_name
@@ -24,8 +24,9 @@ from pelu_fab.sources.tables import (
     MAX_TOML,
     FeatureEntry,
     Names,
+    ReadoutEntry,
     merged,
-    nearest,
+    readouts_of,
     scaling_of,
     toml_table,
     validate,
@@ -57,16 +58,6 @@ class Pour(_Table):
         if (self.pour is None) == (self.row is None):
             raise ValueError("needs either pour or row")
         return self
-
-
-class ReadoutEntry(_Table):
-    """One `[[readout]]` entry: a number that two cups say, (plus - minus) * scale + offset, in units of the cups."""
-
-    name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
-    plus: str = Field(min_length=1)
-    minus: str | None = None
-    scale: float = 1.0
-    offset: float = 0.0
 
 
 class DesignFile(_Table):
@@ -193,6 +184,7 @@ def _renamed(network: Network, file: DesignFile, where: str) -> Network:
         outputs=tuple(file.outputs or network.outputs),
         input_scale=file.input_scale or network.input_scale,
         scaling=scaling_of(file.scaling) or network.scaling,
+        readouts=readouts_of(file.readout) or network.readouts,
     )
     check_network(renamed, where)
     scaling = renamed.scaling
@@ -215,7 +207,6 @@ def _assembled(file: DesignFile, network: Network, process: Process, samples: Sa
         compensation=file.compensation,
         max_teeth=file.max_teeth,
         protocol=_protocol(file, network, samples, input_max, where),
-        readouts=_readouts(file, network, where),
     )
     _check_volumes(design, where)
     return design
@@ -271,16 +262,6 @@ def _protocol(
         _check_fits(pour, input_max, network, place)
         entries.append((entry.title, pour))
     return tuple(entries)
-
-
-def _readouts(file: DesignFile, network: Network, where: str) -> tuple[Readout, ...]:
-    """The numbers that cups say, each cup one of the network's."""
-    for entry in file.readout:
-        for cup in (entry.plus, entry.minus):
-            if cup is not None and cup not in network.outputs:
-                what = f"readout {entry.name!r} names the cup {cup!r}"
-                raise FabError(where, what, nearest(cup, network.outputs))
-    return tuple(Readout(e.name, e.plus, e.minus, e.scale, e.offset) for e in file.readout)
 
 
 def _default_protocol(

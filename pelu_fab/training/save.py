@@ -29,6 +29,8 @@ def checkpoint_bytes(network: Network, metadata: Mapping[str, str] | None = None
     }
     if network.scaling is not None:
         texts["scaling"] = json.dumps(network.scaling.to_table(), ensure_ascii=False)
+    if network.readouts:
+        texts["readouts"] = json.dumps([readout.to_table() for readout in network.readouts], ensure_ascii=False)
     header: dict[str, object] = {"__metadata__": dict(sorted(texts.items()))}
     place = 0
     for name in sorted(tensors):

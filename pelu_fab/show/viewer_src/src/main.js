@@ -58,15 +58,22 @@ function empty() {
   $("answer").textContent = "Ready: V0 stands in the cards that divide their water. Set the jugs, then pour.";
 }
 
+// The fullest of the cups that say something: the waste wins nothing, and where cups mean numbers none does.
+const reads = data.scene?.readouts ?? [];
+const contest = reads.find(({ kind }) => kind === "fullest");
+const rivals = data.outputs.filter((name) => (contest?.cups.length ? contest.cups.includes(name) : name !== "waste"));
+
 function winner() {
-  const top = Math.max(...water.cups);
-  return top > 1 ? water.cups.indexOf(top) : -1;
+  if (reads.length && !contest) return -1;
+  const held = water.cups.map((volume, j) => (rivals.includes(data.outputs[j]) || !rivals.length ? volume : 0));
+  const top = Math.max(...held);
+  return top > 1 ? held.indexOf(top) : -1;
 }
 
 function tellAnswer() {
   const won = winner();
   const ordered = [...water.cups].sort((a, b) => b - a);
-  if (won < 0) $("answer").textContent = "Nothing reached a cup: every card kept its water.";
+  if (won < 0 && !readouts()) $("answer").textContent = "Nothing reached a cup: every card kept its water.";
   else {
     const lead = ordered.length > 1 ? ` It leads by ${ml(ordered[0] - ordered[1])} mL.` : "";
     const label = page.label === undefined || page.label === null ? "" : ` The data says ${data.outputs[page.label]}.`;
@@ -75,11 +82,15 @@ function tellAnswer() {
   page.stage?.lightUp(won < 0 ? null : `out.y${won}`);
 }
 
-// Where the cups mean numbers: (plus - minus) * scale + offset, cups in units.
+// Where the cups mean more than which is fullest: a number, (plus - minus) * scale + offset, or whether that is above a
+// mark; cups in units.
 function readouts() {
-  const cup = (name) => (name === null ? 0 : water.cups[data.outputs.indexOf(name)] / unit);
-  const told = (data.scene?.readouts ?? []).map(({ name, plus, minus, scale, offset }) => `${name} = ${((cup(plus) - cup(minus)) * scale + offset).toFixed(3)}`);
-  return told.length ? `${told.join(", ")}.` : "";
+  const cup = (name) => (name ? water.cups[data.outputs.indexOf(name)] / unit : 0);
+  const lines = reads.filter(({ kind }) => kind !== "fullest").map(({ name, kind, plus, minus, scale, offset, above, unit: of }) => {
+    const gap = cup(plus) - cup(minus);
+    return kind === "above" ? `${name}: ${gap > above ? "yes" : "no"}` : `${name} = ${(gap * scale + offset).toFixed(2)} ${of}`.trim();
+  });
+  return lines.length ? `${lines.join(", ")}.` : "";
 }
 
 const tallest = Math.max(...(data.scene?.glasses.map((glass) => glass.capacity_ml) ?? [100]));
