@@ -13,7 +13,9 @@ from pelu_fab.network.files import from_network_json, to_network_json
 from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.network.readout import FULLEST, Readout, readouts_from
 from pelu_fab.signoff.checkpoint import read_trained
+from pelu_fab.signoff.question import read_question
 from pelu_fab.sources.checkpoint import read_checkpoint
+from pelu_fab.sources.design import load
 from pelu_fab.sources.tables import ReadoutEntry, readouts_of, validate
 from pelu_fab.training.save import checkpoint_bytes
 
@@ -68,6 +70,19 @@ def test_read_outs_go_through_every_file_and_both_readers(tmp_path: Path) -> Non
         (tmp_path / name).write_bytes(blob)
         assert read_checkpoint(tmp_path / name).readouts == ALL
         assert read_trained(blob, name).readouts == ALL
+
+
+def test_cups_that_a_design_renames_are_read_under_their_new_names(tmp_path: Path) -> None:
+    names = ["up", "down", "rest"]
+    (tmp_path / "n.safetensors").write_bytes(checkpoint_bytes(NETWORK))
+    toml = f"schema = 1\nname = 'n'\ncheckpoint = 'n.safetensors'\noutputs = {names}\ninput_max = [40]\n"
+    (tmp_path / "design.toml").write_text(toml)
+    readouts = load(tmp_path).network.readouts
+    assert [(one.plus, one.minus, one.cups) for one in readouts[-2:]] == [
+        ("up", "down", ()),
+        ("", None, ("down", "rest")),
+    ]
+    assert read_question(tmp_path).network.readouts == readouts
 
 
 @pytest.mark.parametrize(

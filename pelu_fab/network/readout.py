@@ -1,7 +1,7 @@
 """What the cups say: read-outs by kind, volumes of cups in, a number or words out. Written once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from math import ceil, isfinite, log10
 from typing import Any, Literal
@@ -80,6 +80,12 @@ class Readout:
         if held.max() <= EVEN:
             return "none, every cup is empty"
         return first[0] if len(first) == 1 else f"none, {' and '.join(first)} are equally full"
+
+    def renamed(self, names: Mapping[str, str]) -> "Readout":
+        """The same read-out of cups by other names, by their old ones."""
+        minus = self.minus if self.minus is None else names.get(self.minus, self.minus)
+        cups = tuple(names.get(cup, cup) for cup in self.cups)
+        return replace(self, plus=names.get(self.plus, self.plus), minus=minus, cups=cups)
 
     def to_table(self) -> dict[str, Any]:
         """A plain table, as files hold it, without what is left to its default."""

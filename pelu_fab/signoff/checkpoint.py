@@ -42,7 +42,9 @@ class Trained:
         widths = len(self.layers[0].retained), self.layers[-1].shares.shape[1]
         own = (inputs or self.inputs, outputs or self.outputs)
         named = [tuple(names or (f"{c}{i}" for i in range(n))) for names, c, n in zip(own, "xy", widths, strict=True)]
-        network = Network(self.layers, named[0], named[1], self.input_scale, self.scaling, self.readouts)
+        cups = dict(zip(self.outputs or named[1], named[1], strict=False))
+        readouts = tuple(readout.renamed(cups) for readout in self.readouts)
+        network = Network(self.layers, named[0], named[1], self.input_scale, self.scaling, readouts)
         check_network(network, where)
         return network
 

@@ -178,13 +178,14 @@ def _beside(given: Path, named: str) -> Path:
 
 def _renamed(network: Network, file: DesignFile, where: str) -> Network:
     """The network with the names and the scale of the design file, where it gives any."""
+    cups = dict(zip(network.outputs, file.outputs or network.outputs, strict=False))
     renamed = replace(
         network,
         inputs=tuple(file.inputs or network.inputs),
         outputs=tuple(file.outputs or network.outputs),
         input_scale=file.input_scale or network.input_scale,
         scaling=scaling_of(file.scaling) or network.scaling,
-        readouts=readouts_of(file.readout) or network.readouts,
+        readouts=readouts_of(file.readout) or tuple(readout.renamed(cups) for readout in network.readouts),
     )
     check_network(renamed, where)
     scaling = renamed.scaling
