@@ -1,5 +1,6 @@
 """A whole sign-off is remembered for the very same files, question, program and libraries, and for nothing else."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -200,5 +201,6 @@ def test_numbers_of_a_report_survive_their_text() -> None:
     checks = [verdict.failed("mesh.closed", "card ä", "torn", (0.1 + 0.2, -1e-300, 1 / 3), float("inf"))]
     report = Report(tuple(checks), {"layers": [1 / 3]}, {"rows": 5}, {"cfd": [{"at": "L0.b0"}]}, "netlist\n")
     again = remembered.report_of(report.to_text())
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["checks"][0]["found"] == "inf"
     assert again == report
     assert np.nextafter(1 / 3, 1) != again.recovered["layers"][0]

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import inf, isfinite, nan
 from typing import Any, Literal
 
 Status = Literal["pass", "fail", "skipped"]
@@ -38,8 +39,8 @@ class Check:
             "id": self.id,
             "where": self.where,
             "status": self.status,
-            "found": self.found,
-            "limit": self.limit,
+            "found": _plain(self.found),
+            "limit": _plain(self.limit),
             "unit": self.unit,
             "at": list(self.at) if self.at else None,
             "why": self.why,
@@ -59,12 +60,18 @@ class Check:
 
 
 _NAMES = tuple(field.name for field in fields(Check))
+_ENDLESS = {"inf": inf, "-inf": -inf, "nan": nan}  # numbers that JSON has no word for
+
+
+def _plain(value: float | str | None) -> float | str | None:
+    return f"{value}" if isinstance(value, float) and not isfinite(value) else value
 
 
 def check_of(row: Mapping[str, Any]) -> Check:
     """A check as `to_dict` gave it; `KeyError` for anything else."""
     at = row["at"]
-    return Check(**{name: row[name] for name in _NAMES} | {"at": tuple(at) if at else None})
+    measured = {name: _ENDLESS.get(row[name], row[name]) for name in ("found", "limit")}
+    return Check(**{name: row[name] for name in _NAMES} | measured | {"at": tuple(at) if at else None})
 
 
 def to_line(checks: Sequence[Check]) -> str:
