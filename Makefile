@@ -13,8 +13,8 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/pelu-fab compile designs/iris -o $(OUT)
-	@echo "Parts to print: $(OUT)/parts/*.stl   how to pour: $(OUT)/pour.md   what was checked: $(OUT)/verify.json"
+	$(BIN)/pelu-fab compile designs/iris -o $(OUT) --formats stl,svg,3mf,report,booklet
+	@echo "Plates to print: $(OUT)/plates   how to go on: $(OUT)/booklet.pdf   what was checked: $(OUT)/verify.json"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto

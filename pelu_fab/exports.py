@@ -38,6 +38,12 @@ def _3mf(device: Device) -> dict[str, bytes]:
     return to_plates(device)
 
 
+def _booklet(device: Device) -> dict[str, bytes]:
+    from pelu_fab.show.booklet import to_booklet
+
+    return {"booklet.pdf": to_booklet(device)}
+
+
 def _glb(device: Device) -> dict[str, bytes]:
     from pelu_fab.formats.glb import to_glb
 
@@ -67,6 +73,7 @@ WRITERS: Mapping[str, Callable[[Device], dict[str, bytes]]] = {
     "3mf": _3mf,
     "glb": _glb,
     "report": _report,
+    "booklet": _booklet,
     "step": _step,
     "pictures": _pictures,
     "gif": _gif,

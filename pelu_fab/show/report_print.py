@@ -83,7 +83,7 @@ def _assembly(facts: Facts) -> str:
     for role, parts in groupby(facts.parts, key=lambda part: part.role):
         if role in STEPS:
             steps.append(STEPS[role].format(", ".join(f"<b>{escape(part.name)}</b>" for part in parts)))
-    steps.append("Level it, across the tray and down it, with paper under the feet: see below.")
+    steps.append("Level it, along a card's comb and across it, with paper under the feet: see below.")
     return '<ol class="steps">' + "".join(f"<li>{step}</li>" for step in steps) + "</ol>"
 
 

@@ -20,7 +20,10 @@ from pelu_fab.signoff.packages import Package, read_package
 from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
 from pelu_fab.signoff.stl import Array, read_stl
 
-COPIES = ("network.json", "lowered.json", "samples.csv", "netlist.txt", "pour.md", "bom.txt", "print.ini", "scene.json")
+COPIES = (
+    *("network.json", "lowered.json", "samples.csv", "netlist.txt"),
+    *("pour.md", "bom.txt", "print.ini", "scene.json", "booklet.pdf"),
+)
 SOLIDS = (".stl", ".3mf", ".step", ".stp", ".obj", ".glb")  # what someone might print, or look at instead of a part
 LEFT = ("markers.glb",)  # by sign-off itself
 MOST = 1 << 30  # bytes of one file
