@@ -398,7 +398,7 @@ def _table(sheet: Sheet, y: float, pour: Pour) -> float:
     if not any(jug.measured for jug in pour.jugs):
         jugs[0] = ("pour", "", *jugs[0][2:])
     cups = [("cup should hold", "mL", "g"), *((cup.name, f"{cup.ml:.1f}", f"{cup.grams:.1f}") for cup in pour.cups)]
-    foot = sheet.table((EDGE, y + 6.5), jugs, (0.0, 32.0, 51.0, -72.0, -84.0))
+    foot = sheet.table((EDGE, y + 6.5), jugs, (0.0, 32.0, 50.0, -71.0, -84.0))
     other = sheet.table((EDGE + INSIDE / 2 + 6.0, y + 6.5), cups, (0.0, -58.0, -78.0))
     y = max(foot, other) + 0.5
     for line in pour.answer:
