@@ -132,7 +132,7 @@ def typed(words: list[str], folder: Path) -> str:
     if done.returncode == 2 and (jugs := re.search(r"--set '(input_max=[^']*)'", done.stderr)):  # do as it says
         command += ["--set", jugs[1]]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
-    fair = (0, 1) if words[-1] == "designs/flowers" else (0,)  # a network that nobody has seen may fail its sign-off
+    fair = (0, 1) if words[-1] == "trained/penguins" else (0,)  # a network that nobody has seen may fail its sign-off
     assert done.returncode in fair, f"{shlex.join(words)}: {done.stdout[-1500:]}{done.stderr[-1500:]}"
     return done.stdout
 
@@ -174,18 +174,9 @@ def prepared(words: list[str], folder: Path) -> list[str]:
             table = folder / "exports" / "coupon" / "measured.csv"
             table.write_text(weighed(table.read_text()))
         case "train":
-            shutil.copy(folder / "designs" / "iris" / "iris.csv", folder / "flowers.csv")
-            return [*words, "--set", "steps=3000", "--set", "restarts=4"]
+            return [*words, "--set", "steps=1000", "--set", "restarts=4"]
         case "fit":
             return [*words, "--steps", "200"]
-    if words[2] == "designs/flowers":
-        home = folder / "designs" / "flowers"
-        home.mkdir()
-        shutil.copy(folder / "flowers.csv", home)
-        shutil.copy(folder / "flowers.safetensors", home)
-        design = 'schema = 1\nname = "flowers"\ncheckpoint = "flowers.safetensors"\nprocess = "fdm-pla-detergent"\n'
-        names = 'inputs = ["sepal length", "sepal width", "petal length", "petal width"]\n'
-        (home / "design.toml").write_text(design + names + 'data = "flowers.csv"\n')
     return words
 
 

@@ -71,13 +71,13 @@ def test_a_sample_out_of_the_data_s_range_is_said_and_another_unit_guessed() -> 
     assert THREE.doubts([40.0, 4000.0]) == []
     assert THREE.doubts([62.0, 6500.0]) == [], "a little beyond is nothing to speak of"
     assert THREE.doubts([4.2, 4000.0]) == [
-        "bill is 4.2 mm, the data go from 32 to 60; times 10 it would be among them: another unit?"
+        "bill is 4.2 mm, the data go from 32 to 60, and 42 would be among them: likely another unit"
     ]
     mass = THREE.doubts([40.0, 4.0])
-    assert len(mass) == 1 and "times 1e+03 it would be" in mass[0]
+    assert len(mass) == 1 and "and 4000 would be among them" in mass[0]
     below = THREE.doubts([3.9, 3.7])
     assert len(below) == 3 and below[-1] == "all 2 measurements are below the data's: are they in other units?"
-    assert THREE.doubts([400.0, 4000.0])[0].endswith("times 0.1 it would be among them: another unit?")
+    assert THREE.doubts([400.0, 4000.0])[0].endswith(", and 40 would be among them: likely another unit")
     assert Scaling((Feature("x", 1.0),)).doubts([1e9]) == [], "nothing is known of its range"
 
 

@@ -215,7 +215,10 @@ def test_a_sample_in_the_user_s_units_pours_its_row_everywhere(export):
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        (("--sample", "51,35,14,2"), "is 51 cm, the data go from 4.3 to 7.9; times 0.1 it would be among them"),
+        (
+            ("--sample", "51,35,14,2"),
+            "is 51 cm, the data go from 4.3 to 7.9, and 5.1 would be among them",
+        ),
         (("--sample", "0.05,0.03,0.01,0.002"), "all 4 measurements are below the data's: are they in other units?"),
         (("--pour", "5.1,3.5,1.4,0.2"), "looks like measurements, and is poured as units; say --sample"),
         (("--pour", "3,3,0.5,0.05"), "is less of everything than any row of the data pours (43, 20, 10, 1)"),

@@ -101,7 +101,8 @@ class Scaling:
                 continue
             what = f"{feature.name} is {feature.shown(value)}, the data go from {feature.low:.5g} to {feature.high:.5g}"
             inside = [k for k in OTHER_UNITS if value > 0 and feature.low <= value * k <= feature.high]
-            told.append(what + (f"; times {inside[0]:.3g} it would be among them: another unit?" if inside else ""))
+            known = f", and {value * inside[0]:.5g} would be among them: likely another unit" if inside else ""
+            told.append(what + known)
         if len(pairs) > 1 and all(f.low is not None and value < f.low for f, value in pairs):
             told.append(f"all {len(pairs)} measurements are below the data's: are they in other units?")
         return told

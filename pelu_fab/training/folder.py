@@ -73,8 +73,8 @@ def design_toml(name: str, checkpoint: str, recipe: Recipe, source: str) -> str:
     """The folder's design file; its `[training]` table trains the same checkpoint again."""
     table = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"data"})
     lines = [
-        f"# Trained by `pelu-fab train` on {' '.join(source.split())}. In this folder's parent:",
-        "# `pelu-fab train FOLDER` trains it again, `pelu-fab compile FOLDER` makes the parts.",
+        f"# Trained by `pelu-fab train` on {' '.join(source.split())}.",
+        "# `pelu-fab train FOLDER` trains this folder's checkpoint again, `pelu-fab compile FOLDER` makes its parts.",
         "schema = 1",
         f"name = {_text(name)}",
         f"checkpoint = {_text(checkpoint)}",
