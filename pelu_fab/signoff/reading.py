@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from shapely import Point, Polygon, area, box, coverage_union_all, polygons, unary_union
+from shapely import GEOSException, Point, Polygon, area, box, coverage_union_all, polygons, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.columns import height_at
@@ -115,9 +115,11 @@ def _relief(mesh: Mesh, axis: int, sign: float) -> Iterator[Relief]:
 def _joined(triangles: Array) -> BaseGeometry:
     """The area that triangles cover: at once where they meet edge to edge, which those of one flat do."""
     each = polygons(triangles)
-    whole = coverage_union_all(each)
-    alike = whole.is_valid and abs(whole.area - area(each).sum()) < SPECK
-    return whole if alike else unary_union(each)
+    try:
+        whole = coverage_union_all(each)
+    except GEOSException:  # some overlap
+        return unary_union(each)
+    return whole if whole.is_valid and abs(whole.area - area(each).sum()) < SPECK else unary_union(each)
 
 
 def _flat(corners: Array, axis: int) -> Array:

@@ -220,7 +220,14 @@ MANDATORY = (
     "read.label",
     "read.marks",
 )
-CAUSES = ("file.read", "file.missing", "mesh.file", "manifest.", "source.")  # what fails because of them comes after
+CAUSES = (
+    "file.read",
+    "file.missing",
+    "mesh.file",
+    "mesh.unit",
+    "manifest.",
+    "source.",
+)  # what fails because of them comes after
 
 
 def report(
