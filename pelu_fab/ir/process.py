@@ -16,13 +16,13 @@ class Printer(_Table):
 
     nozzle: float = Field(gt=0, le=2)
     layer_height: float = Field(gt=0, le=1)
-    perimeters: int = Field(ge=2, le=10)
+    perimeters: int = Field(ge=1, le=10)
     bed: tuple[float, float, float] = Field(strict=False)
-    max_overhang_deg: float = Field(ge=45, lt=90, description="from the vertical, printed without support")
-    max_bridge: float = Field(ge=10)
+    max_overhang_deg: float = Field(gt=0, lt=90, description="from the vertical, printed without support")
+    max_bridge: float = Field(gt=0)
     clearance: float = Field(gt=0, le=1, description="gap per side between parts that slide together")
-    floor: float = Field(ge=0.4, le=10, description="thickness of a floor that holds water")
-    hours_per_cm3: float = Field(gt=0, le=100, description="printing time estimate where no slicer is at hand")
+    floor: float = Field(gt=0, description="thickness of a floor that holds water")
+    hours_per_cm3: float = Field(gt=0, description="printing time estimate where no slicer is at hand")
 
     @property
     def wall(self) -> float:
@@ -39,16 +39,16 @@ class Material(_Table):
     """What the part is made of."""
 
     name: str
-    density: float = Field(ge=0.1, le=25, description="g/cm3")
+    density: float = Field(gt=0, description="g/cm3")
 
 
 class Fluid(_Table):
     """What runs through it, on this material."""
 
     name: str
-    density: float = Field(ge=0.5, le=3, description="g/cm3")
-    surface_tension: float = Field(ge=0.005, le=0.1, description="N/m")
-    viscosity: float = Field(ge=0.1, le=5, description="kinematic, mm2/s")
+    density: float = Field(gt=0, description="g/cm3")
+    surface_tension: float = Field(gt=0, description="N/m")
+    viscosity: float = Field(gt=0, description="kinematic, mm2/s")
     advancing_deg: float = Field(ge=0, lt=180, description="advancing contact angle, degrees")
     receding_deg: float = Field(ge=0, lt=90, description="receding contact angle on the primed part, degrees")
 
@@ -66,14 +66,14 @@ class Fluid(_Table):
 class Comb(_Table):
     """How a sill is cut into teeth, and what real water does there. Lengths in mm."""
 
-    tooth: float = Field(gt=0, le=20, description="width aimed at")
-    min_tooth: float = Field(gt=0, le=20)
-    max_tooth: float = Field(gt=0, le=20)
-    kappa: float = Field(le=10, description="extra hydraulic width of every tooth: capillary suction and print error")
+    tooth: float = Field(gt=0, description="width aimed at")
+    min_tooth: float = Field(gt=0)
+    max_tooth: float = Field(gt=0)
+    kappa: float = Field(description="extra hydraulic width of every tooth: capillary suction and print error")
     end_excess: float = Field(ge=0, lt=0.5, description="how much more an end tooth takes, as a fraction")
-    residual_head: float = Field(ge=0, le=1, description="water left standing above the sill")
-    sill_length: float = Field(ge=0.8, le=3, description="of the sill in flow direction")
-    discharge: float = Field(ge=0.3, lt=1.5, description="C_d of the weir formula")
+    residual_head: float = Field(ge=0, description="water left standing above the sill")
+    sill_length: float = Field(gt=0, description="of the sill in flow direction")
+    discharge: float = Field(gt=0, lt=1.5, description="C_d of the weir formula")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Comb":
@@ -81,36 +81,34 @@ class Comb(_Table):
             raise ValueError(
                 f"need min_tooth <= tooth <= max_tooth, found {self.min_tooth}, {self.tooth}, {self.max_tooth}"
             )
-        if self.kappa < -self.min_tooth / 2:
-            raise ValueError(f"kappa {self.kappa} closes most of a tooth of {self.min_tooth} mm (min_tooth)")
         return self
 
 
 class Channels(_Table):
     """Rules for what lies below the sill. Lengths in mm, angles in degrees."""
 
-    min_slope_deg: float = Field(ge=8, le=12, description="so that a gutter drains itself, and its jets stay inside")
-    min_width: float = Field(gt=0, le=15)
-    min_wall_height: float = Field(gt=0, le=50)
-    spout_gap: float = Field(gt=0, le=8, description="between two waters where they leave a lip: 2 l_c")
-    friction: float = Field(ge=0.005, le=0.2, description="Darcy-Weisbach f of a rough printed channel")
-    meniscus_freeboard: float = Field(ge=0, le=8)
-    slosh_freeboard: float = Field(ge=0, le=5)
+    min_slope_deg: float = Field(gt=0, lt=60, description="so that a chute drains itself")
+    min_width: float = Field(gt=0)
+    min_wall_height: float = Field(gt=0)
+    spout_gap: float = Field(gt=0, description="between two waters where they leave a lip: 2 l_c")
+    friction: float = Field(gt=0, description="Darcy-Weisbach f of a rough printed channel")
+    meniscus_freeboard: float = Field(ge=0)
+    slosh_freeboard: float = Field(ge=0)
 
 
 class Scatter(_Table):
     """Standard deviations between prints and pours, for the yield forecast."""
 
-    xy: float = Field(ge=0, le=20, description="mm per dimension")
-    z: float = Field(ge=0, le=20, description="mm of a sill's elevation")
-    kappa: float = Field(ge=0, le=20, description="mm")
-    residual_head: float = Field(ge=0, le=20, description="mm")
-    held_ml: float = Field(default=0.3, ge=0, le=20, description="per bucket: water held above the drawn cavity")
-    tilt_deg: float = Field(ge=0, le=20)
-    priming_ml: float = Field(default=0.5, ge=0, le=20, description="per bucket that is got ready: V0 read on the jug")
-    pour_ml: float = Field(ge=0, le=20, description="per jug")
-    read_ml: float = Field(default=0.5, ge=0, le=20, description="per cup read")
-    film_ml: float = Field(ge=0, le=20, description="per wet gutter, mean loss of a dry device")
+    xy: float = Field(ge=0, description="mm per dimension")
+    z: float = Field(ge=0, description="mm of a sill's elevation")
+    kappa: float = Field(ge=0, description="mm")
+    residual_head: float = Field(ge=0, description="mm")
+    held_ml: float = Field(default=0.3, ge=0, description="per bucket: water held above the drawn cavity")
+    tilt_deg: float = Field(ge=0)
+    priming_ml: float = Field(default=0.5, ge=0, description="per bucket that is got ready: V0 read on the jug")
+    pour_ml: float = Field(ge=0, description="per jug")
+    read_ml: float = Field(default=0.5, ge=0, description="per cup read")
+    film_ml: float = Field(ge=0, description="per wet gutter, mean loss of a dry device")
 
 
 class Process(_Table):
@@ -129,10 +127,6 @@ class Process(_Table):
     def _printable(self) -> "Process":
         if self.comb.min_tooth < self.printer.nozzle:
             raise ValueError(f"comb.min_tooth {self.comb.min_tooth} is finer than the nozzle {self.printer.nozzle}")
-        if self.printer.floor < self.printer.blade:
-            raise ValueError(f"printer.floor {self.printer.floor} is thinner than two lines, {self.printer.blade}")
-        if self.comb.sill_length < self.printer.blade:
-            raise ValueError(f"comb.sill_length {self.comb.sill_length} is less than two lines, {self.printer.blade}")
         if min(self.printer.bed) <= 0:
             raise ValueError(f"printer.bed {self.printer.bed} must be three lengths above 0")
         return self
