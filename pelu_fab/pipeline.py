@@ -23,11 +23,13 @@ from pelu_fab.ir.device import Device
 from pelu_fab.ir.netlist import to_text
 from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.memory import program
+from pelu_fab.network.algebra import outputs, pours_up_to
 from pelu_fab.network.files import to_network_json, to_samples_csv
 from pelu_fab.stages.lay_out import lay_out
 from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
+LEAST_SPAN = 5.0  # mL between the least and the most that a number says: 50 times what an eye tells apart
 UNREADABLE = (FabError, OSError, ValueError, KeyError, TypeError, AttributeError)  # of a manifest
 SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the jugs that spilled
 
@@ -39,6 +41,8 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     `findings` say what would happen.
     """
     say = progress or (lambda _: None)
+    if not force:
+        _check_readable(design)
     lowered, sized, layout, findings = lay_out(design, say)
     if findings and not force:
         raise FabError(findings[0].where, first_of(findings), _remedy(design))
@@ -50,6 +54,20 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     device = Device(design, lowered, sized, layout, parts, meshes, findings)
     _check_bed(device)
     return device
+
+
+def _check_readable(design: Design) -> None:
+    """Refuse a number that runs through so little water that no eye reads it off."""
+    network, unit = design.network, design.unit_ml
+    pours = pours_up_to(design.input_max) if design.samples is None else design.samples.inputs
+    for readout in network.readouts:
+        if readout.kind == "difference":
+            span = float(np.ptp(readout.gaps(outputs(network, pours), network.outputs))) * unit
+            if span < LEAST_SPAN:
+                gap = readout.plus + (f" - {readout.minus}" if readout.minus else "")
+                what = f"runs through {span:.2g} mL of {gap} in all, at least {LEAST_SPAN:g} can be read"
+                remedy = "pour more (fit --volume, input_max), bend less (fit --buckets), or --force"
+                raise FabError(f"read-out {readout.name!r}", what, remedy)
 
 
 def _remedy(design: Design) -> str:

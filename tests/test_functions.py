@@ -200,11 +200,15 @@ def test_points_that_teach_nothing_are_refused(tmp_path: Path) -> None:
 
 def test_the_command_line_writes_a_design_and_says_what_it_found(tmp_path: Path) -> None:
     run = CliRunner().invoke(
-        application(), ["fit", "exp", "--range", "0,1", "--steps", "60", "-o", str(tmp_path / "d"), "--json"]
+        application(),
+        ["fit", "exp", "--range", "0,1", "--steps", "60", "-o", str(tmp_path / "d"), "--json", "--prints", "64"],
     )
     assert run.exit_code == 0, run.output
     result = json.loads(run.stdout)
     assert result["range"] == [0.0, 1.0]
+    told = result["prints"]
+    assert told["prints"] == 64 and 0.5 < told["rms_percent"] < told["within_95_percent"] < 60
+    assert (told["low"], told["high"]) == (pytest.approx(1.0, abs=0.2), pytest.approx(np.e, abs=0.2))
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [
         "design.toml",
         "fit.json",

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import pelu_fab
 from exports import DESIGNS, device
 from pelu_fab.cli import application
 from pelu_fab.commands.source import rig_of
+from pelu_fab.errors import FabError
 from pelu_fab.formats.pour import to_pour
+from pelu_fab.network.algebra import pours_up_to
 from pelu_fab.network.model import Layer, Network
 from pelu_fab.network.readout import Readout
 from pelu_fab.network.scaling import Feature, Scaling
@@ -20,7 +23,7 @@ from pelu_fab.signoff.asked import readout_check
 from pelu_fab.signoff.equivalence import data_checks, pours_of, readout_checks
 from pelu_fab.signoff.mass import Book, book_of
 from pelu_fab.sim.noise import Noise
-from pelu_fab.sim.readings import pours_along, readings
+from pelu_fab.sim.readings import readings
 
 UNIT = 1000.0
 Y = Readout("y", plus="up", minus="down", scale=0.5, unit="m", limit=0.3)
@@ -86,7 +89,7 @@ def test_pours_run_along_one_jug_and_else_over_the_data() -> None:
     assert pours_of(np.ones(2), (rows, None), UNIT).tolist() == [[1000.0, 2000.0]]
     drawn = pours_of(np.array([3.0, 5.0]), None, UNIT)
     assert (drawn.max(axis=0) <= [3.0, 5.0]).all() and drawn.max() > 4.5
-    assert pours_along([50.0])[[0, -1], 0].tolist() == [0.0, 50.0] and pours_along([3.0, 5.0]).shape == (101, 2)
+    assert pours_up_to([50.0])[[0, -1], 0].tolist() == [0.0, 50.0] and pours_up_to([3.0, 5.0]).shape == (101, 2)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +98,7 @@ def sine() -> Any:
 
 
 def forecast(rig: Any, scale: float, prints: int = 256) -> Any:
-    pours = pours_along(rig.input_max) * rig.unit_volume
+    pours = pours_up_to(rig.input_max) * rig.unit_volume
     noise = Noise.of(rig.process, primed=True).scaled(scale)
     return readings(rig.water, rig.process, rig.network, pours, rig.unit_volume, prints=prints, noise=noise)
 
@@ -119,6 +122,13 @@ def ran(*words: str | Path) -> dict[str, Any]:
     assert done.exit_code == 0, done.output
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def test_a_number_that_runs_through_too_little_water_is_refused_with_the_figure() -> None:
+    """plus - minus grows by a fifth of what is poured at first: 8 mL are 1.6."""
+    design = replace(pelu_fab.load(DESIGNS / "sine"), samples=None, protocol=(), input_max=(8.0,))
+    with pytest.raises(FabError, match=r"read-out 'sin x': runs through 1.6 mL of plus - minus in all, at least 5"):
+        pelu_fab.compile(design)
 
 
 @pytest.mark.parametrize(("angle", "value"), [("90", 0.945), ("270", -0.945), ("0", 0.0), ("180", 0.0)])

@@ -164,9 +164,9 @@ def _samples(rig: "Rig", data: Path | None, sample: str | None) -> "Samples":
     if data is not None:
         return parse_samples(read_input(data), str(data), rig.network)
     if rig.samples is None and rig.network.readouts and rig.input_max:
-        from pelu_fab.sim.readings import pours_along
+        from pelu_fab.network.algebra import pours_up_to
 
-        return Samples(pours_along(rig.input_max))
+        return Samples(pours_up_to(rig.input_max))
     if rig.samples is None:
         raise FabError("yield", "there are no samples to try the prints with", "add --data CSV, or --sample")
     return rig.samples

@@ -1,6 +1,5 @@
 """What is read off prints where cups mean numbers: a device, pours and a noise in; errors of each read-out out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,11 +84,3 @@ def _reading(readout: Readout, truth: Array, errors: Array) -> Reading:
         right = ((truth + errors > readout.above) == (truth > readout.above)).mean(axis=1)
     within = float(np.quantile(np.abs(errors), MOST))
     return Reading(readout, float(truth.min()), float(truth.max()), np.sqrt((errors**2).mean(axis=1)), within, right)
-
-
-def pours_along(input_max: Sequence[float], *, seed: int = 0, count: int = 101) -> Array:
-    """Units to pour (rows, in) where there are no data: along the one jug, else at random up to every jug's mark."""
-    most = np.asarray(input_max, dtype=np.float64)
-    if len(most) == 1:
-        return np.linspace(0.0, most, count)
-    return np.asarray(np.random.default_rng(seed).uniform(0.0, 1.0, (count, len(most))) * most)
