@@ -62,7 +62,10 @@ def _data(facts: Facts, tables: list[Table]) -> Table:
     return {
         "name": facts.name,
         "unit_ml": facts.manifest["unit_ml"],
-        "input_scale": facts.lowered.input_scale,
+        "measures": {
+            "features": facts.lowered.measures.to_table(),
+            "columns": facts.lowered.measures.columns,
+        },
         "design_flow": facts.manifest.get("design_flow") or 12000.0,
         "inputs": facts.lowered.inputs,
         "outputs": facts.lowered.outputs,

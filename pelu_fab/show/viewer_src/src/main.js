@@ -7,18 +7,19 @@ import { bindStage } from "./sight.js";
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const unit = 1000 * data.unit_ml; // mm3
-const perValue = unit * data.input_scale; // mm3 a feature value
+const { features, columns } = data.measures; // what each jug stands for: (value - offset) * factor units of a measurement
 const ml = (volume) => (volume / 1000).toFixed(1);
 const water = data.recovered.length ? new Water(data) : null;
 const page = { data, water, stage: null, ready: false };
 window.peluFab = page;
 
-const jugs = data.inputs.map((_, i) => ({ slide: $(`jug-${i}`), field: $(`jug-field-${i}`), told: $(`jug-ml-${i}`) }));
+// One slider a measurement, which may fill two jugs.
+const jugs = [...new Set(columns)].map((i) => ({ slide: $(`jug-${i}`), field: $(`jug-field-${i}`), told: $(`jug-ml-${i}`) }));
 const cups = data.outputs.map((_, j) => ({ box: $(`cup-${j}`), level: $(`cup-level-${j}`), told: $(`cup-ml-${j}`), soon: $(`cup-soon-${j}`) }));
 const cells = new Map([...document.querySelectorAll("[data-now]")].map((cell) => [cell.dataset.now, cell]));
 
-const values = () => jugs.map(({ field }) => Math.max(Number(field.value) || 0, 0));
-const volumes = () => values().map((value) => value * perValue);
+const values = () => jugs.map(({ field }) => Number(field.value) || 0);
+const volumes = (measured = values()) => features.map(({ offset, factor }, i) => Math.max((measured[columns[i]] - offset) * factor, 0) * unit);
 
 function setJug(i, value) {
   const { slide, field, told } = jugs[i];
@@ -27,8 +28,18 @@ function setJug(i, value) {
   told.title = "";
 }
 
-function tellJug(i) {
-  jugs[i].told.textContent = `${ml(Math.max(Number(jugs[i].field.value) || 0, 0) * perValue)} mL`;
+// The measurements that pour so many units.
+function setJugs(units) {
+  jugs.forEach((_, m) => {
+    const i = columns.indexOf(m);
+    const { offset, factor } = features[i];
+    setJug(m, +(factor ? offset + units[i] / factor : offset).toFixed(6));
+  });
+}
+
+function tellJug(m) {
+  const filled = volumes().filter((_, i) => columns[i] === m);
+  jugs[m].told.textContent = `${filled.map(ml).join(" + ")} mL`;
   foretell();
 }
 
@@ -140,7 +151,7 @@ function frame(now) {
 function choose(row) {
   const sample = data.samples.inputs[row];
   if (!sample) return;
-  sample.forEach((units, i) => setJug(i, +(units / data.input_scale).toFixed(6)));
+  setJugs(sample);
   page.preset = data.samples.labels?.[row];
   if ($("row")) $("row").value = row;
   pour(false);
@@ -158,7 +169,7 @@ function bindWater() {
   $("skip").addEventListener("click", () => { water.settle(); show(0); tellAnswer(); });
   for (const button of document.querySelectorAll("[data-row]")) button.addEventListener("click", () => choose(Number(button.dataset.row)));
   for (const button of document.querySelectorAll("[data-pour]")) button.addEventListener("click", () => {
-    JSON.parse(button.dataset.pour).forEach((units, i) => setJug(i, +(units / data.input_scale).toFixed(6)));
+    setJugs(JSON.parse(button.dataset.pour));
     page.preset = null;
     pour(false);
   });
