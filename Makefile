@@ -1,11 +1,11 @@
-# make demo: the whole way from the trained network to verified files. make test, make lint: for changes.
+# make demo: the whole way from the trained network to verified files. make test, make lint: for changes. make bench: how fast.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 OUT ?= exports/iris
 
-.PHONY: demo test slow sweep lint clean
+.PHONY: demo test slow sweep lint bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -13,8 +13,8 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/pelu-fab compile designs/iris -o $(OUT)
-	@echo "Parts to print: $(OUT)/parts/*.stl   how to pour: $(OUT)/pour.md   what was checked: $(OUT)/verify.json"
+	$(BIN)/pelu-fab compile designs/iris -o $(OUT) --formats stl,svg,3mf,report,booklet
+	@echo "Plates to print: $(OUT)/plates   how to go on: $(OUT)/booklet.pdf   what was checked: $(OUT)/verify.json"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto
@@ -24,6 +24,11 @@ slow: $(STAMP)
 
 sweep: $(STAMP)
 	$(BIN)/python -m pytest -m sweep -n auto
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/bench_compile.py
+	$(BIN)/python benchmarks/bench_verify.py
+	$(BIN)/python benchmarks/bench_yield.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

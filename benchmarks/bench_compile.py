@@ -32,7 +32,7 @@ from pelu_fab.sources.process import process_and_bytes
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
 LARGE_BED = 3000.0  # mm, the most that a profile may say
-USUAL = ("iris", "8-8-4", "16-8-4", "32-8-4", "64-32-10")
+USUAL = ("iris", "4-4-3", "8-8-4", "16-8-4", "32-8-4")
 LIMIT = 900.0  # s for one design
 
 

@@ -1,5 +1,6 @@
-"""Draw the figures of the device, iris*, water-* and findings.svg in docs/figures: `python docs/device_figures.py`."""
+"""Draw the device's figures (iris, water, booklet, findings) in docs/figures: `python docs/device_figures.py`."""
 
+import io
 import json
 import re
 import subprocess
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import trimesh
+from matplotlib.transforms import Bbox
+from PIL import Image
 
 import pelu_fab
 from pelu_fab.show.animation import to_gif
+from pelu_fab.show.booklet import pages
 from pelu_fab.show.pictures import to_pictures
+from pelu_fab.show.sheets import plain
 
 HERE = Path(__file__).parent
 IRIS, FIGURES = HERE.parent / "designs" / "iris", HERE / "figures"
@@ -40,6 +45,17 @@ def glue(device: pelu_fab.Device, folder: Path) -> None:
     trimesh.boolean.union([trimesh.load_mesh(file), drop], engine="manifold").export(file)
 
 
+def booklet_step(device: pelu_fab.Device) -> None:
+    """Step six of the booklet: the lower half of its sixth page."""
+    with plain():
+        page = pages(device)[5]
+        stream = io.BytesIO()
+        low, high = (0.48, 0.5), (7.8, 5.55)  # inches from the page's lower left corner
+        page.figure.savefig(stream, format="png", dpi=460, bbox_inches=Bbox([low, high]))
+    picture = Image.open(stream).convert("RGB").reduce(4)
+    picture.quantize(64).save(FIGURES / "booklet-step.png", optimize=True)
+
+
 def main() -> None:
     """Every figure, from designs/iris alone."""
     design = pelu_fab.load(IRIS)
@@ -47,6 +63,7 @@ def main() -> None:
     pictures = to_pictures(device)
     (FIGURES / "iris.png").write_bytes(pictures["hero.png"])
     (FIGURES / "iris-section.png").write_bytes(pictures["section.png"])
+    booklet_step(device)
     virginica = replace(device, design=replace(design, protocol=design.protocol[-1:]))
     (FIGURES / "iris-pour.gif").write_bytes(to_gif(virginica))
     command("simulate", IRIS, "--row", 100, "--plot", FIGURES / "water-flow.png")

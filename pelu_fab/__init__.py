@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pelu_fab.errors import FabBug, FabError, Violation
     from pelu_fab.exports import Skipped
-    from pelu_fab.ir.design import Design, Readout, Samples
+    from pelu_fab.ir.design import Design, Samples
     from pelu_fab.ir.device import Device
     from pelu_fab.ir.netlist import Netlist
     from pelu_fab.ir.process import Process
     from pelu_fab.network.algebra import Outcome
     from pelu_fab.network.model import Layer, Network
+    from pelu_fab.network.readout import Readout
     from pelu_fab.signoff import Check, Report
 
 __version__ = "0.1.0"
@@ -53,12 +54,13 @@ __all__ = [
 _HOMES = {
     "errors": ("FabBug", "FabError", "Violation"),
     "exports": ("Skipped",),
-    "ir.design": ("Design", "Readout", "Samples"),
+    "ir.design": ("Design", "Samples"),
     "ir.device": ("Device",),
     "ir.netlist": ("Netlist",),
     "ir.process": ("Process",),
     "network.algebra": ("Outcome",),
     "network.model": ("Layer", "Network"),
+    "network.readout": ("Readout",),
     "signoff": ("Check", "Report"),
 }
 
@@ -120,26 +122,35 @@ def verify(
     """
     from dataclasses import replace
 
-    from pelu_fab.cfd.compare import compared
     from pelu_fab.files import recover
+    from pelu_fab.remembered import Asked, note, recalled, state_of
     from pelu_fab.show.notebook import report_bundle, show_as
-    from pelu_fab.signoff import read_question, verify
+    from pelu_fab.signoff.question import read_question
 
-    recover(Path(directory))
+    home = Path(directory)
+    recover(home)
     question = None if against is None else read_question(Path(against), process=process, settings=settings)
-    report = verify(Path(directory), against=question, trace=trace, progress=progress)
-    report = replace(report, extra={**report.extra, **compared(Path(directory))})
+    asked, before = Asked(str(home), question, process, settings, trace), state_of(home)
+    report = recalled(asked, before)
+    if report is None:
+        from pelu_fab.cfd.compare import compared
+        from pelu_fab.signoff import verify
+
+        report = verify(home, against=question, trace=trace, progress=progress)
+        report = replace(report, extra={**report.extra, **compared(home)})
+        report = replace(report, unwritten=_leave(home, report))
+        note(asked, before, report)
     show_as(type(report), report_bundle)
-    return replace(report, unwritten=_leave(Path(directory), report))
+    return report
 
 
 def _leave(directory: Path, report: "Report") -> str:
     """Write what a sign-off leaves in its folder; why it could not, or nothing."""
     from pelu_fab.errors import FabError
-    from pelu_fab.files import write_file
+    from pelu_fab.files import PAGE, write_file
     from pelu_fab.formats.manifest import to_json
     from pelu_fab.show.places import placed_failures, write_places
-    from pelu_fab.show.report import NAME, write_report
+    from pelu_fab.show.report import write_report
     from pelu_fab.signoff.recovery import placed_parts
 
     table = report.to_dict()
@@ -151,8 +162,8 @@ def _leave(directory: Path, report: "Report") -> str:
                 raise ValueError("its manifest can't be meant")
             write_report(directory)
         except (FabError, LookupError, TypeError, ValueError) as error:  # of a folder that may hold anything
-            (directory / NAME).unlink(missing_ok=True)  # the old one tells another verdict
-            return str(FabError(str(directory / NAME), f"can't be shown ({error})", "see verify.json"))
+            (directory / PAGE).unlink(missing_ok=True)  # the old one tells another verdict
+            return str(FabError(str(directory / PAGE), f"can't be shown ({error})", "see verify.json"))
     except (FabError, OSError) as error:
         return str(error)
     return ""

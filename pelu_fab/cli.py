@@ -14,6 +14,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from pelu_fab import __version__
 from pelu_fab.commands import INTERRUPTED, OUR_BUG, USER_ERROR, printable
 from pelu_fab.errors import FabError, FabWarning
 
@@ -110,9 +111,7 @@ def _tell(line: str) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        print(f"pelu_fab {version('pelu_fab')}")
+        print(f"pelu_fab {__version__}")
         raise typer.Exit
 
 
@@ -122,7 +121,6 @@ def application() -> typer.Typer:
         name="pelu-fab",
         help="Compile a trained PeLU network into a printable device that runs on water, and prove it from the STL.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -161,7 +159,7 @@ def _code(app: typer.Typer) -> int:
     code: int | str | None = 0
     stdout = sys.stdout
     try:
-        app()
+        app(prog_name="pelu-fab")
     except SystemExit as end:
         gone = sys.stdout is not stdout or isinstance(end.__context__, BrokenPipeError)  # so say click and rich
         code = 0 if gone else end.code

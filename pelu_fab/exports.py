@@ -28,14 +28,20 @@ def _report(device: Device) -> dict[str, bytes]:
 
     table = to_scene_table(scene_of(device))
     table["protocol"] = [{"title": title, "units": list(units)} for title, units in device.design.protocol]
-    table["readouts"] = [asdict(readout) for readout in device.design.readouts]
+    table["readouts"] = [asdict(readout) for readout in device.design.network.readouts]
     return {"scene.json": to_json(table)}
 
 
 def _3mf(device: Device) -> dict[str, bytes]:
-    from pelu_fab.formats.threemf import to_3mf
+    from pelu_fab.formats.threemf import to_plates
 
-    return {"device.3mf": to_3mf(device)}
+    return to_plates(device)
+
+
+def _booklet(device: Device) -> dict[str, bytes]:
+    from pelu_fab.show.booklet import to_booklet
+
+    return {"booklet.pdf": to_booklet(device)}
 
 
 def _glb(device: Device) -> dict[str, bytes]:
@@ -67,6 +73,7 @@ WRITERS: Mapping[str, Callable[[Device], dict[str, bytes]]] = {
     "3mf": _3mf,
     "glb": _glb,
     "report": _report,
+    "booklet": _booklet,
     "step": _step,
     "pictures": _pictures,
     "gif": _gif,

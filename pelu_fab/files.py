@@ -28,13 +28,9 @@ HEAD = 4096  # bytes by which a file is judged before the rest of it is read
 MAX_NAME = 60
 WORK = ".pelu_fab"  # inside the output folder while it is being written: new files, old files, journal
 JOURNAL = "journal.json"
-DERIVED = (
-    "verify.json",
-    "report.html",
-    "slices.json",
-    "markers.glb",
-    "findings.svg",
-)  # written later, and worth nothing beside another export
+PAGE, PLACES = "report.html", ("markers.glb", "findings.svg")
+LEFT = ("verify.json", PAGE, *PLACES)  # by sign-off, beside what it judges
+DERIVED = (*LEFT, "slices.json")  # written later, and worth nothing beside another export
 UNTOUCHED = "what was there before is untouched"
 RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, with any suffix
 

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, replace
-from functools import cache
+from dataclasses import replace
 from hashlib import sha256
 from math import floor
 from pathlib import Path
@@ -23,11 +22,14 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.netlist import to_text
 from pelu_fab.kernels.mesh import build_mesh
+from pelu_fab.memory import program
+from pelu_fab.network.algebra import outputs, pours_up_to
 from pelu_fab.network.files import to_network_json, to_samples_csv
 from pelu_fab.stages.lay_out import lay_out
 from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
+LEAST_SPAN = 5.0  # mL between the least and the most that a number says: 50 times what an eye tells apart
 UNREADABLE = (FabError, OSError, ValueError, KeyError, TypeError, AttributeError)  # of a manifest
 SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the jugs that spilled
 
@@ -39,6 +41,8 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     `findings` say what would happen.
     """
     say = progress or (lambda _: None)
+    if not force:
+        _check_readable(design)
     lowered, sized, layout, findings = lay_out(design, say)
     if findings and not force:
         raise FabError(findings[0].where, first_of(findings), _remedy(design))
@@ -52,10 +56,28 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     return device
 
 
+def _check_readable(design: Design) -> None:
+    """Refuse a number that runs through so little water that no eye reads it off."""
+    network, unit = design.network, design.unit_ml
+    pours = pours_up_to(design.input_max) if design.samples is None else design.samples.inputs
+    for readout in network.readouts:
+        if readout.kind == "difference":
+            span = float(np.ptp(readout.gaps(outputs(network, pours), network.outputs))) * unit
+            if span < LEAST_SPAN:
+                gap = readout.plus + (f" - {readout.minus}" if readout.minus else "")
+                what = f"runs through {span:.2g} mL of {gap} in all, at least {LEAST_SPAN:g} can be read"
+                remedy = "pour more (fit --volume, input_max), bend less (fit --buckets), or --force"
+                raise FabError(f"read-out {readout.name!r}", what, remedy)
+
+
 def _remedy(design: Design) -> str:
-    """What makes a device that spills one that does not: the largest of some smaller jugs, tried."""
+    """What makes a device that spills one that does not: the largest of some smaller jugs that its data fits, tried."""
+    rows = design.samples
+    poured = np.zeros(len(design.input_max)) if rows is None else rows.inputs.max(axis=0)
     for part in SMALLER:
         jugs = tuple(float(floor(most * part)) for most in design.input_max)
+        if (poured > jugs).any():
+            break
         if not lay_out(replace(design, input_max=jugs)).findings:
             told = ", ".join(f"{most:g}" for most in jugs)
             return f"use smaller jugs (--set 'input_max=[{told}]'), or make it all the same with --force"
@@ -108,14 +130,15 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> tuple[dict
 def cache_key(design: Design, formats: Sequence[str] | None) -> str:
     """Hash of everything that decides the bytes of an export."""
     told = {
-        "program": _program(),
+        "program": program(),
         "formats": chosen(formats),
         "process": design.process.model_dump(mode="json"),
         "names": [design.name, design.network.inputs, design.network.outputs],
-        "numbers": [design.network.input_scale, design.unit_ml, design.pour_flow_ml, design.input_max],
+        "numbers": [design.unit_ml, design.pour_flow_ml, design.input_max],
+        "scaling": design.network.measures.to_table(),
         "choices": [design.compensation, design.max_teeth, design.protocol],
         "sources": design.sources,
-        "readouts": [astuple(readout) for readout in design.readouts],
+        "readouts": [readout.to_table() for readout in design.network.readouts],
     }
     digest = sha256(json.dumps(told, sort_keys=True).encode())
     for layer in design.network.layers:
@@ -123,16 +146,6 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
     if design.samples is not None:
         digest.update(design.samples.inputs.tobytes())
         digest.update(b"" if design.samples.labels is None else design.samples.labels.tobytes())
-    return digest.hexdigest()
-
-
-@cache
-def _program() -> str:
-    """Hash of the program itself: another version may draw the same design in another way."""
-    home = Path(__file__).parent
-    digest = sha256()
-    for file in sorted(home.rglob("*.py")):
-        digest.update(file.relative_to(home).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()
 
 
@@ -158,6 +171,14 @@ def parts_written(directory: Path) -> dict[str, str]:
         return {Path(name).stem: str(told) for name, told in files.items() if name.startswith("parts/")}
     except UNREADABLE:
         return {}
+
+
+def plates_written(directory: Path) -> int:
+    """How many beds the export in `directory` is laid out on, as its manifest says; 0 where it holds no plates."""
+    try:
+        return sum(name.startswith("plates/") for name in _manifest(directory)["files"])
+    except UNREADABLE:
+        return 0
 
 
 def _manifest(directory: Path) -> Any:

@@ -186,7 +186,7 @@ def test_a_cell_that_is_no_number_is_told_by_its_place(tmp_path: Path, cell: str
             "a,c\n1,x\n2," + "y" * 61 + "\n",
             "has a label that has 61 characters, at most 60 are allowed; rename that class",
         ),
-        ("a,c\n1,x\n2,x\n", "has 1 class in its last column; give at least 2 classes"),
+        ("a,c\n1,x\n2,x\n", r"column 2 \(c\): has 1 class; give at least 2 classes"),
         ("a b c\n1 2 x\n2 3 y\n", "has 1 column; give the features, then the label, with commas between"),
     ],
 )

@@ -151,9 +151,13 @@ def test_an_unchanged_design_is_built_once_and_verified_twice(
     api: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("pelu_fab.pipeline.is_current", lambda *_: "write" in api)
+    monkeypatch.setattr("pelu_fab.pipeline.plates_written", lambda _: 4)
     assert run("compile", "design", "-o", "out") == run("compile", "design", "-o", "out") == 0
     assert [len(api[name]) for name in ("load", "compile", "write", "verify")] == [2, 1, 1, 2]
-    assert capsys.readouterr().out.splitlines()[-1] == "files: out (unchanged, not built again)"
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "files: out (unchanged, not built again)",
+        "plates: 4, one bed and one filament each (out/plates)",
+    ]
 
 
 @pytest.mark.parametrize("arguments", [["verify", "d"], ["inspect", "d"], ["compile", "d", "-o", "out"]])

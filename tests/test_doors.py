@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -14,6 +16,7 @@ from pelu_fab import files
 from pelu_fab.cli import application
 from pelu_fab.commands.source import rig_of
 from pelu_fab.errors import FabError
+from pelu_fab.ir.design import Samples
 
 SPILLS = ["input_max=[400]"]
 
@@ -32,6 +35,13 @@ def test_what_would_spill_is_refused_by_python_and_by_the_command_alike(tmp_path
     advice = re.search(r"--set '(input_max=\[[^]]*\])'", said)
     assert advice, said
     assert pelu_fab.compile(pelu_fab.load(DESIGNS / "drip", settings=[advice[1]])).findings == ()
+
+
+def test_no_jug_is_proposed_that_is_smaller_than_what_the_data_pours() -> None:
+    design = pelu_fab.load(DESIGNS / "drip", settings=SPILLS)
+    design = replace(design, samples=Samples(np.array([[10.0], [399.0]])))
+    with pytest.raises(FabError, match=r"; pour slower \(pour_flow_ml\), or make it all the same with --force$"):
+        pelu_fab.compile(design)
 
 
 def test_what_would_spill_is_made_by_force_and_says_so() -> None:

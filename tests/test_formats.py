@@ -7,8 +7,10 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+import zipfile
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +21,11 @@ import pelu_fab
 from exports import DESIGNS, device, export
 from pelu_fab.errors import FabError
 from pelu_fab.exports import DEFAULT, WRITERS, chosen
+from pelu_fab.formats.bom import to_bom
 from pelu_fab.formats.glb import to_glb
-from pelu_fab.formats.threemf import to_3mf
-from pelu_fab.formats.weld import MARGIN, PART_GAP, plates, weld
+from pelu_fab.formats.plates import FILAMENTS, MARGIN, PART_GAP, packed, plates_of
+from pelu_fab.formats.threemf import to_plates
+from pelu_fab.formats.weld import weld
 from pelu_fab.show.animation import to_gif
 from pelu_fab.show.pictures import to_hero, to_section
 from pelu_fab.show.report import to_report
@@ -31,6 +35,7 @@ from pelu_fab.show.svg import to_svg
 
 HERE = Path(__file__).parent
 MODULES = Path(pelu_fab.__file__).parent / "show" / "viewer_src" / "node_modules"
+MODEL = "3D/3dmodel.model"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -105,7 +110,7 @@ def test_water_in_the_scene_runs_downhill_from_every_bucket_to_its_target() -> N
 @given(st.lists(st.tuples(st.floats(5, 210), st.floats(5, 210)), min_size=1, max_size=25))
 def test_parts_on_a_plate_lie_apart_and_inside_the_bed(sizes: list[tuple[float, float]]) -> None:
     boxes: dict[int, list[tuple[float, float, float, float]]] = {}
-    for (x, y), ((plate, left, front), turned) in zip(sizes, plates(sizes, (220.0, 220.0)), strict=True):
+    for (x, y), ((plate, left, front), turned) in zip(sizes, packed(sizes, (220.0, 220.0)), strict=True):
         wide, deep = (y, x) if turned else (x, y)
         box = (left, front, left + wide, front + deep)
         assert min(box) >= MARGIN - 1e-6 and max(box) <= 220 - MARGIN + 1e-2
@@ -122,41 +127,67 @@ def test_welding_keeps_every_corner_and_only_joins_equal_ones() -> None:
     assert len(np.unique(vertices, axis=0)) == len(vertices)
 
 
-def test_3mf_passes_the_strict_reader_and_holds_every_part_by_volume() -> None:
+def read_strictly(blob: bytes) -> Any:
+    """A 3MF as its consortium's own library reads it, without a warning."""
     import lib3mf
 
-    found = device("and-or")
-    blob = to_3mf(found)
-    assert blob == to_3mf(found)
     model = lib3mf.get_wrapper().CreateModel()
     reader = model.QueryReader("3mf")
     reader.SetStrictModeActive(True)
     reader.ReadFromBuffer(blob)
     assert reader.GetWarningCount() == 0
     assert model.GetUnit() == lib3mf.ModelUnit.MilliMeter
-    meshes = model.GetMeshObjects()
-    volumes = {}
-    while meshes.MoveNext():
-        mesh = meshes.GetCurrentMeshObject()
-        assert mesh.IsManifoldAndOriented(), mesh.GetName()
-        points = np.array([tuple(v.Coordinates) for v in mesh.GetVertices()])
-        a, b, c = (points[[t.Indices[k] for t in mesh.GetTriangleIndices()]] for k in range(3))
-        volumes[mesh.GetName()] = float((np.cross(a, b) * c).sum() / 6)
+    return model
+
+
+def test_plates_pass_the_strict_reader_and_hold_every_part_by_volume_and_no_setting() -> None:
+    found = device("and-or")
+    blobs = to_plates(found)
+    assert list(blobs) == ["plates/plate-1.3mf", "plates/plate-2.3mf", "plates/plate-3.3mf"]
+    assert blobs == to_plates(found)
+    volumes, items, titles = {}, 0, []
+    for blob in blobs.values():
+        assert zipfile.ZipFile(io.BytesIO(blob)).namelist() == [MODEL, "[Content_Types].xml", "_rels/.rels"]
+        model = read_strictly(blob)
+        meshes = model.GetMeshObjects()
+        while meshes.MoveNext():
+            mesh = meshes.GetCurrentMeshObject()
+            assert mesh.IsManifoldAndOriented(), mesh.GetName()
+            points = np.array([tuple(v.Coordinates) for v in mesh.GetVertices()])
+            a, b, c = (points[[t.Indices[k] for t in mesh.GetTriangleIndices()]] for k in range(3))
+            volumes[mesh.GetName()] = float((np.cross(a, b) * c).sum() / 6)
+        items += model.GetBuildItems().Count()
+        group = model.GetMetaDataGroup()
+        told = [group.GetMetaData(k) for k in range(group.GetMetaDataCount())]
+        assert [one.GetName() for one in told] == ["Title", "Application"]
+        titles.append(told[0].GetValue())
+    assert titles[1] == "and-or, plate 2 of 3, white filament"
     assert volumes == {
         part.name: pytest.approx(mesh.volume, rel=1e-4) for part, mesh in zip(found.parts, found.meshes, strict=True)
     }
-    items = model.GetBuildItems()
-    assert items.Count() == sum(part.count for part in found.parts)
-    group = model.GetMetaDataGroup()
-    told = {group.GetMetaData(k).GetName(): group.GetMetaData(k).GetValue() for k in range(group.GetMetaDataCount())}
-    assert told["Title"] == "and-or" and told["layer_height"] == f"{found.design.process.printer.layer_height:g}"
+    assert items == sum(part.count for part in found.parts)
+
+
+def test_a_plate_holds_one_filament_and_the_bill_of_materials_tells_them() -> None:
+    found = device("iris")
+    plates = plates_of(found)
+    pieces = [piece.part for plate in plates for piece in plate.pieces]
+    assert sorted(pieces) == list(range(len(found.parts)))
+    roles = [{found.parts[piece.part].role for piece in plate.pieces} for plate in plates]
+    assert all(any(have <= set(of) for of in FILAMENTS.values()) for have in roles)
+    assert [plate.filament for plate in plates] == ["dark", "dark", "white", "clear"]
+    bom = to_bom(found)
+    assert "plate 3, white filament: card-L1-b0, card-L1-b1, card-L1-b2, card-L0-b0," in bom
+    assert max(map(len, bom.splitlines())) <= 120
 
 
 @pytest.mark.skipif(shutil.which("prusa-slicer") is None, reason="no prusa-slicer here")
-def test_the_slicer_reads_3mf_and_stl_as_manifold(tmp_path: Path) -> None:
+def test_the_slicer_reads_plates_and_stl_as_manifold(tmp_path: Path) -> None:
     found = device("drip")
-    (tmp_path / "device.3mf").write_bytes(to_3mf(found))
-    told = run("prusa-slicer", "--info", str(tmp_path / "device.3mf"))
+    told = ""
+    for number, blob in enumerate(to_plates(found).values()):
+        (tmp_path / f"{number}.3mf").write_bytes(blob)
+        told += run("prusa-slicer", "--info", str(tmp_path / f"{number}.3mf"))
     assert told.count("manifold = yes") == sum(part.count for part in found.parts) and "manifold = no" not in told
     parts = sorted((export("drip", tmp_path) / "parts").iterdir())
     told = run("prusa-slicer", "--info", *map(str, parts))

@@ -11,6 +11,7 @@ import pelu_fab
 from pelu_fab.cli import application
 from pelu_fab.errors import FabError
 from pelu_fab.network import algebra
+from pelu_fab.sources.checkpoint import read_checkpoint
 from pelu_fab.training.functions import FUNCTIONS, checked_points, read_points
 from pelu_fab.training.functions_design import design_files
 from pelu_fab.training.functions_fit import Fit, fit, sills, tidied
@@ -79,12 +80,13 @@ def test_a_fitted_design_loads_and_its_readout_gives_the_function(sine: Fit, tmp
     for name, blob in design_files(sine).items():
         (tmp_path / name).write_bytes(blob)
     design = pelu_fab.load(tmp_path)
-    (readout,) = design.readouts
-    low, per_unit = sine.points.low, (sine.points.high - sine.points.low) / sine.water.volume
-    for _, pour in design.protocol:
-        cups = dict(zip(design.network.outputs, algebra.outputs(design.network, np.array([pour]))[0], strict=True))
-        read = (cups[readout.plus] - cups[readout.minus or ""]) * readout.scale + readout.offset
-        assert read == pytest.approx(np.sin(low + pour[0] * per_unit), abs=0.08)
+    (readout,) = design.network.readouts
+    x = np.linspace(sine.points.low, sine.points.high, 50)
+    cups = algebra.outputs(design.network, design.network.measures.pours(x[:, None]))
+    read = readout.values(cups, design.network.outputs)
+    assert np.abs(read - sine.water(x[:, None])[:, 0]).max() < 1e-9 and np.abs(read - np.sin(x)).max() < 0.08
+    alone = read_checkpoint(tmp_path / "network.json")
+    assert alone.readouts == design.network.readouts and alone.scaling == design.network.scaling
 
 
 def test_a_straight_line_needs_one_bucket() -> None:
@@ -198,11 +200,15 @@ def test_points_that_teach_nothing_are_refused(tmp_path: Path) -> None:
 
 def test_the_command_line_writes_a_design_and_says_what_it_found(tmp_path: Path) -> None:
     run = CliRunner().invoke(
-        application(), ["fit", "exp", "--range", "0,1", "--steps", "60", "-o", str(tmp_path / "d"), "--json"]
+        application(),
+        ["fit", "exp", "--range", "0,1", "--steps", "60", "-o", str(tmp_path / "d"), "--json", "--prints", "64"],
     )
     assert run.exit_code == 0, run.output
     result = json.loads(run.stdout)
     assert result["range"] == [0.0, 1.0]
+    told = result["prints"]
+    assert told["prints"] == 64 and 0.5 < told["rms_percent"] < told["within_95_percent"] < 60
+    assert (told["low"], told["high"]) == (pytest.approx(1.0, abs=0.2), pytest.approx(np.e, abs=0.2))
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [
         "design.toml",
         "fit.json",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import struct
 import zipfile
@@ -31,7 +32,7 @@ from pelu_fab.signoff.mass import book_of
 from pelu_fab.signoff.packages import MODEL, read_package
 from pelu_fab.signoff.recovery import read_parts
 from pelu_fab.signoff.report import report as report_of
-from pelu_fab.signoff.verify import paper_checks
+from pelu_fab.signoff.verdict import paper_checks
 from pelu_fab.sources import checkpoint, design
 from pelu_fab.sources.process import read_process
 from pelu_fab.stages import lay_out, lower
@@ -304,7 +305,7 @@ def test_answers_that_changed_count_whichever_way(folder: Path) -> None:
 
 # ---- files exchanged and edited ----
 
-COMPANIONS = ("network.json", "lowered.json", "samples.csv", "netlist.txt", "assembly.stl", "device.3mf")
+COMPANIONS = ("network.json", "lowered.json", "samples.csv", "netlist.txt", "assembly.stl", "plates/plate-2.3mf")
 COMPANIONS += ("pour.md", "bom.txt", "print.ini", "scene.json")
 
 
@@ -384,6 +385,42 @@ def test_names_exchanged_everywhere_fail_against_the_design_alone(asked: Path, f
     assert found(papers(folder, asked)) >= {("source.names", "outputs")}
 
 
+SCALED = """
+[[scaling]]
+name = "rain"
+offset = -1
+factor = 2.0
+unit = "mm"
+[[scaling]]
+name = "dew"
+factor = 3
+[[scaling]]
+name = "rain"
+offset = 20
+factor = -0.5
+"""
+
+
+def test_the_judge_scales_the_data_by_itself_and_knows_what_each_jug_stands_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = source(tmp_path / "asked")
+    (asked / "design.toml").write_text(DESIGN.replace("input_scale = 2.0\n", "") + SCALED)
+    (asked / "small.csv").write_text("rain,dew,label\n15,3,a\n-3,0,a\n2.5,9,b\n")
+    made = compiled(asked, tmp_path / "device")
+    assert (made / "samples.csv").read_text().splitlines()[1:] == [
+        "32.0,9.0,2.5,0",
+        "0.0,0.0,11.5,0",
+        "7.0,27.0,8.75,1",
+    ]
+    assert papers(made, asked).failures == ()
+    (asked / "design.toml").write_text((asked / "design.toml").read_text().replace("offset = 20", "offset = 22"))
+    assert {("source.scaling", "in.x2"), ("source.data", "samples.csv")} <= found(papers(made, asked))
+    edit(made / "network.json", lambda told: told["scaling"][0].update(factor=-2.0))
+    rehash(made)
+    assert ("manifest.scaling", "in.x0") in found(papers(made))
+
+
 # ---- what repeats the parts and the network, its hash made good ----
 
 
@@ -417,15 +454,36 @@ def _mirrored(text: str) -> str:
     return text[:start] + " ".join(numbers) + text[text.index('"', start) :]
 
 
+def _moved(x: float, *, again: bool = False) -> Callable[[str], str]:
+    """The first piece shifted along x; `again`: beside itself."""
+
+    def change(text: str) -> str:
+        (item,) = re.findall(r"<item [^>]*/>", text)[:1]
+        (numbers,) = re.findall(r'transform="([^"]*)"', item)
+        moved = numbers.split()
+        moved[9] = f"{float(moved[9]) + x:g}"
+        fresh = re.sub(r' p:UUID="[^"]*"', "", item.replace(numbers, " ".join(moved)))
+        return text.replace(item, (item if again else "") + fresh)
+
+    return change
+
+
+def _on_its_side(text: str) -> str:
+    return re.sub(r'transform="[^"]*"', 'transform="0 0 -1 0 1 0 1 0 0 20 20 0"', text, count=1)
+
+
 PACKAGES = {
     "a corner moved": (lambda text: text.replace('z="0"', 'z="-0.7"', 3), "file.3mf"),
     "a triangle less": (_first("<triangle ", "<metadata "), "file.3mf"),
     "a part that is none": (_first('name="card-L0-b0"', 'name="card-L9-b0"'), "file.3mf"),
     "a part mirrored on its plate": (_mirrored, "file.3mf"),
     "a piece less": (_one_item_less, "file.count"),
+    "a piece twice": (_moved(0.0, again=True), "file.plate"),
+    "a piece beyond the bed": (_moved(300.0), "file.plate"),
+    "a piece on its side": (_on_its_side, "file.plate"),
     "an entity": (_first("<model", '<!DOCTYPE a [<!ENTITY b "c">]><model'), "file.read"),
     "a corner that is not there": (_first('v1="0"', 'v1="99999999"'), "file.read"),
-    "a corner that is no number": (_first('x="0"', 'x="nothing"'), "file.read"),
+    "a corner that is no number": (_first('<vertex x="', '<vertex x="a'), "file.read"),
     "no end": (lambda text: text[:-100], "file.read"),
 }
 
@@ -433,12 +491,26 @@ PACKAGES = {
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_3mf_that_is_not_the_parts_fails_though_its_hash_is_right(name: str, folder: Path) -> None:
     change, rule = PACKAGES[name]
-    path = folder / "device.3mf"
+    path = folder / "plates" / "plate-2.3mf"
     path.write_bytes(repacked(path.read_bytes(), change))
     rehash(folder)
     report = papers(folder)
-    assert rules(report) <= {rule, "file.3mf"} and rule in rules(report)
-    assert all(check.where.startswith("device.3mf") for check in report.failures)
+    assert rules(report) <= {rule, "file.3mf", "file.count", "file.plate"} and rule in rules(report)
+    assert all(check.where.startswith(("plates/plate-2.3mf", "plates: ")) for check in report.failures)
+
+
+def test_a_plate_that_is_gone_or_holds_a_part_of_another_is_named(folder: Path) -> None:
+    one, two = (folder / "plates" / f"plate-{number}.3mf" for number in (1, 2))
+    whole = two.read_bytes()
+    two.write_bytes(one.read_bytes())
+    rehash(folder)
+    report = papers(folder)
+    assert rules(report) == {"file.count"}
+    assert {where for _, where in found(report)} >= {"plates: card-L0-b0", "plates: rack"}, "one missing, one twice"
+    two.write_bytes(whole)
+    edit(folder / "manifest.json", lambda told: told["files"].pop("plates/plate-1.3mf"))
+    one.unlink()
+    assert {where for _, where in found(papers(folder))} >= {"plates: rack", "plates: trestle-1"}
 
 
 def test_a_package_that_unpacks_to_a_hundred_times_its_size_is_not_unpacked() -> None:
@@ -564,6 +636,7 @@ NONSENSE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a port twice": (in_manifest("inputs", value=lambda ports: [*ports[:2], ports[0]]), "manifest.port"),
     "a port of another name": (in_manifest("inputs", 0, "port", value="L0.b0"), "manifest.port"),
     "labels exchanged": (in_manifest("outputs", 0, "label", value="b"), "manifest.label"),
+    "a jug that stands for more": (in_manifest("inputs", 1, "pours", "factor", value=3.0), "manifest.scaling"),
     "a part's name that is a path": (in_manifest(*PART, "name", value="../../row"), "manifest.name"),
     "a part's name with a line end": (in_manifest(*PART, "name", value="row\nverdict: pass"), "manifest.name"),
     "two parts of one name": (in_manifest("parts", 1, "name", value="card-L0-b0"), "manifest.name"),
@@ -579,7 +652,7 @@ NONSENSE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a network that is cut off": (overwritten("network.json", b'{"layers": ['), "file.read"),
     "a lowered network of other texts": (overwritten("lowered.json", b'{"layers": [{"h": "x", "w": 1}]}'), "file.read"),
     "a netlist that is not UTF-8": (overwritten("netlist.txt", b"\xff"), "file.read"),
-    "a 3MF that is none": (overwritten("device.3mf", b"PK\x03\x04"), "file.read"),
+    "a 3MF that is none": (overwritten("plates/plate-2.3mf", b"PK\x03\x04"), "file.read"),
     "an assembly that is cut off": (overwritten("assembly.stl", b"\0" * 90), "file.read"),
     "an empty companion": (overwritten("pour.md", b""), "file.read"),
 }

@@ -14,6 +14,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "errors": frozenset(),
     "files": frozenset({"errors"}),
     "kinds": frozenset(),
+    "memory": frozenset(),
     "worker": frozenset(),
     "network": frozenset({"errors"}),
     "ir": frozenset({"errors", "network"}),
@@ -22,7 +23,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "kernels": frozenset({"errors", "ir", "worker"}),
     "stages": frozenset({"errors", "network", "ir", "hydraulics", "sim"}),
     # signoff: never stages, formats or pipeline; files and kinds to read what it judges, and no more
-    "signoff": frozenset({"errors", "files", "kinds", "network", "ir"}),
+    "signoff": frozenset({"errors", "files", "kinds", "memory", "network", "ir"}),
     "cfd": frozenset(
         {"errors", "network", "ir", "signoff"}
     ),  # sees the files as the judge does, never how they were made
@@ -32,15 +33,17 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "formats": frozenset({"errors", "files", "network", "ir", "sim", "kernels"}),
     "show": frozenset({"errors", "files", "network", "ir", "hydraulics", "sim", "formats", "worker"}),
     "exports": frozenset({"errors", "files", "ir", "formats", "show", "worker"}),
-    "pipeline": frozenset({"errors", "files", "network", "ir", "kernels", "stages", "formats", "exports"}),
+    "pipeline": frozenset({"errors", "files", "memory", "network", "ir", "kernels", "stages", "formats", "exports"}),
     "commands": frozenset(
         {"errors", "files", "network", "ir", "hydraulics", "sim", "kernels", "stages", "signoff", "layers", "sources"}
         | {"training", "formats", "show", "exports", "pipeline", "cfd", "."}
     ),
-    "cli": frozenset({"commands", "errors"}),
+    "remembered": frozenset({"files", "memory", "signoff"}),
+    "cli": frozenset({"commands", "errors", "."}),
     "__main__": frozenset({"cli"}),
     "__init__": frozenset(
-        {"cfd", "errors", "exports", "files", "formats", "ir", "network", "pipeline", "show", "signoff", "sources"}
+        {"cfd", "errors", "exports", "files", "formats", "ir", "network", "pipeline", "remembered", "show", "signoff"}
+        | {"sources"}
     ),
 }
 # Whose module level may import what is neither Python's own nor numpy; inside a function, each may as it needs.

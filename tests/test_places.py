@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import trimesh
 
+from pelu_fab.files import PLACES
 from pelu_fab.formats.glb import METRES
 from pelu_fab.show.findings import MOST, PANEL, REACH, SCALE, to_findings
 from pelu_fab.show.markers import to_markers
-from pelu_fab.show.places import NAMES, write_places
+from pelu_fab.show.places import write_places
 
 SVG = "{http://www.w3.org/2000/svg}"
 CUBE = np.array(trimesh.creation.box(bounds=[[0.0, 14.0, 26.0], [20.0, 26.0, 34.0]]).triangles)
@@ -41,7 +42,7 @@ def extent(panel: ElementTree.Element) -> tuple[float, float, float, float]:
 
 
 def test_a_clean_report_leaves_no_markers_and_takes_old_ones_away(tmp_path: Path) -> None:
-    for name in NAMES:
+    for name in PLACES:
         (tmp_path / name).write_bytes(b"old")
     assert write_places(tmp_path, {"checks": [{**SHARE, "status": "pass"}]}, PARTS) == []
     assert write_places(tmp_path, {"checks": [{**SHARE, "at": None}]}, PARTS) == []

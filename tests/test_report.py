@@ -90,6 +90,8 @@ def test_names_with_markup_stay_text(tmp_path: Path) -> None:
                 table[key] = [f"{HOSTILE}{i}" for i in range(len(table[key]))]
         for glass in table.get("glasses", []):
             glass["label"] = HOSTILE
+        for readout in table.get("readouts", []):
+            readout |= {"name": HOSTILE, "plus": f"{HOSTILE}0"}
         for pour in table.get("protocol", []):
             pour["title"] = HOSTILE
         (folder / name).write_text(json.dumps(table))

@@ -273,12 +273,39 @@ def test_without_webgl_it_shows_a_picture_and_still_pours(folder: Path) -> None:
         running.quit()
 
 
+def test_one_measurement_fills_two_jugs_and_the_cups_say_yes_and_no(tmp_path: Path) -> None:
+    folder = export("and-or", tmp_path)
+    left = {"name": "leaf (cm)", "factor": 2.0, "offset": 5.0, "unit": "cm", "low": 5.0, "high": 20.0}
+    for file in ("network.json", "lowered.json"):
+        table = json.loads((folder / file).read_text())
+        table["scaling"] = [left, left | {"factor": -2.0, "offset": 20.0}]
+        (folder / file).write_text(json.dumps(table))
+    write_report(folder)
+    running = browser(*SOFTWARE_GL)
+    try:
+        opened(running, folder / "report.html")
+        assert running.execute_script("return document.querySelectorAll('.jug').length") == 1
+        ends = "const s = document.getElementById('jug-0'); return [s.min, s.max]"
+        assert running.execute_script(ends) == ["5", "20"]
+        for value, told in (("12.5", "15.0 + 15.0 mL"), ("20", "30.0 + 0.0 mL"), ("3", "0.0 + 34.0 mL")):
+            set_value(running, "jug-field-0", value)
+            assert running.execute_script("return document.getElementById('jug-ml-0').textContent") == told
+        set_value(running, "jug-0", 20)
+        running.execute_script("document.getElementById('pour').click()")
+        assert to_the_end(running) == pytest.approx([0.0, 11.0], abs=0.1)
+        assert running.execute_script("return document.getElementById('answer').textContent") == "and: no, or: yes."
+        assert running.execute_script("return document.querySelectorAll('.cup.won').length") == 0, "yes is no contest"
+    finally:
+        running.quit()
+
+
 def test_a_hostile_name_is_read_and_not_run(tmp_path: Path) -> None:
     folder = export("and-or", tmp_path)
     name = "\"><img src=x onerror='window.hit=1'></script><script>window.hit=1</script>"
     for file in ("network.json", "lowered.json"):
         table = json.loads((folder / file).read_text())
-        table["inputs"], table["outputs"] = [name, name], [name, name]
+        table["inputs"], table["outputs"] = [name, f"{name}2"], [name, f"{name}2"]
+        table["readouts"] = [readout | {"name": name, "plus": name} for readout in table["readouts"]]
         (folder / file).write_text(json.dumps(table))
     write_report(folder)
     running = browser(*SOFTWARE_GL)

@@ -53,9 +53,9 @@ def test_every_part_and_text_is_the_same_in_another_process() -> None:
 
 @pytest.mark.slow
 def test_every_format_but_pictures_is_the_same_in_another_process() -> None:
-    formats = ("stl", "svg", "3mf", "glb", "report", "step")
+    formats = ("stl", "svg", "3mf", "glb", "report", "booklet", "step")
     here = hashes(formats)
-    assert {Path(name).suffix for name in here} >= {".stl", ".svg", ".3mf", ".glb", ".step"}
+    assert {Path(name).suffix for name in here} >= {".stl", ".svg", ".3mf", ".glb", ".pdf", ".step"}
     assert here == elsewhere(formats, "7")
 
 

@@ -9,10 +9,12 @@ import pytest
 from handmade import box, stl_bytes
 
 from exports import export
-from pelu_fab.signoff import judging, memory, verify
-from pelu_fab.signoff.memory import Memory, key_of
+from pelu_fab import memory
+from pelu_fab.memory import Memory
+from pelu_fab.signoff import judging, verify
+from pelu_fab.signoff.judging import key_of
 from pelu_fab.signoff.mesh import own_checks
-from pelu_fab.signoff.report import Check, failed, least, most, skipped
+from pelu_fab.signoff.report import Check, failed, from_line, least, most, skipped, to_line
 from pelu_fab.signoff.stl import read_stl, weld
 from pelu_fab.signoff.topology import topology
 from pelu_fab.sources.process import read_process
@@ -35,16 +37,17 @@ def found_in(blob: bytes) -> list[Check]:
 def test_what_is_remembered_is_what_was_noted_to_the_last_bit(tmp_path: Path) -> None:
     kept = Memory(tmp_path / "not" / "there yet")
     assert kept.recall("a") is None
-    kept.note({"a": CHECKS, "b": []})
-    assert kept.recall("a") == CHECKS
-    assert kept.recall("b") == []
-    assert kept.recall("c") is None
+    kept.note({"a": to_line(CHECKS), "b": "", "c": "näher\r\n\n"})
+    assert from_line(kept.recall("a") or "") == CHECKS
+    assert kept.recall("b") == ""
+    assert kept.recall("c") == "näher\r\n\n"
+    assert kept.recall("d") is None
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "another's", "empty", "not text", "folder"])
 def test_an_entry_that_is_not_whole_is_none(harm: str, tmp_path: Path) -> None:
     kept = Memory(tmp_path)
-    kept.note({"a": CHECKS, "b": CHECKS[:1]})
+    kept.note({"a": '["fail"]', "b": "[]"})
     path = tmp_path / "a"
     whole = path.read_bytes()
     if harm == "folder":
@@ -53,7 +56,7 @@ def test_an_entry_that_is_not_whole_is_none(harm: str, tmp_path: Path) -> None:
     else:
         path.write_bytes(
             {
-                "cut": whole[:-9],
+                "cut": whole[:-2],
                 "flipped": whole.replace(b'"fail"', b'"pass"'),
                 "another's": (tmp_path / "b").read_bytes(),
                 "empty": b"",
@@ -61,42 +64,41 @@ def test_an_entry_that_is_not_whole_is_none(harm: str, tmp_path: Path) -> None:
             }[harm]
         )
     assert kept.recall("a") is None
-    assert kept.recall("b") == CHECKS[:1]
+    assert kept.recall("b") == "[]"
 
 
 def test_a_folder_that_cant_be_written_is_no_memory_and_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for folder in (tmp_path / "file", tmp_path / "file" / "below", None):
         kept = Memory(folder)
-        kept.note({"a": CHECKS})
+        kept.note({"a": "b"})
         assert kept.recall("a") is None
 
 
-def test_the_memory_stays_bounded_and_keeps_what_was_used_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MOST", 10)
-    kept = Memory(tmp_path)
+def test_the_memory_stays_bounded_and_keeps_what_was_used_last(tmp_path: Path) -> None:
+    kept = Memory(tmp_path, most=10)
     for number in range(40):
-        kept.note({f"{number:02}": CHECKS})
+        kept.note({f"{number:02}": "found"})
         assert len(list(tmp_path.iterdir())) <= 10
-    assert kept.recall("39") == CHECKS
+    assert kept.recall("39") == "found"
     assert kept.recall("00") is None
 
 
 def test_writers_at_the_same_time_leave_whole_entries(tmp_path: Path) -> None:
-    kept = Memory(tmp_path)
+    kept, long = Memory(tmp_path), "found " * 10_000
     with ThreadPoolExecutor(8) as threads:
-        jobs = [threads.submit(kept.note, {"a": CHECKS, str(k): CHECKS[:2]}) for k in range(40)]
+        jobs = [threads.submit(kept.note, {"a": long, str(k): "b"}) for k in range(40)]
         seen = [kept.recall("a") for _ in range(200)]
         assert [job.result() for job in jobs] == [None] * 40
-    assert all(one in (None, CHECKS) for one in seen)
-    assert [kept.recall(str(k)) for k in range(40)] == [CHECKS[:2]] * 40
+    assert all(one in (None, long) for one in seen)
+    assert [kept.recall(str(k)) for k in range(40)] == ["b"] * 40
     assert len(list(tmp_path.iterdir())) == 41
 
 
 def test_other_bytes_another_printer_or_another_program_have_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     bolder = PRINTER.model_copy(update={"max_bridge": PRINTER.max_bridge + 0.01})
     keys = [key_of("a", PRINTER), key_of("b", PRINTER), key_of("a", bolder)]
-    monkeypatch.setattr(memory, "_program", lambda: "another")
+    monkeypatch.setattr(judging, "program", lambda _: "another")
     keys.append(key_of("a", PRINTER))
     assert len(set(keys)) == 4
     monkeypatch.undo()
@@ -105,12 +107,39 @@ def test_other_bytes_another_printer_or_another_program_have_another_key(monkeyp
 
 def test_where_the_memory_lies_can_be_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(memory.VARIABLE, "")
-    assert memory.memory() == Memory(None)
+    assert memory.memory("checks").folder is None
     monkeypatch.setenv(memory.VARIABLE, str(tmp_path))
-    assert memory.memory() == Memory(tmp_path)
+    assert memory.memory("checks") == Memory(tmp_path / "checks")
     monkeypatch.delenv(memory.VARIABLE)
-    folder = memory.memory().folder
+    folder = memory.memory("checks").folder
     assert folder is not None and folder.is_absolute() and folder.parts[-2:] == ("pelu_fab", "checks")
+
+
+def test_the_program_s_hash_tells_of_every_file_and_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "part" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "part" / "a.py").write_text("1")
+    (tmp_path / "b.js").write_text("1")
+    monkeypatch.setattr(memory, "__file__", str(tmp_path / "memory.py"))
+    seen = []
+
+    def told() -> tuple[str, str]:
+        memory.program.cache_clear()
+        seen.append((memory.program(), memory.program("part")))
+        return seen[-1]
+
+    first = told()
+    (tmp_path / "part" / "__pycache__" / "a.pyc").write_text("compiled")
+    assert told() == first
+    (tmp_path / "b.js").write_text("2")
+    assert told()[0] != first[0] and seen[-1][1] == first[1]
+    (tmp_path / "part" / "a.py").rename(tmp_path / "part" / "c.py")
+    told()
+    monkeypatch.setattr(memory, "version", lambda name: f"{name} 9")
+    told()
+    monkeypatch.setattr(sys, "version", "4")
+    told()
+    assert len(set(seen)) == 5
+    memory.program.cache_clear()
 
 
 def test_an_unchanged_export_is_judged_from_memory_and_a_changed_part_is_not(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from handmade import box
 
-from pelu_fab.signoff.pose import Pose, pose_of, way_back
+from pelu_fab.signoff.pose import Pose, pose_of, unit_mistaken, way_back
 from pelu_fab.signoff.stl import Mesh, read_stl, weld
 
 
@@ -57,6 +57,26 @@ def test_a_part_cut_at_one_end_and_moved_is_brought_back() -> None:
 def test_a_scaled_part_is_no_moved_one(factor: float) -> None:
     scaled = Mesh(PART.points * factor, PART.faces, PART.normals)
     assert way_back(scaled.placed(moved(0.0, (9.0, 9.0, 0.0))), STATED) is None
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [
+        (1 / 25.4, "is 25.4 times too small: its numbers seem to be inches; export it in mm"),
+        (25.4, "is 25.4 times too large: it was taken for inches; export it in mm"),
+        (1e-3, "is 1000 times too small: its numbers seem to be metres; export it in mm"),
+        (0.1, "is 10 times too small: its numbers seem to be centimetres; export it in mm"),
+        (1e3, "is 1000 times too large: it was taken for metres; export it in mm"),
+        (1.0, ""),
+        (1.3, ""),
+        (24.0, ""),
+    ],
+)
+def test_a_part_in_another_unit_is_told_by_all_its_sizes(factor: float, told: str) -> None:
+    turned = PART.placed(moved(90.0, (5.0, 0.0, 0.0)))
+    for part in (PART, turned):
+        assert unit_mistaken(Mesh(part.points * factor, part.faces, part.normals), STATED) == told
+    assert unit_mistaken(Mesh(PART.points * [factor, 1.0, 1.0], PART.faces, PART.normals), STATED) == ""
 
 
 def test_another_part_is_no_moved_one() -> None:

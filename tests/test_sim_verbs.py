@@ -191,3 +191,46 @@ def test_a_device_that_would_spill_is_not_written_without_force(tmp_path, monkey
     refused = run("compile", IRIS, "-o", out)
     assert refused.exit_code == 2 and not out.exists()
     assert "L0.b2: 1.5 mL, limit 0 (flow.spill: jugs dumped in 3 s" in refused.output.replace("\n", " ")
+
+
+FIRST = "5.1,3.5,1.4,0.2"  # row 0 of the flowers, in cm; 10 units a cm
+
+
+def test_a_sample_in_the_user_s_units_pours_its_row_everywhere(export):
+    row = table("simulate", IRIS, "--row", 0, "--mode", "ideal")
+    for source in (IRIS, export):
+        sample = table("simulate", source, "--sample", FIRST, "--mode", "ideal")
+        assert sample["poured_ml"] == pytest.approx(row["poured_ml"], abs=1e-9)
+        assert sample["answer"] == row["answer"]
+        told = [(jug["value"], jug["unit"]) for jug in sample["measured"]]
+        assert told == [(pytest.approx(value), "cm") for value in (5.1, 3.5, 1.4, 0.2)]
+    traced = [table("verify", export, *told)["trace"] for told in (("--sample", FIRST), ("--trace", "51,35,14,2"))]
+    assert [row["where"] for row in traced[0]] == [row["where"] for row in traced[1]]
+    for key in ("trained", "lowered", "as_built"):
+        assert [row[key] for row in traced[0]] == pytest.approx([row[key] for row in traced[1]], abs=1e-9)
+    found = table("yield", IRIS, "--sample", FIRST, "--prints", 64)
+    assert found["against"] == "trained network" and found["accuracy"]["mean"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            ("--sample", "51,35,14,2"),
+            "is 51 cm, the data go from 4.3 to 7.9, and 5.1 would be among them",
+        ),
+        (("--sample", "0.05,0.03,0.01,0.002"), "all 4 measurements are below the data's: are they in other units?"),
+        (("--pour", "5.1,3.5,1.4,0.2"), "looks like measurements, and is poured as units; say --sample"),
+        (("--pour", "3,3,0.5,0.05"), "is less of everything than any row of the data pours (43, 20, 10, 1)"),
+    ],
+)
+def test_what_looks_like_another_unit_is_said(told, said):
+    result = run("simulate", IRIS, *told, "--beyond", "--mode", "ideal")
+    assert result.exit_code == 0 and said in result.stderr.replace("\n", " "), result.stderr
+
+
+@pytest.mark.parametrize("told", [("--sample", "5.1,3.5,1.4,2.8"), ("--pour", "51,35,14,28")])
+def test_more_than_a_jug_holds_is_refused_unless_asked(told):
+    result = run("simulate", IRIS, *told, "--mode", "ideal")
+    assert result.exit_code == 2 and "its jug holds 27; check the units" in result.stderr.replace("\n", " ")
+    assert run("simulate", IRIS, *told, "--mode", "ideal", "--beyond").exit_code == 0

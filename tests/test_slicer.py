@@ -1,9 +1,11 @@
 """PrusaSlicer takes every part of Iris without a word about its mesh, and its estimate meets the goals."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stagework import DETERGENT
 from typer.testing import CliRunner
@@ -21,13 +23,14 @@ from pelu_fab.kernels.mesh import build_mesh
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
 PROGRAM = next((found for name in slicer.SLICERS if (found := shutil.which(name))), None)
 needs_slicer = pytest.mark.skipif(PROGRAM is None, reason="PrusaSlicer is not installed (Debian: prusa-slicer)")
+LABEL = "; printing object "
 MOST_GRAMS, MOST_HOURS = 560.0, 38.0  # what Iris takes today; the goal is 240 g and 12 h
 
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("slicer") / "iris"
-    pipeline.write(pipeline.compile_design(load(IRIS)), directory, formats=["stl"])
+    pipeline.write(pipeline.compile_design(load(IRIS)), directory, formats=["stl", "3mf"])
     return directory
 
 
@@ -45,6 +48,26 @@ def test_iris_slices_without_a_warning_within_mass_and_time(export: Path) -> Non
     for part in parts:  # a bulky card is mostly infill; nothing weighs more than solid and a skirt
         solid = part["volume"] / 1000.0 * 1.24
         assert 0.3 * solid < sliced[part["name"]].grams < 1.06 * solid + 0.5, part["name"]
+
+
+@pytest.mark.slow
+@needs_slicer
+def test_every_plate_slices_as_it_is_with_its_pieces_by_name(export: Path, tmp_path: Path) -> None:
+    """Not arranged anew: a piece beyond the bed would be refused, one over another would share its G-code."""
+    assert PROGRAM
+    named = []
+    plates = sorted((export / "plates").iterdir())
+    for plate in plates:
+        code = tmp_path / f"{plate.stem}.gcode"
+        told = ("--load", str(export / "print.ini"), "--dont-arrange", "--gcode-label-objects")
+        assert slicer._run(PROGRAM, plate, *told, "--export-gcode", "--output", str(code)) == []
+        text = code.read_text()
+        named += sorted({line.split("object ")[1].split(" id:")[0] for line in text.splitlines() if LABEL in line})
+        for axis in "XY":  # the skirt, too
+            places = np.array(re.findall(rf"^G1 .*{axis}([-\d.]+)", text, re.MULTILINE), float)
+            assert places.min() > 0.0 and places.max() < 220.0
+    parts = json.loads((export / "manifest.json").read_text())["parts"]
+    assert len(plates) == 4 and sorted(named) == sorted(part["name"] for part in parts)
 
 
 def written(tmp_path: Path, *prisms: tuple[tuple[float, float], ...], drop: int = 0) -> tuple[Path, Path]:

@@ -81,6 +81,31 @@ FAULTS = {
     ),
     "inches": ("bed = [220.0, 220.0, 250.0]", "bed = [8.7, 8.7, 9.8]", r"printer\.bed is 8\.7 mm, plausible is 30"),
     "metres": ("nozzle = 0.4", "nozzle = 0.0004", r"printer\.nozzle is 0\.0004 mm, plausible is 0\.05 to 2 mm; give"),
+    "slope of 45 degrees": (
+        "min_slope_deg = 8.0",
+        "min_slope_deg = 45.0",
+        r"channels\.min_slope_deg is 45; allowed: 8 to",
+    ),
+    "level gutters": ("min_slope_deg = 8.0", "min_slope_deg = 2.0", r"channels\.min_slope_deg is 2; allowed: 8 to 12"),
+    "teeth that kappa shuts": ("kappa = 2.2", "kappa = -10.0", r"comb\.kappa is -10; allowed: -1\.2 to 10"),
+    "teeth that kappa all but shuts": (
+        "min_tooth = 2.4\nmax_tooth = 4.2\nkappa = 2.2",
+        "min_tooth = 2.0\nmax_tooth = 4.2\nkappa = -1.1",
+        r"comb\.kappa -1\.1 closes most of a tooth of 2 mm \(comb\.min_tooth\); make it -1 or more",
+    ),
+    "kappa of metres": ("kappa = 2.2", "kappa = 1e308", r"comb\.kappa is 1e\+308; allowed: -1\.2 to 10"),
+    "a floor of one line": (
+        "floor = 1.2",
+        "floor = 0.5",
+        r"printer\.floor is 0\.5 mm, less than two lines of a 0\.4 mm",
+    ),
+    "a floor of a metre": ("floor = 1.2", "floor = 1000.0", r"printer\.floor is 1000; allowed: 0\.4 to 10"),
+    "a sharp sill": ("sill_length = 1.6", "sill_length = 1e-9", r"comb\.sill_length is 1e-09; allowed: 0\.8 to 3"),
+    "one perimeter": ("perimeters = 3", "perimeters = 1", r"printer\.perimeters is 1; allowed: 2 to 10"),
+    "no overhang": ("max_overhang_deg = 50.0", "max_overhang_deg = 30.0", r"max_overhang_deg is 30; allowed: 45 to"),
+    "no bridge": ("max_bridge = 20.0", "max_bridge = 5.0", r"printer\.max_bridge is 5; allowed: 10 to 200"),
+    "honey": ("viscosity = 1.0", "viscosity = 2000.0", r"fluid\.viscosity is 2000; allowed: 0\.1 to 5"),
+    "density in kg": ("density = 0.998", "density = 998.0", r"fluid\.density is 998; allowed: 0\.5 to 3"),
     "two lengths": ("bed = [220.0, 220.0, 250.0]", "bed = [220.0, 220.0]", r"printer\.bed\.2 is missing|printer\.bed"),
 }
 

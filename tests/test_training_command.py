@@ -1,6 +1,7 @@
 """`pelu-fab train`: what it writes, and what it refuses; and training through prints of the device itself."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,16 @@ from typer.testing import CliRunner
 
 from pelu_fab.cli import application
 from pelu_fab.commands.train import _workshop
+from pelu_fab.errors import FabError, FabWarning
 from pelu_fab.network.algebra import predict
 from pelu_fab.sources.checkpoint import read_checkpoint
+from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.design import load, read_design_file
-from pelu_fab.training.data import read_table
+from pelu_fab.training.data import read_table, split
+from pelu_fab.training.folder import proposed, spoken
 from pelu_fab.training.loss import Task
 from pelu_fab.training.recipe import Deviations, Recipe, recipe_of
 from pelu_fab.training.replicas import SILENT, Replicas
-from pelu_fab.training.save import volumes_csv
 from pelu_fab.training.tolerance import accuracies, good_prints
 from pelu_fab.training.train import as_poured
 
@@ -127,21 +130,28 @@ def test_pouring_through_a_pool_of_faultless_prints_is_the_ideal_device() -> Non
     assert torch.allclose(poured[:, :1], flow(pours, higher, replicas.shares()), atol=1e-4)
 
 
-def test_scaled_data_come_with_the_volumes_to_pour(tmp_path: Path) -> None:
+def test_a_checkpoint_knows_what_a_measurement_pours_and_from_where_to_where(tmp_path: Path) -> None:
     source, out = DESIGNS / "iris" / "iris.csv", tmp_path / "net.safetensors"
-    assert ran(source, "-o", out, *QUICK, "--set", 'scaling="minmax"', "--set", "complements=true")[0] == 0
-    volumes = read_table(out.with_suffix(".volumes.csv"))
-    expected = as_poured(read_table(source), Recipe(scaling="minmax", complements=True), np.ones(150, dtype=bool))
-    assert volumes.inputs == read_checkpoint(out).inputs == expected.inputs
-    assert np.abs(volumes.pours - expected.pours).max() < 0.01
-    assert volumes_csv(expected) == out.with_suffix(".volumes.csv").read_bytes()
+    told = ["--set", 'scaling="minmax"', "--set", "complements=true", "--set", "test=0.2"]
+    assert ran(source, "-o", out, *QUICK, *told)[0] == 0
+    network, table = read_checkpoint(out), read_table(source)
+    rows = split(table.labels, validation=0.0, test=0.2, seed=0).train
+    expected = as_poured(table, Recipe(scaling="minmax", complements=True), rows)
+    assert network.inputs == expected.inputs and network.scaling is not None
+    assert np.abs(network.scaling.pours(table.pours) - expected.pours).max() < 1e-9
+    ranges = [(feature.low, feature.high) for feature in network.scaling.measured]
+    low, high = table.pours[rows].min(axis=0), table.pours[rows].max(axis=0)
+    assert np.allclose(ranges, np.stack([low, high], axis=1)) and (high < table.pours.max(axis=0)).any()
+    assert (
+        parse_samples(source.read_bytes(), "iris.csv", network).inputs.tolist()
+        == network.scaling.pours(table.pours).tolist()
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["nowhere.csv", "-o", "x.safetensors"], "nowhere.csv: does not exist"),
-        ([str(DESIGNS / "iris" / "iris.csv")], "is a CSV, and no checkpoint is named; add -o NAME.safetensors"),
         ([str(DESIGNS / "iris" / "iris.csv"), "-o", "x.pt"], "x.pt: is no .safetensors file; name one with -o"),
         ([str(DESIGNS / "iris")], "has no [training] table; add one, or train from a CSV"),
         ([str(DESIGNS / "iris" / "iris.csv"), "-o", "x.safetensors", "--set", "stepz=5"], "did you mean 'steps'?"),
@@ -158,3 +168,99 @@ def test_what_it_cannot_do_it_says_and_writes_nothing(
     code, _, errors = ran(*words)
     assert code == 2 and message in errors.replace("\n", " ")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody's table of flowers: in cm, the species first, a column of words beside."""
+    rows = (DESIGNS / "iris" / "iris.csv").read_text().splitlines()[1:]
+    table = tmp_path_factory.mktemp("theirs") / "My flowers.csv"
+    lines = [",".join([cells[4], *cells[:4], "north"]) for cells in (row.split(",") for row in rows)]
+    table.write_text("\n".join(["species,sl_cm,sw_cm,petal_length_cm,pw_cm,meadow", *lines]) + "\n")
+    return table
+
+
+CHOSEN = ("--label", "Species", "--features", "petal_length_cm,pw_cm,sl_cm")
+
+
+def test_a_csv_becomes_a_design_that_trains_again_to_the_same_bytes(
+    flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text, errors = ran(flowers, *CHOSEN, *QUICK)
+    assert code == 0 and "petal length (cm): 1 to 6.9 cm pours 0 to 50 units" in text, errors
+    folder = tmp_path / "trained" / "My-flowers"
+    names = {"design.toml", "data.csv", "held-out.csv", "My-flowers.safetensors"}
+    assert {path.name for path in folder.iterdir()} == names
+    design = load(folder)
+    assert design.network.inputs == ("petal length (cm)", "pw (cm)", "sl (cm)") and design.samples is not None
+    assert len(design.samples.inputs) == 150 and design.network.scaling is not None
+    held = parse_samples((folder / "held-out.csv").read_bytes(), "held-out.csv", design.network)
+    assert len(held.inputs) == 30 and set(map(tuple, held.inputs)) <= set(map(tuple, design.samples.inputs))
+    bytes_before = (folder / "My-flowers.safetensors").read_bytes()
+    assert ran(folder, "--no-plot")[0] == 0
+    assert (folder / "My-flowers.safetensors").read_bytes() == bytes_before
+    code, _, errors = ran(flowers, *CHOSEN, *QUICK)
+    assert code == 2 and "holds a design.toml already; pelu-fab train" in errors.replace("\n", " ")
+    assert ran(flowers, *CHOSEN, *QUICK, "--force", "--set", "scale=10.0")[0] == 0
+    assert {(f.offset, f.factor) for f in load(folder).network.measures.features} == {(0.0, 10.0)}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "column 6 (meadow): has 1 class"),
+        (("--label", "specis"), "--label specis: names no column of"),
+        (("--label", "species"), "column 6 (meadow): is 'north', not a number"),
+        (("--label", "species", "--features", "sl_cm,sl_cm"), "--features: names a column twice"),
+        (("--label", "species", "--features", "sl_cm,length"), "--features length: names no column of"),
+        (
+            ("--label", "Petal length (cm)", "--features", "sl_cm"),
+            "column 4 (petal_length_cm): holds 43 different numbers",
+        ),
+    ],
+)
+def test_columns_that_can_t_be_are_refused_by_their_place_in_the_file(
+    flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = ran(flowers, *words, *QUICK)
+    assert code == 2 and message in errors.replace("\n", " "), errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_year_behind_words_is_no_class_unless_one_says_so(tmp_path: Path) -> None:
+    rows = [f"{'ab'[k % 2]},{k % 7}.5,{2000 + k % 3}" for k in range(60)]
+    (tmp_path / "d.csv").write_text("\n".join(["kind,x,year", *rows]))
+    with pytest.raises(FabError, match=r"column 3 \(year\): holds 3 different .*say --label kind"):
+        read_table(tmp_path / "d.csv")
+    found = read_table(tmp_path / "d.csv", label="year", features=["x"])
+    assert found.classes == ("2000", "2001", "2002") and found.inputs == ("x",)
+
+
+def test_a_class_of_one_row_is_said(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("x,kind\n1,a\n2,a\n3,b\n4,c\n")
+    with pytest.warns(FabWarning, match="has one row alone of class 'b' and of 1 more; nothing can be learnt"):
+        read_table(tmp_path / "d.csv")
+
+
+def test_what_is_proposed_is_a_recipe_for_any_table() -> None:
+    for scale, name in ((1e-6, "wine"), (1e6, "iris")):
+        table = read_table(DESIGNS / name / f"{name}.csv")
+        table = replace(table, pours=table.pours * scale)
+        recipe = recipe_of(proposed(table), "x")
+        poured = as_poured(table, recipe, np.ones(len(table.labels), dtype=bool))
+        assert poured.pours.min() == 0.0 and np.allclose(poured.pours.max(axis=0), 50.0)
+        assert recipe.test == 0.2 and recipe.branches >= len(table.inputs) + recipe.hidden[0]
+    few = replace(table, labels=np.array([0] * 146 + [1] * 4))
+    assert "test" not in proposed(few), "nothing to hold out"
+
+
+def test_names_are_spoken_unless_two_would_be_one() -> None:
+    assert spoken(["bill_length_mm", "body mass", "pH", "width [cm]"]) == (
+        "bill length (mm)",
+        "body mass",
+        "pH",
+        "width [cm]",
+    )
+    assert spoken(["a_b", "a b"]) == ("a_b", "a b") and spoken(["_", "x"]) == ("_", "x")

@@ -207,8 +207,7 @@ def test_minmax_pours_full_jugs_over_the_training_rows_and_says_how(tmp_path: Pa
     table = read_table(tmp_path / "d.csv", scale=2.0)
     scaled = minmax(table, full=40.0, rows=np.array([True, True, True, False]))
     assert scaled.pours.tolist() == [[0, 0, 0], [20, 40, 0], [40, 20, 0], [60, 356, 0]]
-    features = table.pours / 2.0
-    assert np.allclose(np.maximum((features - scaled.offset) * scaled.factor, 0), scaled.pours)
+    assert np.allclose(scaled.scaling.pours(table.pours / 2.0), scaled.pours)
 
 
 def test_complements_pour_what_is_missing_to_the_fullest_jug() -> None:
@@ -216,7 +215,8 @@ def test_complements_pour_what_is_missing_to_the_fullest_jug() -> None:
     both = with_complements(table, table.pours.max(0))
     assert np.allclose(both.pours[:, :4] + both.pours[:, 4:], table.pours.max(0))
     assert both.inputs[4] == "sepal_length_cm~"
-    assert np.allclose((both.pours[:, 4:] / np.array(both.factor[4:])) + both.offset[4:], table.pours / 10)
+    assert np.allclose(both.scaling.pours(table.pours / 10), both.pours)
+    assert [feature.name for feature in both.scaling.features[4:]] == list(table.inputs)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_complements_pour_what_is_missing_to_the_fullest_jug() -> None:
         ("a,kind\n1,x\nnan,y\n", r"line 3, column 1 \(a\): is nan; give a finite number"),
         ("a,kind\n1,x\nfew,y\n", r"line 3, column 1 \(a\): is 'few', not a number"),
         ("a,kind\n1,x\n2\n", r"line 3: has 1 cells, the header 2; complete the row"),
-        ("a,kind\n1,x\n2,x\n", r"has 1 class in its last column; give at least 2 classes"),
+        ("a,kind\n1,x\n2,x\n", r"column 2 \(kind\): has 1 class; give at least 2 classes"),
         ("kind\nx\ny\n", r"has 1 column; give the features, then the label"),
     ],
 )

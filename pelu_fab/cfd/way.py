@@ -1,16 +1,14 @@
 """The way that water takes from a comb to what it feeds, part by part, as sign-off's drops ran. mm, mL/s, m/s."""
 
 from dataclasses import dataclass
-from itertools import pairwise
-from math import sqrt
 
 import numpy as np
 
-from pelu_fab.cfd.frame import GRAVITY
 from pelu_fab.errors import FabError
 from pelu_fab.signoff.found import Trails
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.surface import Surface
+from pelu_fab.signoff.water import speed_after
 
 STEP = 0.5  # mm: of the march along a channel
 
@@ -72,19 +70,10 @@ def way_of(trails: Trails, surface: Surface, source: int, goal: int, near: Array
 
 
 def speed_at_end(run: Run, flow: float, width: float, start: float, viscosity: float) -> tuple[float, float]:
-    """Speed (m/s) and depth (mm) at the lip of a channel `width` mm wide that water enters at `start` m/s.
-
-    Gradually varied flow, d(u²)/ds = 2 (g sin b - f u²/8R), f = max(96/Re, 0.316/Re^¼) (physics.md §7.6).
-    """
-    speed = start
-    for a, b in pairwise(run.path):
-        length = float(np.linalg.norm(b - a))
-        sine = max(float(a[2] - b[2]), 0.0) / max(length, 1e-9)
-        for _ in range(max(1, round(length / STEP))):
-            depth = flow / (width * speed)  # mL/s over mm times m/s is mm
-            radius = width * depth / (width + 2.0 * depth) * 1e-3
-            reynolds = 4.0 * radius * speed / (viscosity * 1e-6)
-            friction = max(96.0 / reynolds, 0.316 / reynolds**0.25)
-            gain = GRAVITY * sine - friction * speed**2 / (8.0 * radius)
-            speed = sqrt(max(speed**2 + 2.0 * gain * STEP * 1e-3, 1e-3))
-    return speed, flow / (width * speed)
+    """Speed (m/s) and depth (mm) at the lip of a channel `width` mm wide that water enters at `start` m/s."""
+    way = -np.diff(run.path, axis=0)
+    lengths = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
+    counts = np.maximum(1, np.rint(lengths / STEP).astype(np.int64))
+    sines, steps = (np.repeat(each, counts) for each in (way[:, 2] / lengths, lengths / counts))
+    speed = speed_after(start * 1e3, flow * 1e3, np.full(len(steps), width), sines, steps, viscosity) / 1e3
+    return speed, flow / (width * speed)  # mL/s over mm times m/s is mm

@@ -38,7 +38,7 @@ def compile_design(
     import pelu_fab
     from pelu_fab.exports import chosen
     from pelu_fab.files import safe_name
-    from pelu_fab.pipeline import first_of, is_current, parts_written
+    from pelu_fab.pipeline import first_of, is_current, parts_written, plates_written
 
     wanted = formats.split(",") if formats else None
     chosen(wanted)  # before any work
@@ -63,6 +63,8 @@ def compile_design(
     else:
         print_report(signed.table)
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
+        if plates := plates_written(directory):
+            print(printable(f"plates: {plates}, one bed and one filament each ({directory / 'plates'})"))
         if before and not unchanged:
             print(printable(_reprint(before, parts_written(directory))))
         for one in skipped:

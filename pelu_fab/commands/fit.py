@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pelu_fab.commands import print_json, printable
+from pelu_fab.commands import print_json, printable, step
 from pelu_fab.errors import FabError
 
 
@@ -23,6 +23,7 @@ def fit(
     steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Training steps.")] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Of the first of four starts.")] = 0,
     volume: Annotated[float, typer.Option(min=1.0, max=10_000.0, help="Units in a full jug.")] = 100.0,
+    prints: Annotated[int, typer.Option(min=0, max=1_000_000, help="Prints to forecast; 0: none.")] = 1000,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Teach a PeLU net a function of one variable, and write a design that compiles."""
@@ -45,10 +46,39 @@ def fit(
     for name, blob in design_files(found).items():
         write_file(folder / name, blob)
     result = {**figures(found), "written": str(folder)}
+    if prints:
+        with step("printing on paper"):
+            result["prints"] = _forecast(folder, prints)
     if json:
         print_json(result)
     else:
         print("\n".join(printable(line) for line in _lines(result)))
+
+
+def _forecast(folder: Path, prints: int) -> dict[str, Any]:
+    """How far y is read off prints of the default process; or why there can be none."""
+    from pelu_fab.commands.source import rig_of
+    from pelu_fab.network.algebra import pours_up_to
+    from pelu_fab.sim.noise import Noise
+    from pelu_fab.sim.readings import readings
+
+    try:
+        rig = rig_of(folder)
+    except FabError as error:
+        return {"refused": str(error)}
+    pours, noise = pours_up_to(rig.input_max) * rig.unit_volume, Noise.of(rig.process, primed=True)
+    (read,) = readings(rig.water, rig.process, rig.network, pours, rig.unit_volume, prints=prints, noise=noise)
+    return {"prints": prints, "process": rig.process.name, **read.to_json()}
+
+
+def _forecast_line(told: dict[str, Any]) -> str:
+    if "refused" in told:
+        return f"can't be made so: {told['refused']}; or try fewer --buckets"
+    within = f"95 % of readings within {told['within_95']:.3g}"
+    return (
+        f"{told['prints']} prints, {told['process']}: y is read off by rms {told['rms']:.3g}, "
+        f"{told['rms_percent']:.1f} % of its range; {within}"
+    )
 
 
 def _span(text: str) -> tuple[float, float]:
@@ -92,4 +122,6 @@ def _lines(result: dict[str, Any]) -> list[str]:
     lines.append(f"all of y's range is {result['range_units']:.3g} units of plus - minus")
     if live < asked:
         lines.append(f"{asked - live} buckets bought nothing: --buckets {live} should do as well")
+    if "prints" in result:
+        lines.append(_forecast_line(result["prints"]))
     return [*lines, f"wrote {result['written']}"]

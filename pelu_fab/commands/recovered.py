@@ -39,6 +39,7 @@ def rig_of_folder(folder: Path, *, process: str | None = None) -> Rig:
         unit_volume=dossier.unit_volume,
         pour_flow=manifest.design_flow,
         samples=samples,
+        input_max=() if dossier.jugs is None else tuple(dossier.jugs.tolist()),
         origin="STL",
     )
 

@@ -9,7 +9,10 @@ from pelu_fab.commands import print_json, printable, step
 from pelu_fab.errors import FabError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pelu_fab.commands.rig import Rig
+    from pelu_fab.network.model import Network
     from pelu_fab.sim.energy import Energy
     from pelu_fab.sim.flow import Flow
     from pelu_fab.sim.schedule import Schedule
@@ -23,7 +26,11 @@ CURVE_POINTS = 100  # of a curve in the JSON, about
 def simulate(
     source: Annotated[Path, typer.Argument(help="Design, checkpoint or compiled folder.", show_default=False)],
     pour: Annotated[str | None, typer.Option(help="Units into each jug, as 62,34,54,23.")] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Or what was measured, in the units of the data, as 39.1,18.7,181,3750.")
+    ] = None,
     row: Annotated[int | None, typer.Option(help="Or the row of the design's data, from 0.")] = None,
+    beyond: Annotated[bool, typer.Option("--beyond", help="Pour more than a jug holds.")] = False,
     over: Annotated[float | None, typer.Option(help="Pour all at once, in this many seconds.")] = None,
     rate: Annotated[float | None, typer.Option(help="mL/s of each jug; the design's if not given.")] = None,
     order: Annotated[str | None, typer.Option(help="Order of the jugs, as 2,0,1,3.")] = None,
@@ -42,7 +49,7 @@ def simulate(
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Pour water through the device: levels, heads, shares, cups, freeboard, spill, read-out time, energy."""
-    from pelu_fab.commands.rig import leaning
+    from pelu_fab.commands.rig import leaning, pour_of
     from pelu_fab.commands.source import rig_of
     from pelu_fab.files import write_file
     from pelu_fab.sim.energy import energy
@@ -50,7 +57,8 @@ def simulate(
     from pelu_fab.sim.plumbing import Conditions
 
     rig = rig_of(source, process=process, settings=setting or [])
-    schedule = _schedule(rig, pour, row, over, rate, order, pause, later or [])
+    units = pour_of(rig, pour, row, sample, beyond=beyond)
+    schedule = _schedule(rig, units, over, rate, order, pause, later or [])
     if mode not in ("ideal", "real"):
         raise FabError(f"--mode {mode}", "is unknown", "use ideal or real")
     conditions = Conditions(mode="real" if mode == "real" else "ideal", tilt_deg=leaning(tilt), primed=not unprimed)
@@ -58,6 +66,7 @@ def simulate(
         found = flow(rig.water, rig.process, schedule, conditions)
     books = energy(found, rig.water, schedule, density=rig.process.fluid.density)
     result = _result(rig, schedule, found, books, mode)
+    result["measured"] = _measured(rig, units)
     if plot is not None:
         from pelu_fab.show.plots import flow_png
 
@@ -75,8 +84,7 @@ def simulate(
 
 def _schedule(
     rig: "Rig",
-    pour: str | None,
-    row: int | None,
+    volumes: "Sequence[float]",
     over: float | None,
     rate: float | None,
     order: str | None,
@@ -86,7 +94,7 @@ def _schedule(
     """The pours that the options tell; by default one jug after the other at the design's pour flow."""
     import numpy as np
 
-    from pelu_fab.commands.rig import numbers, pour_of, top_up
+    from pelu_fab.commands.rig import numbers, top_up
     from pelu_fab.ir.units import MM3_PER_ML
     from pelu_fab.sim.schedule import all_at_once, from_pours, one_by_one, with_pours
 
@@ -94,17 +102,38 @@ def _schedule(
         raise FabError("--over", "contradicts --rate and --order", "pour all at once, or one by one")
     if (over is not None and not 0 < over < 1e5) or (rate is not None and not 0 < rate < 1e6):
         raise FabError("--over or --rate", "is not a number above 0", "give seconds or mL/s above 0")
-    volumes = np.array(pour_of(rig, pour, row)) * rig.unit_volume
+    poured = np.array(volumes) * rig.unit_volume
     pour_flow = rig.pour_flow if rate is None else rate * MM3_PER_ML
     if over is not None:
-        schedule = all_at_once(volumes, over)
+        schedule = all_at_once(poured, over)
     else:
         sequence = None if order is None else [int(n) for n in numbers(order, rig.inputs, "--order")]
-        schedule = one_by_one(volumes, pour_flow, pause=pause, order=sequence)
+        schedule = one_by_one(poured, pour_flow, pause=pause, order=sequence)
     if not later:
         return schedule
     extra = [top_up(text, rig, pour_flow) for text in later]
     return with_pours(schedule, from_pours(extra, rig.inputs))
+
+
+def _measured(rig: "Rig", units: "Sequence[float]") -> list[dict[str, Any]]:
+    """Each jug: its units, and the measurement that they stand for, where only one pours them."""
+    return [
+        {"jug": jug, "units": volume, "name": f.name, "unit": f.unit, "value": f.value(volume) if volume > 0 else None}
+        for jug, volume, f in zip(rig.network.inputs, units, rig.measures.features, strict=True)
+    ]
+
+
+def _read(network: "Network", cups: "Mapping[str, Any]", unit_ml: float) -> list[dict[str, Any]]:
+    """What each read-out says of cups in units, as poured and as trained; a number where it says one."""
+    rows = []
+    for readout in network.answers:
+        row: dict[str, Any] = {"name": readout.name, "kind": readout.kind}
+        for kind, volumes in cups.items():
+            row[kind] = readout.says(volumes, network.outputs, unit_ml=unit_ml)
+            if readout.kind != "fullest":
+                row[kind.replace("says", "value")] = float(readout.values(volumes, network.outputs))
+        rows.append(row)
+    return rows
 
 
 def _result(rig: "Rig", schedule: "Schedule", found: "Flow", books: "Energy", mode: str) -> dict[str, Any]:
@@ -123,6 +152,8 @@ def _result(rig: "Rig", schedule: "Schedule", found: "Flow", books: "Energy", mo
     asked = algebra.outputs(rig.netlist, schedule.poured)[0]
     network = rig.network
     trained = algebra.outputs(network, schedule.poured / rig.unit_volume)[0] * rig.unit_volume
+    told = {"says": found.cups[0], "trained_says": trained}
+    read = _read(network, {kind: cups / rig.unit_volume for kind, cups in told.items()}, rig.unit_volume / MM3_PER_ML)
     wanted = {(duct.source, duct.target): duct.share for duct in rig.netlist.ducts}
     seconds, watts = forward_cost(network)
     ducts = {
@@ -145,7 +176,8 @@ def _result(rig: "Rig", schedule: "Schedule", found: "Flow", books: "Energy", mo
             }
             for c, (port, label) in enumerate(rig.water.outputs)
         ],
-        "answer": rig.water.outputs[int(found.cups[0].argmax())][1],
+        "answer": "; ".join(row["says"] for row in read),
+        "readouts": read,
         "buckets": [
             {
                 "name": name,
@@ -220,7 +252,10 @@ def _show(rig: "Rig", found: "Flow", result: dict[str, Any]) -> None:
     console.print(ducts)
     joules = result["energy_j"]
     times = f"read it after {result['readout_s']:.1f} s (still at {result['settled_s']:.1f} s)"
-    print(f"answer: {printable(result['answer'])}; {times}")
+    for row in result["readouts"]:
+        of_trained = "" if row["says"] == row["trained_says"] else f"; trained: {row['trained_says']}"
+        print(f"answer: {printable(row['says'] + of_trained)}")
+    print(times)
     print(f"mass error {result['mass_error_ml']:.1e} mL; film on walls {result['film_ml']:.2f} mL")
     print(
         f"energy: {joules['jugs'] * 1e3:.0f} mJ in the jugs, {joules['dissipated'] * 1e3:.0f} mJ dissipated; "

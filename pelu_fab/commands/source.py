@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pelu_fab.commands.rig import Rig
 from pelu_fab.errors import FabError
-from pelu_fab.files import recover
+from pelu_fab.files import read_input, recover
 from pelu_fab.ir.design import Design
+from pelu_fab.network.scaling import Scaling
 
 
 def rig_of(source: Path, *, process: str | None = None, settings: Sequence[str] = ()) -> Rig:
@@ -37,5 +38,15 @@ def rig_of_design(design: Design) -> Rig:
         unit_volume=design.unit_volume,
         pour_flow=design.pour_flow_ml * 1000.0,
         samples=design.samples,
+        input_max=design.input_max,
         origin="drawing",
     )
+
+
+def folder_measures(folder: Path) -> Scaling:
+    """From a measurement to a pour, as a compiled folder's own files say."""
+    from pelu_fab.network.files import from_network_json, from_samples_csv
+
+    network, samples = folder / "network.json", folder / "samples.csv"
+    measures = from_network_json(read_input(network), str(network)).measures
+    return measures.ranged(from_samples_csv(read_input(samples), str(samples))[0]) if samples.is_file() else measures

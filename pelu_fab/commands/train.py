@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,23 +23,33 @@ if TYPE_CHECKING:
 def train(
     source: Annotated[Path, typer.Argument(help="Design folder, design.toml, or a CSV.", show_default=False)],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A .safetensors file; the design's checkpoint if not given.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="A .safetensors file, or of a CSV a folder for its design; the design's checkpoint, or trained/NAME.",
+        ),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="The CSV's column of classes; the last if not given.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="The CSV's columns to measure, with commas; all others if not given.")
     ] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value, over the training table.")] = None,
     plot: Annotated[bool, typer.Option(help="Draw the curve beside the checkpoint.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Write over a design that is there.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
-    """Train a network worth printing, and write its checkpoint."""
-    recipe, data, checkpoint = _task(source, out, setting or [])
+    """Train a network worth printing, and write its checkpoint; of a CSV, a design that compiles."""
     try:
-        from pelu_fab.training.data import check_amounts, read_table
+        from pelu_fab.training.data import check_amounts, parse_table
         from pelu_fab.training.train import cross_validate
         from pelu_fab.training.train import train as run
     except ModuleNotFoundError as error:
         raise FabError("train", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
-    table = read_table(data, scale=recipe.scale)
+    task = _task(source, out, setting or [], _chosen(source, label, features), force=force)
+    recipe, table = task.recipe, parse_table(task.data, task.where, scale=task.recipe.scale)
     if recipe.scaling == "none":
-        check_amounts(table, str(data))
+        check_amounts(table, task.where)
     workshop = _workshop(source, table, recipe.device.scale) if recipe.device.steps else None
     with _progress() as watch:
         trained = run(table, recipe, workshop=workshop, watch=watch)
@@ -46,39 +57,95 @@ def train(
     result = _figures(trained, recipe)
     if held_out:
         result["folds"] = {"wrong": [e.wrong for e in held_out], "rows": sum(e.rows for e in held_out)}
-    result["written"] = [str(path) for path in _write(trained, recipe, checkpoint, plot=plot)]
+    result["written"] = [str(path) for path in _write(trained, task, plot=plot)]
     if json:
         print_json(result)
     else:
         print("\n".join(printable(line) for line in _lines(result)))
 
 
-def _task(source: Path, out: Path | None, settings: list[str]) -> tuple["Recipe", Path, Path]:
-    """Recipe, data file and where the checkpoint goes."""
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What to train, on which bytes of data, and where the checkpoint goes; `is_folder`: with a design around it."""
+
+    recipe: "Recipe"
+    data: bytes
+    where: str
+    checkpoint: Path
+    is_folder: bool = False
+
+
+def _chosen(source: Path, label: str | None, features: str | None) -> dict[str, Any]:
+    """Columns that the options name."""
+    if source.suffix.lower() != ".csv" and (label is not None or features is not None):
+        raise FabError(str(source), "is a design, whose data have their label last", "leave --label, --features out")
+    return {"label": label, "features": [] if features is None else [name.strip() for name in features.split(",")]}
+
+
+def _task(source: Path, out: Path | None, settings: list[str], columns: dict[str, Any], *, force: bool) -> _Task:
+    """Recipe, data and where the checkpoint goes."""
+    from pelu_fab.files import read_input
     from pelu_fab.sources.design import read_design_file, setting_table
     from pelu_fab.sources.tables import merged
     from pelu_fab.training.recipe import recipe_of
 
-    table: dict[str, Any] = {}
-    if source.suffix.lower() == ".csv":
-        data, checkpoint = source, out
-    else:
-        design = read_design_file(source)
-        folder = source if source.is_dir() else source.parent
-        table = dict(design.training)
-        if not table:
-            raise FabError(str(source), "has no [training] table", "add one, or train from a CSV")
-        named = table.get("data") or design.data
-        if not named:
-            raise FabError(str(source), "names no data", 'add data = "file.csv"')
-        data, checkpoint = folder / str(named), out or folder / design.checkpoint
+    told: dict[str, Any] = {}
     for setting in settings:
-        table = merged(table, setting_table(setting))
-    if checkpoint is None:
-        raise FabError(str(source), "is a CSV, and no checkpoint is named", "add -o NAME.safetensors")
+        told = merged(told, setting_table(setting))
+    where = f"{source}: training"
+    if source.suffix.lower() == ".csv":
+        if out is None or out.suffix != ".safetensors":
+            return _folder_task(source, out, told, columns, force=force)
+        return _Task(recipe_of(told, where), _plain_csv(source, columns), str(source), out)
+    design = read_design_file(source)
+    folder = source if source.is_dir() else source.parent
+    table = dict(design.training)
+    if not table:
+        raise FabError(str(source), "has no [training] table", "add one, or train from a CSV")
+    named = table.get("data") or design.data
+    if not named:
+        raise FabError(str(source), "names no data", 'add data = "file.csv"')
+    checkpoint, data = out or folder / design.checkpoint, folder / str(named)
     if checkpoint.suffix != ".safetensors":
         raise FabError(str(checkpoint), "is no .safetensors file", "name one with -o")
-    return recipe_of(table, f"{source}: training"), data, checkpoint
+    return _Task(recipe_of(merged(table, told), where), read_input(data), str(data), checkpoint)
+
+
+def _plain_csv(source: Path, columns: dict[str, Any]) -> bytes:
+    """The bytes of a CSV with its label last: its own, or of the columns that were chosen."""
+    from pelu_fab.files import read_input
+    from pelu_fab.training.data import parse_table
+    from pelu_fab.training.folder import table_csv
+
+    blob = read_input(source)
+    chosen = columns["label"] is not None or columns["features"]
+    return table_csv(parse_table(blob, str(source), **columns)) if chosen else blob
+
+
+def _folder_task(
+    source: Path, out: Path | None, told: dict[str, Any], columns: dict[str, Any], *, force: bool
+) -> _Task:
+    """A CSV and what is proposed to train it with, for a folder of its own."""
+    from pelu_fab.files import read_input, safe_name
+    from pelu_fab.sources.design import DESIGN_FILE
+    from pelu_fab.sources.tables import merged
+    from pelu_fab.training.data import parse_table
+    from pelu_fab.training.folder import proposed, table_csv
+    from pelu_fab.training.recipe import recipe_of
+
+    if out is not None and out.suffix in (".pt", ".pth", ".ckpt", ".json"):
+        raise FabError(str(out), "is no .safetensors file", "name one with -o, or a folder for the whole design")
+    name = safe_name(source.stem)
+    folder = out or Path("trained") / name
+    if (folder / DESIGN_FILE).exists() and not force:
+        remedy = f"pelu-fab train {folder} trains it again; or --force, or another folder with -o"
+        raise FabError(str(folder), f"holds a {DESIGN_FILE} already", remedy)
+    table = parse_table(read_input(source), str(source), **columns)
+    proposal = proposed(table)
+    if {"scale", "scaling"} & set(told):
+        proposal = {key: value for key, value in proposal.items() if key not in ("scaling", "full")}
+    recipe = recipe_of(merged(proposal, told), f"{source}: training")
+    return _Task(recipe, table_csv(table), str(source), folder / f"{name}.safetensors", is_folder=True)
 
 
 def _workshop(source: Path, table: "Table", scale: float) -> "Workshop":
@@ -126,13 +193,15 @@ def _figures(trained: "Trained", recipe: "Recipe") -> dict[str, Any]:
         "errors": {name: {"wrong": e.wrong, "rows": e.rows} for name, e in trained.errors.items() if e.rows},
         "good_prints": dict(trained.good_prints),
         "accept": {"noise": recipe.accept, "device": recipe.device.accept},
+        "scaling": trained.table.scaling.to_table(),
     }
 
 
-def _write(trained: "Trained", recipe: "Recipe", checkpoint: Path, *, plot: bool) -> list[Path]:
+def _write(trained: "Trained", task: _Task, *, plot: bool) -> list[Path]:
     from pelu_fab.files import write_file
-    from pelu_fab.training.save import checkpoint_bytes, volumes_csv
+    from pelu_fab.training.save import checkpoint_bytes
 
+    recipe, checkpoint = task.recipe, task.checkpoint
     metadata = {
         "data_sha256": trained.table.sha256,
         "readout": recipe.readout,
@@ -140,8 +209,8 @@ def _write(trained: "Trained", recipe: "Recipe", checkpoint: Path, *, plot: bool
         "seed": str(trained.start),
     }
     files = {checkpoint: checkpoint_bytes(trained.network, metadata)}
-    if recipe.scaling == "minmax" or recipe.complements:
-        files[checkpoint.with_suffix(".volumes.csv")] = volumes_csv(trained.table)
+    if task.is_folder:
+        files |= _design(trained, task)
     if plot:
         from pelu_fab.training.curve import curve_png
 
@@ -150,6 +219,20 @@ def _write(trained: "Trained", recipe: "Recipe", checkpoint: Path, *, plot: bool
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, blob)
     return list(files)
+
+
+def _design(trained: "Trained", task: _Task) -> dict[Path, bytes]:
+    """What lies around the checkpoint: the design, its data as measured, and the rows that nothing was chosen by."""
+    from pelu_fab.sources.design import DESIGN_FILE
+    from pelu_fab.training.data import parse_table
+    from pelu_fab.training.folder import DATA, HELD_OUT, design_toml, table_csv
+
+    folder, name = task.checkpoint.parent, task.checkpoint.stem
+    files = {folder / DATA: task.data}
+    if trained.split.test.any():
+        files[folder / HELD_OUT] = table_csv(parse_table(task.data, task.where), trained.split.test)
+    toml = design_toml(name, task.checkpoint.name, task.recipe, Path(task.where).name)
+    return files | {folder / DESIGN_FILE: toml.encode()}
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
@@ -164,4 +247,13 @@ def _lines(result: dict[str, Any]) -> list[str]:
     for kind, share in result["good_prints"].items():
         of = {"noise": "of the noise that chose", "device": "of this device in its process"}[kind]
         lines.append(f"prints {of} with at least {result['accept'][kind]:.0%} right: {share:.1%}")
+    lines += [_measure_line(feature) for feature in result["scaling"] if feature.get("low") is not None]
     return [*lines, *(f"wrote {path}" for path in result["written"])]
+
+
+def _measure_line(feature: dict[str, Any]) -> str:
+    """What a measurement pours, at both ends of its range."""
+    low, high, offset, factor = (feature[key] for key in ("low", "high", "offset", "factor"))
+    ends = [f"{max((value - offset) * factor, 0.0):.3g}" for value in (low, high)]
+    unit = feature.get("unit", "")
+    return f"{feature['name']}: {low:.5g} to {high:.5g} {unit}".rstrip() + f" pours {ends[0]} to {ends[1]} units"

@@ -24,10 +24,13 @@ def verify(
     trace: Annotated[
         str | None, typer.Option(help="One pour, units per input with commas: every bucket trained, lowered, as built.")
     ] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Or trace what was measured, in the units of the data, with commas.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
     """Recover the network from the STL files, compare it with the checkpoint; writes verify.json and report.html."""
-    pour = None if trace is None else _volumes(trace)
+    pour = _traced(directory, trace, sample)
     with step(f"verifying {directory}") as say:
         asked = Asked(against, process, setting or ())
         signed = signed_off(directory, say, asked, trace=pour)
@@ -71,7 +74,7 @@ def signed_off(
 ) -> Signed:
     """Sign off a folder; what could not be written there is said on stderr, and the verdict stands."""
     import pelu_fab
-    from pelu_fab.show import places, report
+    from pelu_fab.files import PAGE, PLACES
 
     signed = pelu_fab.verify(
         directory, against=asked.source, process=asked.process, settings=asked.settings, trace=trace, progress=say
@@ -79,7 +82,7 @@ def signed_off(
     if signed.unwritten:
         print(printable(f"not written: {signed.unwritten}"), file=sys.stderr)
         return Signed(signed.to_dict(), None, ())
-    page, *found = (directory / name for name in (report.NAME, *places.NAMES))
+    page, *found = (directory / name for name in (PAGE, *PLACES))
     return Signed(signed.to_dict(), page if page.is_file() else None, tuple(path for path in found if path.is_file()))
 
 
@@ -96,6 +99,19 @@ def flow_lines(flows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
     rest = len(flows) - len(shown)
     return lines + ([f"and {rest} branches nearer, in verify.json"] if rest else [])
+
+
+def _traced(directory: Path, trace: str | None, sample: str | None) -> list[float] | None:
+    """Units to trace, if any: as told, or of a sample."""
+    from pelu_fab.commands.rig import units_of
+    from pelu_fab.commands.source import folder_measures
+    from pelu_fab.errors import FabError
+
+    if trace is not None and sample is not None:
+        raise FabError("--trace", "and --sample both say what to pour", "give one of them")
+    if sample is not None:
+        return units_of(sample, folder_measures(directory))
+    return None if trace is None else _volumes(trace)
 
 
 def _volumes(text: str) -> list[float]:

@@ -17,11 +17,11 @@ def view(
     import webbrowser
 
     import pelu_fab
-    from pelu_fab.files import recover
-    from pelu_fab.show.report import NAME, write_report
+    from pelu_fab.files import PAGE, recover
+    from pelu_fab.show.report import write_report
 
     recover(directory)
-    page = directory / NAME
+    page = directory / PAGE
     if not (directory / "verify.json").is_file():
         with step(f"verifying {directory}") as say:
             pelu_fab.verify(directory, progress=say)

@@ -22,6 +22,9 @@ BAR = 30  # characters
 def forecast_yield(
     source: Annotated[Path, typer.Argument(help="Design, checkpoint or compiled folder.", show_default=False)],
     data: Annotated[Path | None, typer.Option(help="CSV of samples; else the design's own.")] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Or one sample, in the units of the data, as 39.1,18.7,181,3750.")
+    ] = None,
     prints: Annotated[int, typer.Option(min=1, max=10_000_000, help="Prints to draw.")] = 4096,
     at_least: Annotated[list[float] | None, typer.Option(help="Accuracy that counts as good; repeatable.")] = None,
     scale: Annotated[list[float] | None, typer.Option(help="All scatter times this; repeatable, a sweep.")] = None,
@@ -47,6 +50,7 @@ def forecast_yield(
         found = _sweep(
             source,
             data,
+            sample,
             names,
             scale or [1.0],
             setting or [],
@@ -58,7 +62,7 @@ def forecast_yield(
             _judge(device),
         )
     tables = [
-        {"process": name, "scale": size, "tilt": tilt, **to_json(one, thresholds)} for name, size, tilt, one in found
+        {"process": name, "scale": size, **beside, **to_json(one, thresholds)} for name, size, beside, one in found
     ]
     if plot is not None:
         from pelu_fab.show.plots import forecast_png
@@ -75,6 +79,7 @@ def forecast_yield(
 def _sweep(
     source: Path,
     data: Path | None,
+    sample: str | None,
     processes: list[str | None],
     scales: list[float],
     settings: list[str],
@@ -89,13 +94,14 @@ def _sweep(
     from pelu_fab.commands.source import rig_of
     from pelu_fab.sim.forecast import assemble, jobs_of, run_job
     from pelu_fab.sim.noise import Noise
+    from pelu_fab.sim.readings import readings
     from pelu_fab.sim.sweep import runner
     from pelu_fab.sim.tilt import tilt_sensitivity
 
     cases = []
     for name in processes:
         rig = rig_of(source, process=name, settings=settings)
-        samples = _samples(rig, data)
+        samples = _samples(rig, data, sample)
         pours = samples.inputs * rig.unit_volume
         layers = rig.netlist.layers
         tilt = tilt_sensitivity(rig.water, rig.process)
@@ -113,13 +119,17 @@ def _sweep(
                 seed=seed,
                 judge=judge,
             )
-            cases.append((rig.process.name, size, lean, jobs, layers, pours, samples.labels))
+            read = readings(
+                rig.water, rig.process, rig.network, pours, rig.unit_volume, prints=prints, noise=noise, seed=seed
+            )
+            beside = {"tilt": lean, "readouts": [one.to_json() for one in read]}
+            cases.append((rig.process.name, size, beside, jobs, layers, pours, samples.labels))
     with runner(workers=workers, scheduler=scheduler) as run:
         parts: list[Any] = list(run(run_job, [job for case in cases for _, job in case[3]]))
     found = []
-    for process, size, lean, jobs, layers, pours, labels in cases:
+    for process, size, beside, jobs, layers, pours, labels in cases:
         own, parts = parts[: len(jobs)], parts[len(jobs) :]
-        found.append((process, size, lean, assemble([n for n, _ in jobs], own, layers, pours, labels)))
+        found.append((process, size, beside, assemble([n for n, _ in jobs], own, layers, pours, labels)))
     return found
 
 
@@ -139,14 +149,26 @@ def _judge(device: str) -> "Callable[..., Answers]":
     return partial(torch_answers, device=device)
 
 
-def _samples(rig: "Rig", data: Path | None) -> "Samples":
+def _samples(rig: "Rig", data: Path | None, sample: str | None) -> "Samples":
+    import numpy as np
+
+    from pelu_fab.commands.rig import pour_of
     from pelu_fab.files import read_input
+    from pelu_fab.ir.design import Samples
     from pelu_fab.sources.data import parse_samples
 
+    if sample is not None:
+        if data is not None:
+            raise FabError("--sample", "and --data both say what to pour", "give one of them")
+        return Samples(np.array([pour_of(rig, None, None, sample)]))
     if data is not None:
         return parse_samples(read_input(data), str(data), rig.network)
+    if rig.samples is None and rig.network.readouts and rig.input_max:
+        from pelu_fab.network.algebra import pours_up_to
+
+        return Samples(pours_up_to(rig.input_max))
     if rig.samples is None:
-        raise FabError("yield", "there are no samples to try the prints with", "add --data CSV")
+        raise FabError("yield", "there are no samples to try the prints with", "add --data CSV, or --sample")
     return rig.samples
 
 
@@ -154,8 +176,11 @@ def _show(table: dict[str, Any]) -> None:
     accuracy, certified = table["accuracy"], table["certified"]
     print(
         f"{table['prints']} prints, {printable(table['process'])}, scatter x {table['scale']:g}, "
-        f"against {table['against']}"
+        f"against {'trained network' if table['readouts'] else table['against']}"
     )
+    if table["readouts"]:
+        print("\n".join(printable(line) for line in _reading_lines(table["readouts"])))
+        return
     print(
         f"accuracy: {accuracy['asked']:.1%} by the algebra, {accuracy['drawn']:.1%} as drawn in real water, "
         f"{accuracy['mean']:.1%} mean of the prints, 5 % of prints below {accuracy['p05']:.1%}"
@@ -184,8 +209,27 @@ def _show(table: dict[str, Any]) -> None:
         print("tilt: no comb's shares depend on it, to first order")
 
 
+def _reading_lines(readouts: list[dict[str, Any]]) -> list[str]:
+    """How far each number is read wrong, and how often each yes or no."""
+    lines = []
+    for told in readouts:
+        percent = "" if told["rms_percent"] is None else " ({:.1f} % of its range)"
+        rms, within = (f"{told[key]:.3g}" + percent.format(told[f"{key}_percent"]) for key in ("rms", "within_95"))
+        unit = told["unit"] or ("units" if told["kind"] == "above" else "")
+        lines.append(f"{told['name']}: {told['low']:.4g} to {told['high']:.4g} {unit}".rstrip())
+        if "right" in told:
+            lines.append(f"  yes and no as trained: {told['right']:.1%} of readings")
+        lines.append(f"  read off by rms {rms}; 95 % of readings within {within}")
+        lines.append(f"  95 % of prints have an rms below {told['print_rms_95']:.3g}")
+    return lines
+
+
 def _show_sweep(tables: list[dict[str, Any]]) -> None:
     for table in tables:
+        if table["readouts"]:
+            print(f"{printable(table['process'])} x {table['scale']:g}:")
+            print("\n".join(printable(line) for line in _reading_lines(table["readouts"])))
+            continue
         shares = ", ".join(f"{float(t):.0%}: {s:.1%}" for t, s in table["yield"].items())
         mean = f"mean {table['accuracy']['mean']:.1%}"
         print(f"{printable(table['process'])} x {table['scale']:g}: {mean}; prints at least {shares}")

@@ -1,5 +1,8 @@
 """The bill of materials and the settings to print it with: for people and for the slicer."""
 
+from textwrap import wrap
+
+from pelu_fab.formats.plates import plates_of
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.process import Process
 
@@ -25,11 +28,23 @@ def to_bom(device: Device) -> str:
     lines += [
         f"{'all':<22}{total:>9.2f}{total * density:>9.1f}{'':>24}{total * per_cm3:>8.1f}",
         "",
+        *_beds(device),
+        "",
         "Print the stand and trays first, then one card: it shows whether your cards hang in their seats. No supports;",
         "parts lie as exported. Cards hold water: coat one that weeps. Cups in clear filament show their level.",
         "* estimated from the volume alone; your slicer knows better. PrusaSlicer: --load print.ini.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _beds(device: Device) -> list[str]:
+    """What each bed holds, as in plates/plate-N.3mf, a line or more each."""
+    lines = []
+    for number, plate in enumerate(plates_of(device), 1):
+        names = ", ".join(device.parts[piece.part].name for piece in plate.pieces)
+        head = f"plate {number}, {plate.filament} filament: "
+        lines += wrap(head + names, 118, subsequent_indent=" " * len(head))
+    return lines
 
 
 def to_print_settings(process: Process) -> str:
@@ -49,6 +64,7 @@ def to_print_settings(process: Process) -> str:
         "fill_density": "15%",
         "fill_pattern": "grid",
         "support_material": "0",
+        "skirt_distance": "2",
         "bed_shape": f"0x0,{x:g}x0,{x:g}x{y:g},0x{y:g}",
         "max_print_height": f"{z:g}",
         "temperature": "210",

@@ -74,11 +74,12 @@ def _pose(mesh: Mesh) -> dict[str, list[float]]:
 
 
 def _inputs(device: Device) -> list[dict[str, Any]]:
-    """Behind the inlet's walls, below the rim, in the middle of each first card."""
+    """Behind the inlet's walls, below the rim, in the middle of each first card; and what its jug stands for."""
     labels = dict(device.lowered.netlist.inputs)
+    measures = device.design.network.measures.to_table()
     return [
-        {"port": port, "label": labels[port], "at": [on_grid(v) for v in placed.inlet]}
-        for port, placed in zip(labels, device.layout.layers[0], strict=True)
+        {"port": port, "label": labels[port], "at": [on_grid(v) for v in placed.inlet], "pours": measure}
+        for port, placed, measure in zip(labels, device.layout.layers[0], measures, strict=True)
     ]
 
 

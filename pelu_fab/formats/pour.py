@@ -1,6 +1,8 @@
 """The pour protocol: how to wet, level, get ready and pour, and what each cup should then hold."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,36 +11,113 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.algebra import outputs
+from pelu_fab.network.scaling import Feature
 
 Array = NDArray[np.float64]
 LEVEL_DEG = 0.2  # what a bubble level or a phone reads, and what a comb stands: about a point of share
 
 
+@dataclass(frozen=True, slots=True)
+class Jug:
+    """What to pour into one card, and the measurement that it stands for in the user's unit, where that differs."""
+
+    name: str
+    card: str
+    measured: str
+    ml: float
+    grams: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cup:
+    """What one cup then holds, as built; and what the trained network says."""
+
+    name: str
+    ml: float
+    grams: float
+    trained_ml: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pour:
+    """One answer to pour, jug after jug; `answer` in Markdown, a line for each number that the cups say."""
+
+    title: str
+    jugs: tuple[Jug, ...]
+    cups: tuple[Cup, ...]
+    answer: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Priming:
+    """V0 and the cards that it goes into; none where `ml` is 0."""
+
+    ml: float
+    grams: float
+    cards: tuple[str, ...]
+
+
+def pours(device: Device) -> tuple[Pour, ...]:
+    """The design's protocol with its numbers."""
+    design, network = device.design, device.lowered.network
+    unit, density, measures = design.unit_ml, design.process.fluid.density, _is_measured(design)
+    found = []
+    for title, units in design.protocol:
+        held = outputs(network, np.array([units]))[0]
+        trained = outputs(design.network, np.array([units]))[0]
+        jugs = [
+            Jug(
+                name,
+                bucket.name,
+                _measured(feature, volume) if measures else "",
+                volume * unit,
+                volume * unit * density,
+            )
+            for name, bucket, feature, volume in zip(
+                network.inputs, device.lowered.netlist.rows[0], design.network.measures.features, units, strict=True
+            )
+        ]
+        cups = [
+            Cup(name, ml * unit, ml * unit * density, asked * unit)
+            for name, ml, asked in zip(network.outputs, held.tolist(), trained.tolist(), strict=True)
+        ]
+        found.append(Pour(title, tuple(jugs), tuple(cups), tuple(_answer(design, held))))
+    return tuple(found)
+
+
+def priming(device: Device) -> Priming:
+    """How much to pour into which cards before each answer."""
+    ml = device.sized.priming_volume / MM3_PER_ML
+    netlist = device.lowered.netlist
+    primed = tuple(bucket.name for bucket in netlist.buckets if len(netlist.leaving[bucket.name]) > 1)
+    return Priming(ml, ml * device.design.process.fluid.density, primed if ml > 0.0 else ())
+
+
 def to_pour(device: Device) -> str:
     """Markdown for the person with the jug. Volumes in mL, grams for who has a scale; expectations of what is built."""
-    design, network = device.design, device.lowered.network
-    unit, grams = design.unit_ml, design.unit_ml * design.process.fluid.density
+    design = device.design
     lines = [f"# Pouring {design.name}", "", *_preparation(device), "", *_ready(device), "", "## Pour", ""]
     lines += [
         f"One jug after the other, about {design.pour_flow_ml:g} mL a second, each behind the walls of its own card.",
         "Their order does not matter. Grams are for who has a scale.",
         "",
     ]
-    for title, units in design.protocol:
-        held = outputs(network, np.array([units]))[0]
-        trained = outputs(design.network, np.array([units]))[0]
-        winner = design.network.outputs[int(held.argmax())]
-        lines += [f"### {title}", "", "| jug | card | pour | or |", "|---|---|---|---|"]
+    measures = _is_measured(design)
+    lines += _measures(design) if measures else []
+    for pour in pours(device):
+        head = "| jug | card | measured | pour | or |" if measures else "| jug | card | pour | or |"
+        lines += [f"### {pour.title}", "", head, re.sub(r"[^|]+", "---", head)]
         lines += [
-            f"| {_cell(name)} | {bucket.name} | {volume * unit:.1f} mL | {volume * grams:.1f} g |"
-            for name, bucket, volume in zip(network.inputs, device.lowered.netlist.rows[0], units, strict=True)
+            f"| {_cell(jug.name)} | {jug.card}{f' | {jug.measured}' if measures else ''} "
+            f"| {jug.ml:.1f} mL | {jug.grams:.1f} g |"
+            for jug in pour.jugs
         ]
         lines += ["", "| cup | should hold | or | trained network |", "|---|---|---|---|"]
         lines += [
-            f"| {_cell(name)} | {found * unit:.1f} mL | {found * grams:.1f} g | {asked * unit:.1f} mL |"
-            for name, found, asked in zip(network.outputs, held, trained, strict=True)
+            f"| {_cell(cup.name)} | {cup.ml:.1f} mL | {cup.grams:.1f} g | {cup.trained_ml:.1f} mL |"
+            for cup in pour.cups
         ]
-        lines += ["", *_answer(design, winner, held), ""]
+        lines += ["", *pour.answer, ""]
     lines += [
         "Wait until the last drop has fallen (about a minute), then read the cups at eye level. Poured too little?",
         "Pour the rest now: the answer depends on how much, not on when.",
@@ -48,15 +127,12 @@ def to_pour(device: Device) -> str:
 
 def _ready(device: Device) -> list[str]:
     """V0 into every card with several branches, by name; each time anew."""
-    volume = device.sized.priming_volume / MM3_PER_ML
-    netlist = device.lowered.netlist
-    primed = [bucket.name for bucket in netlist.buckets if len(netlist.leaving[bucket.name]) > 1]
+    v0 = priming(device)
     lines = ["## Get it ready, each time", ""]
     lines.append("1. Lift out the cards, tip them out, hang them back. Empty the cups. Wet walls are fine.")
-    if primed and volume > 0.0:
-        grams = volume * device.design.process.fluid.density
+    if v0.cards:
         lines.append(
-            f"2. Pour V0, {volume:.1f} mL ({grams:.1f} g), into each card that divides its water: {_listed(primed)}."
+            f"2. Pour V0, {v0.ml:.1f} mL ({v0.grams:.1f} g), into each card that divides its water: {listed(v0.cards)}."
         )
         lines.append(
             "   They are full to just below what they keep, and nothing runs over. A V0 too much or too little"
@@ -65,21 +141,54 @@ def _ready(device: Device) -> list[str]:
     return lines
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _answer(design: Design, winner: str, held: Array) -> list[str]:
-    """What the cups say: a number for each read-out where there are any, else the name of the fullest."""
-    if not design.readouts:
-        return [f"The fullest cup says **{_cell(winner)}**."]
-    cups = dict(zip(design.network.outputs, held.tolist(), strict=True))
+def _answer(design: Design, held: Array) -> list[str]:
+    """What the cups say, by its read-outs: a name, a number or yes and no, and how it is worked out."""
+    outputs, unit = design.network.outputs, design.unit_ml
     lines = []
-    for readout in design.readouts:
-        difference = _cell(readout.plus) + (f" - {_cell(readout.minus)}" if readout.minus else "")
-        formula = f"({difference}) x {readout.scale / design.unit_ml:.4g} + {readout.offset:.4g}"
-        lines.append(f"{_cell(readout.name)} = {formula} = **{readout.value(cups):.3f}**, cups in mL.")
+    for readout in design.network.answers:
+        said = _cell(readout.says(held, outputs, unit_ml=unit))
+        if readout.kind == "fullest":
+            lines.append(f"The fullest cup says **{said}**.")
+            continue
+        gap = _cell(readout.plus) + (f" - {_cell(readout.minus)}" if readout.minus else "")
+        if readout.kind == "above":
+            lines.append(f"Is {gap} above {readout.above * unit:.3g} mL? **{said}**.")
+        else:
+            formula = f"({gap}) x {readout.scale / unit:.4g} + {readout.offset:.4g}, cups in mL"
+            lines.append(f"**{said}**: {_cell(readout.name)} = {formula}.")
     return lines
+
+
+def _is_measured(design: Design) -> bool:
+    """Whether some jug stands for a measurement that is not its volume."""
+    return any((feature.offset, feature.factor) != (0.0, 1.0) for feature in design.network.measures.features)
+
+
+def _measures(design: Design) -> list[str]:
+    """How a measurement becomes a pour, for samples that nobody has written down yet."""
+    features = design.network.measures.features
+    lines = ["What you measured becomes a pour like this, and never less than nothing:", ""]
+    lines += ["| jug | pour, mL | for a sample from | to |", "|---|---|---|---|"]
+    for name, feature in zip(design.network.inputs, features, strict=True):
+        what, offset = _cell(feature.title), feature.offset
+        shifted = f"({what} {'-' if offset > 0 else '+'} {abs(offset):.5g})" if offset else what
+        ends = ["" if end is None else feature.shown(end) for end in (feature.low, feature.high)]
+        lines.append(f"| {_cell(name)} | {shifted} x {feature.factor * design.unit_ml:.5g} | {ends[0]} | {ends[1]} |")
+    return [*lines, ""]
+
+
+def _measured(feature: Feature, units: float) -> str:
+    """What pours so much, in the user's unit; of an empty jug the value from which on it stays empty."""
+    value = feature.value(units)
+    if value is None:
+        return ""
+    bound = "" if units > 0.0 or not feature.offset else "up to " if feature.factor > 0 else "from "
+    return bound + feature.shown(value)
 
 
 def _preparation(device: Device) -> list[str]:
@@ -93,8 +202,8 @@ def _preparation(device: Device) -> list[str]:
         "## Before the first pour",
         "",
         f"1. {drop}",
-        "2. Level it: a bubble level or a phone across the tray, then down it; put paper under the feet until both",
-        f"   stay within {LEVEL_DEG:g} degrees.",
+        "2. Level it: a bubble level or a phone on a card's rim, along its comb, then across it; put paper under the",
+        f"   feet until both stay within {LEVEL_DEG:g} degrees.",
         "3. Wet it: pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device",
         "   keeps about 1 mL on its walls, and dries again in a quarter of an hour.",
     ]

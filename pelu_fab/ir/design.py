@@ -1,6 +1,5 @@
 """Everything that a device is compiled from: the network, the process, and what the user asked for."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,21 +20,6 @@ class Samples:
     labels: NDArray[np.int64] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Readout:
-    """A number that two cups say: (plus - minus) * scale + offset, cups in units; no `minus` counts as 0."""
-
-    name: str
-    plus: str
-    minus: str | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-
-    def value(self, cups: Mapping[str, float]) -> float:
-        """The number, of cups by name, in units."""
-        return (cups[self.plus] - (cups[self.minus] if self.minus else 0.0)) * self.scale + self.offset
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Design:
     """A network to be made by a process. Volumes in units (see `unit_ml`), the pour flow in mL/s per jug."""
@@ -50,7 +34,6 @@ class Design:
     compensation: Compensation = "process"
     max_teeth: int = 14
     protocol: tuple[tuple[str, tuple[float, ...]], ...] = ()  # what pour.md tells to pour: title, units per jug
-    readouts: tuple[Readout, ...] = ()  # what the cups mean, where it is a number
     sources: tuple[tuple[str, str, str], ...] = ()  # kind, name and sha256 of each file that it was read from
 
     @property

@@ -94,3 +94,11 @@ def gaps(source: Source, pours: Array) -> Array:
         return np.full(len(found), np.inf)
     top = np.sort(found, axis=1)[:, -2:]
     return np.asarray(top[:, 1] - top[:, 0])
+
+
+def pours_up_to(input_max: Sequence[float], *, count: int = 101, seed: int = 0) -> Array:
+    """Pours (rows, in) that stand for all where there are no data: along one jug, else at random up to each mark."""
+    most = np.asarray(input_max, dtype=np.float64)
+    if len(most) == 1:
+        return np.linspace(0.0, most, count)
+    return np.asarray(np.random.default_rng(seed).uniform(0.0, 1.0, (count, len(most))) * most)

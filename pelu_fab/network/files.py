@@ -1,6 +1,7 @@
 """network.json and samples.csv: networks and rows of data to bytes, and back. The maker's only writer and reader."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabError
 from pelu_fab.network.model import Array, Layer, Network, check_network
 from pelu_fab.network.names import input_name
+from pelu_fab.network.readout import readouts_from
+from pelu_fab.network.scaling import scaling_from
 
 FORMAT, SCHEMA = "pelu-widget", 1
 LABEL = "label"
@@ -23,6 +26,8 @@ def to_network_json(network: Network) -> bytes:
         "inputs": list(network.inputs),
         "outputs": list(network.outputs),
         "input_scale": network.input_scale,
+        **({} if network.scaling is None else {"scaling": network.scaling.to_table()}),
+        **({"readouts": [readout.to_table() for readout in network.readouts]} if network.readouts else {}),
         "layers": [{"h": layer.retained.tolist(), "w": layer.shares.tolist()} for layer in network.layers],
     }
     return (json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
@@ -34,7 +39,9 @@ def from_network_json(blob: bytes, where: str) -> Network:
         table: Any = json.loads(blob)
         layers = tuple(Layer(np.array(one["h"], float), np.array(one["w"], float)) for one in table["layers"])
         names = [tuple(str(name) for name in table[ends]) for ends in ("inputs", "outputs")]
-        network = Network(layers, names[0], names[1], float(table.get("input_scale", 1.0)))
+        scaling = scaling_from(table["scaling"]) if table.get("scaling") is not None else None
+        network = Network(layers, names[0], names[1], float(table.get("input_scale", 1.0)), scaling)
+        network = replace(network, readouts=readouts_from(table.get("readouts") or ()))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError, AttributeError) as error:
         raise FabError(where, f"is no network ({error!r})", AGAIN) from error
     check_network(network, where)

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
+from pelu_fab.network.readout import FULLEST, Readout, check_readouts
+from pelu_fab.network.scaling import Scaling, check_scaling, plain_scaling
 
 Array = NDArray[np.float64]
 
@@ -26,12 +28,27 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A trained PeLU network. Volumes are in units; one feature value is `input_scale` units."""
+    """A trained PeLU network. Volumes are in units.
+
+    A feature becomes units by `scaling`, or where there is none by `input_scale` units a value: `measures` is either.
+    """
 
     layers: tuple[Layer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     input_scale: float = 1.0
+    scaling: Scaling | None = None
+    readouts: tuple[Readout, ...] = ()
+
+    @property
+    def measures(self) -> Scaling:
+        """From a measurement to a pour."""
+        return self.scaling or plain_scaling(self.inputs, self.input_scale)
+
+    @property
+    def answers(self) -> tuple[Readout, ...]:
+        """What its cups say: its read-outs, or else which cup is the fullest."""
+        return self.readouts or (FULLEST,)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -66,6 +83,9 @@ def check_network(network: Network, where: str) -> None:
             raise FabError(where, f"names {len(names)} {label}, but the network has {count}", f"give {count} names")
     if not (np.isfinite(network.input_scale) and network.input_scale > 0):
         raise FabError(where, f"input_scale is {network.input_scale}", "use a finite number above 0")
+    if network.scaling is not None:
+        check_scaling(network.scaling, network.inputs, where)
+    check_readouts(network.readouts, network.outputs, where)
 
 
 def _check_layer(layer: Layer, where: str) -> None:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Parts = Sequence[tuple[str, Array]]  # name, corners (triangles, 3, 3) in the assembly, mm
 
-NAME = "findings.svg"
 MOST, SAME = 8, 4.0  # cards; mm within which two findings share one
 REACH, SCALE = 24.0, 5.0  # mm shown on each side of the place; units of the drawing per mm
 OFF = 0.0137, 0.0137, 0.21  # mm beside the place along x, y and z: a cut along a face shows nothing

@@ -7,7 +7,6 @@ import numpy as np
 
 from pelu_fab.formats.glb import METRES, Y_UP
 
-NAME = "markers.glb"
 RADIUS = 2.5  # mm of a marker
 BODY, FAIL = (150, 160, 170, 90), (220, 30, 40, 255)
 

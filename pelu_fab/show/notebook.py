@@ -3,17 +3,17 @@
 from base64 import b64encode
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pelu_fab.ir.device import Device
-from pelu_fab.show.svg import to_svg
+if TYPE_CHECKING:
+    from pelu_fab.ir.device import Device
 
 MOST = 1_500_000  # bytes of all that goes into one cell of a notebook
 Bundle = dict[str, str]
 METHOD = "_repr_mimebundle_"  # what notebooks call
 
 
-def device_bundle(device: Device) -> Bundle:
+def device_bundle(device: "Device") -> Bundle:
     """Text, the layout as SVG, and both as HTML."""
     return _guarded(device, lambda: _device(device))
 
@@ -43,7 +43,9 @@ def _guarded(shown: object, make: Callable[[], Bundle]) -> Bundle:
     return bundle
 
 
-def _device(device: Device) -> Bundle:
+def _device(device: "Device") -> Bundle:
+    from pelu_fab.show.svg import to_svg
+
     widths = " → ".join([*(str(len(row)) for row in device.lowered.netlist.rows), str(len(device.layout.cups))])
     pieces = sum(part.count for part in device.parts)
     text = f"{device.design.name}: {widths}, {pieces} pieces, {device.grams:.0f} g if solid"

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pelu_fab.files import write_file
+from pelu_fab.files import PLACES, write_file
 from pelu_fab.show import findings, markers
 from pelu_fab.show.findings import Parts
-
-NAMES = (markers.NAME, findings.NAME)
 
 
 def write_places(directory: Path, report: Mapping[str, Any], parts: Parts) -> list[Path]:
@@ -16,7 +14,7 @@ def write_places(directory: Path, report: Mapping[str, Any], parts: Parts) -> li
 
     `parts` are the placed triangles of the device as it was judged.
     """
-    paths = [Path(directory) / name for name in NAMES]
+    paths = [Path(directory) / name for name in PLACES]
     failed = placed_failures(report)
     if not failed or not parts:
         for path in paths:

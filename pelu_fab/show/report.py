@@ -6,7 +6,7 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
-from pelu_fab.files import write_file
+from pelu_fab.files import PAGE, write_file
 from pelu_fab.show.report_data import Facts, Table, read_facts
 from pelu_fab.show.report_html import asset
 from pelu_fab.show.report_parts import pack
@@ -14,15 +14,13 @@ from pelu_fab.show.report_print import pouring, printing
 from pelu_fab.show.report_proof import asked_and_built, numbers, proof
 from pelu_fab.show.report_stage import heading, stage
 
-NAME = "report.html"
-
 
 def write_report(directory: Path) -> Path | None:
     """Write `report.html` beside a signed-off export; None where the export was made without `--formats report`."""
     if not (directory / "scene.json").is_file() or not (directory / "verify.json").is_file():
         return None
-    write_file(directory / NAME, to_report(read_facts(directory)))
-    return directory / NAME
+    write_file(directory / PAGE, to_report(read_facts(directory)))
+    return directory / PAGE
 
 
 def to_report(facts: Facts) -> bytes:
@@ -64,7 +62,10 @@ def _data(facts: Facts, tables: list[Table]) -> Table:
     return {
         "name": facts.name,
         "unit_ml": facts.manifest["unit_ml"],
-        "input_scale": facts.lowered.input_scale,
+        "measures": {
+            "features": facts.lowered.measures.to_table(),
+            "columns": facts.lowered.measures.columns,
+        },
         "design_flow": facts.manifest.get("design_flow") or 12000.0,
         "inputs": facts.lowered.inputs,
         "outputs": facts.lowered.outputs,

@@ -56,7 +56,8 @@ def _hours(hours: float) -> str:
 def _settings(facts: Facts) -> str:
     process = facts.manifest["process"]
     printer, fluid = process["printer"], process["fluid"]
-    plated = "; <code>device.3mf</code> holds all parts on plates" if "device.3mf" in facts.manifest["files"] else ""
+    plates = sum(name.startswith("plates/") for name in facts.manifest["files"])
+    plated = f"; <code>plates</code> holds the parts on {plates} {'bed' if plates == 1 else 'beds'}" if plates else ""
     bed = " × ".join(f"{length:g}" for length in printer["bed"])
     return (
         f"<p>Process <b>{escape(process['name'])}</b>: {escape(process['material']['name'])}, nozzle "
@@ -82,7 +83,7 @@ def _assembly(facts: Facts) -> str:
     for role, parts in groupby(facts.parts, key=lambda part: part.role):
         if role in STEPS:
             steps.append(STEPS[role].format(", ".join(f"<b>{escape(part.name)}</b>" for part in parts)))
-    steps.append("Level it, across the tray and down it, with paper under the feet: see below.")
+    steps.append("Level it, along a card's comb and across it, with paper under the feet: see below.")
     return '<ol class="steps">' + "".join(f"<li>{step}</li>" for step in steps) + "</ol>"
 
 

@@ -1,5 +1,6 @@
 """The top of the report: title and verdict, the device in 3-D, jugs and cups. Facts in, HTML out."""
 
+from collections.abc import Sequence
 from html import escape
 from string import Template
 
@@ -92,28 +93,43 @@ def panel(facts: Facts) -> str:
     """Jugs, buttons and cups; nothing where sign-off recovered no network."""
     if not facts.recovered:
         return ""
-    scale, unit = facts.lowered.input_scale, float(facts.manifest["unit_ml"])
-    limits = [value / scale for value in facts.manifest.get("input_max") or [50.0 * scale] * len(facts.lowered.inputs)]
-    top = _nice(max(limits)) or 10.0
-    start = facts.samples[0][0] / scale if facts.samples is not None else np.array(limits) / 2
-    jugs = "".join(_jug(i, str(name), float(start[i]), top) for i, name in enumerate(facts.lowered.inputs))
+    jugs, worth = _jugs(facts)
     cups = "".join(
         f'<div class="cup" id="cup-{j}"><div class="glass"><i id="cup-level-{j}"></i></div><span '
         f'class="who">{escape(str(label))}</span>'
         f'<b><span id="cup-ml-{j}">0.0</span> mL</b><small id="cup-soon-{j}"></small></div>'
         for j, label in enumerate(facts.lowered.outputs)
     )
-    return Template(asset("panel.html")).substitute(
-        presets=_presets(facts, f"1 in a jug is {scale * unit:g} mL"), jugs=jugs, cups=cups
-    )
+    return Template(asset("panel.html")).substitute(presets=_presets(facts, worth), jugs=jugs, cups=cups)
 
 
-def _jug(i: int, name: str, value: float, top: float) -> str:
-    step = top / 100
+def _jugs(facts: Facts) -> tuple[str, str]:
+    """A slider for each measurement, in the user's unit, and what one of it pours."""
+    network, measures = facts.lowered, facts.lowered.measures
+    limits = [float(most) for most in facts.manifest.get("input_max") or [50.0] * len(network.inputs)]
+    start = facts.samples[0][0].tolist() if facts.samples is not None else [most / 2 for most in limits]
+    top = _nice(max(most / network.input_scale for most in limits)) or 10.0
+    sliders = []
+    for m, feature in enumerate(measures.measured):
+        i = measures.columns.index(m)
+        value = feature.value(start[i])
+        ends = sorted(feature.value(units) or 0.0 for units in (0.0, limits[i]))
+        if network.scaling is None:
+            ends = [0.0, top]
+        sliders.append(_jug(m, feature.title, feature.offset if value is None else value, ends))
+    if network.scaling is not None:
+        return "".join(sliders), "in the units of the data"
+    return "".join(sliders), f"1 in a jug is {network.input_scale * float(facts.manifest['unit_ml']):g} mL"
+
+
+def _jug(i: int, name: str, value: float, ends: Sequence[float]) -> str:
+    low, top = ends
+    step = (top - low) / 100 or 1.0
+    least = ' min="0"' if low == 0.0 else ""
     return (
         f'<div class="jug"><label for="jug-{i}"><span>{escape(name)}</span><output id="jug-ml-{i}"></output></label>'
-        f'<input type="range" id="jug-{i}" min="0" max="{top:g}" step="{step:g}" value="{value:g}">'
-        f'<input type="number" id="jug-field-{i}" min="0" step="any" value="{value:g}" '
+        f'<input type="range" id="jug-{i}" min="{low:g}" max="{top:g}" step="{step:g}" value="{value:g}">'
+        f'<input type="number" id="jug-field-{i}"{least} step="any" value="{value:.7g}" '
         f'aria-label="{escape(name)}"></div>'
     )
 

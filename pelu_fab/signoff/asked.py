@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pelu_fab.network.model import Network
-from pelu_fab.network.names import branch_name, bucket_name
+from pelu_fab.network.names import branch_name, bucket_name, input_name
 from pelu_fab.signoff.dossier import Manifest, Opened, Samples
 from pelu_fab.signoff.lowering import SAME
 from pelu_fab.signoff.question import Question, Read
@@ -22,6 +22,9 @@ def source_checks(question: Question, opened: Opened) -> list[Check]:
     else:
         checks += network_checks(question.network, copy)
         checks += _names(question, copy, manifest)
+        named_by_design = not question.is_design and "design" in manifest.sources
+        checks.append(scaling_check(question.network, copy, is_sure=not named_by_design))
+        checks.append(readout_check(question.network, copy, is_sure=not named_by_design))
     checks += _data(question, opened)
     checks += [_choice(key, wanted, manifest) for key, wanted in question.choices.items()]
     if question.process is not None:
@@ -75,6 +78,26 @@ def _names(question: Question, copy: Network, manifest: Manifest) -> list[Check]
         else:
             checks.append(skipped("source.names", kind, "a design names them: give it instead of the checkpoint"))
     return checks
+
+
+def scaling_check(asked: Network, copy: Network, *, is_sure: bool = True) -> Check:
+    """What each jug stands for in network.json, against what the trained network says; else a design may say it."""
+    told, found = (network.measures.to_table() for network in (asked, copy))
+    odd = [i for i, (one, other) in enumerate(zip(told, found, strict=False)) if one != other]
+    if not odd and len(told) == len(found):
+        return passed("source.scaling", "inputs", "from a measurement to a pour, as trained")
+    if not is_sure:
+        return skipped("source.scaling", "inputs", "a design may tell it: give it instead of the checkpoint")
+    at = odd[0] if odd else 0
+    return equal("source.scaling", input_name(at), str(found[at]), str(told[at]), "what the jug stands for")
+
+
+def readout_check(asked: Network, copy: Network, *, is_sure: bool = True) -> Check:
+    """What the cups mean in network.json, against what the trained network says; else a design may say it."""
+    told, found = ("; ".join(str(one.to_table()) for one in network.answers) for network in (asked, copy))
+    if told != found and not is_sure:
+        return skipped("source.readout", "outputs", "a design may tell it: give it instead of the checkpoint")
+    return equal("source.readout", "outputs", found, told, "what the cups say")
 
 
 def _data(question: Question, opened: Opened) -> list[Check]:

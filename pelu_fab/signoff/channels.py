@@ -4,10 +4,23 @@ Each tray is looked at in its own frame, flat as it is printed: its floor's plat
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from shapely import LineString, MultiPoint, Point, STRtree, box, linestrings, points, polygonize, unary_union
+from shapely import (
+    LineString,
+    MultiPoint,
+    Point,
+    STRtree,
+    box,
+    dwithin,
+    linestrings,
+    points,
+    polygonize,
+    prepare,
+    unary_union,
+)
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.comb import CLOSED_AT
@@ -23,6 +36,8 @@ BELOW = 0.11  # mm under a floor, where its plate is cut
 ABOVE = (0.23, 1.1, 2.1, 3.9)  # mm over a floor, where its walls are cut: as deep as water stands at the design flow
 SLIT = 0.05  # mm: an opening narrower than this lets nothing through
 ON_FLOOR = 0.02  # mm
+SAME = 1e-6  # mm: one place
+UPRIGHT = 1e-4  # upward part of the normal of an upright face
 NEAR = 1.5  # mm: a drop leaves within this of the edge that it is meant to leave over
 
 
@@ -148,10 +163,12 @@ def _walled(wet: Wet, index: int, name: str, vessel: Vessel, head: float, need: 
     top = level + head + need
     heights = np.unique(np.round(corners[:, :, 2].reshape(-1), 3))
     heights = np.r_[level, heights[(heights > level + 1e-3) & (heights < top)], top]
+    walls: _Walls | None = None
     for low, high in pairwise(heights.tolist()):
-        if high - low < 0.02:
+        z = (low + high) / 2
+        if high - low < 0.02 or (walls is not None and walls.stand_at(z)):
             continue
-        other = _escape(wet, index, vessel, corners, (low + high) / 2)
+        other, walls = _escape(wet, index, vessel, corners, z)
         if other is None:
             continue
         if other:
@@ -185,29 +202,51 @@ def _window(vessel: Vessel) -> tuple[Array, Array]:
     return reach.min(axis=0) - 6.0, reach.max(axis=0) + 6.0
 
 
-def _escape(wet: Wet, index: int, vessel: Vessel, corners: Array, z: float) -> str | None:
-    """None if the water round the bucket's middle is walled in at `z`; else the bucket it joins, or '' for outside."""
-    room = _room(vessel, [vessel], corners, z, _window(vessel))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Walls:
+    """The triangles (n, 3, 3) that close the room round a bucket's middle in a cut at `z`."""
+
+    corners: Array
+    z: float
+
+    def stand_at(self, z: float) -> bool:
+        """Whether they close the same room at `z`, above: all are upright, and none ends or begins on the way."""
+        a, b, c = self.corners.transpose(1, 0, 2)
+        normals = np.cross(b - a, c - a)
+        upright = np.abs(normals[:, 2]) <= UPRIGHT * np.linalg.norm(normals, axis=1)
+        heights = self.corners[:, :, 2]
+        return bool(upright.all()) and not ((heights > self.z) & (heights < z)).any()
+
+
+def _escape(
+    wet: Wet, index: int, vessel: Vessel, corners: Array, z: float
+) -> tuple[str, None] | tuple[None, _Walls | None]:
+    """None if the water round the bucket's middle is walled in at `z`, and by what, where that is near; else the bucket
+    it joins, or '' for outside.
+    """
+    segments, own = cut(corners, z)
+    room = _room(vessel, [vessel], segments, _window(vessel))
     if room is not None:
-        return None
+        middles = points(segments.mean(axis=1))
+        prepare(rim := room.boundary)
+        beside = dwithin(rim, middles, SAME)
+        return None, _Walls(corners[own[beside]], z)
     # Look again at the whole part with every comb closed: does it run into a neighbour?
     part = wet.surface.names.index(vessel.part)
-    own = wet.surface.corners[wet.surface.faces_of_part(part)]
-    low, high = own.reshape(-1, 3).min(axis=0)[:2], own.reshape(-1, 3).max(axis=0)[:2]
+    whole = wet.surface.corners[wet.surface.faces_of_part(part)]
+    low, high = whole.reshape(-1, 3).min(axis=0)[:2], whole.reshape(-1, 3).max(axis=0)[:2]
     others = {i: v for i, v in enumerate(wet.found.vessels) if v.part == vessel.part and v.teeth}
-    room = _room(vessel, list(others.values()), own, z, (low, high))
+    room = _room(vessel, list(others.values()), cut(whole, z)[0], (low, high))
     if room is None:
-        return ""
+        return "", None
     joined = [wet.names.get(i, v.part) for i, v in others.items() if i != index and room.contains(Point(v.inside))]
-    return joined[0] if joined else None
+    return (joined[0], None) if joined else (None, None)
 
 
-def _room(
-    vessel: Vessel, closed: list[Vessel], corners: Array, z: float, window: tuple[Array, Array]
-) -> BaseGeometry | None:
-    """The area of air round a vessel's middle at height `z`, combs closed; None if it reaches the window's frame."""
+def _room(vessel: Vessel, closed: list[Vessel], segments: Array, window: tuple[Array, Array]) -> BaseGeometry | None:
+    """The area of air round a vessel's middle in a cut, combs closed; None if it reaches the window's frame."""
     frame = box(*(window[0] - 1.0), *(window[1] + 1.0)).exterior
-    segments = np.round(cut(corners, z)[0], SNAP)
+    segments = np.round(segments, SNAP)
     lines = [*linestrings(segments[(segments[:, 0] != segments[:, 1]).any(axis=1)])]
     lines += [line for v in closed for line in _closed_teeth(v)]
     seed = Point(vessel.inside)

@@ -16,6 +16,8 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.network.model import Layer, Network, check_network
+from pelu_fab.network.readout import Readout, readouts_from
+from pelu_fab.network.scaling import Scaling, scaling_from
 from pelu_fab.signoff.stl import Array
 
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
@@ -32,13 +34,17 @@ class Trained:
     inputs: tuple[str, ...] | None
     outputs: tuple[str, ...] | None
     input_scale: float
+    scaling: Scaling | None = None
+    readouts: tuple[Readout, ...] = ()
 
     def network(self, inputs: Sequence[str] | None, outputs: Sequence[str] | None, where: str) -> Network:
         """The network under these names, else its own, else x0, y0 and so on; `FabError` if it can't be one."""
         widths = len(self.layers[0].retained), self.layers[-1].shares.shape[1]
         own = (inputs or self.inputs, outputs or self.outputs)
         named = [tuple(names or (f"{c}{i}" for i in range(n))) for names, c, n in zip(own, "xy", widths, strict=True)]
-        network = Network(self.layers, named[0], named[1], self.input_scale)
+        cups = dict(zip(self.outputs or named[1], named[1], strict=False))
+        readouts = tuple(readout.renamed(cups) for readout in self.readouts)
+        network = Network(self.layers, named[0], named[1], self.input_scale, self.scaling, readouts)
         check_network(network, where)
         return network
 
@@ -88,7 +94,9 @@ def _told(layers: tuple[Layer, ...], beside: Mapping[str, Any]) -> Trained:
     if not layers:
         raise ValueError("it holds no layer")
     inputs, outputs = (tuple(map(str, beside[key])) if beside.get(key) else None for key in ("inputs", "outputs"))
-    return Trained(layers, inputs, outputs, float(beside.get("input_scale", 1.0)))
+    scaling = scaling_from(beside["scaling"]) if isinstance(beside.get("scaling"), list) else None
+    readouts = readouts_from(beside["readouts"]) if isinstance(beside.get("readouts"), list) else ()
+    return Trained(layers, inputs, outputs, float(beside.get("input_scale", 1.0)), scaling, readouts)
 
 
 def _trained(tensors: Mapping[str, Array], beside: Mapping[str, Any], key: str | None) -> Trained:
@@ -145,6 +153,7 @@ def _safetensors(blob: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
     # Metadata are texts: lists and numbers stand as JSON in them, names may also stand with commas between.
     beside = {key: text.split(",") for key, text in told.items() if key in ("inputs", "outputs")}
     beside |= {key: parsed(told[key].encode()) for key in beside if told[key].lstrip().startswith("[")}
+    beside |= {key: parsed(told[key].encode()) for key in ("scaling", "readouts") if told.get(key, "").startswith("[")}
     return tensors, beside | ({"input_scale": json.loads(told["input_scale"])} if "input_scale" in told else {})
 
 

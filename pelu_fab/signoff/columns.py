@@ -127,8 +127,11 @@ def barycentric(corners: Array, points: Array) -> Array:
 
 def height_at(corners: Array, points: Array) -> Array:
     """z of each triangle (m, 3, 3) straight over or under its point (m, 2 or 3); NaN beside it or if it is upright."""
-    low, high = corners[:, :, :2].min(axis=1), corners[:, :, :2].max(axis=1)
-    near = np.flatnonzero(((points[:, :2] >= low - 1e-6) & (points[:, :2] <= high + 1e-6)).all(axis=1))
+    meets = np.ones(len(corners), bool)
+    for axis, place in enumerate((points[:, 0], points[:, 1])):
+        a, b, c = corners[:, :, axis].T
+        meets &= (place >= np.minimum(np.minimum(a, b), c) - 1e-6) & (place <= np.maximum(np.maximum(a, b), c) + 1e-6)
+    near = np.flatnonzero(meets)
     a, b, c = corners[near, :, :2].transpose(1, 0, 2)
     wide = np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) > EDGE_ON
     near = near[wide]

@@ -4,6 +4,7 @@ A folder, its manifest and the parts that were read in, file.* out.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from pelu_fab.errors import FabError
 from pelu_fab.files import entries, is_folder, is_missing, read_input
 from pelu_fab.network.model import Network
 from pelu_fab.network.names import ARROW, branch_name, bucket_name, duct_name, input_name, output_name
-from pelu_fab.signoff.dossier import Dossier, Manifest, digest, rigid
+from pelu_fab.signoff.dossier import RIGID, Dossier, Manifest, digest, rigid
 from pelu_fab.signoff.mesh import LoadedPart
-from pelu_fab.signoff.packages import read_package
+from pelu_fab.signoff.packages import Package, read_package
 from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
 from pelu_fab.signoff.stl import Array, read_stl
 
-COPIES = ("network.json", "lowered.json", "samples.csv", "netlist.txt", "pour.md", "bom.txt", "print.ini", "scene.json")
+COPIES = (
+    *("network.json", "lowered.json", "samples.csv", "netlist.txt"),
+    *("pour.md", "bom.txt", "print.ini", "scene.json", "booklet.pdf"),
+)
 SOLIDS = (".stl", ".3mf", ".step", ".stp", ".obj", ".glb")  # what someone might print, or look at instead of a part
 LEFT = ("markers.glb",)  # by sign-off itself
 MOST = 1 << 30  # bytes of one file
@@ -34,9 +38,8 @@ def companion_checks(folder: Path, manifest: Manifest, parts: Sequence[LoadedPar
     named = {part.entry.name: part for part in parts}
     if "assembly.stl" in whole:
         checks += _assembly(whole["assembly.stl"], manifest, named)
-    for name in sorted(name for name in whole if name.lower().endswith(".3mf")):
-        checks += _package(name, whole[name], manifest, named)
-    return checks
+    packages = {name: blob for name, blob in sorted(whole.items()) if name.lower().endswith(".3mf")}
+    return checks + _packages(packages, manifest, named)
 
 
 def _hashes(folder: Path, manifest: Manifest) -> tuple[list[Check], dict[str, bytes]]:
@@ -94,31 +97,65 @@ def _assembly(blob: bytes, manifest: Manifest, named: Mapping[str, LoadedPart]) 
     return [_same("file.assembly", "assembly.stl", corners, wanted)]
 
 
-def _package(name: str, blob: bytes, manifest: Manifest, named: Mapping[str, LoadedPart]) -> list[Check]:
-    """A 3MF holds the parts' triangles, each as often as it is to be printed, turned and shifted but not scaled."""
-    try:
-        package = read_package(blob, name)
-    except FabError as error:
-        return [failed("file.read", name, error.what)]
-    checks = []
-    expected = {entry.name: entry for entry in manifest.parts}
-    for key, mesh in package.meshes.items():
-        part = package.names[key]
-        where = f"{name}: {part}"
-        if part not in expected:
-            checks.append(failed("file.3mf", where, "is no part of this device"))
+def _packages(blobs: Mapping[str, bytes], manifest: Manifest, named: Mapping[str, LoadedPart]) -> list[Check]:
+    """3MF files hold the parts' triangles, and together each part as often as it is to be printed."""
+    checks: list[Check] = []
+    pieces: Counter[str] = Counter()
+    lost = {name for name in manifest.files if name.lower().endswith(".3mf")} - set(blobs)
+    for name, blob in blobs.items():
+        try:
+            package = read_package(blob, name)
+        except FabError as error:
+            checks.append(failed("file.read", name, error.what))
+            lost.add(name)
             continue
-        if why := _changed([part], named):
+        checks += _package(name, package, manifest, named)
+        pieces.update(package.names.get(key, "") for key, _ in package.items)
+    if lost:
+        return [*checks, skipped("file.count", "plates", f"{', '.join(sorted(lost))} can't be read")]
+    return checks + [
+        equal("file.count", f"plates: {entry.name}", f"{pieces[entry.name]}", f"{entry.count}", "pieces on all plates")
+        for entry in manifest.parts
+        if blobs
+    ]
+
+
+def _package(name: str, package: Package, manifest: Manifest, named: Mapping[str, LoadedPart]) -> list[Check]:
+    """Its objects are the parts; its pieces lie as these lie, turned about the vertical alone, on one bed."""
+    checks = []
+    expected = {entry.name for entry in manifest.parts}
+    for key, mesh in package.meshes.items():
+        where = f"{name}: {package.names[key]}"
+        if package.names[key] not in expected:
+            checks.append(failed("file.3mf", where, "is no part of this device"))
+        elif why := _changed([package.names[key]], named):
             checks.append(skipped("file.3mf", where, why))
         else:
-            checks.append(_same("file.3mf", where, mesh, named[part].mesh.corners))
-        turns = [matrix for item, matrix in package.items if item == key]
-        checks.append(equal("file.count", where, f"{len(turns)}", f"{expected[part].count}", "pieces on its plates"))
-        if any(rigid(matrix) is None for matrix in turns):
-            checks.append(failed("file.3mf", where, "is scaled or mirrored on its plate"))
-    if name == "device.3mf":
-        missing = sorted(set(expected) - {package.names[key] for key in package.meshes})
-        checks += [failed("file.3mf", f"{name}: {part}", "this part is missing") for part in missing]
+            checks.append(_same("file.3mf", where, mesh, named[package.names[key]].mesh.corners))
+    lying = []
+    for key, matrix in package.items:
+        piece = package.names.get(key, "")
+        if rigid(matrix) is None:
+            checks.append(failed("file.3mf", f"{name}: {piece}", "is scaled or mirrored on its plate"))
+        elif abs(matrix[2, 2] - 1.0) > RIGID:
+            checks.append(failed("file.plate", f"{name}: {piece}", "is tipped over: it would print so"))
+        elif key in package.meshes:
+            corners = package.meshes[key].reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+            lying.append((piece, corners.min(axis=0), corners.max(axis=0)))
+    return checks + (_bed(name, lying, manifest.process.printer.bed) if lying else [])
+
+
+def _bed(name: str, lying: Sequence[tuple[str, Array, Array]], bed: Sequence[float]) -> list[Check]:
+    """Pieces, each with the ends of its box: on the bed and inside its edges, and none over another."""
+    off = [float(max(abs(low[2]), *(-low[:2]), *(high - bed))) for _, low, high in lying]
+    worst = int(np.argmax(off))
+    why = "off the bed's surface or beyond its edges, the worst of the plate"
+    checks = [most("file.plate", f"{name}: {lying[worst][0]}", off[worst], APART, "mm", why)]
+    for number, (piece, low, high) in enumerate(lying):
+        for other, left, right in lying[:number]:
+            over = float((np.minimum(high, right) - np.maximum(low, left))[:2].min())
+            if over > 0.0:
+                checks.append(most("file.plate", f"{name}: {piece}", over, 0.0, "mm", f"lies over {other}"))
     return checks
 
 

@@ -3,7 +3,7 @@ believed, if it can be meant; everything else is something to be checked, and wh
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,8 @@ from pelu_fab.files import is_missing, read_input
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.network.names import input_name, output_name
+from pelu_fab.network.readout import readouts_from
+from pelu_fab.network.scaling import scaling_from
 from pelu_fab.signoff.found import Place
 from pelu_fab.signoff.question import Question
 from pelu_fab.signoff.report import Check, equal, failed, most
@@ -68,6 +70,7 @@ class PortEntry(_Table):
     port: str
     label: str = ""
     at: tuple[Number, Number, Number]
+    pours: Any = None
 
 
 class SourceEntry(_Table):
@@ -197,11 +200,11 @@ def open_folder(folder: Path, question: Question | None = None) -> Opened:
 
 
 def _named(question: Question, copy: Network | None, manifest: Manifest) -> Network:
-    """The network that was asked for; a bare checkpoint beside a design's device goes by that one's names."""
+    """The network that was asked for; a bare checkpoint beside a design's device goes by its names and scaling."""
     network = question.network
     if question.is_design or copy is None or "design" not in manifest.sources or copy.widths != network.widths:
         return network
-    return Network(network.layers, copy.inputs, copy.outputs, network.input_scale)
+    return replace(copy, layers=network.layers)
 
 
 BLOCKING = ("manifest.transform", "manifest.file", "manifest.name", "manifest.port")
@@ -248,7 +251,20 @@ def _port_checks(manifest: Manifest, trained: Network) -> list[Check]:
             checks.append(failed("manifest.port", kind, why))
             continue
         checks += [equal("manifest.label", p.port, p.label, n, "its name") for p, n in zip(ports, named, strict=True)]
+        if kind == "inputs":
+            checks += _measure_checks(manifest, trained)
     return checks
+
+
+def _measure_checks(manifest: Manifest, trained: Network) -> list[Check]:
+    """What the manifest says that each jug stands for, where it does, against the network."""
+    pairs = zip(manifest.inputs, trained.measures.to_table(), strict=True)
+    why = "the measurement that its jug stands for"
+    return [
+        equal("manifest.scaling", port.port, str(port.pours), str(measure), why)
+        for port, measure in pairs
+        if port.pours is not None
+    ]
 
 
 def _jugs(manifest: Manifest, trained: Network, samples: Samples | None) -> tuple[Array | None, list[Check]]:
@@ -308,7 +324,10 @@ def read_network(path: Path) -> Network:
         layers = tuple(Layer(np.array(one["h"], float), np.array(one["w"], float)) for one in data["layers"])
         if not all(isinstance(name, str) for name in [*data["inputs"], *data["outputs"]]):
             raise TypeError("a name is no text")
-        network = Network(layers, tuple(data["inputs"]), tuple(data["outputs"]), float(data.get("input_scale", 1.0)))
+        scaling = scaling_from(data["scaling"]) if data.get("scaling") is not None else None
+        scale = float(data.get("input_scale", 1.0))
+        readouts = readouts_from(data.get("readouts") or ())
+        network = Network(layers, tuple(data["inputs"]), tuple(data["outputs"]), scale, scaling, readouts)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FabError(str(path), f"is no network ({error!r})", "compile it again") from error
     check_network(network, str(path))

@@ -1,15 +1,20 @@
 """Does the device still compute the network? The data set through what was recovered, and a bound for every input."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pelu_fab.network.algebra import pours_up_to
+from pelu_fab.network.model import Network
+from pelu_fab.network.readout import EVEN
 from pelu_fab.signoff.mass import Book
 from pelu_fab.signoff.report import Check, most, skipped
 from pelu_fab.signoff.stl import Array, Index
 
 CHANGED = 0.02  # of the rows: answers that may differ, whichever way, before the device counts as another network
+OFF = 0.05  # of a number's range: how far the device may read off where the design states no limit
+ALONG, AT_RANDOM = 201, 300  # pours at which read-outs are compared
 STATED = 1e-6  # mL by which a stated bound may be rounded
 
 
@@ -65,19 +70,27 @@ def bound_checks(
 
 
 def data_checks(
-    trained: Book, lowered: Book, built: Book, samples: tuple[Array, Index | None] | None, unit_volume: float, why: str
+    trained: Book,
+    lowered: Book,
+    built: Book,
+    samples: tuple[Array, Index | None] | None,
+    unit_volume: float,
+    why: str,
+    rivals: Sequence[int] | None = None,
 ) -> tuple[list[Check], dict[str, Any]]:
     """The data set as trained, as lowered and as built: rows whose answer changed, either way, and errors.
 
+    The answer is the fullest of the `rivals`, cups by index; of all where none are told.
     Without samples, `why` says so, and `equivalence.lowering` decides.
     """
     if samples is None:
         return [skipped("equivalence.data", "data", why)], {}
     rows, labels = samples
     cups = [book.pour(rows * unit_volume)[1] / unit_volume for book in (trained, lowered, built)]
-    picks = [c.argmax(axis=1) for c in cups]
+    chosen = np.arange(cups[0].shape[1]) if rivals is None else np.array(rivals)
+    picks = [chosen[c[:, chosen].argmax(axis=1)] for c in cups]
     changed = np.flatnonzero(picks[2] != picks[0])
-    ordered = np.sort(cups[2], axis=1)
+    ordered = np.sort(cups[2][:, chosen], axis=1)
     margin = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else ordered[:, -1]
     facts: dict[str, Any] = {
         "rows": len(rows),
@@ -93,6 +106,49 @@ def data_checks(
         right = [100 * (1 - e / len(rows)) for e in errors]
         told += "; right: checkpoint {:.1f} %, lowered {:.1f} %, as built {:.1f} %".format(*right)
     return [most("equivalence.data", "data", len(changed), CHANGED * len(rows), "rows", told)], facts
+
+
+def pours_of(input_max: Array, samples: tuple[Array, Index | None] | None, unit_volume: float) -> Array:
+    """Pours (rows, in), mm3, at which read-outs are compared: along the one jug, else the data, else at random."""
+    if len(input_max) > 1 and samples is not None:
+        return samples[0] * unit_volume
+    return pours_up_to(input_max.tolist(), count=ALONG if len(input_max) == 1 else AT_RANDOM)
+
+
+def readout_checks(
+    network: Network, books: Mapping[str, Book], pours: Array, unit_volume: float
+) -> tuple[list[Check], list[dict[str, Any]]]:
+    """What the cups say over `pours` (mm3): each number and each yes or no, of the device against the trained network.
+
+    `books`: trained, lowered, built, and predicted at the design head. A number may lie off by its read-out's limit;
+    where the design states none, by a part of the range that it runs through.
+    """
+    cups = {name: book.pour(pours)[1] / unit_volume for name, book in books.items()}
+    checks, facts = [], []
+    for readout in network.readouts:
+        if readout.kind == "fullest":
+            continue
+        values = {name: readout.values(held, network.outputs) for name, held in cups.items()}
+        wanted = values.pop("trained")
+        off = {name: np.abs(found - wanted) for name, found in values.items()}
+        worst = {name: float(gap.max()) for name, gap in off.items()}
+        rms = {name: float(np.sqrt((gap**2).mean())) for name, gap in off.items()}
+        told = ", ".join(f"{name} {worst[name]:.3g} (rms {rms[name]:.3g})" for name in off)
+        span = f"{float(wanted.min()):.4g} to {float(wanted.max()):.4g} over {len(pours)} pours; off by at most: {told}"
+        unit = readout.unit if readout.kind == "difference" else "units"
+        stated = readout.limit is not None
+        limit = readout.limit if readout.limit is not None else OFF * max(float(np.ptp(wanted)), EVEN)
+        if readout.kind == "difference" or stated:
+            whose = "the design's limit" if stated else f"{100 * OFF:g} % of its range, no limit is stated"
+            checks.append(most("equivalence.readout", readout.name, worst["built"], limit, unit, f"{span}; {whose}"))
+        row = {"name": readout.name, "kind": readout.kind, "pours": len(pours), "max": worst, "rms": rms}
+        if readout.kind == "above":
+            said = (values["built"] > readout.above) != (wanted > readout.above)
+            row["changed"] = int(said.sum())
+            why = f"{row['changed']} of {len(pours)} pours are told otherwise; {span}"
+            checks.append(most("equivalence.readout", readout.name, said.sum(), CHANGED * len(pours), "pours", why))
+        facts.append(row)
+    return checks, facts
 
 
 def certified(trained: Book, rows: Array, bound_units: float, unit_volume: float) -> int:

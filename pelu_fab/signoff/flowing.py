@@ -11,12 +11,12 @@ import numpy as np
 
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
 from pelu_fab.signoff.flight import inside, landings
-from pelu_fab.signoff.found import Place, place_of
+from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import inlets
 from pelu_fab.signoff.report import Check, least, most
-from pelu_fab.signoff.stl import Array, Index, Mask
-from pelu_fab.signoff.water import GRAVITY
+from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.water import GRAVITY, speed_after
 from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Way, covered, flows, frames, ways
 
 DUMP = 36e3  # mm3/s: a jug emptied in three seconds
@@ -113,7 +113,7 @@ def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total:
     along = np.array([-way.outward[1], way.outward[0]])
     first = way.legs[0]
     height = float(first.floor[0, 2] - first.lip[2])
-    speeds = tuple(ramp_speed(height, ratio) for ratio in (1.0, dump))
+    speeds = ramp_speed(height), ramp_speed(height, dump)
     across = np.array(way.lip)[:, None] * along + (first.lip[:2] @ way.outward) * way.outward
     lip, ahead = np.column_stack([across, np.full(2, first.lip[2])]), way.outward
     heading = first.heading
@@ -129,7 +129,7 @@ def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total:
             asin(min(max(-float(heading[2]), 0.0), 1.0)),
             (own, own * dump),
             (own, own * dump) if number == 0 and last else (total, total * dump),
-            (speeds[0], speeds[1]),
+            speeds,
             float(leg.lip[2] - after.floor[0, 2]),
             over,
             after,
@@ -138,7 +138,7 @@ def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total:
         found.append(stream)
         if over is None:
             break
-        speeds = tuple(_march(wet, stream, k) for k in (0, 1))
+        speeds = _at_end(wet, stream)
         heading = after.heading
         lip = _lip(over, after)
         ahead = heading[:2] / max(hypot(heading[0], heading[1]), 1e-9)
@@ -163,19 +163,17 @@ def _landing_speed(stream: Stream, dump: bool) -> float:
     return sqrt(stream.speeds[dump] ** 2 + 2.0 * GRAVITY * max(stream.fall, 0.0))
 
 
-def _march(wet: Wet, stream: Stream, dump: bool | int) -> float:
-    """Speed at the end of the channel that a stream fell into: d(u²)/ds = 2 (g sin b - f u² / 8R)."""
+def _at_end(wet: Wet, stream: Stream) -> tuple[float, float]:
+    """Speeds at the end of the channel that a stream fell into, at the design flow and at a dump."""
     assert stream.over is not None
     at, sines, step = _stations(stream.leg)
-    width = _widths(stream.over.sides(at, stream.over.frame.down)[0])
-    speed, flow, viscosity = _landing_speed(stream, bool(dump)), stream.total[dump], wet.process.fluid.viscosity
-    for w, sine in zip(width, sines, strict=True):
-        radius = _radius(flow, w, speed)
-        reynolds = max(4.0 * radius * speed / viscosity, 1e-6)
-        friction = max(96.0 / reynolds, 0.316 / reynolds**0.25)
-        gain, loss = 2.0 * step * GRAVITY * max(sine, 0.0), step * friction / (4.0 * radius)
-        speed = sqrt((speed**2 + gain) / (1.0 + loss))
-    return speed
+    widths, viscosity = _widths(stream.over.sides(at, stream.over.frame.down)[0]), wet.process.fluid.viscosity
+    steps = np.full(len(at), step)
+    slow, fast = (
+        speed_after(_landing_speed(stream, dump), flow, widths, sines, steps, viscosity)
+        for dump, flow in zip((False, True), stream.total, strict=True)
+    )
+    return slow, fast
 
 
 def _widths(sides: Array) -> Array:
@@ -183,11 +181,6 @@ def _widths(sides: Array) -> Array:
     width = sides.sum(axis=1)
     known = np.isfinite(width) & (width > LEAST_WIDTH)
     return np.asarray(np.where(known, width, np.median(width[known]) if known.any() else UNKNOWN))
-
-
-def _radius(flow: float, width: float, speed: float) -> float:
-    depth = flow / (width * speed)
-    return max(width * depth / (width + 2.0 * depth), 1e-6)
 
 
 def _stations(leg: Leg) -> tuple[Array, Array, float]:
@@ -276,11 +269,12 @@ def _climb(wet: Wet, stream: Stream, dump: bool) -> Check:
     climbs = climb(
         stream.speeds[dump], stream.angle - asin(over.frame.slope), over.frame.slope, stream.fall, depth, base
     )
-    high, place = _lowest(wet, over, at, over.frame.down)
-    high = high if over.has_floor(at).any() else 0.0  # it all lands beside or beyond the channel
+    walls = _lowest(wet, over, at, over.frame.down)
+    k = int(np.argmin(walls))
+    high = float(walls[k]) if over.has_floor(at).any() else 0.0  # it all lands beside or beyond the channel
     why = f"wall beside a landing; water climbs {climbs:.1f} mm there"
     name = f"{stream.name}{', dumped' if dump else ''}"
-    return least("flow.climb", name, high, climbs + (SURE_DUMP if dump else SURE), "mm", why, place)
+    return least("flow.climb", name, high, climbs + (SURE_DUMP if dump else SURE), "mm", why, place_of(at[k]))
 
 
 def climb(speed: float, angle: float, slope: float, fall: float, depth: float, base: float) -> float:
@@ -292,25 +286,20 @@ def climb(speed: float, angle: float, slope: float, fall: float, depth: float, b
     return depth + ((speed * sin(max(angle, 0.0))) ** 2 + pull * max(fall - base, 0.0)) / pull
 
 
-def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> tuple[float, Place]:
-    """Height of the lowest wall beside places (n, 3), and where; under a roof it is as high as can be."""
+def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> Array:
+    """Height (n,) of the lower wall beside each place (n, 3); under a roof it is as high as can be."""
     near = np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)])
-    _, high, top = over.sides(near, heading)
-    known = np.isfinite(top[..., 0])
+    ahead = np.tile(np.broadcast_to(heading, at.shape), (3, 1))
+    _, high, top = over.sides(near, ahead)
+    known, part = np.isfinite(top[..., 0]), over.frame.part
     gaps = np.full(known.shape, np.inf)
-    part = over.frame.part
-    gaps[known] = np.where(_closed(wet, top[known], heading, part), 0.0, covered(wet, top[known], part))
+    beyond = top + SLIT * ahead[:, None, None, :]  # another part that stands less than a slit ahead closes a wall too
+    closed = inside(wet.surface, beyond[known], part)
+    gaps[known] = np.where(closed, 0.0, covered(wet, top[known], part))
     gaps = gaps.min(axis=2)
     height = np.where(gaps < SHUT, ROOFED, high)
     height[~over.has_floor(near)] = ROOFED  # beyond the channel's end are no walls
-    lowest = height.reshape(3, len(at), 2).max(axis=0).min(axis=1)
-    k = int(np.argmin(lowest))
-    return float(lowest[k]), place_of(at[k])
-
-
-def _closed(wet: Wet, tops: Array, heading: Array, part: int) -> Mask:
-    """Whether another part stands less than a slit ahead of each place (n, 3) at a wall's top."""
-    return inside(wet.surface, tops + SLIT * heading, part)
+    return np.asarray(height.reshape(3, len(at), 2).max(axis=0).min(axis=1))
 
 
 def _depth(wet: Wet, stream: Stream) -> Check:
@@ -320,24 +309,21 @@ def _depth(wet: Wet, stream: Stream) -> Check:
     at, sines, step = _stations(stream.leg)
     ways = np.gradient(at, axis=0)
     ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
-    width = _widths(np.array([over.sides(at[[k]], ways[k])[0][0] for k in range(len(at))]))
-    worst, where, depth_there = np.inf, at[0], 0.0
-    narrows = -np.gradient(width, step) > NARROWS
-    for k in range(len(at)):
-        depth = _normal_depth(stream.total[0], float(width[k]), max(float(sines[k]), 1e-3))
-        stands = depth * (CROSS if narrows[k] else 1.0)
-        high, _ = _lowest(wet, over, at[[k]], ways[k])
-        if high - stands < worst:
-            worst, where, depth_there = high - stands, at[k], stands
-    why = f"of wall above water that stands {depth_there:.1f} mm deep"
-    return least("flow.depth", stream.name, worst, SURE, "mm", why, place_of(where))
+    width = _widths(over.sides(at, ways)[0])
+    depth = _normal_depth(stream.total[0], width, np.maximum(sines, 1e-3))
+    stands = depth * np.where(-np.gradient(width, step) > NARROWS, CROSS, 1.0)
+    left = _lowest(wet, over, at, ways) - stands
+    k = int(np.argmin(left))
+    why = f"of wall above water that stands {stands[k]:.1f} mm deep"
+    return least("flow.depth", stream.name, float(left[k]), SURE, "mm", why, place_of(at[k]))
 
 
-def _normal_depth(flow: float, width: float, sine: float) -> float:
+def _normal_depth(flow: float, width: Array, sine: Array) -> Array:
     """Depth (mm) at which the slowest stream runs evenly: u = √(8 g R sin b / f)."""
-    low, high = 0.0, 60.0
+    low, high = np.zeros(np.shape(width)), np.full(np.shape(width), 60.0)
     for _ in range(40):
         depth = (low + high) / 2.0
         radius = width * depth / (width + 2.0 * depth)
-        low, high = (depth, high) if width * depth * sqrt(8 * GRAVITY * radius * sine / SLOW) < flow else (low, depth)
+        less = width * depth * np.sqrt(8.0 * GRAVITY * radius * sine / SLOW) < flow
+        low, high = np.where(less, depth, low), np.where(less, high, depth)
     return high

@@ -11,12 +11,12 @@ from pelu_fab.files import entries, is_folder
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import place_of
+from pelu_fab.signoff.pose import UNITS
 from pelu_fab.signoff.stl import Mesh, read_stl_file, weld
 from pelu_fab.signoff.topology import Topology, topology
 
 LEAST_BUCKET = 300.0  # mm3: smaller hollows are puddles and lettering
 USUAL = (5.0, 3000.0)  # mm: the longest side of a part that one prints; outside, its unit is in doubt
-UNITS = {"inches": 25.4, "metres": 1000.0, "centimetres": 10.0, "µm": 1e-3}  # mm each
 
 
 @dataclass(frozen=True, slots=True)

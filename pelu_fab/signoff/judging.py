@@ -15,10 +15,10 @@ from threading import Thread
 from typing import Any, BinaryIO, Self
 
 from pelu_fab.ir.process import Printer
+from pelu_fab.memory import Memory, program
 from pelu_fab.signoff.dossier import digest
-from pelu_fab.signoff.memory import Memory, from_line, key_of, to_line
 from pelu_fab.signoff.mesh import LoadedPart, own_checks
-from pelu_fab.signoff.report import Check
+from pelu_fab.signoff.report import Check, from_line, to_line
 from pelu_fab.signoff.stl import RECORD, read_stl, weld
 from pelu_fab.signoff.topology import topology
 
@@ -41,7 +41,7 @@ class Judging:
         self._keys = [key_of(digest(part.blob), printer) for part in parts]
         self._parts = dict(zip(self._keys, parts, strict=True))
         recalled = {key: memory.recall(key) for key in self._parts}
-        self._known = {key: checks for key, checks in recalled.items() if checks is not None}
+        self._known = {key: from_line(line) for key, line in recalled.items() if line is not None}
         todo = sorted(recalled.keys() - self._known, key=lambda key: (-len(self._parts[key].blob), key))
         self._found: dict[str, Found] = {key: Future() for key in todo}
         self._queue: SimpleQueue[str] = SimpleQueue()
@@ -83,12 +83,17 @@ class Judging:
         for key, future in self._found.items():
             found = future.result()
             fresh[key] = self._judge(key) if found is None else found
-        self._memory.note(fresh)
+        self._memory.note({key: to_line(found) for key, found in fresh.items()})
         both = self._known | fresh
         return [both[key] for key in self._keys]
 
     def _judge(self, key: str) -> list[Check]:
         return own_checks(self._parts[key].mesh, self._parts[key].shape, self._printer)
+
+
+def key_of(sha256: str, printer: Printer) -> str:
+    """Hash of all that decides what is found out about the bytes with this hash."""
+    return digest("\n".join([sha256, printer.model_dump_json(), program("signoff")]).encode())
 
 
 def _allowed() -> int:

@@ -15,7 +15,7 @@ from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.dossier import PartEntry, PoseEntry, digest
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.intersections import intersections
-from pelu_fab.signoff.pose import Pose, way_back
+from pelu_fab.signoff.pose import Pose, unit_mistaken, way_back
 from pelu_fab.signoff.printable import part_checks
 from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
 from pelu_fab.signoff.stl import Array, Index, Mesh, read_stl_file, weld
@@ -72,14 +72,18 @@ def read_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[C
         reason = f"{entry.file} can't be read"
         return None, [failed("mesh.file", where, str(error)), *(skipped(r, where, reason) for r in SURFACE_RULES)]
     matrix, state, changed = entry.matrix, "as written", entry.sha256 != digest(blob)
+    checks = []
     if changed:
         state = "changed since it was compiled; judged as it is now"
         back = None if entry.pose is None else way_back(mesh, _stated(entry.pose))
+        if entry.pose is not None:
+            mistaken = unit_mistaken(mesh, _stated(entry.pose))
+            checks.append(failed("mesh.unit", where, mistaken) if mistaken else passed("mesh.unit", where, "in mm"))
         if back is not None:
             matrix = None if matrix is None else matrix @ back
             state += f", moved back by {_in_words(back)}"
     part = LoadedPart(entry, blob, mesh, topology(mesh), matrix, changed)
-    return part, [passed("mesh.file", where, state, len(mesh.faces))]
+    return part, [passed("mesh.file", where, state, len(mesh.faces)), *checks]
 
 
 def own_checks(mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:

@@ -1,21 +1,22 @@
 """Parts in hands: whether each has a way in and out, and how far it can be pushed aside. Placed meshes in. mm."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pelu_fab.signoff.flowing import Stream
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.gravity import Wet
-from pelu_fab.signoff.hands import contacts
+from pelu_fab.signoff.hands import Body, nearest
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.report import Check, failed, most, passed
-from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.stl import Array, Index
 
 UP = (0.0, 0.0, 1.0)
 WAYS = {"up": UP, "+y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "+x": (1.0, 0.0, 0.0), "-x": (-1.0, 0.0, 0.0)}
+UNMOVED = np.zeros((3, 1))
 FAR = 400.0  # mm: nothing reaches further
 LIFT, LIFTS = 0.2, (1.0, 0.85, 0.7)  # mm of air left above a part that is lifted before it moves aside; parts of that
 CREST = 0.5  # mm of a wall's crest, from which water still runs to its own side
@@ -28,41 +29,39 @@ class Room:
     """Placed parts, and what each would meet on a straight way. `turned` remembers them by direction; private."""
 
     parts: tuple[LoadedPart, ...]
-    turned: dict[tuple[float, ...], tuple[list[Mesh], Array]] = field(default_factory=dict)
+    turned: dict[tuple[float, ...], list[Body]] = field(default_factory=dict)
 
-    def free(self, part: int, way: tuple[float, ...], reach: float, among: Index, lifted: float = 0.0) -> float:
-        """Least air (mm) before a part on its way, up to `reach`, among other parts; inf where it meets none."""
+    def free(
+        self, part: int, way: tuple[float, ...], reach: float, among: Index, lifted: float = 0.0, enough: float = 0.0
+    ) -> float:
+        """Least air (mm) before a part on its way, up to `reach`, among other parts; inf where it meets none.
+
+        Air that is less than `enough` need not be the least.
+        """
+        turn = upright(-np.array(way))  # the way is down there
         if way not in self.turned:
-            turn = np.eye(4)
-            turn[:3, :3] = upright(-np.array(way))  # the way is down there
-            meshes = [p.placed.placed(turn) for p in self.parts]
-            self.turned[way] = meshes, np.array([(m.points.min(axis=0), m.points.max(axis=0)) for m in meshes])
-        meshes, boxes = self.turned[way]
-        chosen = [k for k in among.tolist() if k != part]
-        own = meshes[part]
-        if lifted:
-            own = replace(own, points=own.points + upright(-np.array(way)) @ np.array([0.0, 0.0, lifted]))
-        row = [own, *(meshes[k] for k in chosen)]
-        sizes = np.concatenate([[(own.points.min(axis=0), own.points.max(axis=0))], boxes[chosen]])
-        air, _ = contacts(row, sizes, 0, reach)
-        return max(0.0, float(air.min())) if len(air) else np.inf
+            self.turned[way] = [Body(p.placed.placed(np.block([[turn, UNMOVED], [np.eye(4)[3]]]))) for p in self.parts]
+        shift = turn @ np.array([0.0, 0.0, lifted])
+        return nearest(self.turned[way], part, reach, among.tolist(), shift, enough=enough)
 
-    def way_out(self, part: int, among: Index) -> tuple[str, float]:
-        """A straight way on which a part meets nothing, or a lift and then one aside; '' and its best where none is."""
-        best = 0.0
+    def way_out(self, part: int, among: Index) -> str:
+        """A straight way on which a part meets nothing, or a lift and then one aside; '' where there is none."""
+        for told, way, lift in self._ways(part, among):
+            if np.isinf(self.free(part, way, FAR, among, lift, enough=FAR)):
+                return told
+        return ""
+
+    def farthest(self, part: int, among: Index) -> float:
+        """How far (mm) it comes on the best of these ways."""
+        return max(self.free(part, way, FAR, among, lift) for _, way, lift in self._ways(part, among))
+
+    def _ways(self, part: int, among: Index) -> Iterator[tuple[str, tuple[float, ...], float]]:
         for name, way in WAYS.items():
-            air = self.free(part, way, FAR, among)
-            if np.isinf(air):
-                return name, np.inf
-            best = max(best, air)
+            yield name, way, 0.0
         most_lift = self.free(part, UP, FAR, among) - LIFT
         for lift in (k * most_lift for k in LIFTS) if most_lift > 0.0 else ():
             for name, way in list(WAYS.items())[1:]:
-                air = self.free(part, way, FAR, among, lift)
-                if np.isinf(air):
-                    return f"up {lift:.1f} mm, then {name}", np.inf
-                best = max(best, air)
-        return "", best
+                yield f"up {lift:.1f} mm, then {name}", way, lift
 
 
 def room(parts: Sequence[LoadedPart]) -> Room:
@@ -77,14 +76,17 @@ def paths(here: Room) -> list[Check]:
     checks, everything = [], np.arange(len(here.parts))
     for number, part in enumerate(here.parts):
         alone = part.entry.role in OUT_ALONE
-        name, best = here.way_out(number, everything if alone else everything[:number])
+        among = everything if alone else everything[:number]
         what = "comes out alone" if alone else "goes in after what is told before it"
+        name = here.way_out(number, among)
         if not name and part.entry.role == "card" and len(above := _above(here, number)):
-            name, best = here.way_out(number, np.setdiff1d(everything, above))
+            among = np.setdiff1d(everything, above)
             what = "comes out once the gutters over it are lifted"
+            name = here.way_out(number, among)
         if name:
             checks.append(passed("hands.path", part.entry.name, f"{what}: {name}"))
         else:
+            best = here.farthest(number, among)
             why = f"no straight way, nor a lift and one aside, on which it {what}; {best:.1f} mm at most"
             checks.append(failed("hands.path", part.entry.name, why, place_of(part.placed.centre), best))
     return checks
@@ -108,6 +110,7 @@ def slacks(here: Room, wet: Wet, streams: Sequence[Stream]) -> list[Check]:
     """
     numbers, everything = {part.entry.name: k for k, part in enumerate(here.parts)}, np.arange(len(here.parts))
     play: dict[tuple[int, tuple[float, ...]], float] = {}
+    between: dict[tuple[int, int, tuple[float, ...]], float] = {}
 
     def pushed(part: int, way: Array) -> float:
         key = numbers[wet.surface.names[part]], tuple(np.round(way, 6).tolist())
@@ -119,7 +122,10 @@ def slacks(here: Room, wet: Wet, streams: Sequence[Stream]) -> list[Check]:
 
     def apart(stream: Stream, way: Array) -> float:
         one, other = (numbers[wet.surface.names[part]] for part in (stream.leaves, stream.leg.part))
-        return here.free(one, tuple(np.round(way, 6).tolist()), PUSHED, np.array([other]))
+        key = one, other, tuple(np.round(way, 6).tolist())
+        if key not in between:
+            between[key] = here.free(one, key[2], PUSHED, np.array([other]))
+        return between[key]
 
     checks = []
     for stream in streams:

@@ -14,6 +14,8 @@ from pelu_fab.signoff.stl import Array, Mesh
 MOVED = 0.05  # mm: less is no move
 BETTER = 0.25  # of the misfit as it lies: a way back must fit so much better
 MISFIT = 0.1  # of the part's size: what is cut off or added may take so much from the box
+UNITS = {"inches": 25.4, "metres": 1000.0, "centimetres": 10.0, "µm": 1e-3}  # mm each
+ALIKE = 0.02  # of a size, within which it is another one in another unit
 BINS = 3600  # of a quarter turn
 
 
@@ -34,6 +36,18 @@ class Pose:
 def pose_of(mesh: Mesh) -> Pose:
     """Pose of a mesh as it lies."""
     return Pose(mesh.points.min(axis=0), mesh.points.max(axis=0), mesh.centre)
+
+
+def unit_mistaken(mesh: Mesh, stated: Pose) -> str:
+    """Which unit a part's numbers seem to be in, whose sizes are all the stated ones in that unit; '' if in mm."""
+    ratio = np.sort(np.ptp(mesh.points, axis=0)) / np.maximum(np.sort(stated.high - stated.low), 1e-9)
+    for unit, mm in UNITS.items():
+        for times, how in ((ratio * mm, f"its numbers seem to be {unit}"), (ratio / mm, f"it was taken for {unit}")):
+            if (np.abs(times - 1.0) < ALIKE).all():
+                less = ratio.mean() < 1.0
+                factor = max(mm, 1.0 / mm)
+                return f"is {factor:g} times too {'small' if less else 'large'}: {how}; export it in mm"
+    return ""
 
 
 def way_back(mesh: Mesh, stated: Pose) -> Array | None:

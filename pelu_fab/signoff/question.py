@@ -7,7 +7,7 @@ import csv
 import io
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,9 @@ from pydantic import ValidationError
 from pelu_fab.errors import FabError
 from pelu_fab.files import is_folder, read_input
 from pelu_fab.ir.process import Process
-from pelu_fab.network.model import Network
+from pelu_fab.network.model import Network, check_network
+from pelu_fab.network.readout import Readout, readouts_from
+from pelu_fab.network.scaling import Scaling, scaling_from
 from pelu_fab.signoff.checkpoint import read_trained
 from pelu_fab.signoff.stl import Array, Index
 
@@ -74,16 +76,23 @@ def read_question(path: Path, *, process: str | None = None, settings: Sequence[
     checkpoint = home / Path(table["checkpoint"]).expanduser()
     trained = read_trained(_kept(files, "checkpoint", checkpoint), str(checkpoint), key=table.get("key"))
     network = trained.network(table.get("inputs"), table.get("outputs"), str(toml))
-    scale = float(table.get("input_scale") or network.input_scale)
+    told = table.get("scaling")
+    network = replace(
+        network,
+        input_scale=float(table.get("input_scale") or network.input_scale),
+        scaling=_scaling(told, toml) if told else network.scaling,
+        readouts=_readouts(table["readout"], toml) if table.get("readout") else network.readouts,
+    )
+    check_network(network, str(toml))
     samples, no_samples = None, Question.no_samples
     if isinstance(table.get("data"), str):
         data = home / Path(table["data"]).expanduser()
         try:
-            samples = _data(_kept(files, "data", data), network, scale)
+            samples = _data(_kept(files, "data", data), network)
         except ValueError as error:
             no_samples = f"{data.name} is no plain table of this network's data ({error})"
     return Question(
-        network=Network(network.layers, network.inputs, network.outputs, scale),
+        network=network,
         is_design=is_design,
         files=tuple(files),
         choices={key: table[key] for key in CHOICES if key in table},
@@ -144,16 +153,35 @@ def _process(files: list[Read], given: str | None, table: Mapping[str, Any], hom
         ) from error
 
 
-def _data(blob: bytes, network: Network, scale: float) -> tuple[Array, Index | None]:
+def _scaling(told: Any, toml: Path) -> Scaling:
+    try:
+        return scaling_from(told)
+    except (LookupError, TypeError, ValueError) as error:
+        raise FabError(
+            str(toml), f"has no scaling of features ({error})", "give the design that was compiled"
+        ) from error
+
+
+def _readouts(told: Any, toml: Path) -> tuple[Readout, ...]:
+    try:
+        return readouts_from(told)
+    except (LookupError, TypeError, ValueError) as error:
+        raise FabError(str(toml), f"has no read-outs ({error})", "give the design that was compiled") from error
+
+
+def _data(blob: bytes, network: Network) -> tuple[Array, Index | None]:
     """Rows in units as poured, and the label's index last, where there is one; `ValueError` if they are not such."""
-    count, rows, labels = len(network.inputs), [], []
+    features = network.measures.features
+    names = list(dict.fromkeys(feature.name for feature in features))
+    count, rows, labels = len(names), [], []
     for line in list(_lines(blob))[1:]:
-        rows.append([float(cell) * scale for cell in line[:count]])
+        told = dict(zip(names, map(float, line[:count]), strict=True))
+        rows.append([max((told[f.name] - f.offset) * f.factor, 0.0) for f in features])
         labels += [network.outputs.index(cell) if cell in network.outputs else int(cell) for cell in line[count:]]
-    inputs, told = np.array(rows, dtype=np.float64), np.array(labels, dtype=np.int64)
-    if inputs.ndim != 2 or inputs.shape[1] != count or len(told) not in (0, len(inputs)):
+    inputs, found = np.array(rows, dtype=np.float64), np.array(labels, dtype=np.int64)
+    if inputs.ndim != 2 or len(found) not in (0, len(inputs)):
         raise ValueError(f"not {count} features and a label in each row")
-    return inputs, told if len(told) else None
+    return inputs, found if len(found) else None
 
 
 def _lines(blob: bytes) -> Iterable[list[str]]:

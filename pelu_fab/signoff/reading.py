@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from shapely import Point, Polygon, box, polygons, unary_union
+from shapely import GEOSException, Point, Polygon, area, box, coverage_union_all, polygons, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.columns import height_at
@@ -25,6 +25,7 @@ HEIGHTS = (0.05, 0.5, 0.95)  # of a cup's depth at which its section is taken
 STEPS = tuple(d * 10.0**k for k in range(6) for d in (1, 2, 5))[1:]  # mL that marks may be apart: the finest that
 LEAST_PITCH = 1.6  # mm apart can be printed and told apart
 MARK, WHOLE = 0.1, 0.01  # mL that a mark may be off the round volume it stands for; mm2 that two labels differ at least
+SPECK = 1e-6  # mm2: no area
 FULL = 0.98  # of its box, that a mark fills
 ALIGNED = 1e-3  # mm: marks begin or end in one line
 LONG = 2.5  # times its height, that a mark is long
@@ -32,9 +33,9 @@ LONG = 2.5  # times its height, that a mark is long
 
 @dataclass(frozen=True)
 class Relief:
-    """Lettering on one side of a part: `wall` its outline, `pieces` what stands on it; across and up, mm."""
+    """Lettering on one side of a part: `wall` the box round it, `pieces` what stands on it; across and up, mm."""
 
-    wall: BaseGeometry
+    wall: Polygon
     pieces: tuple[Polygon, ...]
 
     @cached_property
@@ -48,12 +49,12 @@ class Relief:
         ]
         return tuple(sorted(ruled, key=lambda p: p.bounds[3]))
 
-    @property
+    @cached_property
     def words(self) -> tuple[Polygon, ...]:
         """Pieces that are no marks."""
-        return tuple(p for p in self.pieces if p not in self.marks)
+        return tuple(p for p in self.pieces if not any(p is mark for mark in self.marks))
 
-    @property
+    @cached_property
     def looks(self) -> tuple[tuple[float, ...], ...]:
         """Where each piece of the words lies and how large it is: equal for equal words."""
         if not self.words:
@@ -104,10 +105,21 @@ def _relief(mesh: Mesh, axis: int, sign: float) -> Iterator[Relief]:
     wall = levels[owned > BROAD * owned.max()].max()  # inner faces look the same way, and lie deeper
     out = (depth > wall + PROUD[0]) & (depth < wall + PROUD[1])
     if out.any():
-        side = unary_union(polygons(_flat(corners[depth == wall], axis)))
-        pieces = unary_union(polygons(_flat(corners[out], axis)))
-        on = [p for p in getattr(pieces, "geoms", [pieces]) if p.area > WHOLE and p.intersects(box(*side.bounds))]
+        flat = _flat(corners[depth == wall], axis).reshape(-1, 2)
+        side = box(*flat.min(axis=0), *flat.max(axis=0))
+        pieces = _joined(_flat(corners[out], axis))
+        on = [p for p in getattr(pieces, "geoms", [pieces]) if p.area > WHOLE and p.intersects(side)]
         yield Relief(side, tuple(on))
+
+
+def _joined(triangles: Array) -> BaseGeometry:
+    """The area that triangles cover: at once where they meet edge to edge, which those of one flat do."""
+    each = polygons(triangles)
+    try:
+        whole = coverage_union_all(each)
+    except GEOSException:  # some overlap
+        return unary_union(each)
+    return whole if whole.is_valid and abs(whole.area - area(each).sum()) < SPECK else unary_union(each)
 
 
 def _flat(corners: Array, axis: int) -> Array:
@@ -171,7 +183,7 @@ def _labels(parts: Sequence[LoadedPart], found: dict[str, tuple[Relief, ...]], n
         if not worded:
             checks.append(failed("read.label", name, "no word stands on it"))
             continue
-        beyond = sum(p.difference(box(*relief.wall.bounds)).area for relief in worded for p in relief.words)
+        beyond = sum(p.difference(relief.wall).area for relief in worded for p in relief.words)
         letters = max(len(relief.words) for relief in worded)
         wanted = sum(c.isalnum() for c in names.get(name, "").split(" (")[0]) + _digits(part, worded)
         looks = tuple(relief.looks for relief in worded)

@@ -1,8 +1,10 @@
 """The verdict: every check that ran, every check that could not, worst first. Findings in, table and JSON out."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from math import inf, isfinite, nan
 from typing import Any, Literal
 
 Status = Literal["pass", "fail", "skipped"]
@@ -37,8 +39,8 @@ class Check:
             "id": self.id,
             "where": self.where,
             "status": self.status,
-            "found": self.found,
-            "limit": self.limit,
+            "found": _plain(self.found),
+            "limit": _plain(self.limit),
             "unit": self.unit,
             "at": list(self.at) if self.at else None,
             "why": self.why,
@@ -55,6 +57,31 @@ class Check:
         if self.why:
             parts.append(self.why)
         return "; ".join(parts)
+
+
+_NAMES = tuple(field.name for field in fields(Check))
+_ENDLESS = {"inf": inf, "-inf": -inf, "nan": nan}  # numbers that JSON has no word for
+
+
+def _plain(value: float | str | None) -> float | str | None:
+    return f"{value}" if isinstance(value, float) and not isfinite(value) else value
+
+
+def check_of(row: Mapping[str, Any]) -> Check:
+    """A check as `to_dict` gave it; `KeyError` for anything else."""
+    at = row["at"]
+    measured = {name: _ENDLESS.get(row[name], row[name]) for name in ("found", "limit")}
+    return Check(**{name: row[name] for name in _NAMES} | measured | {"at": tuple(at) if at else None})
+
+
+def to_line(checks: Sequence[Check]) -> str:
+    """Checks as one line of JSON."""
+    return json.dumps([check.to_dict() for check in checks])
+
+
+def from_line(line: str) -> list[Check]:
+    """The checks that `to_line` wrote; `ValueError`, `TypeError` or `KeyError` for anything else."""
+    return [check_of(row) for row in json.loads(line)]
 
 
 def _show(value: float | str) -> str:
@@ -158,6 +185,17 @@ class Report:
         """Checks that failed."""
         return tuple(c for c in self.checks if c.status == "fail")
 
+    def to_text(self) -> str:
+        """All of it, as `report_of` reads it."""
+        told = (self.recovered, self.as_built, self.extra, self.netlist_text, self.unwritten, self.against)
+        return json.dumps([[check.to_dict() for check in self.checks], *told])
+
+
+def report_of(text: str) -> Report:
+    """The report whose `to_text` this is."""
+    checks, *told = json.loads(text)
+    return Report(tuple(check_of(row) for row in checks), *told)
+
 
 MANDATORY = (
     "file.hash",
@@ -182,7 +220,14 @@ MANDATORY = (
     "read.label",
     "read.marks",
 )
-CAUSES = ("file.read", "file.missing", "mesh.file", "manifest.", "source.")  # what fails because of them comes after
+CAUSES = (
+    "file.read",
+    "file.missing",
+    "mesh.file",
+    "mesh.unit",
+    "manifest.",
+    "source.",
+)  # what fails because of them comes after
 
 
 def report(

@@ -69,7 +69,13 @@ class Mesh:
         """(m, 3, 3): the corners of each triangle."""
         return self.points[self.faces]
 
-    @property
+    @cached_property
+    def boxes(self) -> tuple[Array, Array]:
+        """(m, 3) lowest and (m, 3) highest coordinates of each triangle."""
+        a, b, c = self.corners.transpose(1, 0, 2)
+        return np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+
+    @cached_property
     def areas(self) -> Array:
         """(m,) area of each triangle, mm2."""
         a, b, c = self.corners.transpose(1, 0, 2)

@@ -164,14 +164,15 @@ class Channel:
         """Distance to the wall on each side (n, 2), height of each wall above the floor (n, 2), and places at
         that height (n, 2, 2, 3): on the wall's top, and before its face.
 
-        `at` (n, 3) on the floor, `heading` (3,): assembly.
+        `at` (n, 3) on the floor, `heading` (3,) of all or (n, 3): assembly.
         """
-        places, ahead = at @ self.frame.turn.T, self.frame.turn @ heading
-        across = np.array([-ahead[1], ahead[0]]) / max(float(np.hypot(*ahead[:2])), 1e-9)
+        places, ahead = at @ self.frame.turn.T, np.broadcast_to(heading @ self.frame.turn.T, at.shape)
+        across = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
+        across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
         wide, high = np.full((len(at), 2), np.inf), np.full((len(at), 2), 0.0)
         top = np.full((len(at), 2, 2, 3), np.nan)
         for side, sign in enumerate((1.0, -1.0)):
-            ways = np.tile(sign * across, (len(at), 1))
+            ways = sign * across
             wide[:, side] = self._lines.reach(places[:, :2], ways, WIDEST)
             met = np.flatnonzero(np.isfinite(wide[:, side]))
             tops = places[met, :2] + (wide[met, side][:, None] + PROBE) * ways[met]

@@ -3,7 +3,7 @@
 Vectorised over prints × samples. Volumes in mm3. `Noise` is shared with tolerance training.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from pelu_fab.sim.plumbing import Conditions, Plumbing, plumb
 from pelu_fab.sim.water import WaterNetwork
 
 __all__ = ["CAUSES", "Blank", "Noise", "Prints", "answers", "blank", "draw", "fullest", "hand_errors", "outputs"]
-__all__ += ["pour_errors"]
+__all__ += ["pour_errors", "read_cups"]
 
 Array = NDArray[np.float64]
 Answers = NDArray[np.integer[Any]]
@@ -249,22 +249,28 @@ class _Errors:
 def answers(
     prints: Prints, pours: Array, noise: Noise, rng: np.random.Generator, *, pool: NDArray[np.float32] | None = None
 ) -> Answers:
-    """Index of the fullest cup as it is read, (prints, samples), each time got ready, poured and read by a hand.
+    """Index of the fullest cup as it is read, (prints, samples); see `read_cups`."""
+    return np.concatenate([fullest(cups) for cups in read_cups(prints, pours, noise, rng, pool=pool)])
 
-    `pours` (samples, in). `pool`: standard normal numbers to take the hand's errors from, instead of fresh ones. Works
-    through the prints in blocks that stay in the cache.
+
+def read_cups(
+    prints: Prints, pours: Array, noise: Noise, rng: np.random.Generator, *, pool: NDArray[np.float32] | None = None
+) -> Iterator[Floats]:
+    """What is read off the cups, (prints, out, samples) mm3, each time got ready, poured and read by a hand.
+
+    `pours` (samples, in). `pool`: standard normal numbers to take the hand's errors from, instead of fresh ones. Comes
+    in blocks of prints that stay in the cache; each is overwritten by the next.
     """
     exact = np.ascontiguousarray(np.asarray(pours).T, dtype=np.float32)
     count = len(prints.retained[0])
     deviations = hand_errors(prints, noise)
     errors = _Errors(pool, rng) if any(d.any() for d in deviations) else None
     rows = _matrices(prints, exact.dtype)
-    found, buffers = [], dict[int, Floats]()
+    buffers = dict[int, Floats]()
     poured = np.empty((min(BLOCK, count), *exact.shape), dtype=np.float32)
     for first in range(0, count, BLOCK):
         block = slice(first, min(first + BLOCK, count))
         volumes = poured[: block.stop - first]
         volumes[:] = exact
         own = [(r[block], s[block], None if f is None else f[block]) for r, s, f in rows]
-        found.append(fullest(_pass(own, volumes, buffers, errors, deviations)))
-    return np.concatenate(found)
+        yield _pass(own, volumes, buffers, errors, deviations)

@@ -9,10 +9,10 @@ import io
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pelu_fab.errors import FabError, warn
-from pelu_fab.sources.tables import name_fault, text_of
+from pelu_fab.sources.tables import name_fault, nearest, text_of
 
 MAX_ROWS, MAX_COLUMNS = 100_000, 4096
 LARGEST = 1e15  # of a number in a table
@@ -32,12 +32,32 @@ class Cells:
     header: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     has_decimal_commas: bool = False
+    origin: tuple[int, ...] = ()  # where each column stands in the file, if not in its place
 
     def place(self, line: int, column: int) -> str:
         """Where a cell stands, for errors; columns count from 0 here and from 1 there."""
         name = self.header[column] if column < len(self.header) else ""
         named = f" ({name})" if name.isprintable() and 0 < len(name) <= 60 else ""
-        return f"{self.where}, line {line}, column {column + 1}{named}"
+        return f"{self.where}, line {line}, column {self.position(column)}{named}"
+
+    def position(self, column: int) -> int:
+        """Which column of the file it is, counted from 1."""
+        return 1 + (self.origin[column] if self.origin else column)
+
+    def find(self, name: str, what: str) -> int:
+        """The column of a name, however its case and marks are written; `FabError` says `what` asked for it."""
+        if name in self.header:
+            return self.header.index(name)
+        alike = [k for k, other in enumerate(self.header) if plain_name(other) == plain_name(name)]
+        if len(alike) != 1:
+            raise FabError(f"{what} {name}", f"names no column of {self.where}", nearest(name, self.header))
+        return alike[0]
+
+    def arranged(self, columns: Sequence[int]) -> "Cells":
+        """These columns alone, in this order."""
+        rows = tuple((line, tuple(cells[k] for k in columns)) for line, cells in self.rows)
+        header, origin = tuple(self.header[k] for k in columns), tuple(self.position(k) - 1 for k in columns)
+        return replace(self, header=header, rows=rows, origin=origin)
 
     def column(self, index: int) -> list[str]:
         """The cells of a column; -1 is the last."""
@@ -52,14 +72,14 @@ class Cells:
             if fault is not None:
                 index = column == 0 and not name and counts_rows(self.column(0))
                 remedy = "leave out the column that numbers the rows (pandas: index=False)" if index else "rename it"
-                raise FabError(
-                    f"{self.where}, line {self.line}, column {column + 1}", f"has a name that {fault}", remedy
-                )
+                place = f"{self.where}, line {self.line}, column {self.position(column)}"
+                raise FabError(place, f"has a name that {fault}", remedy)
             if NUMBER.fullmatch(name):
                 what = f"holds the number {name} where the column's name belongs"
-                raise FabError(f"{self.where}, line {self.line}, column {column + 1}", what, "name every column")
+                place = f"{self.where}, line {self.line}, column {self.position(column)}"
+                raise FabError(place, what, "name every column")
             if name in seen:
-                what = f"has the same name as column {seen[name] + 1}"
+                what = f"has the same name as column {self.position(seen[name])}"
                 raise FabError(self.place(self.line, column), what, "rename one of them")
             seen[name] = column
         return tuple(self.header[column] for column in columns)
@@ -105,6 +125,11 @@ def read_cells(blob: bytes, where: str) -> Cells:
     _check_lengths(header, rows, where)
     commas = _has_decimal_commas([cell for _, cells in rows for cell in cells], separator, where)
     return Cells(where, line, tuple(header), tuple((at, tuple(cells)) for at, cells in rows), commas)
+
+
+def plain_name(name: str) -> str:
+    """A column's name without its case and marks: what is left when two people write it."""
+    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def is_number(text: str) -> bool:

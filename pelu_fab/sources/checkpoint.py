@@ -20,7 +20,7 @@ from pelu_fab.network.algebra import softmax
 from pelu_fab.network.files import FORMAT, SCHEMA
 from pelu_fab.network.model import Layer, Network, check_network
 from pelu_fab.network.tensors import is_beside, is_layer_key, layers_of, listed
-from pelu_fab.sources.tables import Names, json_table, validate
+from pelu_fab.sources.tables import FeatureEntry, Names, ReadoutEntry, json_table, readouts_of, scaling_of, validate
 
 Array = NDArray[np.float64]
 
@@ -42,6 +42,8 @@ class _Metadata(BaseModel):
     inputs: Names | None = None
     outputs: Names | None = None
     input_scale: float = Field(1.0, gt=0, le=1e9)
+    scaling: list[FeatureEntry] | None = None
+    readouts: list[ReadoutEntry] = Field(default_factory=list)
 
 
 class _WidgetLayer(BaseModel):
@@ -139,6 +141,7 @@ def _from_torch(blob: bytes, where: str) -> tuple[Mapping[str, Array], Mapping[s
     # Other people's keys have our names too: a batch of `inputs`, say.
     ours: dict[str, tuple[type, ...]]
     ours = {"inputs": (list, tuple), "outputs": (list, tuple), "schema": (int,), "input_scale": (int, float)}
+    ours |= {"scaling": (list,), "readouts": (list,)}
     beside = {name: value for name, value in beside.items() if isinstance(value, ours.get(name, (object,)))}
     return tensors, {k: list(v) if isinstance(v, tuple) else v for k, v in beside.items() if k in ours}
 
@@ -194,6 +197,9 @@ def _text_metadata(metadata: Mapping[str, str], where: str) -> dict[str, object]
             text = metadata[key]
             is_list = text.lstrip().startswith("[")
             table[key] = json_table(text.encode(), f"{where}: metadata {key}") if is_list else text.split(",")
+    for key in ("scaling", "readouts"):
+        if metadata.get(key, "").startswith("["):
+            table[key] = json_table(metadata[key].encode(), f"{where}: metadata {key}")
     return table
 
 
@@ -257,6 +263,8 @@ def _named(layers: tuple[Layer, ...], metadata: _Metadata) -> Network:
         inputs=tuple(metadata.inputs or (f"x{i}" for i in range(inputs))),
         outputs=tuple(metadata.outputs or (f"y{i}" for i in range(outputs))),
         input_scale=metadata.input_scale,
+        scaling=scaling_of(metadata.scaling),
+        readouts=readouts_of(metadata.readouts),
     )
 
 

@@ -13,14 +13,24 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import entries, is_folder, is_missing, read_input, safe_name, sha256
-from pelu_fab.ir.design import Compensation, Design, Readout, Samples
+from pelu_fab.ir.design import Compensation, Design, Samples
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
 from pelu_fab.network.names import bucket_name
 from pelu_fab.sources.checkpoint import SUFFIXES, parse_checkpoint, read_checkpoint_file
 from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.process import DEFAULT, process_and_bytes
-from pelu_fab.sources.tables import MAX_TOML, Names, merged, nearest, toml_table, validate
+from pelu_fab.sources.tables import (
+    MAX_TOML,
+    FeatureEntry,
+    Names,
+    ReadoutEntry,
+    merged,
+    readouts_of,
+    scaling_of,
+    toml_table,
+    validate,
+)
 
 DESIGN_FILE, MANIFEST = "design.toml", "manifest.json"
 SCHEMA = 1
@@ -50,16 +60,6 @@ class Pour(_Table):
         return self
 
 
-class ReadoutEntry(_Table):
-    """One `[[readout]]` entry: a number that two cups say, (plus - minus) * scale + offset, in units of the cups."""
-
-    name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
-    plus: str = Field(min_length=1)
-    minus: str | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-
-
 class DesignFile(_Table):
     """The schema of design.toml. Paths are relative to it; volumes in units, of `unit_ml` each."""
 
@@ -76,6 +76,9 @@ class DesignFile(_Table):
     inputs: Names | None = None
     outputs: Names | None = None
     input_scale: float | None = Field(None, gt=0, le=1e9, description="units per feature value")
+    scaling: list[FeatureEntry] | None = Field(
+        None, min_length=1, description="from a measurement to a pour, one an input; over the checkpoint's"
+    )
     input_max: list[Annotated[float, Field(gt=0, le=1e6)]] | None = None
     data: str | None = Field(None, min_length=1)
     compensation: Compensation = "process"
@@ -175,13 +178,20 @@ def _beside(given: Path, named: str) -> Path:
 
 def _renamed(network: Network, file: DesignFile, where: str) -> Network:
     """The network with the names and the scale of the design file, where it gives any."""
+    cups = dict(zip(network.outputs, file.outputs or network.outputs, strict=False))
     renamed = replace(
         network,
         inputs=tuple(file.inputs or network.inputs),
         outputs=tuple(file.outputs or network.outputs),
         input_scale=file.input_scale or network.input_scale,
+        scaling=scaling_of(file.scaling) or network.scaling,
+        readouts=readouts_of(file.readout) or tuple(readout.renamed(cups) for readout in network.readouts),
     )
     check_network(renamed, where)
+    scaling = renamed.scaling
+    if file.input_scale and scaling and any((f.offset, f.factor) != (0, file.input_scale) for f in scaling.features):
+        what = f"gives input_scale = {file.input_scale:g}, but each feature has a scaling of its own"
+        raise FabError(where, what, "leave input_scale out")
     return renamed
 
 
@@ -198,7 +208,6 @@ def _assembled(file: DesignFile, network: Network, process: Process, samples: Sa
         compensation=file.compensation,
         max_teeth=file.max_teeth,
         protocol=_protocol(file, network, samples, input_max, where),
-        readouts=_readouts(file, network, where),
     )
     _check_volumes(design, where)
     return design
@@ -254,16 +263,6 @@ def _protocol(
         _check_fits(pour, input_max, network, place)
         entries.append((entry.title, pour))
     return tuple(entries)
-
-
-def _readouts(file: DesignFile, network: Network, where: str) -> tuple[Readout, ...]:
-    """The numbers that cups say, each cup one of the network's."""
-    for entry in file.readout:
-        for cup in (entry.plus, entry.minus):
-            if cup is not None and cup not in network.outputs:
-                what = f"readout {entry.name!r} names the cup {cup!r}"
-                raise FabError(where, what, nearest(cup, network.outputs))
-    return tuple(Readout(e.name, e.plus, e.minus, e.scale, e.offset) for e in file.readout)
 
 
 def _default_protocol(

@@ -17,6 +17,28 @@ PLAUSIBLE = {  # lengths outside are another unit's: a profile in inches, metres
     "bed": (30.0, 3000.0),
     "max_bridge": (1.0, 200.0),
 }
+RANGES = {  # whose devices pass, tried at both ends; a folder is judged by whatever process it states
+    "printer.perimeters": (2, 10),
+    "printer.floor": (0.4, 10.0),
+    "printer.max_overhang_deg": (45.0, 89.0),
+    "printer.max_bridge": (10.0, 200.0),
+    "material.density": (0.1, 25.0),
+    "fluid.density": (0.5, 3.0),
+    "fluid.surface_tension": (0.005, 0.1),
+    "fluid.viscosity": (0.1, 5.0),
+    "comb.max_tooth": (0.2, 20.0),
+    "comb.kappa": (-1.2, 10.0),
+    "comb.residual_head": (0.0, 1.0),
+    "comb.sill_length": (0.8, 3.0),
+    "comb.discharge": (0.3, 1.4),
+    "channels.min_slope_deg": (8.0, 12.0),
+    "channels.min_width": (0.01, 15.0),
+    "channels.min_wall_height": (0.01, 50.0),
+    "channels.spout_gap": (0.01, 8.0),
+    "channels.friction": (0.005, 0.2),
+    "channels.meniscus_freeboard": (0.0, 8.0),
+    "channels.slosh_freeboard": (0.0, 5.0),
+}
 
 
 def builtin_processes() -> tuple[str, ...]:
@@ -63,4 +85,19 @@ def _checked(table: Mapping[str, Any], where: str) -> Process:
             if not least <= length <= most:
                 what = f"printer.{key} is {length:g} mm, plausible is {least:g} to {most:g} mm"
                 raise FabError(where, what, "give lengths in mm")
+    for key, (lowest, highest) in RANGES.items():
+        group, name = key.split(".")
+        found = getattr(getattr(process, group), name)
+        if not lowest <= found <= highest:
+            raise FabError(where, f"{key} is {found:g}; allowed: {lowest:g} to {highest:g}", "choose one in that range")
+    printer, comb = process.printer, process.comb
+    for key, found in (("printer.floor", printer.floor), ("comb.sill_length", comb.sill_length)):
+        if found < printer.blade:
+            what = f"{key} is {found:g} mm, less than two lines of a {printer.nozzle:g} mm nozzle"
+            raise FabError(
+                where, what, f"make it {printer.blade:g} or more (--set process_overrides.{key}={printer.blade:g})"
+            )
+    if comb.kappa < -comb.min_tooth / 2:
+        what = f"comb.kappa {comb.kappa:g} closes most of a tooth of {comb.min_tooth:g} mm (comb.min_tooth)"
+        raise FabError(where, what, f"make it {-comb.min_tooth / 2:g} or more")
     return process

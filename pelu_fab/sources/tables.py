@@ -6,11 +6,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import MEBIBYTE
+from pelu_fab.network.readout import Kind, Readout, readouts_from
+from pelu_fab.network.scaling import Scaling, scaling_from
 
 MAX_TOML = MEBIBYTE
 MAX_NAME = 60
@@ -39,6 +41,57 @@ def _as_names(names: list[str]) -> list[str]:
 
 
 Names = Annotated[list[str], AfterValidator(_as_names)]
+
+
+class FeatureEntry(BaseModel):
+    """What one input stands for, as files tell it: units poured = (value - offset) * factor, of `name` in `unit`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(min_length=1, max_length=MAX_NAME)
+    factor: float = Field(ge=-1e15, le=1e15)
+    offset: float = Field(0.0, ge=-1e15, le=1e15)
+    unit: str = Field("", max_length=12)
+    low: float | None = Field(None, description="range of the data that it was trained on, low to high")
+    high: float | None = None
+
+
+class ReadoutEntry(BaseModel):
+    """What cups mean: see `network.readout.Readout`."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
+    kind: Kind = "difference"
+    plus: str = ""
+    minus: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = Field("", max_length=12)
+    above: float = Field(0.0, ge=-1e6, le=1e6, description="units")
+    cups: list[str] = Field(default_factory=list, description="among which the fullest is the answer")
+    limit: float | None = Field(None, gt=0, description="of what the device may read otherwise than was trained")
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "ReadoutEntry":
+        of_numbers = {"plus", "minus", "scale", "offset", "above", "limit"}
+        foreign = {"fullest": of_numbers, "above": {"cups", "scale", "offset"}, "difference": {"cups", "above"}}
+        wrong = sorted(self.model_fields_set & foreign[self.kind])
+        if wrong:
+            raise ValueError(f"has {wrong[0]}, which kind {self.kind!r} does not know")
+        if self.kind != "fullest" and not self.plus:
+            raise ValueError("names no cup as plus")
+        return self
+
+
+def readouts_of(entries: Sequence[ReadoutEntry]) -> tuple[Readout, ...]:
+    """Read-outs as files tell them."""
+    return readouts_from([entry.model_dump() for entry in entries])
+
+
+def scaling_of(entries: Sequence[FeatureEntry] | None) -> Scaling | None:
+    """The map that a file tells, if it tells one."""
+    return None if entries is None else scaling_from([entry.model_dump() for entry in entries])
 
 
 def text_of(blob: bytes, where: str) -> str:

@@ -1,6 +1,7 @@
 """Data to train on: in comes a CSV, out come volumes to pour, labels, and who trains, validates and tests."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabError, warn
 from pelu_fab.files import read_input, sha256
 from pelu_fab.network.model import Array
+from pelu_fab.network.scaling import Scaling, plain_scaling
 from pelu_fab.sources.cells import Cells, counts_rows, is_number, read_cells
 from pelu_fab.sources.data import MAX_UNITS
 from pelu_fab.sources.tables import name_fault
@@ -25,15 +27,14 @@ LEAST_POUR, FULL_POUR, MOST_POUR = 12.0, 100.0, 2000.0  # units of the fullest j
 class Table:
     """A data set: `pours` (rows, in) in units, `labels` (rows,) that index `classes`.
 
-    A pour is (feature - offset) × factor.
+    `scaling` says what a measurement pours, one feature for each of `inputs`.
     """
 
     pours: Array
     labels: NDArray[np.int64]
     inputs: tuple[str, ...]
     classes: tuple[str, ...]
-    factor: tuple[float, ...]
-    offset: tuple[float, ...]
+    scaling: Scaling
     sha256: str  # of the file
 
 
@@ -45,49 +46,75 @@ class Split(NamedTuple):
     test: Rows
 
 
-def read_table(path: str | Path, *, scale: float = 1.0) -> Table:
-    """Read a CSV with a header, features first and the label last; a pour is feature × `scale`.
+def read_table(
+    path: str | Path, *, scale: float = 1.0, label: str | None = None, features: Sequence[str] = ()
+) -> Table:
+    """Read a CSV with a header; a pour is feature × `scale`.
 
-    Classes stand in the order in which they first appear. Raises `FabError` at the first bad line.
+    The label is the last column, or the one that `label` names; the features are all others, or those named. Classes
+    stand in the order in which they first appear. Raises `FabError` at the first bad line.
     """
     path = Path(path).expanduser()
-    blob = read_input(path)
-    cells = read_cells(blob, str(path))
+    return parse_table(read_input(path), str(path), scale=scale, label=label, features=features)
+
+
+def parse_table(
+    blob: bytes, where: str, *, scale: float = 1.0, label: str | None = None, features: Sequence[str] = ()
+) -> Table:
+    """`read_table` of the bytes of the file `where`."""
+    cells = _arranged(read_cells(blob, where), label, features)
     count = len(cells.header) - 1
     if count < 1:
-        raise FabError(str(path), "has 1 column", "give the features, then the label, with commas between")
+        raise FabError(where, "has 1 column", "give the features, then the label, with commas between")
     inputs = cells.names(range(count))
-    _check_label_last(cells)
+    _check_label(cells, is_told=label is not None)
     classes = _classes(cells)
-    features = np.array([[cells.number(row, column) for column in range(count)] for row in range(len(cells.rows))])
+    values = np.array([[cells.number(row, column) for column in range(count)] for row in range(len(cells.rows))])
     for column in range(count):
         if counts_rows(cells.column(column)):
             what = "counts the rows, and is trained on like a measurement"
             warn(cells.place(cells.line, column), what, "leave that column out")
-    index = {word: label for label, word in enumerate(classes)}
+    index = {word: number for number, word in enumerate(classes)}
     return Table(
-        pours=features * scale,
+        pours=values * scale,
         labels=np.array([index[word] for word in cells.column(-1)], dtype=np.int64),
         inputs=inputs,
         classes=classes,
-        factor=(scale,) * count,
-        offset=(0.0,) * count,
+        scaling=plain_scaling(inputs, scale),
         sha256=sha256(blob),
     )
 
 
-def _check_label_last(cells: Cells) -> None:
-    """Refuse a last column of measurements: the label stands elsewhere, or there is none."""
-    last = cells.column(-1)
-    numbers = [float(cell.replace(",", ".")) for cell in last if is_number(cell.replace(",", "."))]
-    if len(numbers) < len(last) or all(number.is_integer() for number in numbers):
+def _arranged(cells: Cells, label: str | None, features: Sequence[str]) -> Cells:
+    """The chosen columns, the label last."""
+    if label is None and not features:
+        return cells
+    last = len(cells.header) - 1 if label is None else cells.find(label, "--label")
+    columns = [cells.find(name, "--features") for name in features]
+    if last in columns or len(set(columns)) < len(columns):
+        raise FabError("--features", "names a column twice, or the label", "name each feature once")
+    return cells.arranged([*(columns or [k for k in range(len(cells.header)) if k != last]), last])
+
+
+def _check_label(cells: Cells, *, is_told: bool) -> None:
+    """Refuse a label of measurements: it stands elsewhere, or there is none."""
+    column, others = cells.column(-1), range(len(cells.header) - 1)
+    numbers = [float(cell.replace(",", ".")) for cell in column if is_number(cell.replace(",", "."))]
+    kinds, where = len(set(column)), cells.place(cells.line, len(cells.header) - 1)
+    if len(numbers) < len(column):
         return
-    what = f"holds {len(set(last))} different numbers, like a measurement and not like classes"
-    words = [k for k in range(len(cells.header) - 1) if _is_label(cells.column(k), len(set(last)))]
-    remedy = "put words for classes into the last column: train learns classes, not numbers"
+    words = [k for k in others if _is_label(cells.column(k), kinds)]
+    is_measured = not all(number.is_integer() for number in numbers)
+    if not is_measured:  # whole numbers may be classes, unless other columns hold words
+        words = [] if is_told else [k for k in others if not any(map(is_number, cells.column(k)))]
+    if not is_measured and not words:
+        return
+    what = f"holds {kinds} different numbers, like a measurement and not like classes"
+    remedy = "put words for classes into that column: train learns classes, not numbers"
     if words:
-        remedy = f"put the label last, it seems to be column {words[0] + 1} ({cells.header[words[0]]})"
-    raise FabError(cells.place(cells.line, len(cells.header) - 1), what, remedy)
+        name = cells.header[words[0]]
+        remedy = f"put the label last, or say --label {name}: it seems to be column {cells.position(words[0])} ({name})"
+    raise FabError(where, what, remedy)
 
 
 def _is_label(column: list[str], fewer: int) -> bool:
@@ -110,7 +137,12 @@ def _classes(cells: Cells) -> tuple[str, ...]:
                 raise FabError(cells.place(line, last), f"has a label that {fault}", remedy)
             first[word] = line
     if len(first) < 2:
-        raise FabError(cells.where, f"has {len(first)} class in its last column", "give at least 2 classes")
+        remedy = "give at least 2 classes, or say which column holds them: --label NAME"
+        raise FabError(cells.place(cells.line, last), f"has {len(first)} class", remedy)
+    alone = [word for word, count in Counter(cells.column(-1)).items() if count == 1]
+    if alone:
+        what = f"has one row alone of class {alone[0]!r}" + (f" and of {len(alone) - 1} more" if alone[1:] else "")
+        warn(cells.where, what, "nothing can be learnt and tested of one row: give more, or leave that class out")
     _warn_of_classes(cells, first)
     return tuple(first)
 
@@ -132,7 +164,7 @@ def check_amounts(table: Table, where: str) -> None:
     largest = float(table.pours.max())
     if 0 < largest < LEAST_POUR or largest > MOST_POUR:
         factor = 10.0 ** math.floor(math.log10(FULL_POUR / largest))
-        scale = table.factor[0] * factor
+        scale = table.scaling.features[0].factor * factor
         small = f", the smallest {float(table.pours[table.pours > 0].min()):.3g}" if largest < LEAST_POUR else ""
         what = f"pours at most {largest:.3g} units{small}: {'hard to measure in mL' if small else 'litres of water'}"
         warn(where, what, f"try --set scale={scale:g}, for at most {largest * factor:.3g} units")
@@ -168,27 +200,23 @@ def minmax(table: Table, *, full: float, rows: Rows) -> Table:
     there pours 0.
     """
     low, high = table.pours[rows].min(axis=0), table.pours[rows].max(axis=0)
-    span = np.where(high > low, high - low, np.inf)
-    factor = full / span
-    return replace(
-        table,
-        pours=np.maximum((table.pours - low) * factor, 0.0),
-        factor=tuple((np.array(table.factor) * factor).tolist()),
-        offset=tuple((np.array(table.offset) + low / np.array(table.factor)).tolist()),
-    )
+    factor = full / np.where(high > low, high - low, np.inf)
+    ends = zip(table.scaling.features, low.tolist(), factor.tolist(), strict=True)
+    features = tuple(replace(f, offset=f.offset + least / f.factor, factor=f.factor * k) for f, least, k in ends)
+    return replace(table, pours=np.maximum((table.pours - low) * factor, 0.0), scaling=Scaling(features))
 
 
 def with_complements(table: Table, maxima: Array) -> Table:
     """Add a jug of `maxima` - pour for every input, named `<input>~`: what lets an output fall as a feature grows."""
     rest = np.maximum(np.asarray(maxima) - table.pours, 0.0)
-    factor = np.array(table.factor)
-    full_at = np.array(table.offset) + np.divide(maxima, factor, out=np.zeros(len(factor)), where=factor != 0)
+    features = table.scaling.features
+    full_at = [f.value(most) or 0.0 for f, most in zip(features, maxima.tolist(), strict=True)]
+    turned = (replace(f, offset=end, factor=-f.factor) for f, end in zip(features, full_at, strict=True))
     return replace(
         table,
         pours=np.concatenate([table.pours, rest], axis=1),
         inputs=(*table.inputs, *(f"{name}~" for name in table.inputs)),
-        factor=(*table.factor, *(-factor).tolist()),
-        offset=(*table.offset, *full_at.tolist()),
+        scaling=Scaling((*features, *turned)),
     )
 
 

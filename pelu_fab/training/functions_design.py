@@ -1,6 +1,7 @@
 """In: a fit. Out: the files of a design that compiles: checkpoint, design.toml, picture, figures."""
 
 import json
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy as np
 from pelu_fab.files import safe_name
 from pelu_fab.layers.to_pelu_water import WaterSum
 from pelu_fab.network.files import to_network_json
+from pelu_fab.network.model import Network
+from pelu_fab.network.readout import Readout
+from pelu_fab.network.scaling import Feature, Scaling
 from pelu_fab.training.functions_fit import Fit
 from pelu_fab.training.functions_plot import fit_png
 
@@ -17,11 +21,20 @@ def design_files(fit: Fit) -> dict[str, bytes]:
     name = safe_name(f"fit-{fit.points.name}")
     note = f"{fit.points.name} on [{fit.points.low:g}, {fit.points.high:g}], fitted with {fit.live} buckets."
     return {
-        "network.json": to_network_json(fit.water.network),
+        "network.json": to_network_json(network_of(fit.water)),
         "design.toml": design_toml(name, fit.water, note=note).encode(),
         "fit.json": (json.dumps(figures(fit), indent=1, sort_keys=True) + "\n").encode(),
         "fit.png": fit_png(fit),
     }
+
+
+def network_of(water: WaterSum, *, inputs: str = "x", quantity: str = "y") -> Network:
+    """A one-input sum as a network that knows what x pours, from an empty jug to a full one, and how y is read."""
+    low, high = float(water.low[0]), float(water.high[0])
+    feature = Feature(inputs, water.volume / (high - low), low, low=low, high=high)
+    plus, minus = water.network.outputs[:2]
+    readout = Readout(quantity, plus=plus, minus=minus, scale=water.scale, offset=float(water.offset[0]))
+    return replace(water.network, scaling=Scaling((feature,)), readouts=(readout,))
 
 
 def design_toml(name: str, water: WaterSum, *, note: str, quantity: str = "y", checkpoint: str = "network.json") -> str:

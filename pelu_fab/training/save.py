@@ -1,11 +1,9 @@
-"""A trained network to the bytes of a `.safetensors` checkpoint, and the volumes that it was trained on to a CSV.
+"""A trained network to the bytes of a `.safetensors` checkpoint.
 
 Tensors are `<n>.heights` = h and `<n>.weights` = ln share in float64 (-inf where there is no branch), so whoever
 squares and softmaxes them gets back the trained volumes and shares.
 """
 
-import csv
-import io
 import json
 import struct
 from collections.abc import Mapping
@@ -13,11 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from pelu_fab.network.model import Network
-from pelu_fab.training.data import Table
 
 
 def checkpoint_bytes(network: Network, metadata: Mapping[str, str] | None = None) -> bytes:
-    """Bytes of a checkpoint with the network's names and scale, and `metadata` beside them."""
+    """Bytes of a checkpoint with the network's names and scaling, and `metadata` beside them."""
     # The safetensors library writes metadata in an order that changes from run to run; its format is these few lines.
     tensors: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
     for index, layer in enumerate(network.layers):
@@ -30,6 +27,10 @@ def checkpoint_bytes(network: Network, metadata: Mapping[str, str] | None = None
         "outputs": json.dumps(network.outputs, ensure_ascii=False),
         "input_scale": json.dumps(network.input_scale),
     }
+    if network.scaling is not None:
+        texts["scaling"] = json.dumps(network.scaling.to_table(), ensure_ascii=False)
+    if network.readouts:
+        texts["readouts"] = json.dumps([readout.to_table() for readout in network.readouts], ensure_ascii=False)
     header: dict[str, object] = {"__metadata__": dict(sorted(texts.items()))}
     place = 0
     for name in sorted(tensors):
@@ -40,13 +41,3 @@ def checkpoint_bytes(network: Network, metadata: Mapping[str, str] | None = None
     head += b" " * (-len(head) % 8)
     body = b"".join(np.ascontiguousarray(tensors[name], dtype="<f8").tobytes() for name in sorted(tensors))
     return struct.pack("<Q", len(head)) + head + body
-
-
-def volumes_csv(table: Table) -> bytes:
-    """What to pour for each row of the data, in units, and its class: the data of a design with scaled features."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*table.inputs, "class"])
-    for pour, label in zip(table.pours.tolist(), table.labels.tolist(), strict=True):
-        writer.writerow([*(f"{volume:.4g}" for volume in pour), table.classes[label]])
-    return text.getvalue().encode()

@@ -87,9 +87,10 @@ def _train(table: Table, recipe: Recipe, parts: Split, workshop: Workshop | None
         replicas, history, seed, good = _fitted(table, recipe, parts, workshop, watch)
     finally:
         torch.set_num_threads(threads)
-    scale = table.factor[0] if len(set(table.factor)) == 1 and not any(table.offset) else 1.0
+    alike = {(feature.offset, feature.factor) for feature in table.scaling.features}
+    scale = max(factor for _, factor in alike) if len(alike) == 1 and {o for o, _ in alike} == {0.0} else 1.0
     network = replicas.networks(table.inputs, cups(table.classes, recipe.readout), input_scale=scale)[0]
-    network = without_dry(network)
+    network = replace(without_dry(network), scaling=table.scaling)
     wrong = answers(network, table, recipe) != table.labels
     errors = {name: Errors(int(wrong[rows].sum()), int(rows.sum())) for name, rows in parts._asdict().items()}
     return Trained(network, table, parts, history, errors, seed, good)
@@ -101,7 +102,9 @@ def as_poured(table: Table, recipe: Recipe, rows: Rows) -> Table:
         table = minmax(table, full=recipe.full, rows=rows)
     check_pourable(table, "data")
     check_names(table.inputs, cups(table.classes, recipe.readout))
-    return with_complements(table, table.pours[rows].max(axis=0)) if recipe.complements else table
+    if recipe.complements:
+        table = with_complements(table, table.pours[rows].max(axis=0))
+    return replace(table, scaling=table.scaling.ranged(table.pours[rows]))
 
 
 def _fitted(

@@ -7,18 +7,19 @@ import { bindStage } from "./sight.js";
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const unit = 1000 * data.unit_ml; // mm3
-const perValue = unit * data.input_scale; // mm3 a feature value
+const { features, columns } = data.measures; // what each jug stands for: (value - offset) * factor units of a measurement
 const ml = (volume) => (volume / 1000).toFixed(1);
 const water = data.recovered.length ? new Water(data) : null;
 const page = { data, water, stage: null, ready: false };
 window.peluFab = page;
 
-const jugs = data.inputs.map((_, i) => ({ slide: $(`jug-${i}`), field: $(`jug-field-${i}`), told: $(`jug-ml-${i}`) }));
+// One slider a measurement, which may fill two jugs.
+const jugs = [...new Set(columns)].map((i) => ({ slide: $(`jug-${i}`), field: $(`jug-field-${i}`), told: $(`jug-ml-${i}`) }));
 const cups = data.outputs.map((_, j) => ({ box: $(`cup-${j}`), level: $(`cup-level-${j}`), told: $(`cup-ml-${j}`), soon: $(`cup-soon-${j}`) }));
 const cells = new Map([...document.querySelectorAll("[data-now]")].map((cell) => [cell.dataset.now, cell]));
 
-const values = () => jugs.map(({ field }) => Math.max(Number(field.value) || 0, 0));
-const volumes = () => values().map((value) => value * perValue);
+const values = () => jugs.map(({ field }) => Number(field.value) || 0);
+const volumes = (measured = values()) => features.map(({ offset, factor }, i) => Math.max((measured[columns[i]] - offset) * factor, 0) * unit);
 
 function setJug(i, value) {
   const { slide, field, told } = jugs[i];
@@ -27,8 +28,18 @@ function setJug(i, value) {
   told.title = "";
 }
 
-function tellJug(i) {
-  jugs[i].told.textContent = `${ml(Math.max(Number(jugs[i].field.value) || 0, 0) * perValue)} mL`;
+// The measurements that pour so many units.
+function setJugs(units) {
+  jugs.forEach((_, m) => {
+    const i = columns.indexOf(m);
+    const { offset, factor } = features[i];
+    setJug(m, +(factor ? offset + units[i] / factor : offset).toFixed(6));
+  });
+}
+
+function tellJug(m) {
+  const filled = volumes().filter((_, i) => columns[i] === m);
+  jugs[m].told.textContent = `${filled.map(ml).join(" + ")} mL`;
   foretell();
 }
 
@@ -58,15 +69,22 @@ function empty() {
   $("answer").textContent = "Ready: V0 stands in the cards that divide their water. Set the jugs, then pour.";
 }
 
+// The fullest of the cups that say something: the waste wins nothing, and where cups mean numbers none does.
+const reads = data.scene?.readouts ?? [];
+const contest = reads.find(({ kind }) => kind === "fullest");
+const rivals = data.outputs.filter((name) => (contest?.cups.length ? contest.cups.includes(name) : name !== "waste"));
+
 function winner() {
-  const top = Math.max(...water.cups);
-  return top > 1 ? water.cups.indexOf(top) : -1;
+  if (reads.length && !contest) return -1;
+  const held = water.cups.map((volume, j) => (rivals.includes(data.outputs[j]) || !rivals.length ? volume : 0));
+  const top = Math.max(...held);
+  return top > 1 ? held.indexOf(top) : -1;
 }
 
 function tellAnswer() {
   const won = winner();
   const ordered = [...water.cups].sort((a, b) => b - a);
-  if (won < 0) $("answer").textContent = "Nothing reached a cup: every card kept its water.";
+  if (won < 0 && !readouts()) $("answer").textContent = "Nothing reached a cup: every card kept its water.";
   else {
     const lead = ordered.length > 1 ? ` It leads by ${ml(ordered[0] - ordered[1])} mL.` : "";
     const label = page.label === undefined || page.label === null ? "" : ` The data says ${data.outputs[page.label]}.`;
@@ -75,11 +93,15 @@ function tellAnswer() {
   page.stage?.lightUp(won < 0 ? null : `out.y${won}`);
 }
 
-// Where the cups mean numbers: (plus - minus) * scale + offset, cups in units.
+// Where the cups mean more than which is fullest: a number, (plus - minus) * scale + offset, or whether that is above a
+// mark; cups in units.
 function readouts() {
-  const cup = (name) => (name === null ? 0 : water.cups[data.outputs.indexOf(name)] / unit);
-  const told = (data.scene?.readouts ?? []).map(({ name, plus, minus, scale, offset }) => `${name} = ${((cup(plus) - cup(minus)) * scale + offset).toFixed(3)}`);
-  return told.length ? `${told.join(", ")}.` : "";
+  const cup = (name) => (name ? water.cups[data.outputs.indexOf(name)] / unit : 0);
+  const lines = reads.filter(({ kind }) => kind !== "fullest").map(({ name, kind, plus, minus, scale, offset, above, unit: of }) => {
+    const gap = cup(plus) - cup(minus);
+    return kind === "above" ? `${name}: ${gap > above ? "yes" : "no"}` : `${name} = ${(gap * scale + offset).toFixed(2)} ${of}`.trim();
+  });
+  return lines.length ? `${lines.join(", ")}.` : "";
 }
 
 const tallest = Math.max(...(data.scene?.glasses.map((glass) => glass.capacity_ml) ?? [100]));
@@ -129,7 +151,7 @@ function frame(now) {
 function choose(row) {
   const sample = data.samples.inputs[row];
   if (!sample) return;
-  sample.forEach((units, i) => setJug(i, +(units / data.input_scale).toFixed(6)));
+  setJugs(sample);
   page.preset = data.samples.labels?.[row];
   if ($("row")) $("row").value = row;
   pour(false);
@@ -147,7 +169,7 @@ function bindWater() {
   $("skip").addEventListener("click", () => { water.settle(); show(0); tellAnswer(); });
   for (const button of document.querySelectorAll("[data-row]")) button.addEventListener("click", () => choose(Number(button.dataset.row)));
   for (const button of document.querySelectorAll("[data-pour]")) button.addEventListener("click", () => {
-    JSON.parse(button.dataset.pour).forEach((units, i) => setJug(i, +(units / data.input_scale).toFixed(6)));
+    setJugs(JSON.parse(button.dataset.pour));
     page.preset = null;
     pour(false);
   });

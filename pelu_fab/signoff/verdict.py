@@ -9,7 +9,10 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.netlist import Bucket, Duct, Flows, Netlist, to_text
+from pelu_fab.memory import memory
+from pelu_fab.network.model import Network
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
+from pelu_fab.network.readout import FULLEST, Readout
 from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, moving, ramps, reading
 from pelu_fab.signoff.asked import source_checks
 from pelu_fab.signoff.companions import companion_checks, netlist_checks
@@ -18,7 +21,6 @@ from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.judging import Judging
 from pelu_fab.signoff.lowering import Terms, lowering_checks
-from pelu_fab.signoff.memory import memory
 from pelu_fab.signoff.mesh import LoadedPart, solid_checks
 from pelu_fab.signoff.question import Question
 from pelu_fab.signoff.recovered import Recovered
@@ -60,7 +62,7 @@ def _judged(opened: Opened, question: Question | None, trace: Sequence[float] | 
     """Every check, as far as what it rests on can be read."""
     parts, checks = read_parts(opened.folder, opened.inside, say)
     printer = opened.manifest.process.printer
-    with Judging(parts, printer, memory()) as judging:
+    with Judging(parts, printer, memory("checks")) as judging:
         say("companions")
         checks += paper_checks(opened, question, parts)
         assembled, recovery = _assembled(opened, parts, say)
@@ -140,12 +142,18 @@ def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | Non
     dossier, unit = recovery.dossier, recovery.dossier.unit_volume
     trained, lowered = (mass.book_of(n, unit) for n in (dossier.trained, dossier.lowered))
     built = mass.book_of_recovered(recovery.recovered)
-    data, as_built = equivalence.data_checks(trained, lowered, built, dossier.samples, unit, dossier.no_samples)
+    rivals = _contest(dossier.trained).rivals(dossier.trained.outputs)
+    data, as_built = equivalence.data_checks(trained, lowered, built, dossier.samples, unit, dossier.no_samples, rivals)
     jugs, slack = dossier.input_max, lvs.tolerances(_case(recovery))
     stated = dossier.manifest.lowering_ml
     bound, facts = equivalence.bound_checks(trained, lowered, built, jugs, slack, unit, stated_ml=stated)
     if dossier.jugs is None:
         bound = [skipped(check.id, check.where, UNSTATED) for check in bound]
+    if dossier.trained.readouts:
+        books = {"trained": trained, "lowered": lowered, "built": built, "predicted": _steady(recovery.recovered)}
+        pours = equivalence.pours_of(jugs, dossier.samples, unit)
+        told, as_built["readouts"] = equivalence.readout_checks(dossier.trained, books, pours, unit)
+        data += told
     if dossier.samples is not None:
         as_built["certified_rows"] = equivalence.certified(trained, dossier.samples[0], facts["bound_units"], unit)
     checks = [
@@ -162,6 +170,16 @@ def _books(recovery: Recovery, checks: list[Check], trace: Sequence[float] | Non
         extra={} if trace is None else {"trace": trace_table(dossier, (trained, lowered, built), trace)},
         netlist_text=to_text(*_netlist(dossier, recovery.recovered)),
     )
+
+
+def _contest(network: Network) -> Readout:
+    """The read-out by which a row of the data has one answer."""
+    return next((readout for readout in network.answers if readout.kind == "fullest"), FULLEST)
+
+
+def _steady(recovered: Recovered) -> mass.Book:
+    """The device at its design head: what the forward law predicts of its teeth."""
+    return mass.Book(tuple((one.retained, one.steady) for one in recovered.layers))
 
 
 def gravity_checks(recovery: Recovery) -> list[Check]:

@@ -1,0 +1,84 @@
+"""Parts on beds: which pieces are printed together, of which filament, and where each lies. A device in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pelu_fab.ir.device import Device
+
+PART_GAP = 6.0  # mm between two parts on a plate
+MARGIN = 3.0  # mm kept free at the edge of the bed
+FILAMENTS: Mapping[str, tuple[str, ...]] = {  # one each plate: white cards on a dark loom, cups that show their water
+    "dark": ("stand", "tray"),
+    "white": ("card",),
+    "clear": ("cup", "jug"),
+}
+
+Spot = tuple[int, float, float]  # plate, x, y of the left front corner on it
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of the part with this index: `left` front corner on the bed (mm), `turned` by a quarter or not."""
+
+    part: int
+    left: float
+    front: float
+    turned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """What one bed holds: pieces of one filament."""
+
+    filament: str
+    pieces: tuple[Piece, ...]
+
+
+def plates_of(device: Device) -> tuple[Plate, ...]:
+    """All pieces on beds, each bed's in its middle; in the order to print them: stand and trays, cards, vessels."""
+    x, y, _ = device.design.process.printer.bed
+    found = []
+    for filament, roles in FILAMENTS.items():
+        owners = [n for n, part in enumerate(device.parts) if part.role in roles for _ in range(part.count)]
+        spots = packed([device.meshes[n].extents[:2] for n in owners], (x, y))
+        for number in sorted({plate for (plate, _, _), _ in spots}):
+            pieces = [
+                Piece(n, left, front, turned)
+                for n, ((plate, left, front), turned) in zip(owners, spots, strict=True)
+                if plate == number
+            ]
+            found.append(Plate(filament, _centred(device, pieces, (x, y))))
+    return tuple(found)
+
+
+def _centred(device: Device, pieces: Sequence[Piece], bed: tuple[float, float]) -> tuple[Piece, ...]:
+    sizes = [device.meshes[piece.part].extents[:2] for piece in pieces]
+    wide = max(p.left + (y if p.turned else x) for p, (x, y) in zip(pieces, sizes, strict=True)) - MARGIN
+    deep = max(p.front + (x if p.turned else y) for p, (x, y) in zip(pieces, sizes, strict=True)) - MARGIN
+    right, back = (bed[0] - wide) / 2 - MARGIN, (bed[1] - deep) / 2 - MARGIN
+    return tuple(
+        replace(piece, left=round(piece.left + right, 3), front=round(piece.front + back, 3)) for piece in pieces
+    )
+
+
+def packed(sizes: Sequence[tuple[float, float]], bed: tuple[float, float]) -> list[tuple[Spot, bool]]:
+    """A spot on a plate for each (x, y) size, and whether it is turned by a quarter. First shelf that fits."""
+    width, depth = bed[0] - 2 * MARGIN, bed[1] - 2 * MARGIN
+    turned = [not (x <= width and y <= depth) or (y > x and y <= width and x <= depth) for x, y in sizes]
+    lying = [(y, x) if turn else (x, y) for (x, y), turn in zip(sizes, turned, strict=True)]
+    shelves: list[list[float]] = []  # plate, front, depth, left end of what stands on it
+    used: list[float] = []  # depth taken on each plate
+    spots: dict[int, Spot] = {}
+    for number in sorted(range(len(sizes)), key=lambda n: (-lying[n][1], n)):
+        x, y = lying[number]
+        shelf = next((s for s in shelves if s[2] >= y and s[3] + x <= width), None)
+        if shelf is None:
+            plate = next((p for p, taken in enumerate(used) if taken + y <= depth), len(used))
+            if plate == len(used):
+                used.append(0.0)
+            shelf = [plate, used[plate], y, 0.0]
+            shelves.append(shelf)
+            used[plate] += y + PART_GAP
+        spots[number] = (int(shelf[0]), round(shelf[3] + MARGIN, 3), round(shelf[1] + MARGIN, 3))
+        shelf[3] += x + PART_GAP
+    return [(spots[number], turned[number]) for number in range(len(sizes))]

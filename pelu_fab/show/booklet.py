@@ -1,0 +1,438 @@
+"""booklet.pdf: what to get, how to print, put together, get ready, pour, read and clean. A device in, bytes out.
+
+Pictures are the parts' own meshes; numbers are those of pour.md.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelu_fab.formats.plates import FILAMENTS, Plate, plates_of
+from pelu_fab.formats.pour import LEVEL_DEG, Pour, listed, pours, priming
+from pelu_fab.ir.device import Device
+from pelu_fab.show.assembly import Stage, Vector, called, stages
+from pelu_fab.show.linework import Drawing, Patch, Piece, View, composed, drawn
+from pelu_fab.show.sheets import ACCENT, GREY, HEIGHT, INK, WATER, WIDTH, Sheet, breadth, plain, to_pdf
+
+SIGHT = (0.95, 1.25, 0.72)  # towards the eye: cups in front
+FRONT = (0.6, -1.0, 0.8)  # the same for a piece that lies as it prints
+PIXELS = 1700.0  # of the device's longest side, seen so
+FINEST, COARSE = 5.0, 2.5  # pixels a mm: at most; for the pictures of pieces
+LARGEST = 1.3  # times life size that a picture is at most
+EDGE, TOP = 18.0, 30.0  # mm: margins of a page, foot of its title
+INSIDE = WIDTH - 2 * EDGE
+LOWEST = HEIGHT - 18.0  # mm: above the page's number
+COLOURS = {"card": (255, 255, 255), "cup": (222, 236, 247), "jug": (222, 236, 247)}
+LOOM, FRESH = (203, 209, 219), (255, 222, 173)  # stand and trays; what a step adds
+MINUTES = 5  # after which a film of 15 µm on a wall has begun to dry up; after 15 it is gone
+STILL: Vector = (0.0, 0.0, 0.0)
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Views:
+    """Every placed part as drawn, by index, and where its box's ends are (2, 3): low, high, mm."""
+
+    view: View
+    patches: dict[int, Patch]
+    ends: dict[int, Array]
+
+    def at(self, index: int, moved: Vector = STILL, up: float = 0.5) -> Array:
+        """Pixel in the middle of a part's plan, `up` from its foot (0) to its head (1), once it is moved."""
+        low, high = self.ends[index]
+        place = (low + high) / 2
+        place[2] = low[2] + up * (high[2] - low[2])
+        return np.asarray(self.view.flat((place + moved)[None])[0])
+
+    @property
+    def most(self) -> float:
+        """Page mm of a pixel at the largest that anything is shown."""
+        return LARGEST / self.view.scale
+
+
+def to_booklet(device: Device) -> bytes:
+    """A4, upright; the same device gives the same bytes."""
+    with plain():
+        return to_pdf(pages(device), f"{device.design.name}: put together, pour, read")
+
+
+def pages(device: Device) -> list[Sheet]:
+    """All of them in their order."""
+    views, told = _views(device), stages(device)
+    whole = composed([_piece(device, views, n) for n in views.patches], views.view)
+    sheets = [_cover(device, views, whole, told), *_needed(device), *_beds(device), *_steps(device, views, told)]
+    sheets += [_before(device, views, whole), _ready(device, views, whole), *_pouring(device, views, whole)]
+    sheets.append(_after(device, views, told))
+    for number, sheet in enumerate(sheets[1:], 2):
+        sheet.text((WIDTH / 2, HEIGHT - 10.0), f"{number}", 8.0, colour=GREY, align="center")
+    return sheets
+
+
+def _views(device: Device) -> Views:
+    corners = {n: device.assembled(n) for n, part in enumerate(device.parts) if part.transform is not None}
+    flat = {n: c.reshape(-1, 3).astype(np.float64) for n, c in corners.items()}
+    ends = {n: np.array([points.min(axis=0), points.max(axis=0)]) for n, points in flat.items()}
+    seen = np.concatenate([View(SIGHT, 1.0).flat(points) for points in flat.values()])
+    view = View(SIGHT, min(FINEST, PIXELS / float(np.ptp(seen, axis=0).max())))
+    return Views(view, {n: drawn(c, view) for n, c in corners.items()}, ends)
+
+
+def _piece(device: Device, views: Views, index: int, moved: Vector = STILL, *, fresh: bool = False) -> Piece:
+    colour = FRESH if fresh else COLOURS.get(device.parts[index].role, LOOM)
+    return Piece(views.patches[index], colour, moved)
+
+
+def _headed(title: str, words: str = "") -> Sheet:
+    sheet = Sheet()
+    sheet.text((EDGE, TOP), title, 20.0, bold=True)
+    sheet.text((WIDTH - EDGE, TOP), words, 9.0, colour=GREY, align="right")
+    sheet.rule((EDGE, TOP + 4.0), (WIDTH - EDGE, TOP + 4.0), INK, 1.0)
+    return sheet
+
+
+def _numbered(sheet: Sheet, y: float, number: int, title: str, *words: str) -> float:
+    sheet.disc((EDGE + 5.0, y + 0.5), 5.0, f"{number}")
+    sheet.text((EDGE + 14.0, y), title, 12.0, bold=True)
+    return sheet.paragraph((EDGE + 14.0, y + 7.0), " ".join(words), INSIDE - 14.0, 10.0) + 2.0
+
+
+def _fitting(words: str, width: float, size: float) -> float:
+    """The size (points) at which a bold line is no wider than `width` mm."""
+    return min(size, size * width / max(breadth(words, size, bold=True), 1e-9))
+
+
+# ---- before there is anything to put together ----
+
+
+def _cover(device: Device, views: Views, whole: Drawing, told: Sequence[Stage]) -> Sheet:
+    sheet = Sheet()
+    sheet.text((EDGE, 40.0), device.design.name, _fitting(device.design.name, INSIDE, 40.0), bold=True)
+    words = "A neural network that runs on water. Print it, put it together, pour."
+    sheet.text((EDGE, 50.0), words, 11.0, colour=GREY)
+    sheet.picture(whole, (EDGE, 62.0), (INSIDE, 185.0), views.most)
+    plates = len(plates_of(device))
+    pieces = sum(part.count for part in device.parts)
+    facts = [f"{pieces} pieces", f"{plates} plates" if plates > 1 else "1 plate", f"{len(told)} steps"]
+    sheet.rule((EDGE, 262.0), (WIDTH - EDGE, 262.0), INK, 1.0)
+    for number, fact in enumerate([*facts, "no tools, no glue"]):
+        sheet.text((EDGE + number * INSIDE / 4, 270.0), fact, 11.0, bold=True)
+    words = "L0.b1 is bucket 1 of layer 0; its card bears that name. pour.md has the same numbers."
+    sheet.text((EDGE, 280.0), words, 8.0, colour=GREY)
+    return sheet
+
+
+def _needed(device: Device) -> list[Sheet]:
+    """Shopping list, then every piece that the plates hold."""
+    sheets = [_headed("You need")]
+    y = TOP + 14.0
+    for words in _shopping(device):
+        sheets[0].box((EDGE, y - 3.2), (3.6, 3.6))
+        y = sheets[0].paragraph((EDGE + 7.0, y), words, INSIDE - 7.0, 10.0) + 2.0
+    y += 8.0
+    sheets[0].text((EDGE, y), "and these pieces, once they are printed", 12.0, bold=True)
+    y += 5.0
+    wide, tall, column = INSIDE / 5, 36.0, 0
+    for index, part in enumerate(device.parts):
+        if column == 5:
+            column, y = 0, y + tall
+        if y + tall > LOWEST:
+            sheets.append(_headed("You need", "pieces, continued"))
+            column, y = 0, TOP + 8.0
+        stands = part.transform is not None
+        corners = device.assembled(index) if stands else device.meshes[index].corners
+        view = View(SIGHT if stands else FRONT, COARSE)
+        drawing = composed([Piece(drawn(corners, view), COLOURS.get(part.role, LOOM))], view)
+        left = EDGE + column * wide
+        sheets[-1].picture(drawing, (left + 2.0, y), (wide - 4.0, tall - 10.0), 0.28 / COARSE)
+        name = called(device, part)
+        if part.role == "jug":
+            name = f"jug: {name}"
+        size = _fitting(name, wide - 2.0, 8.0)
+        sheets[-1].text((left + wide / 2, y + tall - 6.0), name, size, bold=True, align="center")
+        file = (f"{part.count} x " if part.count > 1 else "") + (part.name if part.name != name else "")
+        sheets[-1].text((left + wide / 2, y + tall - 2.8), file, 6.5, colour=GREY, align="center")
+        column += 1
+    return sheets
+
+
+def _shopping(device: Device) -> Iterator[str]:
+    process = device.design.process
+    grams = dict.fromkeys(FILAMENTS, 0.0)
+    for part, mesh in zip(device.parts, device.meshes, strict=True):
+        filament = next(name for name, roles in FILAMENTS.items() if part.role in roles)
+        grams[filament] += mesh.volume * part.count / 1000.0 * process.material.density
+    amounts = listed([f"{ceil(g / 10.0) * 10} g {filament}" for filament, g in grams.items() if g > 0.0])
+    yield f"{process.material.name} filament: {amounts} at most (what solid parts weigh; your slicer says less)"
+    v0 = priming(device)
+    most = max((sum(jug.ml for jug in pour.jugs) for pour in pours(device)), default=0.0) + v0.ml * len(v0.cards)
+    drop = ", with one drop of dish detergent in each half litre" if "detergent" in process.fluid.name else ""
+    yield f"{max(ceil(most / 100.0) / 10.0, 0.5):.1f} litres of clean tap water for a pour{drop}"
+    yield "the printed jugs, or a cup and a kitchen scale: grams are told beside millilitres"
+    yield "a bubble level, or a phone that shows one; paper or card to lay under the feet"
+    yield "a tray or towel beneath, and a sink near by"
+    yield "clear varnish, for a card that weeps (not on sills and teeth)"
+
+
+def _beds(device: Device) -> list[Sheet]:
+    """What lies on which bed, and the settings that matter."""
+    bed = device.design.process.printer.bed
+    sheets = [_headed("Print", f"plates/plate-N.3mf: one bed and one filament each, {bed[0]:g} x {bed[1]:g} mm")]
+    wide = (INSIDE - 10.0) / 2
+    scale = min(wide / bed[0], 72.0 / bed[1])
+    step = bed[1] * scale + 16.0
+    y = TOP + 14.0
+    for number, plate in enumerate(plates_of(device)):
+        if number and number % 2 == 0:
+            y += step
+        if y + step > LOWEST:
+            sheets.append(_headed("Print", "continued"))
+            y = TOP + 14.0
+        _bed(sheets[-1], device, plate, number + 1, (EDGE + number % 2 * (wide + 10.0), y), scale)
+    y += step
+    if y + 52.0 > LOWEST:
+        sheets.append(_headed("Print", "continued"))
+        y = TOP + 16.0
+    _settings(sheets[-1], device, y)
+    return sheets
+
+
+def _bed(sheet: Sheet, device: Device, plate: Plate, number: int, at: tuple[float, float], scale: float) -> None:
+    """One bed from above, its front below; its title's foot at `at`."""
+    x, y, _ = device.design.process.printer.bed
+    left, top = at[0], at[1] + 3.0
+    sheet.text(at, f"plate {number}", 10.0, bold=True)
+    sheet.text((left + 18.0, at[1]), f"{plate.filament} filament", 10.0, colour=GREY)
+    sheet.box((left, top), (x * scale, y * scale), "#f4f5f7", GREY)
+    for piece in plate.pieces:
+        wide, deep, _ = device.meshes[piece.part].extents
+        if piece.turned:
+            wide, deep = deep, wide
+        corner = left + piece.left * scale, top + (y - piece.front - deep) * scale
+        part = device.parts[piece.part]
+        fill = "#{:02x}{:02x}{:02x}".format(*COLOURS.get(part.role, LOOM))
+        sheet.box(corner, (wide * scale, deep * scale), fill)
+        name = called(device, part)
+        middle = corner[0] + wide * scale / 2, corner[1] + deep * scale / 2 + 0.8
+        sheet.text(middle, name, _fitting(name, wide * scale - 1.0, 7.0), align="center")
+
+
+def _settings(sheet: Sheet, device: Device, y: float) -> None:
+    printer = device.design.process.printer
+    sheet.text((EDGE, y), "Five settings matter; the rest is your printer's own", 12.0, bold=True)
+    for key, words in (
+        ("layers", f"{printer.layer_height:g} mm high, the first one too: sills stand on layer lines"),
+        ("walls", f"{printer.perimeters} perimeters at least, each {printer.nozzle:g} mm wide: they hold the water"),
+        ("floors", "5 layers below, 4 above"),
+        ("infill", "15 %"),
+        ("supports", "none; parts lie as they should print. Seam to the back, or aligned"),
+    ):
+        y += 6.2
+        sheet.text((EDGE, y), key, 9.5, bold=True)
+        sheet.text((EDGE + 26.0, y), words, 9.5)
+    words = (
+        "Stand and trays first, then one card: hang it in its seat. If it is tight, compile again with more clearance "
+        "(--set process_overrides.printer.clearance=0.25) before you print the rest."
+    )
+    sheet.paragraph((EDGE, y + 10.0), words, INSIDE, 9.5, colour=GREY)
+
+
+# ---- with hands ----
+
+
+def _steps(device: Device, views: Views, told: Sequence[Stage]) -> list[Sheet]:
+    """Two steps a page, the last one may have its own: what stands already, what comes in, and which way."""
+    sheets: list[Sheet] = []
+    half = (HEIGHT - TOP - 24.0) / 2
+    standing: list[int] = []
+    for number, stage in enumerate(told):
+        second = number % 2 == 1
+        if not second:
+            sheets.append(_headed("Put together"))
+        sheet, y = sheets[-1], TOP + 8.0 + second * half
+        tall = half if second or number + 1 < len(told) else 2 * half
+        if second:
+            sheet.rule((EDGE, y - 2.0), (WIDTH - EDGE, y - 2.0))
+        sheet.disc((EDGE + 5.0, y + 7.0), 5.0, f"{number + 1}")
+        end = sheet.paragraph((EDGE + 14.0, y + 6.0), stage.words, INSIDE - 14.0, 10.5)
+        away = stage.away if number else STILL
+        pieces = [_piece(device, views, n) for n in standing]
+        pieces += [_piece(device, views, n, away, fresh=True) for n in stage.parts]
+        box = INSIDE, y + tall - 6.0 - end
+        to_page = sheet.picture(composed(pieces, views.view), (EDGE, end), box, 0.5 / views.view.scale)
+        for n in stage.parts:
+            if number:
+                near: Vector = (away[0] * 0.15, away[1] * 0.15, away[2] * 0.15)
+                sheet.arrow(to_page(views.at(n, away, up=0.0)), to_page(views.at(n, near, up=0.0)))
+            below = device.parts[n].role == "cup"  # in front of all others
+            x, y = to_page(views.at(n, away, up=0.0 if below else 1.0))
+            sheet.tag((x, y + (9.0 if below else -3.0)), called(device, device.parts[n]), down=below)
+        standing += stage.parts
+    return sheets
+
+
+def _before(device: Device, views: Views, whole: Drawing) -> Sheet:
+    sheet = _headed("Before the first pour", "once")
+    name = device.layout.layers[0][0].card.name
+    first = next(n for n in views.patches if called(device, device.parts[n]) == name)
+    y = _numbered(
+        sheet,
+        TOP + 14.0,
+        1,
+        "Does it leak?",
+        "Fill each card to its sill over the sink, and look after five minutes. Wipe it, and watch the corners and",
+        "the floor. Coat one that weeps with clear varnish inside, never on the sill or the teeth.",
+        "Pour down one gutter of a tray: its neighbours stay dry." if device.layout.trays else "",
+    )
+    card = composed([_piece(device, views, first)], views.view)
+    to_page = sheet.picture(card, (EDGE + 14.0, y + 4.0), (INSIDE - 14.0, 40.0), views.most)
+    sheet.tag((to_page(views.at(first, up=1.0))[0], y + 2.0), f"{name}: fill to the teeth", colour=WATER)
+    y = _numbered(
+        sheet,
+        y + 54.0,
+        2,
+        "Is it level, both ways?",
+        "Lay a bubble level or a phone on a card's rim: along its comb, then across it. Push paper under the feet",
+        f"until both stay within {LEVEL_DEG:g} degrees: about a point of share.",
+    )
+    to_page = sheet.picture(whole, (EDGE + 20.0, y + 12.0), (INSIDE - 40.0, 84.0), views.most)
+    low, high = views.ends[first]
+    for direction, words in (((1.0, 0.0, 0.0), "along"), ((0.0, 1.0, 0.0), "across")):
+        reach = np.array(direction) * ((high - low) / 2 + 14.0)
+        rim = np.array([*(low + high)[:2] / 2, high[2] + 8.0])
+        ends = sorted(to_page(views.view.flat(point[None])[0]) for point in (rim - reach, rim + reach))
+        sheet.arrow(ends[0], ends[1], WATER, both=True)
+        sheet.tag((ends[0][0] - 7.5, ends[0][1]), words, colour=WATER)
+    _numbered(
+        sheet,
+        y + 108.0,
+        3,
+        "Wet it",
+        "Pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device keeps about",
+        f"1 mL on its walls. A wet one is dry again in {MINUTES} to 15 minutes: then wet it once more.",
+    )
+    return sheet
+
+
+def _ready(device: Device, views: Views, whole: Drawing) -> Sheet:
+    v0 = priming(device)
+    sheet = _headed("Get ready", "before every answer")
+    words = "Lift out the cards, tip them out, hang them back. Empty the cups. Wet walls are fine."
+    y = _numbered(sheet, TOP + 14.0, 1, "Empty it", words)
+    if not v0.cards:
+        words = "No card of this device divides its water, so none needs priming."
+        y = _numbered(sheet, y + 6.0, 2, "That is all", words)
+        sheet.picture(whole, (EDGE, y + 6.0), (INSIDE, 166.0), views.most)
+        return sheet
+    y = _numbered(
+        sheet,
+        y + 6.0,
+        2,
+        f"Prime it: V0 = {v0.ml:.1f} mL ({v0.grams:.1f} g) into each of {len(v0.cards)}",
+        f"Pour V0 into every card that divides its water: {listed(v0.cards)}. A comb shares rightly only over a full",
+        "pool. Nothing runs over; now each card lacks just what it learned to keep. Too much or too little counts",
+        "like water poured, so weigh it.",
+    )
+    to_page = sheet.picture(whole, (EDGE, y + 16.0), (INSIDE, LOWEST - y - 42.0), views.most)
+    for n in views.patches:
+        name = called(device, device.parts[n])
+        if device.parts[n].role == "card" and name in v0.cards:
+            _poured(sheet, to_page(views.at(n, up=0.9)), f"{name}: V0")
+    sheet.box((EDGE, LOWEST - 20.0), (INSIDE, 15.0), "#fff4e3", ACCENT)
+    words = (
+        f"Go on within {MINUTES} minutes. Wet walls dry in {MINUTES} to 15, and a dry device keeps about 1 mL more: "
+        "when it has stood, wet it, tip it out and prime it anew."
+    )
+    sheet.paragraph((EDGE + 4.0, LOWEST - 14.0), words, INSIDE - 8.0, 10.0, bold=True)
+    return sheet
+
+
+def _poured(sheet: Sheet, goal: tuple[float, float], words: str) -> None:
+    """Water from above, and what it is."""
+    sheet.arrow((goal[0], goal[1] - 15.0), (goal[0], goal[1] - 1.0), WATER)
+    sheet.tag((goal[0], goal[1] - 17.5), words, colour=WATER)
+
+
+def _pouring(device: Device, views: Views, whole: Drawing) -> list[Sheet]:
+    """Where each jug goes, then a table for each answer of the protocol."""
+    sheets = [_headed("Pour, then read")]
+    y = _numbered(
+        sheets[0],
+        TOP + 14.0,
+        1,
+        "One jug after another",
+        f"About {device.design.pour_flow_ml:g} mL a second, each behind the walls of its own card. Their order does",
+        "not matter. Poured too little? Pour the rest: the answer depends on how much, not on when.",
+    )
+    to_page = sheets[0].picture(whole, (EDGE, y + 16.0), (INSIDE, 110.0), views.most)
+    for placed, label in zip(device.layout.layers[0], device.design.network.inputs, strict=True):
+        _poured(sheets[0], to_page(views.view.flat(np.array([placed.inlet]))[0]), _short(label))
+    words = f"After the last drop has fallen, about a minute. {_reading(device)}"
+    y = _numbered(sheets[0], y + 135.0, 2, "Wait, and read at eye level", words) + 6.0
+    for pour in pours(device):
+        if y + 18.0 + 5.4 * (max(len(pour.jugs), len(pour.cups)) + 1) + 5.0 * len(pour.answer) > LOWEST:
+            sheets.append(_headed("Pour, then read", "try these"))
+            y = TOP + 14.0
+        y = _table(sheets[-1], y, pour) + 6.0
+    return sheets
+
+
+def _reading(device: Device) -> str:
+    if any(readout.kind != "fullest" for readout in device.design.network.answers):
+        return "What the levels mean stands under each pour."
+    if len(device.design.network.outputs) == 1:
+        return "The cup's level is the answer."
+    return "All cups have one inner section, so the highest water is the fullest cup, and that is the answer."
+
+
+def _short(name: str) -> str:
+    return name.split(" (")[0]
+
+
+def _table(sheet: Sheet, y: float, pour: Pour) -> float:
+    sheet.text((EDGE, y), pour.title, _fitting(pour.title, INSIDE, 11.0), bold=True)
+    jugs = [("pour", "for", "into", "mL", "g")]
+    jugs += [(_short(jug.name), jug.measured, jug.card, f"{jug.ml:.1f}", f"{jug.grams:.1f}") for jug in pour.jugs]
+    if not any(jug.measured for jug in pour.jugs):
+        jugs[0] = ("pour", "", *jugs[0][2:])
+    cups = [("cup should hold", "mL", "g"), *((cup.name, f"{cup.ml:.1f}", f"{cup.grams:.1f}") for cup in pour.cups)]
+    foot = sheet.table((EDGE, y + 6.5), jugs, (0.0, 32.0, 50.0, -71.0, -84.0))
+    other = sheet.table((EDGE + INSIDE / 2 + 6.0, y + 6.5), cups, (0.0, -58.0, -78.0))
+    y = max(foot, other) + 0.5
+    for line in pour.answer:
+        y = sheet.paragraph((EDGE, y), line.replace("**", ""), INSIDE, 9.5, bold=True)
+    return y
+
+
+def _after(device: Device, views: Views, told: Sequence[Stage]) -> Sheet:
+    sheet = _headed("Again, and afterwards")
+    under = device.layout.hung and device.layout.trays
+    y = _numbered(
+        sheet,
+        TOP + 14.0,
+        1,
+        "Reset between two answers, or two groups",
+        "Lift out every card with two fingers, tip it out, hang it back; empty the cups.",
+        "Those under gutters come forwards, a little up first." if under else "",
+        "Then get ready as before. Nothing else is taken apart.",
+    )
+    cards = [stage.parts for stage in told if device.parts[stage.parts[0]].role == "card"]
+    up = (0.0, 0.0, 45.0)
+    pieces = [_piece(device, views, n, up if n in cards[-1] else STILL, fresh=n in cards[-1]) for n in views.patches]
+    to_page = sheet.picture(composed(pieces, views.view), (EDGE, y + 14.0), (INSIDE, 138.0), views.most)
+    for n in cards[-1]:
+        x, top = to_page(views.at(n, up, up=1.0))
+        sheet.arrow((x, top), (x, top - 11.0))
+    y = _numbered(
+        sheet,
+        y + 162.0,
+        2,
+        "Clean",
+        "Rinse cards, cups and trays with cold water and a soft brush: hot water bends them. Never scrape a sill or a",
+        "tooth. Detergent that dries leaves a film, so rinse before you put it away, and let it dry open.",
+    )
+    words = "Compile into the same folder: it tells which cards changed. Print those and hang them in."
+    _numbered(sheet, y + 5.0, 3, "Trained again?", words)
+    return sheet
