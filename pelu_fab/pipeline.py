@@ -1,7 +1,8 @@
 """The order of the stages, written once: design in, device out, and a device's files on disk."""
 
+import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -31,7 +32,7 @@ from pelu_fab.stages.solids import build
 Progress = Callable[[str], None]
 LEAST_SPAN = 5.0  # mL between the least and the most that a number says: 50 times what an eye tells apart
 UNREADABLE = (FabError, OSError, ValueError, KeyError, TypeError, AttributeError)  # of a manifest
-SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)  # of the jugs that spilled
+PARTS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)  # of the jugs, or of the flow, that spilled
 
 
 def compile_design(design: Design, progress: Progress | None = None, *, force: bool = False) -> Device:
@@ -45,7 +46,7 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
         _check_readable(design)
     lowered, sized, layout, findings = lay_out(design, say)
     if findings and not force:
-        raise FabError(findings[0].where, first_of(findings), _remedy(design))
+        raise FabError(findings[0].where, first_of(findings), _remedy(design, findings[0]))
     say("build")
     parts = build(layout, sized, design)
     say(f"mesh {len(parts)} parts")
@@ -70,18 +71,36 @@ def _check_readable(design: Design) -> None:
                 raise FabError(f"read-out {readout.name!r}", what, remedy)
 
 
-def _remedy(design: Design) -> str:
-    """What makes a device that spills one that does not: the largest of some smaller jugs that its data fits, tried."""
-    rows = design.samples
-    poured = np.zeros(len(design.input_max)) if rows is None else rows.inputs.max(axis=0)
-    for part in SMALLER:
+def _remedy(design: Design, first: Violation) -> str:
+    """What makes a device that spills one that does not, tried: a slower pour where the flow is too much, else jugs
+    that are smaller and still hold every row of the data; or all volumes less.
+    """
+    flows, units = _less(design.pour_flow_ml), _less(design.unit_ml)
+    slower = ((f"pour slower (--set pour_flow_ml={flow:g})", replace(design, pour_flow_ml=flow)) for flow in flows)
+    less = ((f"make the unit smaller (--set unit_ml={unit:g})", replace(design, unit_ml=unit)) for unit in units)
+    tries = (
+        [*slower, *_jugs(design), *less] if first.why.startswith("design pour") else [*_jugs(design), *less, *slower]
+    )
+    for advice, changed in tries:
+        with contextlib.suppress(FabError):
+            if not lay_out(changed).findings:
+                return f"{advice}, or make it all the same with --force"
+    return "train thresholds and shares that ask for less water, or make it all the same with --force"
+
+
+def _less(value: float) -> list[float]:
+    """Parts of a value, as far as they are written: what is tried is what is told."""
+    return [float(f"{value * part:.3g}") for part in PARTS]
+
+
+def _jugs(design: Design) -> Iterator[tuple[str, Design]]:
+    """Smaller jugs, the largest first, that hold every row of the data."""
+    poured = np.zeros(len(design.input_max)) if design.samples is None else design.samples.inputs.max(axis=0)
+    for part in PARTS:
         jugs = tuple(float(floor(most * part)) for most in design.input_max)
-        if (poured > jugs).any():
-            break
-        if not lay_out(replace(design, input_max=jugs)).findings:
+        if min(jugs) > 0 and (poured <= jugs).all():
             told = ", ".join(f"{most:g}" for most in jugs)
-            return f"use smaller jugs (--set 'input_max=[{told}]'), or make it all the same with --force"
-    return "pour slower (pour_flow_ml), or make it all the same with --force"
+            yield f"use smaller jugs (--set 'input_max=[{told}]')", replace(design, input_max=jugs)
 
 
 def first_of(findings: Sequence[Violation]) -> str:

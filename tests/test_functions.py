@@ -14,7 +14,7 @@ from pelu_fab.network import algebra
 from pelu_fab.sources.checkpoint import read_checkpoint
 from pelu_fab.training.functions import FUNCTIONS, checked_points, read_points
 from pelu_fab.training.functions_design import design_files
-from pelu_fab.training.functions_fit import Fit, fit, sills, tidied
+from pelu_fab.training.functions_fit import Fit, fit, reduced, sills, tidied
 from pelu_fab.training.functions_nets import KINDS, WaterNet, gather, make_net, restart_idle, water_weights
 from pelu_fab.training.functions_train import train
 
@@ -201,13 +201,13 @@ def test_points_that_teach_nothing_are_refused(tmp_path: Path) -> None:
 def test_the_command_line_writes_a_design_and_says_what_it_found(tmp_path: Path) -> None:
     run = CliRunner().invoke(
         application(),
-        ["fit", "exp", "--range", "0,1", "--steps", "60", "-o", str(tmp_path / "d"), "--json", "--prints", "64"],
+        ["fit", "exp", "--range", "0,1", "--steps", "60", "-o", str(tmp_path / "d"), "--json", "--buckets", "2"],
     )
     assert run.exit_code == 0, run.output
     result = json.loads(run.stdout)
     assert result["range"] == [0.0, 1.0]
     told = result["prints"]
-    assert told["prints"] == 64 and 0.5 < told["rms_percent"] < told["within_95_percent"] < 60
+    assert told["prints"] == 1000 and 0.5 < told["rms_percent"] < told["within_95_percent"] < 60
     assert (told["low"], told["high"]) == (pytest.approx(1.0, abs=0.2), pytest.approx(np.e, abs=0.2))
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [
         "design.toml",
@@ -224,6 +224,31 @@ def test_the_command_line_writes_a_design_and_says_what_it_found(tmp_path: Path)
         run = CliRunner().invoke(application(), ["fit", *arguments])
         assert run.exit_code == 2
         assert message in run.stderr
+
+
+def test_a_fit_with_fewer_buckets_misses_more_and_keeps_to_its_number(sine: Fit) -> None:
+    fewer = [reduced(sine, n) for n in (1, 3, 5)]
+    assert [one.live <= n for one, n in zip(fewer, (1, 3, 5), strict=True)] == [True] * 3
+    losses = [one.losses["compiled"] for one in (*fewer, sine)]
+    assert losses == sorted(losses, reverse=True) and losses[0] > 10 * losses[-1]
+    for one in fewer:
+        drawn = one.curve(one.points.x)[:, 0]
+        assert np.abs(one.water(one.points.x[:, None])[:, 0] - drawn).max() < 1e-9
+
+
+def test_of_all_buckets_those_are_chosen_whose_prints_read_the_function_best(tmp_path: Path) -> None:
+    words = ["fit", "exp(-x)", "--steps", "60", "--prints", "64", "-o", str(tmp_path / "d"), "--json"]
+    run = CliRunner().invoke(application(), words)
+    assert run.exit_code == 0, run.output
+    result = json.loads(run.stdout)
+    rows = result["choices"]
+    assert [row["buckets"] for row in rows] == sorted({row["buckets"] for row in rows}) and len(rows) > 2
+    made = [row for row in rows if "both" in row]
+    best = min(made, key=lambda row: float(row["both"]))
+    assert result["buckets"]["live"] == best["buckets"] < rows[-1]["buckets"], "all buckets read worst"
+    assert best["both"] == pytest.approx(np.hypot(best["curve"], best["prints"]))
+    assert result["prints"]["rms"] == pytest.approx(best["prints"], rel=1e-9)
+    assert rows[0]["curve"] > rows[-1]["curve"], "and draw best"
 
 
 def test_sills_that_training_lost_are_put_where_the_curve_misses_most() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -230,11 +231,92 @@ def test_device_cups_and_pour_are_on_the_first_screen(driver: Any, width: int, h
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
         driver.execute_script("window.scrollTo(0, 0)")
-        for selector in ("#view", "#pour", "#cup-0", "#cup-2", "#answer"):
+        for selector in ("#view", "#looks", "#pour", "#cup-0", "#cup-2", "#answer"):
             top, bottom = driver.execute_script(
                 f"const r = document.querySelector('{selector}').getBoundingClientRect(); return [r.top, r.bottom]"
             )
             assert 0 <= top < bottom <= height, selector
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+DRAWN = """
+const all = (s) => [...document.querySelectorAll('#schematic ' + s)];
+const tall = (v) => Number(v.querySelector('.water').getAttribute('height'));
+return {buckets: all('.bucket:not(.cup)').map(tall), cups: all('.cup').map(tall),
+  flowing: all('.flow').filter((f) => Number(f.getAttribute('stroke-width')) > 0).map((f) => f.dataset.duct),
+  shares: Object.fromEntries(all('.share').map((s) => s.textContent.split(': '))),
+  won: all('.cup.won').map((c) => c.querySelector('.name').textContent), final: all('.cup.final').length}
+"""
+
+
+def test_the_drawing_shows_every_bucket_branch_and_cup_with_its_water_live(driver: Any, folder: Path) -> None:
+    set_value(driver, "row", 149, "change")
+    driver.execute_script("document.getElementById('pause').click(); peluFab.water.advance(9); peluFab.show(0)")
+    flows = driver.execute_script(
+        "const w = peluFab.water; return w.ducts.map((d, k) => [d.name, w.flows[k] / w.rate])"
+    )
+    during = driver.execute_script(DRAWN)
+    assert len(during["buckets"]) == 7 and len(during["cups"]) == 3
+    assert set(during["flowing"]) == {name for name, part in flows if part > 0.002} and len(during["flowing"]) > 3
+    told = dict(re.findall(r"duct (\S+ -> \S+) carries ([\d.]+)", (folder / "netlist.txt").read_text()))
+    wanted = {name.replace(" -> ", "->"): 100 * float(share) for name, share in told.items()}
+    found = {name: float(share.removesuffix(" %")) for name, share in during["shares"].items()}
+    assert found == pytest.approx(wanted, abs=0.1)
+    cups = to_the_end(driver)
+    after = driver.execute_script(DRAWN)
+    assert (after["won"], after["final"], after["flowing"]) == (["virginica"], 1, [])
+    assert np.array(after["cups"]) / after["cups"][2] == pytest.approx(np.array(cups) / cups[2], abs=0.01)
+    volumes = driver.execute_script("return [...peluFab.water.volumes]")
+    scale = max(after["buckets"]) / max(volumes)
+    assert np.array(after["buckets"]) == pytest.approx(np.array(volumes) * scale, abs=0.02), "one scale for all"
+
+
+def test_a_pause_stops_the_water_and_lets_it_go_on(driver: Any) -> None:
+    set_value(driver, "row", 100, "change")
+    click = "document.getElementById('pause').click(); return peluFab.water.time"
+    before = driver.execute_script(click)
+    time.sleep(0.4)
+    assert driver.execute_script("return peluFab.water.time") == before
+    assert driver.execute_script("return document.getElementById('pause').textContent") == "go on"
+    driver.execute_script(click)
+    wait(driver, f"return peluFab.water.time > {before} + 0.05")
+
+
+def test_a_link_carries_the_pour_to_whoever_opens_it(driver: Any, folder: Path) -> None:
+    for jug, value in enumerate((7.9, 3.1, 4.4, 1.0)):
+        set_value(driver, f"jug-field-{jug}", value)
+    driver.execute_script("document.getElementById('link').click()")
+    address = driver.execute_script("return location.href")
+    assert address.endswith("#pour=7.9,3.1,4.4,1")
+    driver.execute_script("document.getElementById('pour').click()")
+    wanted = to_the_end(driver)
+    driver.get("about:blank")
+    driver.get(address)
+    wait(driver, "return Boolean(window.peluFab && peluFab.ready)")
+    assert driver.execute_script("return document.getElementById('jug-field-2').value") == "4.4"
+    assert to_the_end(driver) == pytest.approx(wanted, abs=1e-9)
+    for nonsense in ("#pour=1,2", "#pour=a,b,c,d", "#pour=", "#else"):
+        driver.execute_script("location.hash = arguments[0]", nonsense)
+        time.sleep(0.1)
+        assert driver.execute_script("return document.getElementById('jug-field-2').value") == "4.4", nonsense
+    opened(driver, folder / "report.html")
+
+
+def test_on_a_telephone_device_and_drawing_take_turns(driver: Any) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    seen = "return ['#view', '#schematic'].map((s) => getComputedStyle(document.querySelector(s)).visibility)"
+    try:
+        assert driver.execute_script(seen) == ["visible", "hidden"]
+        driver.execute_script("document.getElementById('look').click()")
+        assert driver.execute_script(seen) == ["hidden", "visible"]
+        smallest = driver.execute_script(
+            "return Math.min(...[...document.querySelectorAll('#schematic .name')].map((t) => "
+            "parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a))"
+        )
+        assert smallest > 8.5, "words can be read"
+        driver.execute_script("document.getElementById('look').click()")
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
@@ -268,7 +350,10 @@ def test_without_webgl_it_shows_a_picture_and_still_pours(folder: Path) -> None:
         assert done and natural > 300 and shown > 200
         assert "No 3-D here" in running.execute_script("return document.getElementById('no-stage-why').textContent")
         set_value(running, "row", 0, "change")
+        wait(running, "return [...document.querySelectorAll('#schematic .flow')].some((f) => f.dataset.duct)")
+        wait(running, "return Number(document.querySelector('#schematic .water').getAttribute('height')) > 1")
         assert max(to_the_end(running)) > 10
+        assert running.execute_script(DRAWN)["won"] == ["setosa"]
     finally:
         running.quit()
 

@@ -3,13 +3,20 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import hypot, sqrt
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pelu_fab.commands import print_json, printable, step
 from pelu_fab.errors import FabError
+
+if TYPE_CHECKING:
+    from pelu_fab.training.functions_fit import Fit
+
+MOST_BUCKETS = 8  # that are learnt with where none are told
+FEW = 200  # prints that a choice of buckets is made by
 
 
 def fit(
@@ -18,7 +25,10 @@ def fit(
         Path | None, typer.Option("--out", "-o", help="Folder for the design; fits/NAME if not given.")
     ] = None,
     span: Annotated[str | None, typer.Option("--range", help="A,B: where to learn it.")] = None,
-    buckets: Annotated[int, typer.Option(min=1, max=200, help="Buckets to learn with.")] = 8,
+    buckets: Annotated[
+        int | None,
+        typer.Option(min=1, max=200, help="Buckets to learn with; else of up to 8 those whose prints read y best."),
+    ] = None,
     readout: Annotated[str, typer.Option(help="differential (plus and minus cups) or single.")] = "differential",
     steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Training steps.")] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Of the first of four starts.")] = 0,
@@ -40,7 +50,13 @@ def fit(
     points = read_points(function, None if span is None else _span(span))
     with _progress(steps) as watch:
         kind: Any = readout
-        found = run(points, buckets=buckets, readout=kind, steps=steps, seed=seed, volume=volume, watch=watch)
+        found = run(
+            points, buckets=buckets or MOST_BUCKETS, readout=kind, steps=steps, seed=seed, volume=volume, watch=watch
+        )
+    choices: list[dict[str, Any]] = []
+    if buckets is None and prints:
+        with step("printing on paper") as say:
+            found, choices = _chosen(found, min(prints, FEW), say)
     folder = out or Path("fits") / safe_name(points.name)
     folder.mkdir(parents=True, exist_ok=True)
     for name, blob in design_files(found).items():
@@ -49,10 +65,40 @@ def fit(
     if prints:
         with step("printing on paper"):
             result["prints"] = _forecast(folder, prints)
+    result["choices"] = choices
     if json:
         print_json(result)
     else:
         print("\n".join(printable(line) for line in _lines(result)))
+
+
+def _chosen(found: "Fit", prints: int, say: Callable[[str], None]) -> tuple["Fit", list[dict[str, Any]]]:
+    """Of the fit with all its buckets and with fewer, the one whose prints miss the function least; and all of them.
+
+    What misses is the curve and, independent of it, the prints: their mean squares add up.
+    """
+    from tempfile import TemporaryDirectory
+
+    from pelu_fab.files import write_file
+    from pelu_fab.training.functions_design import design_files
+    from pelu_fab.training.functions_fit import reduced
+
+    fits = {one.live: one for one in (*(reduced(found, n) for n in range(1, found.live)), found)}
+    rows: list[dict[str, Any]] = []
+    for count, one in fits.items():
+        say(f"{count} buckets")
+        curve = sqrt(one.losses["compiled"] / len(one.points.x))
+        with TemporaryDirectory() as home:
+            for name, blob in design_files(one, picture=False).items():
+                write_file(Path(home) / name, blob)
+            told = _forecast(Path(home), prints)
+        if "refused" in told:
+            rows.append({"buckets": count, "curve": curve, "refused": told["refused"].replace(home, "it")})
+        else:
+            both = hypot(curve, told["rms"])
+            rows.append({"buckets": count, "curve": curve, "prints": told["rms"], "both": both})
+    best = min((row for row in rows if "both" in row), key=lambda row: float(row["both"]), default=rows[-1])
+    return fits[best["buckets"]], rows
 
 
 def _forecast(folder: Path, prints: int) -> dict[str, Any]:
@@ -120,8 +166,12 @@ def _lines(result: dict[str, Any]) -> list[str]:
     lines += [f"{name:<{width}}  sum of squares {loss:.3g}" for name, loss in result["loss"].items()]
     lines.append(f"y = (plus - minus) * {result['scale']:.6g} + {result['offset']:.6g}")
     lines.append(f"all of y's range is {result['range_units']:.3g} units of plus - minus")
-    if live < asked:
+    if live < asked and not result["choices"]:
         lines.append(f"{asked - live} buckets bought nothing: --buckets {live} should do as well")
+    for row in result["choices"]:
+        head = f"{row['buckets']} buckets: the curve misses by rms {row['curve']:.3g}, "
+        end = row.get("refused") or f"prints by {row['prints']:.3g}, both by {row['both']:.3g}"
+        lines.append(head + end)
     if "prints" in result:
         lines.append(_forecast_line(result["prints"]))
     return [*lines, f"wrote {result['written']}"]

@@ -16,15 +16,15 @@ from pelu_fab.training.functions_fit import Fit
 from pelu_fab.training.functions_plot import fit_png
 
 
-def design_files(fit: Fit) -> dict[str, bytes]:
-    """Bytes by file name: `design.toml`, the checkpoint it names, `fit.json` and `fit.png`."""
+def design_files(fit: Fit, *, picture: bool = True) -> dict[str, bytes]:
+    """Bytes by file name: `design.toml`, the checkpoint it names, `fit.json` and, if asked, `fit.png`."""
     name = safe_name(f"fit-{fit.points.name}")
     note = f"{fit.points.name} on [{fit.points.low:g}, {fit.points.high:g}], fitted with {fit.live} buckets."
     return {
         "network.json": to_network_json(network_of(fit.water)),
         "design.toml": design_toml(name, fit.water, note=note).encode(),
         "fit.json": (json.dumps(figures(fit), indent=1, sort_keys=True) + "\n").encode(),
-        "fit.png": fit_png(fit),
+        **({"fit.png": fit_png(fit)} if picture else {}),
     }
 
 

@@ -1,7 +1,7 @@
 """In: points of a curve. Out: a PeLU net that draws it and compiles: trained, tidied, and put into printable shares."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -75,11 +75,31 @@ def fit(
         histories[kind] = run.best(kind)[1]
     losses = {name: float(path[-1]) * len(points.x) for name, path in histories.items()}
     curve = tidied(points, sills(net), rising=_single_sign(readout, points), budget=buckets)
-    count = max(int(np.count_nonzero(curve.bends)), 1)
-    water = add_in_water([curve], volume=volume, least_share=min(LEAST_SHARE, 0.8 / count), inputs=["x"])
-    losses["compiled"] = float(((water(points.x[:, None])[:, 0] - points.y) ** 2).sum())
+    water = _water(curve, volume)
+    losses["compiled"] = _loss(water, points)
     learning = {name: float(path.sum()) for name, path in histories.items()}
     return Fit(points, readout, curve, water, losses, learning, history, buckets)
+
+
+def reduced(found: Fit, buckets: int) -> Fit:
+    """The same curve drawn again with at most so many buckets: what buys least is left out, and sills move to suit."""
+    points = found.points
+    places = (found.curve.breakpoints[1:-1] - points.low) / (points.high - points.low)
+    curve = tidied(points, places, rising=_single_sign(found.readout, points), budget=buckets)
+    water = _water(curve, found.water.volume)
+    losses = {**found.losses, "compiled": _loss(water, points)}
+    return replace(found, curve=curve, water=water, losses=losses)
+
+
+def _water(curve: Curve, volume: float) -> WaterSum:
+    """The curve in printable shares."""
+    count = max(int(np.count_nonzero(curve.bends)), 1)
+    return add_in_water([curve], volume=volume, least_share=min(LEAST_SHARE, 0.8 / count), inputs=["x"])
+
+
+def _loss(water: WaterSum, points: Points) -> float:
+    """Sum of squares over the points."""
+    return float(((water(points.x[:, None])[:, 0] - points.y) ** 2).sum())
 
 
 class _Run:

@@ -1,6 +1,7 @@
 // Ties the page to the water and to the stage. Everything here also works without WebGL, but for the stage itself.
 import { unpack } from "./mesh.js";
 import { Stage } from "./stage.js";
+import { Schematic } from "./schematic.js";
 import { Water } from "./water.js";
 import { bindStage } from "./sight.js";
 
@@ -10,7 +11,9 @@ const unit = 1000 * data.unit_ml; // mm3
 const { features, columns } = data.measures; // what each jug stands for: (value - offset) * factor units of a measurement
 const ml = (volume) => (volume / 1000).toFixed(1);
 const water = data.recovered.length ? new Water(data) : null;
-const page = { data, water, stage: null, ready: false };
+const drawing = water ? new Schematic($("schematic"), data, water) : null;
+const page = { data, water, drawing, stage: null, paused: false, ready: false };
+page.show = (seconds) => show(seconds);
 window.peluFab = page;
 
 // One slider a measurement, which may fill two jugs.
@@ -53,6 +56,7 @@ function foretell() {
 
 function pour(more) {
   if (!more) empty();
+  pause(false);
   water.pour(volumes());
   page.label = more ? null : page.preset;
   foretell();
@@ -75,6 +79,11 @@ const contest = reads.find(({ kind }) => kind === "fullest");
 const rivals = data.outputs.filter((name) => (contest?.cups.length ? contest.cups.includes(name) : name !== "waste"));
 
 function winner() {
+  return water.still ? leader() : -1;
+}
+
+// The cup that is fullest now.
+function leader() {
   if (reads.length && !contest) return -1;
   const held = water.cups.map((volume, j) => (rivals.includes(data.outputs[j]) || !rivals.length ? volume : 0));
   const top = Math.max(...held);
@@ -107,7 +116,7 @@ function readouts() {
 const tallest = Math.max(...(data.scene?.glasses.map((glass) => glass.capacity_ml) ?? [100]));
 
 function show(seconds) {
-  const won = water.still ? winner() : -1;
+  const won = winner();
   cups.forEach(({ box, level, told }, j) => {
     told.textContent = ml(water.cups[j]);
     told.dataset.ml = water.cups[j] / 1000;
@@ -119,6 +128,7 @@ function show(seconds) {
     const cell = cells.get(pool.name);
     if (cell) cell.textContent = (water.volumes[b] / 1000).toFixed(2);
   });
+  drawing.show(leader(), seconds);
   $("clock").textContent = `${water.time.toFixed(1)} s`;
   page.stage?.flowing(water, seconds);
 }
@@ -137,15 +147,46 @@ function wake() {
 function frame(now) {
   const passed = Math.min((now - last) / 1000, 0.1);
   last = now;
-  if (water && !water.still) {
+  if (water && !water.still && !page.paused) {
     water.advance(passed * Number($("speed").value));
     show(passed);
     if (water.still) tellAnswer();
   }
   page.stage?.draw();
   page.relabel?.();
-  running = Boolean(page.stage) || Boolean(water && !water.still);
+  running = Boolean(page.stage) || Boolean(water && !water.still && !page.paused);
   if (running) requestAnimationFrame(frame);
+}
+
+function pause(paused) {
+  page.paused = paused;
+  $("pause").setAttribute("aria-pressed", paused);
+  $("pause").textContent = paused ? "go on" : "pause";
+  if (!paused) wake();
+}
+
+// The jugs as an address: #pour=51,35,14,2, what the sliders say. Opened, it sets them and pours.
+async function link() {
+  const address = `#pour=${values().join(",")}`;
+  if (location.hash !== address) location.replace(address);
+  try {
+    await navigator.clipboard.writeText(location.href);
+    $("link").textContent = "copied";
+  } catch {
+    $("link").textContent = "see the address bar";
+  }
+  setTimeout(() => ($("link").textContent = "Link"), 2000);
+}
+
+function follow() {
+  const told = new URLSearchParams(location.hash.slice(1)).get("pour");
+  const asked = (told ?? "").split(",").map(Number);
+  if (told === null || asked.length !== jugs.length || !asked.every(Number.isFinite)) return false;
+  if (asked.every((value, i) => value === values()[i]) && water.poured.some((volume) => volume > 0)) return true;
+  asked.forEach((value, i) => setJug(i, value));
+  page.preset = null;
+  pour(false);
+  return true;
 }
 
 function choose(row) {
@@ -166,6 +207,9 @@ function bindWater() {
   $("pour").addEventListener("click", () => pour(false));
   $("pour-more").addEventListener("click", () => pour(true));
   $("empty").addEventListener("click", empty);
+  $("pause").addEventListener("click", () => pause(!page.paused));
+  $("link").addEventListener("click", link);
+  window.addEventListener("hashchange", follow);
   $("skip").addEventListener("click", () => { water.settle(); show(0); tellAnswer(); });
   for (const button of document.querySelectorAll("[data-row]")) button.addEventListener("click", () => choose(Number(button.dataset.row)));
   for (const button of document.querySelectorAll("[data-pour]")) button.addEventListener("click", () => {
@@ -177,7 +221,15 @@ function bindWater() {
   $("any")?.addEventListener("click", () => choose(Math.floor(Math.random() * data.samples.inputs.length)));
 }
 
+// On a narrow screen the device and the drawing take turns.
+function look(flat) {
+  $("looks").classList.toggle("flat", flat);
+  $("look").setAttribute("aria-pressed", flat);
+  $("look").textContent = flat ? "in 3-D" : "as a drawing";
+}
+
 async function start() {
+  $("look").addEventListener("click", () => look(!$("looks").classList.contains("flat")));
   if (water) bindWater();
   try {
     page.stage = new Stage($("view"), data, await unpack($("mesh").textContent));
@@ -186,12 +238,13 @@ async function start() {
     bindStage(page);
   } catch (reason) {
     document.body.classList.add("no-stage");
+    look(true);
     $("no-stage-why").textContent = `No 3-D here (${reason.message}); the picture and all numbers stand.`;
   }
   if (water) {
     show(0);
     const first = document.querySelector("[data-row]") ?? [...document.querySelectorAll("[data-pour]")].at(-1);
-    if (first && !window.matchMedia("(prefers-reduced-motion: reduce)").matches) first.click();
+    if (!follow() && first && !window.matchMedia("(prefers-reduced-motion: reduce)").matches) first.click();
   }
   wake();
   page.ready = true;
