@@ -354,7 +354,7 @@ def test_planted_faults_are_found() -> None:
     assert "its lip is not over" in arrival_faults(replace(stages, layout=aside))[0]
     assert "stands in the water" in clearance_faults(with_card(replace(second, z=second.z - 2.0)))[0]
     assert "L0.b0 and L0.b1 meet" in clearance_faults(with_card(replace(second, y=second.y - 8.0)))
-    assert "is not behind" in order_faults(with_card(replace(second, y=second.y - 2.0)))[0]
+    assert "is not behind" in order_faults(with_card(replace(second, y=second.y - 8.0)))[0]
     assert "is not below" in order_faults(with_card(replace(second, z=first.z)))[0]
     low = replace(layout, layers=(layout.layers[0], tuple(replace(p, z=p.z + 2.0) for p in layout.layers[1])))
     assert "lies on" in clearance_faults(low)[0]
