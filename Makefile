@@ -1,11 +1,11 @@
-# make demo: the whole way from the trained network to verified files. make test, make lint: for changes. make bench: how fast.
+# make demo: the whole way from the trained network to verified files. make test, make lint: for changes. make bench: how fast. make site: all of it to read.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 OUT ?= exports/iris
 
-.PHONY: demo test slow sweep lint bench clean
+.PHONY: demo test slow sweep lint bench site clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_compile.py
 	$(BIN)/python benchmarks/bench_verify.py
 	$(BIN)/python benchmarks/bench_yield.py
+
+site: $(STAMP)
+	$(BIN)/python docs/site.py build/site
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,9 +1,30 @@
 """Compile a trained PeLU network into a printable device that runs on water, and prove it from the STL.
 
-    design = pelu_fab.load("designs/iris")
-    device = pelu_fab.compile(design)
-    pelu_fab.write(device, "exports/iris")
-    report = pelu_fab.verify("exports/iris")
+    PeLU(v; A, h) = ReLU(v - h²) · softmax(A)        h (in,), A (in, out); v in units: 1 mL, or as a design says
+
+From a checkpoint to files to print, and from these files back to the network:
+
+    >>> import pelu_fab
+    >>> design = pelu_fab.load("designs/drip")  # a folder, a design.toml or a bare checkpoint
+    >>> device = pelu_fab.compile(design)  # every part as triangles, mm
+    >>> [part.name for part in device.parts]
+    ['rack', 'card-L0-b0', 'cup-y0', 'jug-x0']
+    >>> pelu_fab.write(device, "exports/drip")  # all files or none; what had to be left out, here nothing
+    ()
+    >>> report = pelu_fab.verify("exports/drip", against="designs/drip")
+    >>> report.verdict
+    'pass'
+
+What a pour becomes, in units, row by row:
+
+    >>> pelu_fab.simulate(design.network, [20.0]).outputs
+    array([[15.]])
+
+What a user can mend is a `FabError`: where, what, and the remedy.
+
+    >>> pelu_fab.load("designs/drop")
+    Traceback (most recent call last):
+    pelu_fab.errors.FabError: designs/drop: does not exist; did you mean drip?
 
 Nothing heavy is imported until one of these is called.
 """

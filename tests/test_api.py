@@ -1,7 +1,10 @@
 """What `import pelu_fab` gives: the verbs, and the types on first use."""
 
+import doctest
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,13 @@ def test_every_name_of_the_package_is_there() -> None:
     assert pelu_fab.FabError is FabError
     with pytest.raises(AttributeError, match="has no attribute 'Part'"):
         _ = pelu_fab.Part
+
+
+def test_the_manual_says_what_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(Path(__file__).parents[1] / "designs", tmp_path / "designs")
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testmod(pelu_fab)
+    assert found.failed == 0 and found.attempted > 7
 
 
 def test_every_layer_that_people_import_is_there() -> None:

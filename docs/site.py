@@ -1,0 +1,259 @@
+"""The project as a static site: README, docs, and every design with its page. `python docs/site.py [build/site]`.
+
+Works from disk, asks for nothing from elsewhere; a link that leads nowhere ends it. What was compiled before and has
+not changed since is not compiled again.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from html import escape
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from markdown_it import MarkdownIt
+from PIL import Image
+
+import pelu_fab
+from pelu_fab.pipeline import is_current
+from pelu_fab.show.booklet import COLOURS, LOOM, SIGHT
+from pelu_fab.show.linework import Piece, View, composed, drawn
+from pelu_fab.show.report_data import Facts, read_facts
+
+HOME = Path(__file__).parents[1]
+TEXTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md", "designs/*/README.md", "benchmarks/README.md")
+FILES = ("docs/figures/*", "LICENSE", "CITATION.cff")
+OFFERED = {  # of an export, and what it is
+    "report.html": "the device in 3-D, with water to pour, and the proof",
+    "booklet.pdf": "the booklet: print, put together, pour",
+    "bom.txt": "pieces and plates",
+    "pour.md": "what to pour",
+    "netlist.txt": "the network",
+}
+FORMATS = ("stl", "svg", "3mf", "report", "booklet")
+BAR = {
+    "index.html": "pelu_fab",
+    "gallery.html": "Gallery",
+    "docs/tutorial.html": "Tutorial",
+    "docs/faq.html": "Questions",
+}
+STYLE = """
+:root{color-scheme:light dark;--ink:#1d2a35;--soft:#5b6a76;--paper:#fbfaf7;--line:#e4e1da;--link:#155d8b}
+@media (prefers-color-scheme:dark){:root{--ink:#e8edf1;--soft:#a3b1bc;--paper:#12181d;--line:#2a3640;--link:#8bcdf2}}
+body{margin:0 auto;max-width:54rem;padding:0 1.2rem 4rem;background:var(--paper);color:var(--ink);font:16px/1.6
+system-ui,sans-serif}a{color:var(--link)}nav{display:flex;gap:1.4rem;padding:1rem 0;border-bottom:1px solid var(--line)}
+h1,h2,h3{font-family:Georgia,serif;line-height:1.2}img{max-width:100%;height:auto;background:#fff;border-radius:10px}
+pre{overflow-x:auto;padding:.8rem 1rem;border:1px solid var(--line);border-radius:10px;font-size:.85rem}
+code{font-size:.9em;overflow-wrap:anywhere}pre code{overflow-wrap:normal}img[src="device.png"]{max-height:34rem}
+table{display:block;overflow-x:auto;border-collapse:collapse;font-variant-numeric:tabular-nums}
+th,td{text-align:left;padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1.2rem;padding:0;list-style:none}
+.cards img{width:100%;aspect-ratio:4/3;object-fit:contain}.cards small{color:var(--soft);display:block}
+"""
+
+
+def target(source: str) -> str:
+    """Where a page of the project stands in the site."""
+    path = PurePosixPath(source)
+    return str(path.with_name("index.html") if path.name == "README.md" else path.with_suffix(".html"))
+
+
+def html_of(text: str, page: str, texts: frozenset[str]) -> str:
+    """Markdown as HTML; links to other pages and folders of the project lead to their places in the site."""
+    parser = MarkdownIt("commonmark").enable("table")
+    tokens = parser.parse(text)
+    for here, token in enumerate(tokens):
+        if token.type == "heading_open":
+            words = re.sub(r"[^\w\- ]", "", tokens[here + 1].content.lower()).replace(" ", "-")
+            token.attrSet("id", words)
+        for child in token.children or ():
+            if child.type == "link_open":
+                child.attrSet("href", _led(str(child.attrGet("href")), page, texts))
+    return str(parser.renderer.render(tokens, parser.options, {}))
+
+
+def _led(href: str, page: str, texts: frozenset[str]) -> str:
+    path, mark, anchor = href.partition("#")
+    if "://" in href or not path:
+        return href
+    whole = os.path.normpath(PurePosixPath(page).parent / path)
+    found = next((name for name in (whole, f"{whole}/README.md") if name in texts), None)
+    goal = f"{whole}/index.html" if (HOME / whole).is_dir() else whole if found is None else target(found)
+    return os.path.relpath(goal, PurePosixPath(page).parent) + mark + anchor
+
+
+def framed(title: str, body: str, page: str) -> str:
+    """A whole page."""
+    up = "../" * (len(PurePosixPath(page).parts) - 1)
+    bar = "".join(f'<a href="{up}{place}">{words}</a>' for place, words in BAR.items())
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, '
+        f'initial-scale=1"><title>{escape(title)}</title><style>{STYLE}</style></head>'
+        f"<body><nav>{bar}</nav><main>{body}</main></body></html>\n"
+    )
+
+
+def build(out: Path, exports: Mapping[str, Path]) -> None:
+    """Write the site; `exports` are signed-off folders by design."""
+    sources = sorted({file.relative_to(HOME).as_posix() for pattern in TEXTS for file in HOME.glob(pattern)})
+    cards = {name: read_facts(folder) for name, folder in exports.items()}
+    texts = frozenset(sources)
+    for source in sources:
+        text = (HOME / source).read_text()
+        body = html_of(text, source, texts)
+        if source.startswith("designs/"):
+            name = source.split("/")[1]
+            if name not in cards:
+                continue
+            body = body + card_page(cards[name], exports[name])
+        _write(out / target(source), framed(text.splitlines()[0].lstrip("# "), body, target(source)).encode())
+    for name, facts in cards.items():
+        home = out / "designs" / name
+        if not (home / "index.html").exists():
+            page = f"designs/{name}/index.html"
+            body = f"<h1>{escape(name)}</h1>{card_page(facts, exports[name])}"
+            _write(out / page, framed(name, body, page).encode())
+        _write(home / "device.png", picture_of(facts))
+        for file in OFFERED:
+            if (exports[name] / file).is_file():
+                _write(home / file, (exports[name] / file).read_bytes())
+    _write(out / "gallery.html", framed("Gallery", gallery(cards, exports), "gallery.html").encode())
+    for file in (file for pattern in FILES for file in HOME.glob(pattern)):
+        _write(out / file.relative_to(HOME), file.read_bytes())
+
+
+def _write(path: Path, blob: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(blob)
+
+
+def told(facts: Facts, export: Path) -> Iterator[tuple[str, str]]:
+    """The card of a design: what it is, takes and does; what was not looked at is said as such."""
+    built, manifest = facts.verify["as_built"], facts.manifest
+    yield "layers", " → ".join(str(width) for width in (*facts.lowered.widths,))
+    yield "pieces", str(sum(part.count for part in facts.parts))
+    sliced = all(part.is_sliced for part in facts.parts)
+    grams, hours = (sum(getattr(part, what) * part.count for part in facts.parts) for what in ("grams", "hours"))
+    yield "filament", f"{grams:.0f} g" + ("" if sliced else ", if solid")
+    yield "printing", f"{hours:.0f} h" + ("" if sliced else ", estimated by volume")
+    if built.get("rows") and built.get("errors") is not None:
+        right = {key: 100 * (1 - built[key] / built["rows"]) for key in ("errors_trained", "errors")}
+        yield "right as trained", f"{right['errors_trained']:.1f} % of {built['rows']}"
+        yield "right as built", f"{right['errors']:.1f} %"
+    forecast = export / "yield.json"
+    if forecast.is_file():
+        table = json.loads(forecast.read_text())
+        least, share = sorted(table["yield"].items())[1]
+        yield "prints that work", f"{100 * share:.0f} % of {table['prints']} imagined: {100 * float(least):.0f} % right"
+    yield "sign-off", f"{facts.verify['verdict']}, {facts.verify['counts']['run']} checks"
+    yield "solver", "see its page" if (export / "cfd.json").is_file() else "not run for these files"
+    for kind, source in manifest["sources"].items():
+        yield kind, f"{source['file']}, sha256 {source['sha256'][:12]}…"
+
+
+def card_page(facts: Facts, export: Path) -> str:
+    """Picture, card and files of one design."""
+    rows = "".join(f"<tr><th>{escape(key)}</th><td>{escape(words)}</td></tr>" for key, words in told(facts, export))
+    files = "".join(
+        f'<li><a href="{file}">{escape(file)}</a>: {words}</li>'
+        for file, words in OFFERED.items()
+        if (export / file).is_file()
+    )
+    picture = f'<p><img src="device.png" alt="{escape(facts.name)}, assembled"></p>'
+    return f"{picture}<h2>Card</h2><table>{rows}</table><h2>Files</h2><ul>{files}</ul>"
+
+
+def gallery(cards: Mapping[str, Facts], exports: Mapping[str, Path]) -> str:
+    """All designs side by side."""
+    items = []
+    for name, facts in cards.items():
+        table = dict(told(facts, exports[name]))
+        words = " · ".join(
+            f"{key} {table[key]}" for key in ("layers", "pieces", "filament", "right as built") if key in table
+        )
+        items.append(
+            f'<li><a href="designs/{name}/index.html"><img src="designs/{name}/device.png" alt=""><b>{escape(name)}</b>'
+            f"</a><small>{escape(words)}</small></li>"
+        )
+    return f'<h1>Gallery</h1><ul class="cards">{"".join(items)}</ul>'
+
+
+def picture_of(facts: Facts) -> bytes:
+    """The device as the booklet draws it."""
+    placed = [part for part in facts.parts if part.placed is not None and len(part.placed)]
+    points = np.concatenate([part.placed.reshape(-1, 3) for part in placed]).astype(float)
+    view = View(SIGHT, 2400.0 / float(np.ptp(View(SIGHT, 1.0).flat(points), axis=0).max()))
+    pieces = [Piece(drawn(part.placed, view), COLOURS.get(part.role, LOOM)) for part in placed]
+    stream = BytesIO()
+    Image.fromarray(composed(pieces, view).pixels).reduce(3).quantize(64).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.marks: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep where it leads, and what may be led to."""
+        for key, value in attrs:
+            if value and (key == "id" or (tag == "a" and key == "name")):
+                self.marks.add(value)
+            elif value and (key, tag) in (("href", "a"), ("src", "img"), ("src", "script"), ("href", "link")):
+                self.links.append(value)
+
+
+def broken(out: Path) -> list[str]:
+    """Links of the site's pages that lead nowhere, and what they would fetch from elsewhere, `page: link`."""
+    pages = {file: _Links() for file in sorted(out.rglob("*.html"))}
+    for file, reader in pages.items():
+        reader.feed(file.read_text())
+    found = []
+    for file, reader in pages.items():
+        for link in reader.links:
+            path, _, mark = link.partition("#")
+            goal = (file.parent / path).resolve() if path else file
+            if "://" in link or link.startswith("data:"):
+                continue
+            if not goal.is_file() or (mark and goal in pages and mark not in pages[goal].marks):
+                found.append(f"{file.relative_to(out)}: {link}")
+    return found
+
+
+def exported(name: str, folder: Path) -> Path:
+    """A design compiled, signed off and forecast in `folder`, if it is not there already."""
+    design = pelu_fab.load(HOME / "designs" / name)
+    if not is_current(design, folder, FORMATS):
+        pelu_fab.write(pelu_fab.compile(design), folder, formats=FORMATS)
+    pelu_fab.verify(folder, against=HOME / "designs" / name)
+    if design.samples is not None and design.samples.labels is not None and not (folder / "yield.json").is_file():
+        command = [sys.executable, "-m", "pelu_fab", "yield", str(folder), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        (folder / "yield.json").write_text(done.stdout)
+    return folder
+
+
+def main() -> None:
+    """Every design of the gallery; the exit code says whether each link leads somewhere."""
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else HOME / "build" / "site"
+    shutil.rmtree(out, ignore_errors=True)
+    names = sorted(file.parent.name for file in HOME.glob("designs/*/design.toml"))
+    exports = {}
+    for name in names:
+        print(f"designs/{name}", flush=True)
+        exports[name] = exported(name, HOME / "build" / "exports" / name)
+    build(out, exports)
+    lost = broken(out)
+    print("\n".join([*lost, f"{out / 'index.html'}: {len(list(out.rglob('*.html')))} pages, {len(lost)} broken links"]))
+    sys.exit(1 if lost else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The site: every page of the project and each design's, links that lead on, nothing fetched from elsewhere."""
+
+import importlib.util
+import re
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from exports import export
+
+HOME = Path(__file__).parents[1]
+
+
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("site_of_docs", HOME / "docs" / "site.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModuleType, Path]:
+    """With drip as the only design that was compiled; links to the others are then broken, and nothing else is."""
+    module, home = script(), tmp_path_factory.mktemp("site")
+    module.build(home / "site", {"drip": export("drip", home)})
+    return module, home / "site"
+
+
+def test_every_text_of_the_project_is_a_page_and_every_link_leads_on(built: tuple[ModuleType, Path]) -> None:
+    module, site = built
+    pages = {file.relative_to(site).as_posix() for file in site.rglob("*.html")}
+    assert {"index.html", "gallery.html", "docs/tutorial.html", "docs/signoff.html", "CHANGELOG.html"} <= pages
+    assert {"designs/drip/index.html", "designs/drip/report.html"} <= pages
+    lost = module.broken(site)
+    assert {link.partition(": ")[2].partition("#")[0].split("/")[-2] for link in lost} <= {
+        folder.name for folder in (HOME / "designs").iterdir()
+    } - {"drip"}, lost
+    for page in pages - {"designs/drip/report.html"}:
+        assert not re.search(r"<(script|link|iframe|img[^>]+src=.https?:)", (site / page).read_text()), page
+
+
+def test_a_card_tells_what_it_is_and_what_was_not_looked_at(built: tuple[ModuleType, Path]) -> None:
+    page = (built[1] / "designs" / "drip" / "index.html").read_text()
+    for words in ("drip: one bucket, one cup", "sign-off", "pass, ", "not run for these files", "drip.json, sha256 "):
+        assert words in page
+    assert (built[1] / "designs" / "drip" / "device.png").read_bytes().startswith(b"\x89PNG")
+    assert "drip" in (built[1] / "gallery.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "planted", ['<a href="docs/nowhere.html">', '<img src="gone.png">', '<a href="#no-such-head">']
+)
+def test_a_link_that_leads_nowhere_is_found(planted: str, built: tuple[ModuleType, Path], tmp_path: Path) -> None:
+    module, site = built
+    shutil.copytree(site, tmp_path / "site")
+    page = tmp_path / "site" / "index.html"
+    before = module.broken(tmp_path / "site")
+    page.write_text(page.read_text().replace("<main>", f"<main>{planted}"))
+    (lost,) = [link for link in module.broken(tmp_path / "site") if link not in before]
+    assert lost == f"index.html: {planted.split(chr(34))[1]}"
