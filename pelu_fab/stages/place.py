@@ -28,7 +28,7 @@ from pelu_fab.stages.size import PLATE
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
-BETWEEN, LANDING, BREAK = 1.5, 18.0, 12.0  # between two cards; past a lip, straight; past a lip, to a joint
+BETWEEN, LANDING, BREAK = 1.5, 18.0, 15.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; of tray before the first ear
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
@@ -39,7 +39,7 @@ ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; in
 TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; by how much
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
-MOST_RAISED, OVER_JET = 6.0, 3.5  # of a rim; of a baffle above the lip whose jet it meets
+MOST_RAISED, OVER_JET = 18.0, 3.5  # of a rim; of a baffle above the lip whose jet it meets
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
 PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
 SHORTEST, LEGS = 40.0, 28.0  # a tray; from its head to the end of a gutter above a card
