@@ -407,6 +407,14 @@ def tray_faults(device: Device) -> Iterator[Fault]:
         yield Fault(
             f"pierced wall {part}", device.local(part, lambda s, h=half: s - h), ("drc.breach", "lvs.short"), (goal,)
         )
+        low = oriented_box(on_path(0.93) + np.array([0, 0, 0.3]), across, (60.0, 3.0, 0.7))
+        low = low ^ oriented_box(on_path(0.93) - across * 30.0 - [0, 0, 1.0], across, (60.0, 10.0, 20.0))
+        yield Fault(
+            f"low hole in the wall at the end of {part}",
+            device.local(part, lambda s, h=low: s - h),
+            ("drc.breach", "lvs.short"),
+            (goal,),
+        )
         hull = _floor_box(device, part)
         room = _channel(device, part, middle, across)
         bars = {

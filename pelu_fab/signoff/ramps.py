@@ -65,7 +65,7 @@ def _ramp(trail: Array, face: Index) -> Array:
     """A drop's way from its sill to just before the lip over which it leaves the card."""
     flying = np.flatnonzero(face < 0)
     way = trail[: flying[0]] if len(flying) else trail
-    return way[np.linalg.norm(way[:, :2] - way[-1, :2], axis=1) > BEFORE_LIP]
+    return np.asarray(way[np.linalg.norm(way[:, :2] - way[-1, :2], axis=1) > BEFORE_LIP])
 
 
 def _on_the_way(ramp: Array, level: float) -> Array:
