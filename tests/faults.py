@@ -196,6 +196,14 @@ def fin_faults(device: Device) -> Iterator[Fault]:
                 ("drc.breach", "lvs.section", "drc.wall"),
                 (*goals, vessel.part),
             )
+        end = _ramp_end(device, vessel, one, out)
+        slot = _on_ramp(at, along, out, (lips[0], lips[1]), (end - 2.5, end - 0.6), (0.01, 2.4))
+        yield Fault(
+            f"bank cut right before the lip {name}",
+            device.edit(vessel.part, lambda s, c=slot: s - c),
+            ("drc.breach",),
+            goals,
+        )
         ends = [(np.array([*t, at[2]]) - at) @ along for t in (one.section_left, one.section_right)]
         edge = min(ends, key=lambda u: abs(u - over))  # of one's section, towards the other's
         near, far = sorted((edge - np.sign(over) * 0.2, edge + np.sign(over) * 0.3))
@@ -211,6 +219,15 @@ def fin_faults(device: Device) -> Iterator[Fault]:
             f"section narrowed {name}", device.edit(vessel.part, lambda s, c=fat: s + c), ("lvs.section",), goals[:1]
         )
         return
+
+
+def _ramp_end(device: Device, vessel: Vessel, tooth: Tooth, out: np.ndarray) -> float:
+    """How far (mm) behind its sill a tooth's water leaves the ramp."""
+    trails, number = device.recovery.found.trails, device.recovery.found.vessels.index(vessel)
+    first = np.searchsorted(trails.drop, np.flatnonzero(trails.source == number))
+    start = first[np.argmin(np.linalg.norm(trails.at[first] - tooth.at, axis=1))]
+    fall = start + int(np.flatnonzero(trails.face[start:] < 0)[0])
+    return float((trails.at[fall - 1] - np.array(tooth.at)) @ out)
 
 
 def _on_ramp(
@@ -389,6 +406,14 @@ def tray_faults(device: Device) -> Iterator[Fault]:
         half = wall ^ oriented_box(middle + across * 30.0 - [0, 0, 1.0], across, (60.0, 10.0, 20.0))
         yield Fault(
             f"pierced wall {part}", device.local(part, lambda s, h=half: s - h), ("drc.breach", "lvs.short"), (goal,)
+        )
+        low = oriented_box(on_path(0.93) + np.array([0, 0, 0.3]), across, (60.0, 3.0, 0.7))
+        low = low ^ oriented_box(on_path(0.93) - across * 30.0 - [0, 0, 1.0], across, (60.0, 10.0, 20.0))
+        yield Fault(
+            f"low hole in the wall at the end of {part}",
+            device.local(part, lambda s, h=low: s - h),
+            ("drc.breach", "lvs.short"),
+            (goal,),
         )
         hull = _floor_box(device, part)
         room = _channel(device, part, middle, across)

@@ -126,6 +126,17 @@ def test_a_sheet_leaves_a_ramp_as_fast_as_the_solver_saw() -> None:
     assert ramp_speed(19.0 * sin(radians(45.0))) == pytest.approx(550.0, rel=0.1)
 
 
+def test_a_tray_in_which_no_water_is_seen_has_not_passed() -> None:
+    found = recover_folder(written())
+    wet = Wet(found.surface, found.found, found.names, found.dossier.manifest.process)
+    trays = [part.entry.name for part in found.parts if part.entry.role == "tray"]
+    assert trays
+    streams = streams_of(wet, found.dossier.manifest.design_flow)
+    for rule in ("flow.climb", "flow.depth"):
+        assert failing(flow_checks(wet, streams, trays=trays), rule) == set()
+        assert failing(flow_checks(wet, [], trays=trays), rule) == set(trays)
+
+
 def test_slow_water_runs_evenly_where_friction_bears_its_weight() -> None:
     sine, width, flow = sin(radians(10.0)), 13.0, 12e3
     depth = _normal_depth(flow, width, sine)

@@ -33,9 +33,11 @@ from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.water import weir_head
 
 BELOW = 0.11  # mm under a floor, where its plate is cut
-ABOVE = (0.23, 1.1, 2.1, 3.9)  # mm over a floor, where its walls are cut: as deep as water stands at the design flow
+ABOVE = 3.9  # mm over a floor, up to which its walls are cut: as deep as water stands at the design flow
+MOST_CUTS = 60  # of the walls over one floor
 SLIT = 0.05  # mm: an opening narrower than this lets nothing through
 ON_FLOOR = 0.02  # mm
+HAIR = 1e-3  # mm
 SAME = 1e-6  # mm: one place
 UPRIGHT = 1e-4  # upward part of the normal of an upright face
 NEAR = 1.5  # mm: a drop leaves within this of the edge that it is meant to leave over
@@ -62,10 +64,19 @@ def _tray(wet: Wet, part: int) -> list[Check]:
     checks: list[Check] = []
     for height in _distinct(heights[flat].mean(axis=1)):
         plate = solid_at(own, height - BELOW)
-        for above in ABOVE:
-            checks += _channels(wet, part, plate, solid_at(own, height + above), turn, height)
+        for z in _between_corners(own[:, :, 2], height):
+            checks += _channels(wet, part, plate, solid_at(own, z), turn, height)
     unique = {(c.id, c.where): c for c in reversed(checks)}
     return list(unique.values()) or [passed("drc.breach", wet.surface.names[part], "walls whole up to 3.9 mm")]
+
+
+def _between_corners(z: Array, floor: float) -> list[float]:
+    """A height between every two at which a corner lies above a floor: a hole in a wall shows at one of them."""
+    corners = np.unique(np.round(z, 3))
+    levels = np.r_[floor, corners[(corners > floor + ON_FLOOR) & (corners < floor + ABOVE)], floor + ABOVE]
+    thick = np.diff(levels)
+    chosen = np.sort(np.argsort(-thick, kind="stable")[:MOST_CUTS])
+    return [float(levels[k] + thick[k] / 2) for k in chosen if thick[k] > SLIT]
 
 
 def _distinct(values: Array) -> list[float]:
@@ -85,7 +96,8 @@ def _channels(wet: Wet, part: int, plate: BaseGeometry, walls: BaseGeometry, tur
     place, of_room = tree.query(points(places), predicate="dwithin", distance=SLIT)
     edges = plate.boundary.difference(walls.buffer(SLIT, join_style="mitre"))
     edges = np.array([g for g in getattr(edges, "geoms", [edges]) if not g.is_empty])
-    edge, beside = tree.query(edges, predicate="intersects") if len(edges) else (np.zeros(0, int), np.zeros(0, int))
+    # A slanting edge is not the same to the last bit in both: what lies along it within a hair is on it.
+    edge, beside = tree.query(edges, "dwithin", HAIR) if len(edges) else (np.zeros(0, int), np.zeros(0, int))
     for number, room in enumerate(rooms):
         inside = np.sort(place[of_room == number])
         if not len(inside):
@@ -99,7 +111,7 @@ def _channels(wet: Wet, part: int, plate: BaseGeometry, walls: BaseGeometry, tur
                 failed("lvs.short", where, f"the waters for {names} share a channel of {wet.surface.names[part]}", at)
             )
         exits = MultiPoint(places[inside[leaving[inside]]]) if leaving[inside].any() else None
-        openings = room.boundary.intersection(unary_union(edges[edge[beside == number]]))
+        openings = room.boundary.intersection(unary_union(edges[edge[beside == number]]).buffer(HAIR))
         checks += _leaks(wet, part, openings, exits, waters, turn, height)
     return checks
 

@@ -14,7 +14,7 @@ from pelu_fab.signoff.flight import inside, landings
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import inlets
-from pelu_fab.signoff.report import Check, least, most
+from pelu_fab.signoff.report import Check, failed, least, most
 from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.water import GRAVITY, speed_after
 from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Way, covered, flows, frames, ways
@@ -35,13 +35,20 @@ ROOFED = 99.0  # mm: a wall that ends right under another part
 DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
 
 
-def flow_checks(wet: Wet, streams: Sequence["Stream"], poured: Sequence[Array] = ()) -> list[Check]:
+def flow_checks(
+    wet: Wet, streams: Sequence["Stream"], poured: Sequence[Array] = (), trays: Sequence[str] = ()
+) -> list[Check]:
     """flow.reach, flow.climb and flow.depth of every stream, and flow.inlet of every bucket.
 
-    `poured`: where a hand pours each input.
+    `poured`: where a hand pours each input; `trays`: names of parts in which some stream must have been seen.
     """
     reached, landed = _reaches(wet, streams)
     walls = [check for stream in streams for check in _walls(wet, stream)]
+    seen = {wet.surface.names[stream.over.frame.part] for stream in streams if stream.over is not None}
+    dry = [name for name in trays if name not in seen]
+    walls += [
+        failed(rule, name, "no water is seen to run in it") for name in dry for rule in ("flow.climb", "flow.depth")
+    ]
     for vessel, at in zip(wet.found.inputs, poured, strict=False):
         landed[vessel] = np.concatenate([landed.get(vessel, np.zeros((0, 3))), np.array(at)[None]])
     return [*reached, *walls, *inlets(wet, landed)]

@@ -5,14 +5,15 @@ A wall is upright, so that along a level line across the flow it stands in one p
 
 import numpy as np
 
-from pelu_fab.signoff.found import NOWHERE, Vessel, place_of
+from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
-from pelu_fab.signoff.report import Check, failed, passed
+from pelu_fab.signoff.report import Check, failed, passed, skipped
 from pelu_fab.signoff.sections import Segments, cut
 from pelu_fab.signoff.stl import Array, Index, Mask
 
 FIRST, STEP = 0.6, 1.0  # mm below the sill where a ramp is looked at first, and from there on down
 LIFTS = (0.23, 1.1, 2.1, 3.9)  # mm over the ramp: as deep as water runs there, and above it
+BEFORE_LIP = 0.5  # mm in plan
 TALLEST = 2.5  # mm above the sill, up to which all walls reach
 WHOLE = 0.3  # mm that a wall may stand aside of itself
 NUDGES = (0.0, 0.05, -0.05)  # mm: a drop may have run along a wall, neither in it nor out of it
@@ -31,6 +32,8 @@ def walls_beside_mouths(wet: Wet) -> list[Check]:
             for k in np.flatnonzero(_aside(own, level, at, along, np.unique(name, return_inverse=True)[1]) > WHOLE):
                 why = "the wall beside its mouth is open below: another mouth's water can reach it there"
                 found.setdefault(name[k], failed("drc.breach", name[k], why, place_of(at[k])))
+    if not looked:
+        return [skipped("drc.breach", "all mouths", "no drop was seen on a ramp behind its sill")]
     return list(found.values()) or [passed("drc.breach", "all mouths", f"walls whole beside {looked} places on ramps")]
 
 
@@ -44,13 +47,12 @@ def _stations(wet: Wet, part: str) -> list[tuple[float, Array, Array, list[str]]
     for index, vessel in enumerate(wet.found.vessels):
         if vessel.part != part or not vessel.teeth:
             continue
-        levels = _levels(vessel)
         x, y = vessel.teeth[0].outward
         along = np.array([-y, x])
         for drop in np.flatnonzero((trails.source == index) & (trails.goal != NOWHERE)):
             first, after = np.searchsorted(trails.drop, (drop, drop + 1))
             name = wet.duct(index, int(trails.goal[drop]))
-            for at in _on_the_way(trails.at[first:after], levels):
+            for at in _on_the_way(_ramp(trails.at[first:after], trails.face[first:after]), vessel.level):
                 key = (round(float(at[2]), 4), round(vessel.level, 3))
                 table.setdefault(key, []).append((at, along, name))
     return [
@@ -59,22 +61,22 @@ def _stations(wet: Wet, part: str) -> list[tuple[float, Array, Array, list[str]]
     ]
 
 
-def _levels(vessel: Vessel) -> Array:
-    """Heights from below the sill to where the steepest walls of the spouts begin."""
-    foot = max((t.section_z[1] for t in vessel.teeth if t.section_area > 0), default=vessel.level)
-    return np.arange(vessel.level - FIRST, foot + 0.3, -STEP)
+def _ramp(trail: Array, face: Index) -> Array:
+    """A drop's way from its sill to just before the lip over which it leaves the card."""
+    flying = np.flatnonzero(face < 0)
+    way = trail[: flying[0]] if len(flying) else trail
+    return np.asarray(way[np.linalg.norm(way[:, :2] - way[-1, :2], axis=1) > BEFORE_LIP])
 
 
-def _on_the_way(trail: Array, levels: Array) -> Array:
-    """Where a drop passed each level, going down."""
-    falls = np.flatnonzero(np.diff(trail[:, 2]) < -1e-6)
-    if not len(falls) or not len(levels):
+def _on_the_way(ramp: Array, level: float) -> Array:
+    """Where a drop passed each height below its sill, going down."""
+    if len(ramp) < 2:
         return np.zeros((0, 3))
-    kept = trail[: falls[-1] + 2]
-    order = np.argsort(kept[:, 2], kind="stable")
-    z = kept[order, 2]
-    inside = levels[(levels > z[0]) & (levels < z[-1])]
-    return np.stack([np.interp(inside, z, kept[order, 0]), np.interp(inside, z, kept[order, 1]), inside], axis=1)
+    order = np.argsort(ramp[:, 2], kind="stable")
+    z = ramp[order, 2]
+    inside = np.arange(level - FIRST, z[0], -STEP)
+    inside = inside[inside < z[-1]]
+    return np.stack([np.interp(inside, z, ramp[order, 0]), np.interp(inside, z, ramp[order, 1]), inside], axis=1)
 
 
 def _aside(own: Array, level: float, at: Array, along: Array, branch: Index) -> Array:

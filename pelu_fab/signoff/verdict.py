@@ -187,6 +187,7 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
     manifest = recovery.dossier.manifest
     wet = Wet(recovery.surface, recovery.found, recovery.names, manifest.process)
     streams = flowing.streams_of(wet, manifest.design_flow or USUAL_FLOW)
+    trays = [part.entry.name for part in recovery.parts if part.entry.role == "tray" and part.matrix is not None]
     return [
         *gravity.slopes(wet),
         *gravity.puddles(wet),
@@ -196,7 +197,7 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
         *channels.breaches(wet),
         *ramps.walls_beside_mouths(wet),
         *channels.freeboards(wet, manifest.design_flow),
-        *flowing.flow_checks(wet, streams, [np.array(port.at) for port in manifest.inputs]),
+        *flowing.flow_checks(wet, streams, [np.array(port.at) for port in manifest.inputs], trays),
         *moving.slacks(moving.room(recovery.parts), wet, streams),
     ]
 
