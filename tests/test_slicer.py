@@ -115,6 +115,14 @@ def test_a_preset_says_nothing_about_a_printer_and_an_estimate_may_be_on_yours(t
 
 
 @needs_slicer
+def test_an_export_without_its_preset_is_refused_before_the_slicer_is_asked(tmp_path: Path) -> None:
+    manifest = {"parts": [], "process": DETERGENT.model_dump(mode="json")}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(FabError, match=r"print-preset\.ini: does not exist"):
+        slice_times(tmp_path)
+
+
+@needs_slicer
 def test_a_slow_printer_takes_longer_for_the_same_grams(tmp_path: Path) -> None:
     assert PROGRAM
     part, usual = written(tmp_path, ((0.0, 30.0), (0.0, 30.0), (0.0, 3.0)))

@@ -57,6 +57,7 @@ def slice_times(
         usual = Path(folder) / "printer.ini"
         usual.write_text(to_usual_printer(Process.model_validate(manifest["process"])))
         settings = (profile or usual, directory / "print-preset.ini")  # the latter wins
+        read_input(settings[1])
         for entry in manifest["parts"]:
             if say:
                 say(str(entry["name"]))
