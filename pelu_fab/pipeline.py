@@ -15,7 +15,7 @@ import numpy as np
 from pelu_fab.errors import FabError, Violation
 from pelu_fab.exports import Skipped, chosen, to_chosen_files
 from pelu_fab.files import read_input, recover, write_all
-from pelu_fab.formats.bom import to_bom, to_print_settings
+from pelu_fab.formats.bom import to_bom, to_print_preset
 from pelu_fab.formats.manifest import to_manifest
 from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.stl import to_stl
@@ -136,7 +136,7 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> tuple[dict
     files["netlist.txt"] = to_text(device.lowered.netlist, device.sized.flows).encode()
     files["bom.txt"] = to_bom(device).encode()
     files["pour.md"] = to_pour(device).encode()
-    files["print.ini"] = to_print_settings(device.design.process).encode()
+    files["print-preset.ini"] = to_print_preset(device.design.process).encode()
     files["network.json"] = to_network_json(device.design.network)
     files["lowered.json"] = to_network_json(device.lowered.network)
     samples = device.design.samples

@@ -306,7 +306,7 @@ def test_answers_that_changed_count_whichever_way(folder: Path) -> None:
 # ---- files exchanged and edited ----
 
 COMPANIONS = ("network.json", "lowered.json", "samples.csv", "netlist.txt", "assembly.stl", "plates/plate-2.3mf")
-COMPANIONS += ("pour.md", "bom.txt", "print.ini", "scene.json")
+COMPANIONS += ("pour.md", "bom.txt", "print-preset.ini", "scene.json")
 
 
 @pytest.mark.parametrize("name", COMPANIONS)

@@ -1,6 +1,7 @@
 """What stands on a device: whole words, different, drawable, the same on every Python; the rest refused by name."""
 
 import re
+from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
 from math import nextafter
@@ -12,11 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelu_fab.errors import FabError
+from pelu_fab.ir.layout import PlacedCup
+from pelu_fab.ir.sized import SizedCup
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box
 from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.sources.checkpoint import read_checkpoint
+from pelu_fab.sources.process import read_process
 from pelu_fab.stages.solids.labels import Label, fitted, labels, least_height, written
 from pelu_fab.stages.solids.lettering import CAPITAL, STEPS, characters, glyph, raised, text_width
+from pelu_fab.stages.solids.vessels import TICK_LONG, cup_part
 
 HANDED_IN = Path(__file__).parent / "data" / "handed-in"
 DESIGNS = Path(__file__).parents[1] / "designs"
@@ -227,3 +232,23 @@ def test_an_ulp_never_decides(text: str, hundredths: int) -> None:
 def test_a_width_is_the_exact_sum_rounded_once(text: str, height: float) -> None:
     exact = sum((Fraction(glyph(c).advance + 0.06) for c in text), Fraction(0))
     assert text_width(text, height) == round(float(exact) * height / CAPITAL, 6)
+
+
+@pytest.mark.parametrize("name", ["cultivar 2", "a", "plum pie", "yes", "Ångström 8"])
+@pytest.mark.parametrize("ml", [24, 58, 74, 110])
+def test_no_numeral_of_a_cup_meets_its_name_and_each_long_tick_has_one(name: str, ml: int) -> None:
+    from shapely.geometry import Polygon
+    from shapely.ops import unary_union
+
+    cup = SizedCup("out.y0", name, ml * 1000.0, 30.0, 40.0, ml / 1.2 + 9.0)
+    part = cup_part(PlacedCup(cup, 0.0, 30.0, 0.0, 40.0, 0.0), name, read_process("fdm-pla-detergent"))
+    prisms = [prism for module in part.modules for step in module for prism in step.prisms if prism.is_lettering]
+    pieces = [Polygon(outline) for prism in prisms for outline in prism.outlines]
+    apart = unary_union(pieces)
+    assert len(getattr(apart, "geoms", [apart])) == len(pieces), "no two outlines touch"
+    edge = Counter(piece.bounds[2] for piece in pieces).most_common(1)[0][0]  # where ticks begin
+    bars = [piece.bounds for piece in pieces if piece.bounds[2] == edge]
+    long = [bar for bar in bars if bar[2] - bar[0] == pytest.approx(TICK_LONG)]
+    boxes = [piece.bounds for piece in pieces if piece.bounds[2] != edge]
+    beside = [bar for bar in long if any(0 < bar[0] - at[2] < 8 and at[1] < bar[3] < at[3] for at in boxes)]
+    assert len(bars) == ml // 2 and len(beside) == len(long) >= ml // 10 - 2, "two lines take two at most"

@@ -14,7 +14,7 @@ from pelu_fab import load, pipeline
 from pelu_fab.cli import application
 from pelu_fab.errors import FabError
 from pelu_fab.formats import slicer
-from pelu_fab.formats.bom import to_print_settings
+from pelu_fab.formats.bom import to_print_preset, to_usual_printer
 from pelu_fab.formats.slicer import Sliced, estimate, seconds_of, slice_part, slice_times, to_slices_table
 from pelu_fab.formats.stl import to_stl
 from pelu_fab.ir.solid import IDENTITY, Part, Step, box
@@ -56,10 +56,13 @@ def test_every_plate_slices_as_it_is_with_its_pieces_by_name(export: Path, tmp_p
     """Not arranged anew: a piece beyond the bed would be refused, one over another would share its G-code."""
     assert PROGRAM
     named = []
+    usual = tmp_path / "usual.ini"
+    usual.write_text(to_usual_printer(load(IRIS).process))
     plates = sorted((export / "plates").iterdir())
     for plate in plates:
         code = tmp_path / f"{plate.stem}.gcode"
-        told = ("--load", str(export / "print.ini"), "--dont-arrange", "--gcode-label-objects")
+        told = ("--load", str(usual), "--load", str(export / "print-preset.ini"), "--dont-arrange")
+        told += ("--gcode-label-objects",)
         assert slicer._run(PROGRAM, plate, *told, "--export-gcode", "--output", str(code)) == []
         text = code.read_text()
         named += sorted({line.split("object ")[1].split(" id:")[0] for line in text.splitlines() if LABEL in line})
@@ -74,8 +77,8 @@ def written(tmp_path: Path, *prisms: tuple[tuple[float, float], ...], drop: int 
     part = Part("p", "row", ((Step("add", tuple(box(*prism) for prism in prisms)),),), IDENTITY)
     corners = build_mesh(part).corners[drop:]
     (tmp_path / "p.stl").write_bytes(to_stl(corners, "p"))
-    (tmp_path / "print.ini").write_text(to_print_settings(DETERGENT))
-    return tmp_path / "p.stl", tmp_path / "print.ini"
+    (tmp_path / "settings.ini").write_text(to_usual_printer(DETERGENT) + to_print_preset(DETERGENT))
+    return tmp_path / "p.stl", tmp_path / "settings.ini"
 
 
 @needs_slicer
@@ -95,6 +98,40 @@ def test_what_the_slicer_says_of_a_bad_part_reaches_the_user(tmp_path: Path) -> 
     assert slice_part(PROGRAM, *written(tmp_path, block, drop=1)).warnings == ("edges_fixed = 2", "facets_removed = 1")
     with pytest.raises(FabError, match=r"p\.stl: was refused by the slicer: .*fit"):
         slice_part(PROGRAM, *written(tmp_path, ((0.0, 400.0), (0.0, 20.0), (0.0, 5.0))))
+
+
+def test_a_preset_says_nothing_about_a_printer_and_an_estimate_may_be_on_yours(tmp_path: Path) -> None:
+    preset, usual = (
+        dict(line.split(" = ") for line in text.splitlines())
+        for text in (to_print_preset(DETERGENT), to_usual_printer(DETERGENT))
+    )
+    assert not set(preset) & set(usual)
+    assert not [key for key in preset if re.search("nozzle|bed|temperature|speed|retract|filament|height_max", key)]
+    assert {"layer_height", "perimeters", "fill_density", "seam_position", "perimeter_extrusion_width"} <= set(preset)
+    with pytest.raises(FabError, match=r"no-such-printer\.ini: does not exist"):
+        manifest = {"parts": [], "process": DETERGENT.model_dump(mode="json")}
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+        slice_times(tmp_path, profile=tmp_path / "no-such-printer.ini")
+
+
+@needs_slicer
+def test_an_export_without_its_preset_is_refused_before_the_slicer_is_asked(tmp_path: Path) -> None:
+    manifest = {"parts": [], "process": DETERGENT.model_dump(mode="json")}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(FabError, match=r"print-preset\.ini: does not exist"):
+        slice_times(tmp_path)
+
+
+@needs_slicer
+def test_a_slow_printer_takes_longer_for_the_same_grams(tmp_path: Path) -> None:
+    assert PROGRAM
+    part, usual = written(tmp_path, ((0.0, 30.0), (0.0, 30.0), (0.0, 3.0)))
+    slow, preset = tmp_path / "slow.ini", tmp_path / "preset.ini"
+    slow.write_text(re.sub(r"(\w+speed) = \d+", r"\1 = 20", to_usual_printer(DETERGENT)) + "perimeters = 1\n")
+    preset.write_text(to_print_preset(DETERGENT))
+    one, other = slice_part(PROGRAM, part, usual), slice_part(PROGRAM, part, slow, preset)
+    assert other.seconds > 1.5 * one.seconds
+    assert other.grams == pytest.approx(one.grams, rel=0.02), "three perimeters all the same: the preset wins"
 
 
 def test_the_estimate_is_read_from_the_comments() -> None:
@@ -117,8 +154,8 @@ def test_without_a_slicer_the_user_is_told_which(tmp_path: Path, monkeypatch: py
 
 def test_the_verb_writes_what_the_report_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({"parts": [{"name": "a", "file": "parts/a.stl", "count": 3}]}))
-    monkeypatch.setattr(slicer, "slice_times", lambda directory, say: {"a": Sliced(2.0, 3600.0, ("is thin",))})
+    monkeypatch.setattr(slicer, "slice_times", lambda directory, say, profile: {"a": Sliced(2.0, 3600.0, ("is thin",))})
     done = CliRunner().invoke(application(), ["slice", str(tmp_path)])
     assert done.exit_code == 1
-    assert "WARNING a: is thin" in done.output and "6.0 g    3.00 h" in done.output
+    assert "WARNING a: is thin" in done.output and "6.0 g    3.00 h, on a usual printer" in done.output
     assert json.loads((tmp_path / "slices.json").read_text()) == {"a": {"grams": 2.0, "hours": 1.0}}

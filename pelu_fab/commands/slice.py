@@ -10,9 +10,12 @@ from pelu_fab.commands import CHECK_FAILED, print_json, printable, step
 
 def slice_parts(
     directory: Annotated[Path, typer.Argument(help="What compile wrote.", show_default=False)],
+    printer_profile: Annotated[
+        Path | None, typer.Option(help="Your printer's configuration, exported from PrusaSlicer; else a usual one.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
-    """Slice every part with the export's print.ini; writes DIR/slices.json, which the report shows."""
+    """Slice every part with the export's print-preset.ini; writes DIR/slices.json, which the report shows."""
     from json import loads
 
     from pelu_fab.files import read_input, recover, write_file
@@ -21,20 +24,23 @@ def slice_parts(
 
     recover(directory)
     with step(f"slicing {directory}") as say:
-        sliced = slice_times(directory, say)
+        sliced = slice_times(directory, say, printer_profile)
     write_file(directory / "slices.json", to_json(to_slices_table(sliced)))
     counts = {entry["name"]: int(entry["count"]) for entry in loads(read_input(directory / "manifest.json"))["parts"]}
     grams = sum(one.grams * counts[name] for name, one in sliced.items())
     hours = sum(one.seconds * counts[name] for name, one in sliced.items()) / 3600.0
+    profile = "a usual printer" if printer_profile is None else printer_profile.name
     warnings = [f"{name}: {line}" for name, one in sliced.items() for line in one.warnings]
     if json:
-        print_json({"parts": to_slices_table(sliced), "grams": grams, "hours": hours, "warnings": warnings})
+        print_json(
+            {"parts": to_slices_table(sliced), "grams": grams, "hours": hours, "profile": profile, "warnings": warnings}
+        )
     else:
         for name, one in sliced.items():
             pieces = f" x {counts[name]}" if counts[name] > 1 else ""
             print(printable(f"{name:<20}{one.grams:>8.1f} g{one.seconds / 3600.0:>8.2f} h{pieces}"))
         for line in warnings:
             print(printable(f"WARNING {line}"))
-        print(f"{'all':<20}{grams:>8.1f} g{hours:>8.2f} h")
+        print(printable(f"{'all':<20}{grams:>8.1f} g{hours:>8.2f} h, on {profile}"))
     if warnings:
         raise typer.Exit(CHECK_FAILED)

@@ -1,5 +1,6 @@
-"""The bill of materials and the settings to print it with: for people and for the slicer."""
+"""The bill of materials and the settings to print it with: for people and for PrusaSlicer."""
 
+from collections.abc import Mapping
 from textwrap import wrap
 
 from pelu_fab.formats.plates import plates_of
@@ -32,7 +33,7 @@ def to_bom(device: Device) -> str:
         "",
         "Print the stand and trays first, then one card: it shows whether your cards hang in their seats. No supports;",
         "parts lie as exported. Cards hold water: coat one that weeps. Cups in clear filament show their level.",
-        "* estimated from the volume alone; your slicer knows better. PrusaSlicer: --load print.ini.",
+        "* estimated from the volume alone; your slicer knows better. print-preset.ini is for PrusaSlicer.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -47,31 +48,40 @@ def _beds(device: Device) -> list[str]:
     return lines
 
 
-def to_print_settings(process: Process) -> str:
-    """A PrusaSlicer configuration for the process: what the sizes in this export assume."""
+def to_print_preset(process: Process) -> str:
+    """print-preset.ini, for PrusaSlicer: what the sizes of the parts assume, and nothing about a printer."""
     printer = process.printer
-    x, y, z = printer.bed
     width = f"{printer.nozzle:g}"
     settings = {
         "layer_height": f"{printer.layer_height:g}",
         "first_layer_height": f"{printer.layer_height:g}",
-        "nozzle_diameter": width,
-        "filament_diameter": "1.75",
-        "filament_density": f"{process.material.density:g}",
         "perimeters": f"{printer.perimeters}",
         "top_solid_layers": "4",
         "bottom_solid_layers": "5",
         "fill_density": "15%",
         "fill_pattern": "grid",
+        "seam_position": "aligned",
         "support_material": "0",
         "skirt_distance": "2",
+        **{f"{kind}extrusion_width": width for kind in ("", "perimeter_", "external_perimeter_", "infill_")},
+        **{f"{kind}extrusion_width": width for kind in ("solid_infill_", "top_infill_")},
+    }
+    return as_ini(settings)
+
+
+def to_usual_printer(process: Process) -> str:
+    """A printer of the process's bed and nozzle with the speeds of a usual one, to estimate with."""
+    printer = process.printer
+    x, y, z = printer.bed
+    settings = {
+        "nozzle_diameter": f"{printer.nozzle:g}",
+        "filament_diameter": "1.75",
+        "filament_density": f"{process.material.density:g}",
         "bed_shape": f"0x0,{x:g}x0,{x:g}x{y:g},0x{y:g}",
         "max_print_height": f"{z:g}",
         "temperature": "210",
         "first_layer_temperature": "215",
         "bed_temperature": "60",
-        **{f"{kind}extrusion_width": width for kind in ("", "perimeter_", "external_perimeter_", "infill_")},
-        **{f"{kind}extrusion_width": width for kind in ("solid_infill_", "top_infill_")},
         "perimeter_speed": "80",
         "external_perimeter_speed": "60",
         "small_perimeter_speed": "40",
@@ -82,4 +92,9 @@ def to_print_settings(process: Process) -> str:
         "gap_fill_speed": "40",
         "travel_speed": "150",
     }
+    return as_ini(settings)
+
+
+def as_ini(settings: Mapping[str, str]) -> str:
+    """One `key = value` a line, sorted."""
     return "".join(f"{key} = {value}\n" for key, value in sorted(settings.items()))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input
+from pelu_fab.formats.bom import to_usual_printer
+from pelu_fab.ir.process import Process
 
 SLICERS = ("prusa-slicer", "PrusaSlicer", "prusa-slicer-console")
 TIME_LIMIT = 300.0  # s, for one part
@@ -35,32 +37,43 @@ class Sliced:
     warnings: tuple[str, ...] = ()
 
 
-def slice_times(directory: Path, say: Callable[[str], None] | None = None) -> dict[str, Sliced]:
-    """Slice every part of an export with its own print.ini; one piece of each, by name.
+def slice_times(
+    directory: Path, say: Callable[[str], None] | None = None, profile: Path | None = None
+) -> dict[str, Sliced]:
+    """Slice every part of an export with its own print-preset.ini; one piece of each, by name.
 
-    Raises `FabError` where no slicer is installed, or where it refuses a part.
+    `profile` is a printer's configuration as PrusaSlicer exports it; without one, a usual printer's. Raises `FabError`
+    where no slicer is installed, or where it refuses a part.
     """
+    if profile is not None:
+        read_input(profile)
     program = next((found for name in SLICERS if (found := shutil.which(name))), None)
     if program is None:
         raise FabError("slice", "PrusaSlicer is not installed", "install the package prusa-slicer")
     directory = Path(directory)
     manifest = json.loads(read_input(directory / "manifest.json"))
     sliced = {}
-    for entry in manifest["parts"]:
-        if say:
-            say(str(entry["name"]))
-        sliced[str(entry["name"])] = slice_part(program, directory / entry["file"], directory / "print.ini")
+    with tempfile.TemporaryDirectory(prefix="pelu-fab-") as folder:
+        usual = Path(folder) / "printer.ini"
+        usual.write_text(to_usual_printer(Process.model_validate(manifest["process"])))
+        settings = (profile or usual, directory / "print-preset.ini")  # the latter wins
+        read_input(settings[1])
+        for entry in manifest["parts"]:
+            if say:
+                say(str(entry["name"]))
+            sliced[str(entry["name"])] = slice_part(program, directory / entry["file"], *settings)
     return sliced
 
 
-def slice_part(program: str, part: Path, settings: Path) -> Sliced:
-    """Slice one STL, read the estimate from the G-code, and ask what the slicer thinks of the mesh.
+def slice_part(program: str, part: Path, *settings: Path) -> Sliced:
+    """Slice one STL with `settings`, a later one over an earlier; read the estimate, ask what it thinks of the mesh.
 
     It mends an open mesh without a word when it slices, so what it tells as `--info` counts as well.
     """
     with tempfile.TemporaryDirectory(prefix="pelu-fab-") as folder:
         code = Path(folder) / "part.gcode"
-        said = _run(program, part, "--load", str(settings), "--export-gcode", "--output", str(code))
+        loaded = [word for file in settings for word in ("--load", str(file))]
+        said = _run(program, part, *loaded, "--export-gcode", "--output", str(code))
         if not code.is_file():
             raise FabError(str(part), "was sliced to nothing", "see what the slicer shows")
         grams, seconds = estimate(code.read_text(errors="replace"))

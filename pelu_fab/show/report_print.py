@@ -64,7 +64,7 @@ def _settings(facts: Facts) -> str:
         f"{printer['nozzle']:g} mm, layers of "
         f"{printer['layer_height']:g} mm, {printer['perimeters']} perimeters, bed {bed} mm, no supports, parts as "
         "they lie in the files. "
-        f"It runs on {escape(fluid['name'])}. <code>print.ini</code> holds these settings for "
+        f"It runs on {escape(fluid['name'])}. <code>print-preset.ini</code> holds these settings for "
         f"PrusaSlicer{plated}.</p>"
     )
 

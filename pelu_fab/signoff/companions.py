@@ -22,7 +22,7 @@ from pelu_fab.signoff.stl import Array, read_stl
 
 COPIES = (
     *("network.json", "lowered.json", "samples.csv", "netlist.txt"),
-    *("pour.md", "bom.txt", "print.ini", "scene.json", "booklet.pdf"),
+    *("pour.md", "bom.txt", "print-preset.ini", "scene.json", "booklet.pdf"),
 )
 SOLIDS = (".stl", ".3mf", ".step", ".stp", ".obj", ".glb")  # what someone might print, or look at instead of a part
 LEFT = ("markers.glb",)  # by sign-off itself

@@ -7,11 +7,12 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import SizedCup
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, rectangle, upright
 from pelu_fab.stages.solids.labels import fitted, least_height
-from pelu_fab.stages.solids.lettering import Line, raised
+from pelu_fab.stages.solids.lettering import Line, raised, text_width
 
 TICK, TICK_LONG, TICK_SHORT = 0.8, 9.0, 5.0  # mm: height and lengths of a mark
 SPOUT = 9.0  # mm that a jug's lip reaches beyond its wall
 NUMERAL, NAME = 3.6, 5.0  # mm: heights of capitals
+CLEAR = 0.4  # mm between a numeral and the name
 FINEST = 2.0  # mL between ticks
 
 
@@ -64,24 +65,38 @@ def _marks(
     right: int,
     nozzle: float,
 ) -> tuple[Prism, ...]:
-    """Ticks every 2 mL (or the next round step that leaves room), numerals at every few, and the name at the top."""
+    """Ticks every 2 mL (or the next round step that leaves room), numerals at every few, and the name at the top.
+
+    A numeral that would meet a line of the name is left out, and its tick is a short one.
+    """
     area, tick = cup.width * cup.depth, max(TICK, 2.0 * nozzle)
     step = _round_step(2.0 * tick * area / 1000.0)
     numbered = _round_step((NUMERAL + 1.4) * area / 1000.0, step)
     left = centre - right * (width / 2 - 1.5)
     name = fitted(label, NAME, width - 2.0, least=least)
     feet = name.feet(floor_z + cup.height - name.tall - 0.6)  # a p keeps clear of the highest numeral
-    words: list[Line] = [(line, name.height, centre, foot) for line, foot in zip(name.lines, feet, strict=True)]
+    named: list[Line] = [(line, name.height, centre, foot) for line, foot in zip(name.lines, feet, strict=True)]
+    words: list[Line] = []
     ticks: list[Outline] = []
     for number in range(1, floor(cup.capacity / 1000.0 / step + 1e-9) + 1):
         ml = number * step
         z = floor_z + ml * 1000.0 / area
-        a, b = sorted((left, left + right * (TICK_LONG if ml % numbered == 0 else TICK_SHORT)))
+        at, foot = left + right * (TICK_LONG + 6.5), round(z - NUMERAL / 2 - tick / 2, 3)
+        numeral: Line = (str(ml), NUMERAL, at, foot)
+        is_numbered = ml % numbered == 0 and not any(_meet(numeral, line) for line in named)
+        a, b = sorted((left, left + right * (TICK_LONG if is_numbered else TICK_SHORT)))
         ticks.append(rectangle(round(a, 3), round(b, 3), round(z - tick, 3), round(z, 3)))  # the upper edge is the mark
-        if ml % numbered == 0:
-            at = left + right * (TICK_LONG + 6.5)
-            words.append((str(ml), NUMERAL, at, round(z - NUMERAL / 2 - tick / 2, 3)))
-    return raised(words, face, outward, right, ticks)
+        if is_numbered:
+            words.append(numeral)
+    return raised([*named, *words], face, outward, right, ticks)
+
+
+def _meet(one: Line, other: Line) -> bool:
+    """Whether two lines on a wall come nearer than a stroke, below the line and above capitals counted in."""
+    (text, height, centre, foot), (text2, height2, centre2, foot2) = one, other
+    aside = abs(centre - centre2) - (text_width(text, height) + text_width(text2, height2)) / 2.0
+    below, above = foot2 - 0.3 * height2, foot2 + 1.3 * height2
+    return aside < CLEAR and foot - CLEAR < above and foot + height + CLEAR > below
 
 
 def _round_step(least: float, multiple: int = 1) -> int:
