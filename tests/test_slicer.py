@@ -45,6 +45,9 @@ def test_iris_slices_without_a_warning_within_mass_and_time(export: Path) -> Non
     hours = sum(sliced[part["name"]].seconds * part["count"] for part in parts) / 3600.0
     assert grams <= MOST_GRAMS
     assert hours <= MOST_HOURS
+    device = pipeline.compile_design(load(IRIS))  # what `compile` says without a slicer
+    assert device.grams == pytest.approx(grams, rel=0.1)
+    assert device.hours == pytest.approx(hours, rel=0.1)
     for part in parts:  # a bulky card is mostly infill; nothing weighs more than solid and a skirt
         solid = part["volume"] / 1000.0 * 1.24
         assert 0.3 * solid < sliced[part["name"]].grams < 1.06 * solid + 0.5, part["name"]

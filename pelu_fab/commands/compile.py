@@ -14,6 +14,7 @@ from pelu_fab.commands.verify import Asked, signed_off
 
 if TYPE_CHECKING:
     from pelu_fab.exports import Skipped
+    from pelu_fab.ir.device import Device
 
 
 def compile_design(
@@ -48,9 +49,11 @@ def compile_design(
     unchanged = is_current(design, directory, wanted)
     before = parts_written(directory)
     skipped: Sequence[Skipped] = ()
+    figures = ""
     if not unchanged:
         with step(f"compiling {design.name}") as say:
             device = pelu_fab.compile(design, say, force=force)
+        figures = _figures(device)
         if device.findings:
             print(printable(f"WARNING {device.findings[0].where}: {first_of(device.findings)}"), file=sys.stderr)
         with step(f"writing {directory}"):
@@ -63,6 +66,8 @@ def compile_design(
     else:
         print_report(signed.table)
         print(printable(f"files: {directory}" + (" (unchanged, not built again)" if unchanged else "")))
+        if figures:
+            print(figures)
         if plates := plates_written(directory):
             print(printable(f"plates: {plates}, one bed and one filament each ({directory / 'plates'})"))
         if before and not unchanged:
@@ -75,6 +80,14 @@ def compile_design(
             print(printable(f"to look at: {signed.page} (pelu-fab view {directory})"))
     if signed.table["verdict"] != "pass":
         raise typer.Exit(CHECK_FAILED)
+
+
+def _figures(device: "Device") -> str:
+    """What the device asks of a maker and of a table, as estimated without a slicer."""
+    return (
+        f"to print: {device.pieces} pieces, about {device.grams:.0f} g and {device.hours:.0f} h; "
+        f"it stands {device.height / 10.0:.0f} cm tall"
+    )
 
 
 def _reprint(before: Mapping[str, str], now: Mapping[str, str]) -> str:

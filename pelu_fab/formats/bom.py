@@ -4,30 +4,27 @@ from collections.abc import Mapping
 from textwrap import wrap
 
 from pelu_fab.formats.plates import plates_of
-from pelu_fab.ir.device import Device
+from pelu_fab.ir.device import Device, printed_volume
 from pelu_fab.ir.process import Process
 
 
 def to_bom(device: Device) -> str:
-    """Parts in print order, with volume, solid mass, bounding box and a time estimate (by volume, no slicer)."""
+    """Parts in print order, with volume, bounding box, and what each weighs and takes, estimated without a slicer."""
     density = device.design.process.material.density
     per_cm3 = device.design.process.printer.hours_per_cm3
     lines = [
-        f"{device.design.name}: {sum(p.count for p in device.parts)} pieces",
+        f"{device.design.name}: {device.pieces} pieces",
         "",
-        f"{'part':<16}{'count':>6}{'cm3':>9}{'g solid':>9}{'x mm':>8}{'y mm':>8}{'z mm':>8}{'hours*':>8}",
+        f"{'part':<16}{'count':>6}{'cm3':>9}{'g*':>9}{'x mm':>8}{'y mm':>8}{'z mm':>8}{'hours*':>8}",
     ]
-    total = 0.0
     for part, mesh in zip(device.parts, device.meshes, strict=True):
-        volume = mesh.volume / 1000.0
-        total += volume * part.count
+        printed = printed_volume(mesh.corners, mesh.volume) / 1000.0
         x, y, z = mesh.extents
-        size = f"{x:>8.1f}{y:>8.1f}{z:>8.1f}"
-        lines.append(
-            f"{part.name:<16}{part.count:>6}{volume:>9.2f}{volume * density:>9.1f}{size}{volume * per_cm3:>8.1f}"
-        )
+        amount = f"{part.count:>6}{mesh.volume / 1000.0:>9.2f}{printed * density:>9.1f}"
+        lines.append(f"{part.name:<16}{amount}{x:>8.1f}{y:>8.1f}{z:>8.1f}{printed * per_cm3:>8.1f}")
+    whole = sum(part.count * mesh.volume for part, mesh in zip(device.parts, device.meshes, strict=True)) / 1000.0
     lines += [
-        f"{'all':<22}{total:>9.2f}{total * density:>9.1f}{'':>24}{total * per_cm3:>8.1f}",
+        f"{'all':<22}{whole:>9.2f}{device.grams:>9.1f}{'':>24}{device.hours:>8.1f}",
         "",
         *_beds(device),
         "",

@@ -12,6 +12,17 @@ from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.sized import Sized
 from pelu_fab.ir.solid import Part
 
+# What a slicer lays down, by three sliced devices: so much under every face, mm, and of what lies deeper.
+SKIN, INFILL = 0.85, 0.25
+
+
+def printed_volume(corners: NDArray[np.float32], volume: float) -> float:
+    """About how much plastic (mm3) a part of triangles (n, 3, 3) that holds `volume` (mm3) takes, infill and all."""
+    one, two, three = corners.astype(np.float64).transpose(1, 0, 2)
+    area = float(np.linalg.norm(np.cross(two - one, three - one), axis=1).sum()) / 2.0
+    skin = min(volume, SKIN * area)
+    return skin + INFILL * (volume - skin)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
@@ -42,10 +53,30 @@ class Device:
     findings: tuple[Violation, ...] = ()
 
     @property
+    def pieces(self) -> int:
+        """How many there are to print."""
+        return sum(part.count for part in self.parts)
+
+    @property
     def grams(self) -> float:
-        """Mass of all parts if they were solid: an upper bound on what the slicer will say."""
-        density = self.design.process.material.density
-        return sum(m.volume * p.count for p, m in zip(self.parts, self.meshes, strict=True)) / 1000.0 * density
+        """About what all pieces weigh as a slicer fills them."""
+        return self._printed_cm3 * self.design.process.material.density
+
+    @property
+    def hours(self) -> float:
+        """About what they take to print, one after the other."""
+        return self._printed_cm3 * self.design.process.printer.hours_per_cm3
+
+    @property
+    def height(self) -> float:
+        """From the table to the highest point, mm."""
+        placed = (self.assembled(k) for k in range(len(self.parts)))
+        return max(float(corners[..., 2].max()) for corners in placed if len(corners))
+
+    @property
+    def _printed_cm3(self) -> float:
+        pairs = zip(self.parts, self.meshes, strict=True)
+        return sum(part.count * printed_volume(mesh.corners, mesh.volume) for part, mesh in pairs) / 1000.0
 
     def assembled(self, index: int) -> NDArray[np.float32]:
         """Corners of a part at its place in the assembly; a loose part has none."""

@@ -22,7 +22,7 @@ class Printer(_Table):
     max_bridge: float = Field(gt=0)
     clearance: float = Field(gt=0, le=1, description="gap per side between parts that slide together")
     floor: float = Field(gt=0, description="thickness of a floor that holds water")
-    hours_per_cm3: float = Field(gt=0, description="printing time estimate where no slicer is at hand")
+    hours_per_cm3: float = Field(gt=0, description="printing time of what is laid down, where no slicer is at hand")
 
     @property
     def wall(self) -> float:

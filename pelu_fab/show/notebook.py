@@ -47,8 +47,7 @@ def _device(device: "Device") -> Bundle:
     from pelu_fab.show.svg import to_svg
 
     widths = " → ".join([*(str(len(row)) for row in device.lowered.netlist.rows), str(len(device.layout.cups))])
-    pieces = sum(part.count for part in device.parts)
-    text = f"{device.design.name}: {widths}, {pieces} pieces, {device.grams:.0f} g if solid"
+    text = f"{device.design.name}: {widths}, {device.pieces} pieces, about {device.grams:.0f} g"
     drawing = to_svg(device)
     source = b64encode(drawing).decode()
     html = f'<p><b>{escape(text)}</b></p><img alt="layout" width="720" src="data:image/svg+xml;base64,{source}">'

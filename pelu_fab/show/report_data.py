@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input
 from pelu_fab.formats.stl import FACET
+from pelu_fab.ir.device import printed_volume
 from pelu_fab.network import algebra
 from pelu_fab.network.files import from_network_json, from_samples_csv
 from pelu_fab.network.model import Layer, Network
@@ -111,7 +112,7 @@ def _part(directory: Path, manifest: Table, entry: Table, slices: Table) -> Prin
     if corners is None:
         return None
     process = manifest["process"]
-    cm3 = float(entry["volume"]) / 1000.0
+    cm3 = printed_volume(corners, float(entry["volume"])) / 1000.0
     sliced = slices.get(entry["name"])
     grams, hours = cm3 * process["material"]["density"], cm3 * process["printer"]["hours_per_cm3"]
     if sliced:

@@ -15,12 +15,11 @@ def printing(facts: Facts) -> str:
     for part in facts.parts:
         x, y, z = part.size
         about = "" if part.is_sliced else "about "
-        solid = "" if part.is_sliced else " if solid"
         picture = image(picture_of(part), part.name) if painted else ""
         items.append(
             f"<li>{picture}<b>{escape(part.name)}</b>{f' × {part.count}' if part.count > 1 else ''}<br>{x:.0f} × "
             f"{y:.0f} × {z:.0f} mm<br>"
-            f"{part.grams:.0f} g{solid} · {about}{_hours(part.hours)}</li>"
+            f"{about}{part.grams:.0f} g · {about}{_hours(part.hours)}</li>"
         )
     exploded = picture_of_device(facts.parts, 0.8) if painted else None
     drawn = (
@@ -36,10 +35,7 @@ def printing(facts: Facts) -> str:
     estimated = (
         ""
         if all(part.is_sliced for part in facts.parts)
-        else (
-            '<p class="hush">Grams count every part as solid and hours come from its volume: estimates. Your slicer '
-            "knows better.</p>"
-        )
+        else ('<p class="hush">Grams and hours are estimated from volume and surface; your slicer knows better.</p>')
     )
     return (
         f'<section><div class="wrap"><h2>Print it</h2>{_settings(facts)}{estimated}<ul '

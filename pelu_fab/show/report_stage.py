@@ -37,7 +37,7 @@ def figures(facts: Facts) -> str:
         (f"{pieces}", "printed pieces"),
         (
             f"{grams:.0f} g",
-            "of " + escape(facts.manifest["process"]["material"]["name"]) + ("" if sliced else ", if solid"),
+            "of " + escape(facts.manifest["process"]["material"]["name"]) + ("" if sliced else ", estimated"),
         ),
         (f"{hours:.0f} h", "of printing" + ("" if sliced else ", estimated")),
     ]
