@@ -86,16 +86,23 @@ def _caches() -> Path:
 
 @cache
 def program(part: str = "") -> str:
-    """Hash of the package's files, or of those of one part of it, of Python and of the libraries they compute with."""
+    """Hash of the package's files, or of those of one part of it."""
     home = Path(__file__).parent / part
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256()
     for file in sorted(path for path in home.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         name = file.relative_to(home).as_posix()
         digest.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+@cache
+def machinery() -> str:
+    """Python and the libraries that numbers are computed with, by their versions."""
+    told = [sys.version]
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
-            digest.update(f"{library} {version(library)}\n".encode())
-    return digest.hexdigest()
+            told.append(f"{library} {version(library)}")
+    return "\n".join(told)
 
 
 def _seal(key: str, text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pelu_fab.files import LEFT
-from pelu_fab.memory import memory, program
+from pelu_fab.memory import machinery, memory, program
 from pelu_fab.signoff import Report, report_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Asked:
             self.process,
             *map(list, (self.settings, self.trace or ())),
         ]
-        return sha256(json.dumps([told, sorted(state.items()), program()]).encode()).hexdigest()
+        return sha256(json.dumps([told, sorted(state.items()), program(), machinery()]).encode()).hexdigest()
 
 
 def state_of(directory: Path) -> State | None:

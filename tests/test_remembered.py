@@ -132,13 +132,15 @@ def test_another_question_is_judged_again(change: str, desk: tuple[Path, Path, J
     assert judge.asked == 2
 
 
-def test_another_program_judges_again(desk: tuple[Path, Path, Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_or_library_judges_again(
+    desk: tuple[Path, Path, Judge], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, _, judge = desk
     pelu_fab.verify(folder)
-    monkeypatch.setattr(remembered, "program", lambda: "another")
-    pelu_fab.verify(folder)
-    assert judge.asked == 2
-    monkeypatch.undo()
+    for times, name in enumerate(("program", "machinery"), start=2):
+        monkeypatch.setattr(remembered, name, lambda: "another")
+        pelu_fab.verify(folder)
+        assert judge.asked == times
 
 
 def test_nothing_is_remembered_where_links_lead_out(desk: tuple[Path, Path, Judge]) -> None:

@@ -16,6 +16,7 @@ SIGHT = (0.95, 1.25, 0.72)  # towards the eye: spouts and cups in front
 PART_SIGHT = (0.6, -1.0, 0.8)
 MOST_PAINTED = 400_000  # triangles: larger devices get no painted pictures, which would take longer than the build
 Corners = NDArray[np.float32]
+UNKNOWN_SYSTEM = b"\xff"  # in the header of a gzip, which Python 3.13 fills otherwise than 3.11
 
 
 def pack(parts: Sequence[PrintedPart]) -> tuple[list[Table], str]:
@@ -38,7 +39,8 @@ def pack(parts: Sequence[PrintedPart]) -> tuple[list[Table], str]:
         tables.append(
             {"name": part.name, "role": part.role, "corners": len(unique), "triangles": len(part.placed), "box": box}
         )
-    return tables, b64encode(gzip.compress(b"".join(blobs), 6, mtime=0)).decode()
+    packed = gzip.compress(b"".join(blobs), 6, mtime=0)
+    return tables, b64encode(packed[:9] + UNKNOWN_SYSTEM + packed[10:]).decode()
 
 
 def picture_of(part: PrintedPart) -> bytes:

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any, BinaryIO, Self
 
 from pelu_fab.ir.process import Printer
-from pelu_fab.memory import Memory, program
+from pelu_fab.memory import Memory, machinery, program
 from pelu_fab.signoff.dossier import digest
 from pelu_fab.signoff.mesh import LoadedPart, own_checks
 from pelu_fab.signoff.report import Check, from_line, to_line
@@ -93,7 +93,7 @@ class Judging:
 
 def key_of(sha256: str, printer: Printer) -> str:
     """Hash of all that decides what is found out about the bytes with this hash."""
-    return digest("\n".join([sha256, printer.model_dump_json(), program("signoff")]).encode())
+    return digest("\n".join([sha256, printer.model_dump_json(), program("signoff"), machinery()]).encode())
 
 
 def _allowed() -> int:

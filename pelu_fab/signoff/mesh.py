@@ -73,12 +73,12 @@ def read_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[C
         return None, [failed("mesh.file", where, str(error)), *(skipped(r, where, reason) for r in SURFACE_RULES)]
     matrix, state, changed = entry.matrix, "as written", entry.sha256 != digest(blob)
     checks = []
+    if entry.pose is not None:
+        mistaken = unit_mistaken(mesh, _stated(entry.pose))
+        checks.append(failed("mesh.unit", where, mistaken) if mistaken else passed("mesh.unit", where, "in mm"))
     if changed:
         state = "changed since it was compiled; judged as it is now"
         back = None if entry.pose is None else way_back(mesh, _stated(entry.pose))
-        if entry.pose is not None:
-            mistaken = unit_mistaken(mesh, _stated(entry.pose))
-            checks.append(failed("mesh.unit", where, mistaken) if mistaken else passed("mesh.unit", where, "in mm"))
         if back is not None:
             matrix = None if matrix is None else matrix @ back
             state += f", moved back by {_in_words(back)}"
