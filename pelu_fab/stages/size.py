@@ -33,8 +33,7 @@ CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness an
 SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.5, 7.0  # plate; its slots, for a tooth of 3 mm
 CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
-LEAST_WAY, UNSEEN = 40.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
-SHALLOW = 1.6  # below the sill, rather, of a narrow pool that a jet may not cross
+LEAST_WAY, UNSEEN = 60.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
@@ -338,6 +337,12 @@ def _held(card: Card, design: Design) -> float:
     return held_volume(card.water_area(), card.edge(), fluid, head)
 
 
+def _foot_slots(span: Span) -> tuple[int, float]:
+    """Number of slots at the foot of a lone card's baffle, and their least height."""
+    number = max(1, round((span[1] - span[0]) / POST_PITCH))
+    return number, LEAST_WAY / (span[1] - span[0] - (number - 1) * POST)
+
+
 def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Process) -> Card:
     """The card with the walls of its inlet; `feed` is where along x a gutter's jet comes in."""
     crest = (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), card.rim_z + CREST) if feed else None
@@ -345,9 +350,8 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
     if len(mouths) == 1:
         y1 = on_grid(-card.depth + LONE_INLET + STOP)
         foot = card.floor_at(y1 - STOP / 2)
-        number = max(1, round((card.x1 - card.x0) / POST_PITCH))
-        open_wide = card.x1 - card.x0 + POST - number * POST
-        top = max(foot + LEAST_WAY / open_wide, min(foot + STOP_GAP, UNSEEN))
+        number, least = _foot_slots((card.x0, card.x1))
+        top = max(foot + least, min(foot + STOP_GAP, UNSEEN))
         step = (card.x1 - card.x0 + POST) / number
         holes = tuple(
             (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, top)
@@ -538,7 +542,8 @@ class _Room:
         if level is None:
             return None
         step = self.design.process.printer.layer_height
-        shallow = level if self.in_row else max(level, ceil(SHALLOW / step))
+        unseen = _foot_slots(span)[1] - UNSEEN  # so deep that the baffle's slots end below what a jet aims at
+        shallow = max(level, ceil(unseen / step))
         levels = (*range(shallow, round(deepest / step) + 1), *range(shallow - 1, level - 1, -1))
         tried = (self._at(span, on_grid(deep * step), depth) for deep in levels)
         return next((card for card in tried if card and self._keeps(card)), None)
