@@ -42,6 +42,7 @@ OVER = 0.3  # between a card's rim and the gutters above, which come to lie on i
 MOST_RAISED, OVER_JET = 18.0, 3.5  # of a rim; of a baffle above the lip whose jet it meets
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
 PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
+DUMPED, AT_LIP, JET_AIR = 3.0, 600.0, 0.6  # times the design flow; mm/s; mm between a sheet and the next card
 SHORTEST, LEGS = 40.0, 28.0  # a tray; from its head to the end of a gutter above a card
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
@@ -181,10 +182,10 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
     reach = _reach(process)
     ys: list[float] = []
     pieces: list[int] = []
-    start, lip = 0.0, 0.0
+    start, lip, before = 0.0, 0.0, None
     for card in row:
         y = back + card.wall + card.depth
-        y = max(y, lip + CALM, lip + HEEL - card.foot[0]) if ys else y
+        y = max(y, lip + CALM, lip + HEEL - card.foot[0], _behind_jet(before, lip, card, process)) if before else y
         start = start if ys else y + ear(card)[0] - HEAD
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:
@@ -196,9 +197,23 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
             raise FabError(card.name, what, "use a larger bed ([process_overrides.printer] bed)")
         ys.append(on_grid(y))
         pieces.append(number)
-        lip = ys[-1] + card.lip_y
+        lip, before = ys[-1] + card.lip_y, card
         back = lip + BETWEEN
     return ys, pieces
+
+
+def _behind_jet(before: Card, lip: float, card: Card, process: Process) -> float:
+    """y of the next card's sill, at least, so that the lower edge of its back clears a jug dumped into the one before.
+
+    The sheet keeps its thickness t at the lip, down at 45 degrees; the edge is seen from there.
+    """
+    slope, fallen = slope_deg(process), tan(radians(slope_deg(process)))
+    wide = sum(b - a for mouth in before.mouths for a, b in (mouth.section,))
+    flows = [before.design_flow * DUMPED * (m.section[1] - m.section[0]) / wide for m in before.mouths]
+    thick = max(flow / ((m.spout[1] - m.spout[0]) * AT_LIP) for flow, m in zip(flows, before.mouths, strict=True))
+    behind = card.depth + card.wall
+    edge = fall(card, slope) - fall(before, slope) - before.lip + card.foot[0] + behind  # above the lip, on one level
+    return (thick * 2**0.5 + JET_AIR - edge + (card.lip_y - lip) * fallen + behind + lip) / (1.0 - fallen)
 
 
 def ear(card: Card) -> Span:

@@ -33,6 +33,8 @@ CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness an
 SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.5, 7.0  # plate; its slots, for a tooth of 3 mm
 CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
+BARE_GAP = 7.0  # of that foot where no pool lies behind
+OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
 LEAST_WAY, UNSEEN = 60.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
@@ -351,13 +353,18 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
         y1 = on_grid(-card.depth + LONE_INLET + STOP)
         foot = card.floor_at(y1 - STOP / 2)
         number, least = _foot_slots((card.x0, card.x1))
-        top = max(foot + least, min(foot + STOP_GAP, UNSEEN))
+        bare = card.pool == 0.0 and floor == 0.0  # nothing to be jumped over; its sides are filled up to the rim
+        top = foot + BARE_GAP if bare else max(foot + least, min(foot + STOP_GAP, UNSEEN))
+        brim = on_grid(card.rim_z - 2.0 if bare else max(card.rim_z - OVERFLOW, top + LINTEL))
         step = (card.x1 - card.x0 + POST) / number
         holes = tuple(
             (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, top)
             for k in range(number)
         )
-        return replace(card, plates=(Plate(on_grid(y1 - STOP), y1, card.rim_z - 2.0, holes, crest),))
+        return replace(
+            card,
+            plates=(Plate(on_grid(y1 - STOP), y1, brim, holes, crest),),
+        )
     plates, fins = _cells(tuple(mouths), (card.x0, card.x1), floor, process.printer.blade, process.comb.tooth)
     return replace(card, plates=(replace(plates[0], crest=crest), *plates[1:]), fins=fins)
 
