@@ -16,13 +16,17 @@ HARDLY = 300.0  # mm3 below the sill: what a threshold may be off by, so that no
 
 
 def inlets(wet: Wet, landed: Mapping[int, Array]) -> list[Check]:
-    """`landed` holds where water comes down (n, 3) in each vessel; little is lost where it jumps over hardly a pool."""
+    """`landed` holds where water comes down (n, 3) in each vessel."""
     vessels = enumerate(wet.found.vessels)
-    buckets = [(index, one) for index, one in vessels if one.teeth and one.volume > HARDLY and index in landed]
+    buckets = [(index, one) for index, one in vessels if one.teeth and index in landed]
     return [_inlet(wet, wet.names.get(index, vessel.part), vessel, landed[index]) for index, vessel in buckets]
 
 
 def _inlet(wet: Wet, name: str, vessel: Vessel, places: Array) -> Check:
+    if vessel.volume <= HARDLY:
+        return passed(
+            "flow.inlet", name, f"{vessel.volume / 1e3:.2f} mL below its sill: no more is lost by a jet over it"
+        )
     _, first = np.unique(np.round(places[:, :2] / APART), axis=0, return_index=True)
     plan = places[first, :2]
     plan = plan[np.linspace(0, len(plan) - 1, min(len(plan), MOST)).astype(int)]
