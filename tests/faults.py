@@ -426,7 +426,12 @@ def tray_faults(device: Device) -> Iterator[Fault]:
             yield Fault(
                 f"{label} {part}",
                 device.local(part, lambda s, d=bar ^ hull: s + d),
-                ("drc.puddle", "drc.stray", "lvs.open"),
+                (
+                    "drc.puddle",
+                    "drc.stray",
+                    "lvs.open",
+                    *(["drc.slope"] if label == "raised floor" else []),
+                ),  # it is level
                 (goal,),
             )
         leak = oriented_box(middle - [0, 0, 5.0], flow, (6.0, 30.0, 5.5))

@@ -56,7 +56,7 @@ class Report(SimpleNamespace):
 PASS, FAIL = Report(verdict="pass", checks=CHECKS[:1]), Report(verdict="fail", checks=CHECKS)
 
 
-DEVICE = SimpleNamespace(findings=())
+DEVICE = SimpleNamespace(findings=(), pieces=4, grams=52.0, hours=3.5, height=84.0)
 
 
 @pytest.fixture
@@ -130,7 +130,8 @@ def test_compile_ends_with_verify_and_says_where_the_files_are(
     assert api["write"][0][0] == (DEVICE, Path("exports/My-Iris"))
     assert list(api) == ["load", "compile", "write", "verify"]
     out, err = capsys.readouterr()
-    assert out.splitlines()[-2:] == ["verdict: pass", "files: exports/My-Iris"] and err == ""
+    figures = "to print: 4 pieces, about 52 g and 4 h; it stands 8 cm tall"
+    assert out.splitlines()[-3:] == ["verdict: pass", "files: exports/My-Iris", figures] and err == ""
 
 
 def test_a_failed_check_is_exit_1_and_names_it_and_what_was_skipped(

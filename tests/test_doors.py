@@ -40,7 +40,7 @@ def test_what_would_spill_is_refused_by_python_and_by_the_command_alike(tmp_path
 def test_no_jug_is_proposed_that_is_smaller_than_what_the_data_pours() -> None:
     design = pelu_fab.load(DESIGNS / "drip", settings=SPILLS)
     design = replace(design, samples=Samples(np.array([[10.0], [399.0]])))
-    with pytest.raises(FabError, match=r"; make the unit smaller \(--set unit_ml=0\.2\), or make it all"):
+    with pytest.raises(FabError, match=r"; make the unit smaller \(--set unit_ml=0\.4\), or make it all"):
         pelu_fab.compile(design)
 
 
