@@ -1,12 +1,17 @@
 """Small exports that several tests look at, each compiled once."""
 
+import json
 import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
+
+from typer.testing import CliRunner
 
 import pelu_fab
 from pelu_fab.cfd import plan
+from pelu_fab.cli import application
 from pelu_fab.ir.device import Device
 from pelu_fab.show.report import write_report
 from pelu_fab.signoff.recovery import recover_folder
@@ -38,3 +43,11 @@ def export(name: str, into: Path) -> Path:
 def recovered(name: str) -> plan.Device:
     """A design's export as sign-off recovers it, for the case writer."""
     return plan.Device(recover_folder(_written(name)))
+
+
+def ran(*words: str | Path) -> dict[str, Any]:
+    """What a command that ends well says with --json."""
+    done = CliRunner().invoke(application(), [*map(str, words), "--json"])
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

@@ -1,15 +1,13 @@
 """designs/penguins and designs/xor: from a measurement to an answer, on rows that nobody trained on and on all four."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import pelu_fab
-from exports import DESIGNS
+from exports import DESIGNS, ran
 from pelu_fab.cli import application
 from pelu_fab.commands.source import rig_of
 from pelu_fab.network import algebra
@@ -23,13 +21,6 @@ from pelu_fab.training.recipe import recipe_of
 
 BIRDS = DESIGNS / "penguins"
 HELD_OUT = BIRDS / "held-out.csv"
-
-
-def ran(*words: str | Path) -> dict[str, Any]:
-    done = CliRunner().invoke(application(), [*map(str, words), "--json"])
-    assert done.exit_code == 0, done.output
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def test_the_held_out_birds_chose_nothing_and_are_told_apart() -> None:

@@ -1,17 +1,13 @@
 """Read-outs from one end to the other: judged, forecast, simulated and told, on devices whose answer is known."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import pelu_fab
-from exports import DESIGNS, device
-from pelu_fab.cli import application
+from exports import DESIGNS, device, ran
 from pelu_fab.commands.source import rig_of
 from pelu_fab.errors import FabError
 from pelu_fab.formats.pour import to_pour
@@ -115,13 +111,6 @@ def test_errors_of_prints_grow_with_their_scatter_and_95_percent_lie_beyond_the_
     assert 1.6 < told[1]["rms"] / told[0]["rms"] < 2.4
     assert all(row["rms"] < row["within_95"] < 3 * row["rms"] for row in told)
     assert told[1]["rms_percent"] == pytest.approx(100 * told[1]["rms"] / 1.891, rel=1e-3)
-
-
-def ran(*words: str | Path) -> dict[str, Any]:
-    done = CliRunner().invoke(application(), [*map(str, words), "--json"])
-    assert done.exit_code == 0, done.output
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def test_a_number_that_runs_through_too_little_water_is_refused_with_the_figure() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from textwrap import wrap
 
 from pelu_fab.formats.plates import plates_of
-from pelu_fab.ir.device import Device, printed_volume
+from pelu_fab.ir.device import Device
 from pelu_fab.ir.process import Process
 
 
@@ -18,7 +18,7 @@ def to_bom(device: Device) -> str:
         f"{'part':<16}{'count':>6}{'cm3':>9}{'g*':>9}{'x mm':>8}{'y mm':>8}{'z mm':>8}{'hours*':>8}",
     ]
     for part, mesh in zip(device.parts, device.meshes, strict=True):
-        printed = printed_volume(mesh.corners, mesh.volume) / 1000.0
+        printed = mesh.printed_volume / 1000.0
         x, y, z = mesh.extents
         amount = f"{part.count:>6}{mesh.volume / 1000.0:>9.2f}{printed * density:>9.1f}"
         lines.append(f"{part.name:<16}{amount}{x:>8.1f}{y:>8.1f}{z:>8.1f}{printed * per_cm3:>8.1f}")
@@ -30,7 +30,7 @@ def to_bom(device: Device) -> str:
         "",
         "Print the stand and trays first, then one card: it shows whether your cards hang in their seats. No supports;",
         "parts lie as exported. Cards hold water: coat one that weeps. Cups in clear filament show their level.",
-        "* estimated from the volume alone; your slicer knows better. print-preset.ini is for PrusaSlicer.",
+        "* estimated from volume and surface; your slicer knows better. print-preset.ini is for PrusaSlicer.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -116,6 +116,11 @@ class Card:
         return -self.run
 
     @property
+    def is_bare(self) -> bool:
+        """Whether its floor falls straight to the sill: no pool."""
+        return self.pool == 0.0 and self.floor_z == 0.0
+
+    @property
     def open_width(self) -> float:
         """All teeth together."""
         return sum(b - a for mouth in self.mouths for a, b in mouth.teeth)
@@ -253,7 +258,7 @@ class Card:
     @property
     def leads(self) -> tuple[Outline, ...]:
         """Where a card has no pool: corners in plan (x, y) that fill its sides, so that its floor falls to the comb."""
-        if self.pool > 0 or self.floor_z < 0 or len(self.mouths) != 1:
+        if not self.is_bare or len(self.mouths) != 1:
             return ()
         left, right = self.mouths[0].opening
         back = self.plates[0].y0

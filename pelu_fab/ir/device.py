@@ -33,6 +33,11 @@ class Mesh:
     genus: int
 
     @property
+    def printed_volume(self) -> float:
+        """About how much plastic it takes, mm3."""
+        return printed_volume(self.corners, self.volume)
+
+    @property
     def extents(self) -> tuple[float, float, float]:
         """Size of the bounding box along x, y and z, mm."""
         flat = self.corners.reshape(-1, 3)
@@ -76,7 +81,7 @@ class Device:
     @property
     def _printed_cm3(self) -> float:
         pairs = zip(self.parts, self.meshes, strict=True)
-        return sum(part.count * printed_volume(mesh.corners, mesh.volume) for part, mesh in pairs) / 1000.0
+        return sum(part.count * mesh.printed_volume for part, mesh in pairs) / 1000.0
 
     def assembled(self, index: int) -> NDArray[np.float32]:
         """Corners of a part at its place in the assembly; a loose part has none."""

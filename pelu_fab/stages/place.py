@@ -208,9 +208,10 @@ def _behind_jet(before: Card, lip: float, card: Card, process: Process) -> float
     The sheet keeps its thickness t at the lip, down at 45 degrees; the edge is seen from there.
     """
     slope, fallen = slope_deg(process), tan(radians(slope_deg(process)))
-    wide = sum(b - a for mouth in before.mouths for a, b in (mouth.section,))
-    flows = [before.design_flow * DUMPED * (m.section[1] - m.section[0]) / wide for m in before.mouths]
-    thick = max(flow / ((m.spout[1] - m.spout[0]) * AT_LIP) for flow, m in zip(flows, before.mouths, strict=True))
+    sections = [mouth.section[1] - mouth.section[0] for mouth in before.mouths]  # as the shares
+    spouts = [mouth.spout[1] - mouth.spout[0] for mouth in before.mouths]
+    crowded = max(section / spout for section, spout in zip(sections, spouts, strict=True)) / sum(sections)
+    thick = before.design_flow * DUMPED * crowded / AT_LIP
     behind = card.depth + card.wall
     edge = fall(card, slope) - fall(before, slope) - before.lip + card.foot[0] + behind  # above the lip, on one level
     return (thick * 2**0.5 + JET_AIR - edge + (card.lip_y - lip) * fallen + behind + lip) / (1.0 - fallen)

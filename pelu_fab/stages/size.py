@@ -40,7 +40,7 @@ CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
-LEAD_IN, LEDGE, LED_RISE = 0.4, 0.5, 0.42  # run of a bare floor per mm that it leads water aside; from where; its rise
+LEAD_IN, LED_RISE = 0.4, 0.42  # run of a bare floor per mm that it leads water aside; its least rise
 LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
 CLOSING = 2.5  # run of a bank per mm that it moves in
 SPOUT, MARGIN = 9.0, 2.0  # mm: led in to this at most; between a spout and its gutter's wall
@@ -70,6 +70,11 @@ class _Comb:
     teeth: tuple[tuple[float, ...], ...]
     load: Load
     blade: float
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether there is but one branch, and nothing to share."""
+        return len(self.ducts) == 1
 
     @property
     def groups(self) -> list[float]:
@@ -136,7 +141,7 @@ def _cards(
     courses = [_side_by_side(order, _widths(combs[n], process), process) for n, order in enumerate(orders)]
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     sites = [[_site(comb, courses[n], feeds, process) for comb in row] for n, row in enumerate(combs)]
-    several = [_least_room(site, design) for row in sites for site in row if len(site.comb.ducts) > 1]
+    several = [_least_room(site, design) for row in sites for site in row if not site.comb.is_lone]
     priming = max(ceil(max(several, default=0.0) / 500.0) * 500.0, least_priming)  # whole half millilitres
     layers = tuple(_layer(row, courses[n], priming, design) for n, row in enumerate(sites))
     return _Cards(layers, tuple(courses), priming)
@@ -173,7 +178,7 @@ def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) 
 
 def _trimmed(comb: _Comb, area: float, design: Design) -> _Comb:
     """The comb, its teeth as many as before, for a pool of `area` (mm2)."""
-    if len(comb.ducts) == 1:
+    if comb.is_lone:
         return comb
     load, counts = replace(comb.load, area=area), [len(teeth) for teeth in comb.teeth]
     widths = iter(trimmed_teeth([duct.share for duct in comb.ducts], counts, load, design))
@@ -254,7 +259,7 @@ def _shortest(
 
     def length(order: Sequence[str]) -> float:
         courses = _side_by_side(order, widths, process)
-        ends = [_extent(comb, _places(comb, courses)) for comb in combs if len(comb.ducts) > 1]
+        ends = [_extent(comb, _places(comb, courses)) for comb in combs if not comb.is_lone]
         return round(sum(high - low for low, high in ends), 6)
 
     if len(targets) <= MOST_ORDERS:
@@ -294,7 +299,7 @@ def _places(comb: _Comb, courses: Sequence[Course]) -> list[float]:
 
 def _in_order(comb: _Comb, order: Sequence[str], design: Design) -> _Comb:
     """The comb with its branches as their gutters lie, so that its end teeth are where they will be."""
-    if len(comb.ducts) == 1:
+    if comb.is_lone:
         return comb
     ducts = sorted(comb.ducts, key=lambda duct: order.index(duct.target))
     return _comb_of(comb.bucket, ducts, comb.load, design)
@@ -334,7 +339,7 @@ def _held(card: Card, design: Design) -> float:
     if design.compensation != "process":
         return 0.0
     fluid, head = design.process.fluid, design.process.comb.residual_head
-    if card.floor_z == 0.0 and card.pool == 0.0:
+    if card.is_bare:
         return held_on_slope(card.x1 - card.x0, card.depth, card.rise, fluid, head)
     return held_volume(card.water_area(), card.edge(), fluid, head)
 
@@ -353,18 +358,17 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
         y1 = on_grid(-card.depth + LONE_INLET + STOP)
         foot = card.floor_at(y1 - STOP / 2)
         number, least = _foot_slots((card.x0, card.x1))
-        bare = card.pool == 0.0 and floor == 0.0  # nothing to be jumped over; its sides are filled up to the rim
-        top = foot + BARE_GAP if bare else max(foot + least, min(foot + STOP_GAP, UNSEEN))
-        brim = on_grid(card.rim_z - 2.0 if bare else max(card.rim_z - OVERFLOW, top + LINTEL))
+        if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
+            top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
+        else:
+            top = max(foot + least, min(foot + STOP_GAP, UNSEEN))
+            brim = on_grid(max(card.rim_z - OVERFLOW, top + LINTEL))
         step = (card.x1 - card.x0 + POST) / number
         holes = tuple(
             (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, top)
             for k in range(number)
         )
-        return replace(
-            card,
-            plates=(Plate(on_grid(y1 - STOP), y1, brim, holes, crest),),
-        )
+        return replace(card, plates=(Plate(on_grid(y1 - STOP), y1, brim, holes, crest),))
     plates, fins = _cells(tuple(mouths), (card.x0, card.x1), floor, process.printer.blade, process.comb.tooth)
     return replace(card, plates=(replace(plates[0], crest=crest), *plates[1:]), fins=fins)
 
@@ -401,8 +405,7 @@ def _cells(
 
 def _least_pool(comb: _Comb) -> float:
     """Flat floor that a comb needs before it."""
-    several = len(comb.ducts) > 1
-    return on_grid(OPEN + CELL + SLOT_PLATE + 2 * CHAMBER + LOW_WALL + BAFFLE) if several else 0.0
+    return 0.0 if comb.is_lone else on_grid(OPEN + CELL + SLOT_PLATE + 2 * CHAMBER + LOW_WALL + BAFFLE)
 
 
 def _inside(
@@ -459,7 +462,7 @@ def _layer(sites: Sequence[_Site], courses: Sequence[Course], priming: float, de
     process = design.process
     step = process.printer.layer_height
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
-    wanted = [s.comb.bucket.retained_volume + (priming if len(s.comb.ducts) > 1 else 0.0) for s in sites]
+    wanted = [s.comb.bucket.retained_volume + (0.0 if s.comb.is_lone else priming) for s in sites]
     tried = [_Room(site, want, not courses, design) for site, want in zip(sites, wanted, strict=True)]
     deep_enough = [_least_depth(room, deepest) for room in tried]
     if inf in deep_enough:
@@ -511,7 +514,7 @@ class _Room:
     def least(self) -> Span:
         """Flat floor, and all, along y."""
         flat = _least_pool(self.site.comb)
-        return flat, flat + (INLET if len(self.site.comb.ducts) > 1 else LONE_INLET)
+        return flat, flat + (LONE_INLET if self.site.comb.is_lone else INLET)
 
     def made(self, span: Span, deep: float, pool: float, length: float) -> Card:
         """A card, whatever it keeps."""
@@ -524,7 +527,7 @@ class _Room:
     def level(self, span: Span, deepest: float, depth: float) -> int | None:
         """Layers that the floor must lie below the sill for enough room; None where even the deepest lacks some."""
         step, (least, whole) = self.design.process.printer.layer_height, self.least
-        low = ceil((POOL_DEPTH if len(self.site.comb.ducts) > 1 else step) / step - 1e-9)
+        low = ceil((step if self.site.comb.is_lone else POOL_DEPTH) / step - 1e-9)
         high = round(deepest / step)
 
         def lacks(level: int) -> bool:
@@ -543,7 +546,7 @@ class _Room:
         Its depth is a whole number of layers; the length of the flat floor makes the volume exact, or the card's length
         where even the least floor keeps too much.
         """
-        if len(self.site.comb.ducts) == 1 and self._keeps(bare := self._wedge(span, 0.0, depth)):
+        if self.site.comb.is_lone and self._keeps(bare := self._wedge(span, 0.0, depth)):
             return bare
         level = self.level(span, deepest, depth)
         if level is None:
@@ -569,7 +572,7 @@ class _Room:
         if self.lacks(span, deep, least, depth) >= -EXACT:
             flat = _zero(lambda at: self.lacks(span, deep, at, depth), least, depth - (whole - least))
             return self.made(span, deep, flat, depth)
-        if len(self.site.comb.ducts) == 1:
+        if self.site.comb.is_lone:
             return self._wedge(span, deep, depth)
         if self.lacks(span, deep, least, whole) >= -EXACT:
             return self.made(span, deep, least, _zero(lambda at: self.lacks(span, deep, least, at), whole, depth))
@@ -581,9 +584,8 @@ class _Room:
         def made(rise: float) -> Card:
             return _inside(self.site, span, deep, 0.0, depth, self.design, self.in_row, rise)
 
-        left, right = self.site.mouths[0].opening
-        led = left - span[0] > LEDGE or span[1] - right > LEDGE  # and falls along the walls that lead water aside
-        gentlest = on_grid(LED_RISE if led and deep == 0.0 and not self.in_row else tan(radians(LONE_SLOPE)))
+        led = not self.in_row and made(1.0).leads  # it falls along the walls that lead water aside, too
+        gentlest = on_grid(LED_RISE if led else tan(radians(LONE_SLOPE)))
         steepest = gentlest if self.in_row else 1.0  # its back passes under the gutter that comes in
         return made(_zero(lambda rise: -self._off(made(rise)), gentlest, steepest))
 
