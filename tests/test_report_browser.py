@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,24 @@ def pixels(driver: Any) -> Any:
         "peluFab.stage.touch(); peluFab.stage.draw(); return document.getElementById('view').toDataURL()"
     )
     return np.asarray(Image.open(io.BytesIO(b64decode(url.split(",")[1]))).convert("RGBA")).astype(int)
+
+
+TELEPHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+
+
+@contextmanager
+def screen(driver: Any, size: dict[str, object]) -> Iterator[None]:
+    """The page on a screen of this size; afterwards on its own again, once the canvas has followed."""
+    drawn = "return String(['width', 'height'].map((side) => document.getElementById('view')[side]))"
+    usual = driver.execute_script(drawn)
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        frames = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
+        driver.execute_async_script(frames)  # sizes are told once a frame: without, the telephone's may come only now
+        wait(driver, f"{drawn} === '{usual}'")
 
 
 def set_value(driver: Any, name: str, value: object, event: str = "input") -> None:
@@ -228,16 +247,13 @@ def test_a_wheel_scrolls_the_page_and_with_ctrl_it_zooms(driver: Any) -> None:
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
 def test_device_cups_and_pour_are_on_the_first_screen(driver: Any, width: int, height: int) -> None:
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
+    with screen(driver, size):
         driver.execute_script("window.scrollTo(0, 0)")
         for selector in ("#view", "#looks", "#pour", "#cup-0", "#cup-2", "#answer"):
             top, bottom = driver.execute_script(
                 f"const r = document.querySelector('{selector}').getBoundingClientRect(); return [r.top, r.bottom]"
             )
             assert 0 <= top < bottom <= height, selector
-    finally:
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 DRAWN = """
@@ -304,10 +320,8 @@ def test_a_link_carries_the_pour_to_whoever_opens_it(driver: Any, folder: Path) 
 
 
 def test_on_a_telephone_device_and_drawing_take_turns(driver: Any) -> None:
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     seen = "return ['#view', '#schematic'].map((s) => getComputedStyle(document.querySelector(s)).visibility)"
-    try:
+    with screen(driver, TELEPHONE):
         assert driver.execute_script(seen) == ["visible", "hidden"]
         driver.execute_script("document.getElementById('look').click()")
         assert driver.execute_script(seen) == ["hidden", "visible"]
@@ -317,8 +331,6 @@ def test_on_a_telephone_device_and_drawing_take_turns(driver: Any) -> None:
         )
         assert smallest > 8.5, "words can be read"
         driver.execute_script("document.getElementById('look').click()")
-    finally:
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_keys_turn_the_device(driver: Any) -> None:
@@ -332,12 +344,8 @@ def test_keys_turn_the_device(driver: Any) -> None:
 
 
 def test_a_telephone_needs_no_sideways_scrolling(driver: Any) -> None:
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
+    with screen(driver, TELEPHONE):
         assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
-    finally:
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_without_webgl_it_shows_a_picture_and_still_pours(folder: Path) -> None:
