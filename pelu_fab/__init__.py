@@ -8,7 +8,7 @@ From a checkpoint to files to print, and from these files back to the network:
     >>> design = pelu_fab.load("designs/drip")  # a folder, a design.toml or a bare checkpoint
     >>> device = pelu_fab.compile(design)  # every part as triangles, mm
     >>> [part.name for part in device.parts]
-    ['rack', 'card-L0-b0', 'cup-y0', 'jug-x0']
+    ['rack', 'card-L0-b0', 'cup-y0', 'jug']
     >>> pelu_fab.write(device, "exports/drip")  # all files or none; what had to be left out, here nothing
     ()
     >>> report = pelu_fab.verify("exports/drip", against="designs/drip")

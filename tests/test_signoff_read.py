@@ -1,5 +1,6 @@
 """What people read: levels that can be compared, marks that say volumes, names that are whole and differ."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -12,11 +13,13 @@ from manifold3d import Manifold, Mesh64
 
 import pelu_fab
 from exports import device
+from pelu_fab.ir.ruler import Ruler
 from pelu_fab.signoff.dossier import open_folder
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.reading import inside_of, read_checks
 from pelu_fab.signoff.recovery import read_parts
 from pelu_fab.signoff.report import Check
+from pelu_fab.signoff.rulers import Scale, ruler_checks
 from pelu_fab.signoff.stl import read_stl, weld
 from pelu_fab.signoff.topology import topology
 
@@ -97,6 +100,74 @@ def test_marks_too_far_apart_or_off_their_volume_are_found() -> None:
     assert ("read.marks", "cup-y0 steps") in failing(gone)
     deep = changed("cup-y0", lambda cup: cup - box((2.0, 2.0, 0.8), (x1 - 2.0, y1 - 3.0, z1)))
     assert ("read.marks", "cup-y0") in failing(deep)
+
+
+def rulers(part: LoadedPart | None = None, **told: object) -> list[Check]:
+    """What is found of the jug of Iris, or of another in its place, where the manifest tells something else."""
+    parts, _ = iris()
+    jug = next(p for p in parts if p.entry.role == "jug") if part is None else part
+    known = {f"in.x{i}": Scale(0.0, 0.1, name, most) for i, (name, most) in enumerate(FLOWERS)}
+    told = {"scales": known, "priming_ml": 14.5} | told
+    entry = jug.entry.model_copy(update={"rulers": told.pop("sides", jug.entry.rulers)})
+    return ruler_checks([replace(jug, entry=entry)], told["scales"], told["priming_ml"])  # type: ignore[arg-type]
+
+
+FLOWERS = (("sepallengthcm", 83.0), ("sepalwidthcm", 47.0), ("petallengthcm", 73.0), ("petalwidthcm", 27.0))
+
+
+def test_every_side_of_the_jug_reads_in_the_users_own_unit() -> None:
+    parts, _ = iris()
+    assert [p.entry.rulers for p in parts if p.entry.role == "jug"] == [("in.x0", "in.x1", "in.x2", "in.x3")]
+    checks = rulers()
+    assert [str(check) for check in checks if check.status != "pass"] == [] and len(checks) == 16
+    by_hand = {check.where: check.found for check in checks}
+    assert by_hand["jug in.x0 steps"] == pytest.approx(2.0, abs=0.01)  # 0.2 cm, ten millilitres a centimetre
+
+
+def test_a_side_that_measures_another_input_or_in_another_unit_is_found() -> None:
+    known = {f"in.x{i}": Scale(0.0, 0.1, name, most) for i, (name, most) in enumerate(FLOWERS)}
+    inches = known | {"in.x0": Scale(0.0, 0.1 / 2.54, "sepallengthin", 83.0)}
+    assert ("read.ruler", "jug in.x0") in failing(rulers(scales=inches))
+    moved = known | {"in.x1": Scale(0.05, 0.1, "sepalwidthcm", 47.0)}
+    assert failing(rulers(scales=moved)) == {("read.ruler", "jug in.x1")}
+    turned = rulers(sides=("in.x1", "in.x0", "in.x2", "in.x3"))
+    assert ("read.ruler", "jug in.x0 steps") in failing(turned)  # a width's ruler ends before the longest sepal
+    assert failing(rulers(sides=("in.x0", "in.x1", "in.x2"))) == {("read.ruler", "in.x3")}
+    assert failing(rulers(sides=("in.x0", "in.x1", "in.x2", "in.x7"))) == {
+        ("read.ruler", "jug in.x7"),
+        ("read.ruler", "in.x3"),
+    }
+
+
+def test_a_line_of_another_priming_volume_and_a_jug_of_another_section_are_found() -> None:
+    assert failing(rulers(priming_ml=15.0)) == {("read.ruler", f"jug in.x{i} V0") for i in range(4)}
+    parts, _ = iris()
+    jug = next(p for p in parts if p.entry.role == "jug")
+    (x0, y0, _), (_, y1, z1) = jug.mesh.points.min(axis=0), jug.mesh.points.max(axis=0)
+
+    def found(edit: object) -> set[tuple[str, str]]:
+        solid = edit(Manifold(Mesh64(jug.mesh.points, np.asarray(jug.mesh.faces, np.uint64))))  # type: ignore[operator]
+        mesh = weld(read_stl(stl_bytes(solid), "jug"))
+        return failing(rulers(LoadedPart(jug.entry, b"", mesh, topology(mesh), jug.matrix)))
+
+    assert found(lambda jug: jug) == set()
+    block = box((x0 + 1.5, y1 - 9.0, 0.5), (x0 + 8.0, y1 - 1.5, z1))
+    assert ("read.ruler", "jug in.x2") in found(lambda jug: jug + block)
+    rubbed = found(lambda jug: jug - box((x0 - 1.0, y0, 8.0), (x0 + 0.6, y1 + 1.0, 15.0)))
+    assert ("read.ruler", "jug in.x3 steps") in rubbed
+    line = box((x0 - 1.0, y0 + 5.0, 10.0), (x0 + 0.6, y0 + 16.0, 20.0))
+    assert {("read.ruler", "jug in.x3 words"), ("read.ruler", "jug in.x3 V0")} <= found(lambda jug: jug - line)
+
+
+def test_a_maker_that_draws_its_rulers_wrongly_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    honest = Ruler.marks
+    monkeypatch.setattr(Ruler, "marks", lambda self, area, *rest: honest(self, area * 1.03, *rest))
+    pelu_fab.write(device("iris"), tmp_path / "iris", formats=[])  # compiled before: the fault is in the solids alone
+    design = pelu_fab.load(Path(__file__).parent.parent / "designs" / "iris")
+    pelu_fab.write(pelu_fab.compile(design), tmp_path / "wrong", formats=[])
+    found = failing(list(pelu_fab.verify(tmp_path / "wrong").checks))
+    assert {("read.ruler", f"jug in.x{i}") for i in range(3)} <= found
+    assert failing(list(pelu_fab.verify(tmp_path / "iris").checks)) == set()
 
 
 def test_an_open_box_is_known_by_its_floor_and_section() -> None:

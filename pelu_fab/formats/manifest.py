@@ -59,7 +59,13 @@ def _part(device: Device, index: int, files: Mapping[str, bytes]) -> dict[str, A
         "genus": mesh.genus if part.genus is None else part.genus,
         "clearance": device.design.process.printer.clearance,
         "pose": _pose(mesh),
-    }
+    } | _rulers(device, part.name)
+
+
+def _rulers(device: Device, name: str) -> dict[str, list[str]]:
+    """Of a jug: the input that each side measures, from the front round to the right; "" for plain mL."""
+    jug = next((jug for jug in device.sized.jugs if jug.name == name), None)
+    return {"rulers": [ruler.port for ruler in jug.rulers]} if jug else {}
 
 
 def _pose(mesh: Mesh) -> dict[str, list[float]]:

@@ -98,14 +98,15 @@ def to_pour(device: Device) -> str:
     design = device.design
     lines = [f"# Pouring {design.name}", "", *_preparation(device), "", *_ready(device), "", "## Pour", ""]
     lines += [
-        f"One jug after the other, about {design.pour_flow_ml:g} mL a second, each behind the walls of its own card.",
-        "Their order does not matter. Grams are for who has a scale.",
+        "Fill the jug for one card after the other, by the ruler on its side, and pour about",
+        f"{design.pour_flow_ml:g} mL a second, behind the walls of its card. Their order does not matter.",
+        "Grams are for who has a scale.",
         "",
     ]
     measures = _is_measured(design)
     lines += _measures(design) if measures else []
     for pour in pours(device):
-        head = "| jug | card | measured | pour | or |" if measures else "| jug | card | pour | or |"
+        head = "| for | card | measured | pour | or |" if measures else "| for | card | pour | or |"
         lines += [f"### {pour.title}", "", head, re.sub(r"[^|]+", "---", head)]
         lines += [
             f"| {_cell(jug.name)} | {jug.card}{f' | {jug.measured}' if measures else ''} "
@@ -137,7 +138,7 @@ def _ready(device: Device) -> list[str]:
         lines.append(
             "   They are full to just below what they keep, and nothing runs over. A V0 too much or too little"
         )
-        lines.append("   counts like water poured: weigh it, or go by the jug's marks.")
+        lines.append("   counts like water poured: weigh it, or fill the jug to its line V0.")
     return lines
 
 
@@ -173,7 +174,7 @@ def _measures(design: Design) -> list[str]:
     """How a measurement becomes a pour, for samples that nobody has written down yet."""
     features = design.network.measures.features
     lines = ["What you measured becomes a pour like this, and never less than nothing:", ""]
-    lines += ["| jug | pour, mL | for a sample from | to |", "|---|---|---|---|"]
+    lines += ["| for | pour, mL | for a sample from | to |", "|---|---|---|---|"]
     for name, feature in zip(design.network.inputs, features, strict=True):
         what, offset = _cell(feature.title), feature.offset
         shifted = f"({what} {'-' if offset > 0 else '+'} {abs(offset):.5g})" if offset else what

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 
 from pelu_fab.ir.card import Card, Span
+from pelu_fab.ir.ruler import Ruler
+from pelu_fab.ir.solid import Outline
 from pelu_fab.ir.units import MM3_PER_ML
+
+BEAK = 5.0  # mm: of a jug's corner drawn out along both its sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class SizedCup:
-    """A graduated vessel: a read-out cup or an input jug."""
+    """A read-out cup, graduated."""
 
     port: str
     label: str
@@ -24,6 +28,42 @@ class SizedCup:
     width: float
     depth: float
     height: float  # inside, with freeboard
+
+    @property
+    def area(self) -> float:
+        """Its inner section, mm2."""
+        return self.width * self.depth
+
+
+@dataclass(frozen=True, slots=True)
+class Jug:
+    """A square measuring jug that pours over a corner. Its sides bear a ruler each, from the front round to the right.
+
+    A line on each side tells the priming volume; none where that is 0.
+    """
+
+    name: str
+    capacity: float  # mm3, to the highest mark
+    side: float
+    height: float  # inside, with freeboard
+    priming_volume: float
+    rulers: tuple[Ruler, ...]
+
+    @property
+    def inside(self) -> Outline:
+        """Its section in plan: a square whose right front corner is drawn out to a beak."""
+        s = self.side
+        return ((0.0, 0.0), (s - BEAK, 0.0), (s + BEAK, -BEAK), (s, BEAK), (s, s), (0.0, s))
+
+    @property
+    def area(self) -> float:
+        """That section, mm2."""
+        return self.side**2 + BEAK**2
+
+    def flat(self, side: int) -> Span:
+        """From the middle of its square to the ends of what is flat of a side, left and right as one looks at it."""
+        half = self.side / 2
+        return -half + (BEAK if side == 1 else 0.0), half - (BEAK if side == 0 else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +76,7 @@ class Sized:
     layers: tuple[tuple[Card, ...], ...]
     courses: tuple[tuple[Course, ...], ...]
     cups: tuple[SizedCup, ...]
-    jugs: tuple[SizedCup, ...]
+    jugs: tuple[Jug, ...]
     priming_volume: float
     pitch: float  # from one card of a row to the next, or from one cup to the next where there is no row
 
@@ -77,7 +117,12 @@ def to_text(sized: Sized) -> str:
             lines += _card_lines(card)
         lines += [f"gutter {course.target} x {_span(course.span)}" for course in courses]
     lines += [f"cup {_vessel(cup)}" for cup in sized.cups]
-    lines += [f"jug {_vessel(jug)}" for jug in sized.jugs]
+    for jug in sized.jugs:
+        lines.append(f"{jug.name}: {jug.capacity / MM3_PER_ML:g} mL in {jug.side:.2f} square, {jug.height:.2f} high")
+        for ruler in jug.rulers:
+            unit = f" {ruler.unit}" if ruler.unit else ""
+            told = f"from {ruler.offset:g}{unit} on, {ruler.per_mm3 * MM3_PER_ML:.6g} a mL"
+            lines.append(f"  ruler {ruler.port or 'volume'}: {told}, up to {ruler.most / MM3_PER_ML:g} mL")
     return "\n".join([*lines, f"pitch {sized.pitch:z.2f}, cups {sized.cup_pitch:z.2f}"]) + "\n"
 
 

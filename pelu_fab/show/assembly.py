@@ -37,13 +37,12 @@ def stages(device: Device) -> tuple[Stage, ...]:
 
 
 def called(device: Device, part: Part) -> str:
-    """What people read on a piece: a card's bucket, a cup's or jug's label; else the part's own name."""
+    """What people read on a piece: a card's bucket, a cup's label; else the part's own name."""
     if part.role == "card":
         layer, unit = part.name.removeprefix("card-L").split("-b")
         return bucket_name(int(layer), int(unit))
-    vessels = {"cup": device.design.network.outputs, "jug": device.design.network.inputs}
-    if part.role in vessels:
-        return vessels[part.role][int(part.name[5:])].split(" (")[0]
+    if part.role == "cup":
+        return device.design.network.outputs[int(part.name[5:])].split(" (")[0]
     return part.name
 
 

@@ -148,8 +148,6 @@ def _needed(device: Device) -> list[Sheet]:
         left = EDGE + column * wide
         sheets[-1].picture(drawing, (left + 2.0, y), (wide - 4.0, tall - 10.0), 0.28 / COARSE)
         name = called(device, part)
-        if part.role == "jug":
-            name = f"jug: {name}"
         size = _fitting(name, wide - 2.0, 8.0)
         sheets[-1].text((left + wide / 2, y + tall - 6.0), name, size, bold=True, align="center")
         file = (f"{part.count} x " if part.count > 1 else "") + (part.name if part.name != name else "")
@@ -170,7 +168,7 @@ def _shopping(device: Device) -> Iterator[str]:
     most = max((sum(jug.ml for jug in pour.jugs) for pour in pours(device)), default=0.0) + v0.ml * len(v0.cards)
     drop = ", with one drop of dish detergent in each half litre" if "detergent" in process.fluid.name else ""
     yield f"{max(ceil(most / 100.0) / 10.0, 0.5):.1f} litres of clean tap water for a pour{drop}"
-    yield "the printed jugs, or a cup and a kitchen scale: grams are told beside millilitres"
+    yield "the printed jug, or a cup and a kitchen scale: grams are told beside millilitres"
     yield "a bubble level, or a phone that shows one; paper or card to lay under the feet"
     yield "a tray or towel beneath, and a sink near by"
     yield "clear varnish, for a card that weeps (not on sills and teeth)"
@@ -333,7 +331,7 @@ def _ready(device: Device, views: Views, whole: Drawing) -> Sheet:
         f"Prime it: V0 = {v0.ml:.1f} mL ({v0.grams:.1f} g) into each of {len(v0.cards)}",
         f"Pour V0 into every card that divides its water: {listed(v0.cards)}. A comb shares rightly only over a full",
         "pool. Nothing runs over; now each card lacks just what it learned to keep. Too much or too little counts",
-        "like water poured, so weigh it.",
+        "like water poured, so weigh it, or fill the jug to its line V0.",
     )
     to_page = sheet.picture(whole, (EDGE, y + 16.0), (INSIDE, LOWEST - y - 42.0), views.most)
     for n in views.patches:
@@ -362,7 +360,7 @@ def _pouring(device: Device, views: Views, whole: Drawing) -> list[Sheet]:
         sheets[0],
         TOP + 14.0,
         1,
-        "One jug after another",
+        "Fill the jug by its rulers, for one card after another",
         f"About {device.design.pour_flow_ml:g} mL a second, each behind the walls of its own card. Their order does",
         "not matter. Poured too little? Pour the rest: the answer depends on how much, not on when.",
     )

@@ -56,6 +56,7 @@ class PartEntry(_Table):
     bodies: int = 1
     genus: int | None = None
     clearance: Number = 0.2
+    rulers: tuple[str, ...] = ()  # of a jug: the port that each side measures, "" for plain mL
     pose: PoseEntry | None = None
 
     @property

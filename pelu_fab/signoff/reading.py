@@ -33,15 +33,25 @@ LONG = 2.5  # times its height, that a mark is long
 
 @dataclass(frozen=True)
 class Relief:
-    """Lettering on one side of a part: `wall` the box round it, `pieces` what stands on it; across and up, mm."""
+    """Lettering on one side of a part: `wall` the box round it, `pieces` what stands on it; across and up, mm.
+
+    The side looks along `axis` (0 for x, 1 for y), in the direction of `sign`.
+    """
 
     wall: Polygon
     pieces: tuple[Polygon, ...]
+    axis: int
+    sign: float
+
+    @cached_property
+    def bars(self) -> tuple[Polygon, ...]:
+        """Pieces that are level bars."""
+        return tuple(p for p in self.pieces if p.area > FULL * box(*p.bounds).area and _wide(p) > LONG * _tall(p))
 
     @cached_property
     def marks(self) -> tuple[Polygon, ...]:
-        """Pieces that are level bars, the lowest first."""
-        bars = [p for p in self.pieces if p.area > FULL * box(*p.bounds).area and _wide(p) > LONG * _tall(p)]
+        """Bars in one line, the lowest first."""
+        bars = self.bars
         ruled = [
             bar
             for bar in bars
@@ -74,12 +84,12 @@ def _tall(piece: Polygon) -> float:
 
 
 def read_checks(parts: Sequence[LoadedPart], names: dict[str, str]) -> list[Check]:
-    """All read rules. `names`: what is written on parts, by their name, where the manifest says it."""
+    """All read rules but rulers. `names`: what is written on parts, by their name, where the manifest says it."""
     cups = [part for part in parts if part.entry.role == "cup"]
     jugs = [part for part in parts if part.entry.role == "jug"]
     found = {part.entry.name: reliefs(part.placed) for part in (*cups, *jugs, *_cards(parts))}
     checks = [*_levels(cups), *_labels([*cups, *jugs, *_cards(parts)], found, names)]
-    for part in (*cups, *jugs):
+    for part in (*cups, *(jug for jug in jugs if not jug.entry.rulers)):
         checks += _marks(part, found[part.entry.name])
     return checks
 
@@ -109,7 +119,7 @@ def _relief(mesh: Mesh, axis: int, sign: float) -> Iterator[Relief]:
         side = box(*flat.min(axis=0), *flat.max(axis=0))
         pieces = _joined(_flat(corners[out], axis))
         on = [p for p in getattr(pieces, "geoms", [pieces]) if p.area > WHOLE and p.intersects(side)]
-        yield Relief(side, tuple(on))
+        yield Relief(side, tuple(on), axis, sign)
 
 
 def _joined(triangles: Array) -> BaseGeometry:

@@ -26,6 +26,7 @@ from pelu_fab.signoff.question import Question
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import USUAL_FLOW, Progress, Recovery, assemble, read_parts, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
+from pelu_fab.signoff.rulers import Scale, ruler_checks
 
 WATER_RULES = ("lvs.open", "lvs.retained", "lvs.flow", "lvs.section", "mass.recovered", "equivalence.data")
 UNSTATED = "the fullest jugs are not known (manifest.input_max)"
@@ -86,6 +87,8 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
         why = f"see {blocked}" if blocked else "no part can be placed"
         return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
     checks += [*hands.stands(parts), *moving.paths(moving.room(parts)), *reading.read_checks(parts, _written(opened))]
+    jugs = [part for part in parts if part.entry.role == "jug"]
+    checks += ruler_checks(jugs, scales(opened.dossier), opened.manifest.priming_ml)
     recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
     return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery
@@ -120,6 +123,20 @@ def _written(opened: Opened) -> dict[str, str]:
     manifest = opened.manifest
     ports = [*(("cup", port) for port in manifest.outputs), *(("jug", port) for port in manifest.inputs)]
     return {f"{kind}-{port.port.split('.')[-1]}": port.label for kind, port in ports}
+
+
+def scales(dossier: Dossier) -> dict[str, Scale]:
+    """What a pour into each input stands for, by its port, as the trained network tells."""
+    table, unit = {}, dossier.manifest.unit_ml
+    fullest = (dossier.input_max / 1000.0).tolist()
+    names = dossier.trained.inputs
+    for i, (name, feature, most) in enumerate(zip(names, dossier.trained.measures.features, fullest, strict=True)):
+        if feature.factor and (feature.offset, feature.factor) != (0.0, 1.0):
+            scale = Scale(feature.offset, 1.0 / (feature.factor * unit), name.split(" (")[0] + feature.unit, most)
+        else:
+            scale = Scale(0.0, 1.0, name, most)
+        table[input_name(i)] = scale
+    return table
 
 
 def _case(recovery: Recovery) -> lvs.Comparison:

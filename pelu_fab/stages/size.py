@@ -16,8 +16,9 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.sized import Course, Sized, SizedCup
-from pelu_fab.ir.units import on_grid
+from pelu_fab.ir.ruler import Ruler
+from pelu_fab.ir.sized import Course, Jug, Sized, SizedCup
+from pelu_fab.ir.units import MM3_PER_ML, on_grid
 from pelu_fab.network.algebra import outputs
 from pelu_fab.network.names import input_name
 from pelu_fab.stages.combs import Load, cut_comb, predicted, trimmed_teeth
@@ -46,8 +47,9 @@ CLOSING = 2.5  # run of a bank per mm that it moves in
 SPOUT, MARGIN = 9.0, 2.0  # mm: led in to this at most; between a spout and its gutter's wall
 MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of a row's cards below the sill
 LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
-CUP_WIDTH, CUP_DEPTH, CUP_HEIGHT, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 44.0, 120.0, 9.0, 1.05
-USUAL_CUP = 90e3  # mm3: above, cups grow in width and height too
+CUP_WIDTH, CUP_DEPTH, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 120.0, 9.0, 1.05
+JUG_SIDES, JUG_SIDE, SLENDER = 4, 34.5, 2.2  # rulers a jug; the narrowest, with marks every 2 mL; height to width
+LEAST_JUG, LEAST_RULER = 20e3, 8e3  # mm3
 PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cup
 LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
@@ -107,7 +109,7 @@ def size(lowered: Lowered, design: Design, rim: float = RIM) -> Sized:
         combs = [[_trimmed(comb, drains[comb.bucket.name], design) for comb in row] for row in combs]
         cards = _cards(netlist, orders, combs, cards.priming_volume, design)
     pitch = on_grid(CUP_WIDTH + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
-    sized = Sized(cards.layers, cards.courses, (), _jugs(design), cards.priming_volume, pitch)
+    sized = Sized(cards.layers, cards.courses, (), _jugs(design, cards.priming_volume), cards.priming_volume, pitch)
     return replace(sized, cups=_cups(lowered, sized.cup_pitch - (pitch - CUP_WIDTH), design))
 
 
@@ -664,21 +666,29 @@ def _cup(port: str, label: str, volume: float, width: float) -> SizedCup:
     return SizedCup(port, label, capacity, width, depth, on_grid(capacity / (width * depth) + CUP_FREEBOARD))
 
 
-def _jugs(design: Design) -> tuple[SizedCup, ...]:
-    ports = zip(design.network.inputs, design.input_max, strict=True)
-    return tuple(
-        _vessel(input_name(i), label, most * design.unit_volume, square=True) for i, (label, most) in enumerate(ports)
-    )
+def _jugs(design: Design, priming: float) -> tuple[Jug, ...]:
+    """One jug for every four rulers: order does not matter, so that one is filled for each input in turn."""
+    rulers = _rulers(design)
+    fours = [rulers[k : k + JUG_SIDES] for k in range(0, len(rulers), JUG_SIDES)]
+    names = ["jug"] if len(fours) == 1 else [f"jug-{k + 1}" for k in range(len(fours))]
+    return tuple(_jug(name, four, priming) for name, four in zip(names, fours, strict=True))
 
 
-def _vessel(port: str, label: str, capacity: float, *, square: bool = False) -> SizedCup:
-    """An open box for whole steps of 5 mL, narrow so that cups stand in a row, or square; a big one grows all ways."""
-    capacity = max(ceil(capacity / 5000.0 - 1e-9) * 5000.0, 10000.0)
-    growth = max(1.0, (capacity / USUAL_CUP) ** (1.0 / 3.0))
-    width = CUP_WIDTH * growth
-    if square:
-        width = max(width, sqrt(capacity / (CUP_HEIGHT * growth)))
-    width = on_grid(width)
-    depth = max(CUP_WIDTH * growth, on_grid(capacity / (width * CUP_HEIGHT * growth)))
-    height = capacity / (width * depth)
-    return SizedCup(port, label, capacity, width, depth, on_grid(height + CUP_FREEBOARD))
+def _jug(name: str, rulers: tuple[Ruler, ...], priming: float) -> Jug:
+    """Holds whole steps of 5 mL, and is taller than wide, so that a mL stands high."""
+    capacity = max(ceil(max(*(r.most for r in rulers), priming) / 5000.0 - 1e-9) * 5000.0, LEAST_JUG)
+    side = on_grid(max(JUG_SIDE, (capacity / SLENDER) ** (1.0 / 3.0), sqrt(capacity / CUP_TALL)))
+    jug = Jug(name, capacity, side, 0.0, priming, rulers)
+    return replace(jug, height=on_grid(capacity / jug.area + CUP_FREEBOARD))
+
+
+def _rulers(design: Design) -> tuple[Ruler, ...]:
+    """One for each input that stands for a measurement; plain mL for the others, or where a side is free for them."""
+    network, unit = design.network, design.unit_volume
+    found = []
+    for i, (most, feature) in enumerate(zip(design.input_max, network.measures.features, strict=True)):
+        if (feature.offset, feature.factor) != (0.0, 1.0) and feature.factor and most * unit >= LEAST_RULER:
+            found.append(Ruler(input_name(i), feature.unit, feature.offset, 1.0 / (feature.factor * unit), most * unit))
+    if len(found) < len(network.inputs) or len(found) % JUG_SIDES:
+        found.append(Ruler("", "mL", 0.0, 1.0 / MM3_PER_ML, max(design.input_max) * unit))
+    return tuple(found)

@@ -28,5 +28,5 @@ def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
         parts += [tray_part(tray, layout.cards) for tray in reversed(own)]
         parts += [card_part(placed, heads, process) for placed in layout.layers[depth]]
     parts += [cup_part(cup, cups[cup.cup.port], process) for cup in layout.cups]
-    parts += [jug_part(jug, jugs[jug.port], process) for jug in sized.jugs]
+    parts += [jug_part(jug, jugs, process) for jug in sized.jugs]
     return tuple(parts)
