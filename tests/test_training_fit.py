@@ -329,3 +329,13 @@ def test_a_differential_network_answers_by_its_read_out() -> None:
     assert trained.network.outputs[3] == "setosa-"
     assert np.array_equal(answers(trained.network, table, recipe), (volumes[:, :3] - volumes[:, 3:]).argmax(1))
     assert trained.errors["train"].wrong <= 8
+
+
+def test_own_cup_leaves_each_bucket_of_the_last_row_one_branch_to_its_own_cup() -> None:
+    table = read_table(IRIS, scale=10.0)
+    recipe = Recipe(hidden=[4], own_cup=True, steps=200, restarts=2)
+    network = train(table, recipe).network
+    assert np.array_equal(network.layers[-1].shares, np.eye(3)[[0, 1, 2, 0]])
+    assert (network.layers[0].shares > 0).sum() > 8, "the first row keeps its branches"
+    with pytest.raises(FabError, match="own_cup needs a hidden row"):
+        recipe_of({"own_cup": True}, "[training]")

@@ -70,6 +70,7 @@ class Recipe(_Table):
     entropy: float = Field(0.0, ge=0, description="weight of the entropy penalty on shares")
     half: float = Field(0.0, ge=0, description="weight of the l1/2 penalty on shares")
     branches: int = Field(0, ge=0, description="prune to this many; 0: keep all")
+    own_cup: bool = Field(False, description="each bucket of the last row feeds one cup alone: a lighter device")
     least_share: float = Field(0.0, ge=0, lt=0.5, description="prune what is below it; teeth round what is above")
     teeth: int = Field(0, ge=0, le=1000, description="most teeth of a comb to round shares to; 0: leave them")
     noise: Deviations = Field(default_factory=lambda: Deviations.model_validate({}))
@@ -85,6 +86,8 @@ class Recipe(_Table):
             raise ValueError("patience needs validation rows to watch")
         if any(width < 1 for width in self.hidden):
             raise ValueError(f"hidden {self.hidden} holds a row without buckets")
+        if self.own_cup and not self.hidden:
+            raise ValueError("own_cup needs a hidden row: of the jugs' buckets alone no answer is learnt")
         if 0 < self.teeth < 2:
             raise ValueError("teeth must be at least 2")
         return self

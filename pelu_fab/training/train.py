@@ -114,6 +114,8 @@ def _fitted(
     seeds = [recipe.seed + start for start in range(recipe.restarts)]
     widths = (len(table.inputs), *recipe.hidden, len(cups(table.classes, recipe.readout)))
     replicas = Replicas.started(widths, seeds, init=recipe.init, share_function=recipe.share_function)
+    if recipe.own_cup:
+        replicas.cut(len(recipe.hidden), own_cups(replicas.weights[-1]))
     task = task_of(table, [parts] * len(seeds), recipe)
     history = fit(replicas, task, recipe, watch=watch)
     order, good = _ranked(replicas, task, recipe, None)
@@ -125,6 +127,12 @@ def _fitted(
         order, good = _ranked(replicas, task, recipe, workshop)
     shares = {kind: float(share[order[0]]) for kind, share in good.items()}
     return replicas.taken(order[:1]), history, seeds[order[0]], shares
+
+
+def own_cups(last: Tensor) -> Tensor:
+    """Of a last row's branches (R, in, out) those to spare when each bucket has one cup: taken in turn."""
+    buckets, cups = last.shape[1:]
+    return torch.eye(cups, dtype=torch.bool)[torch.arange(buckets) % cups].expand(last.shape)
 
 
 def task_of(table: Table, parts: Sequence[Split], recipe: Recipe, *, dtype: torch.dtype = torch.float32) -> Task:
