@@ -5,7 +5,7 @@ until the bound meets the tolerance.
 """
 
 from dataclasses import replace
-from math import pi
+from math import ceil, pi
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from torch import nn
 from pelu_fab.errors import FabError
 from pelu_fab.layers.high_order import Basis, ProdLayer, ProductLayer, SumLayer
 from pelu_fab.layers.refine import transfer
-from pelu_fab.layers.to_pelu_water import Curve, WaterSum, add_in_water
+from pelu_fab.layers.to_pelu_water import FLAT, Curve, WaterSum, add_in_water
 from pelu_fab.network import algebra
+from pelu_fab.network.readout import LEAST_SPAN
 
 MOST_SEGMENTS = 1024
 GRID = 2001  # points an input at which the error is measured
@@ -26,7 +27,8 @@ def to_pelu(layer: nn.Module, tolerance: float = 0.01, *, volume: float = 100.0,
     """Convert a sum layer with inputs in [−1, 1] to water: `volume` units a jug, no first share below `least_share`.
 
     The largest error over all inputs in range is at most `bound` ≤ `tolerance`, in the unit of y, and is 0 for
-    straight synapses. Raises `FabError` for what water can't do: products, jumps, mirrored inputs.
+    straight synapses. Raises `FabError` for what water can't do: products, jumps, mirrored inputs, and an output whose
+    whole range is less water (units of 1 mL) than an eye can read; `add_in_water(curves_of(…))` makes it all the same.
     """
     sums = _convertible(layer)
     if not tolerance > 0:
@@ -34,6 +36,7 @@ def to_pelu(layer: nn.Module, tolerance: float = 0.01, *, volume: float = 100.0,
     segments, bound = _segments(sums, tolerance)
     curves = curves_of(sums, segments)
     water = add_in_water(curves, volume=volume, least_share=least_share)
+    _check_readable(water, curves)
     return replace(water, bound=bound, error=_measured(sums, curves) if bound else 0.0)
 
 
@@ -103,6 +106,17 @@ def _convertible(layer: nn.Module) -> SumLayer:
     if not bool(torch.isfinite(layer.w).all()):
         raise FabError(name, "has a weight that is NaN or infinite", "retrain it")
     return layer
+
+
+def _check_readable(water: WaterSum, curves: tuple[Curve, ...]) -> None:
+    """Refuse an output that runs through less than `LEAST_SPAN` units of plus - minus; a constant is no output."""
+    spans = np.sum([np.ptp(curve.values, axis=0) for curve in curves], axis=0) / water.scale
+    told = np.where(spans > FLAT * water.volume, spans, np.inf)
+    least = int(told.argmin())
+    if told[least] < LEAST_SPAN:
+        what = f"runs through {told[least]:.2g} mL of plus - minus in all, at least {LEAST_SPAN:g} can be read"
+        enough = ceil(water.volume * LEAST_SPAN / told[least])
+        raise FabError(f"output {least}", what, f"pour more (volume={enough}), or bend less")
 
 
 def _segments(layer: SumLayer, tolerance: float) -> tuple[int, float]:

@@ -18,6 +18,7 @@ KINDS: tuple[Kind, ...] = ("fullest", "difference", "above")
 WASTE = "waste"  # the cup for water that says nothing: it wins no contest
 EVEN = 1e-6  # units within which two cups are equally full, or one is empty
 READABLE = 0.1  # mL: what an eye tells apart, and so the last digit of a number that is read
+LEAST_SPAN = 5.0  # mL between the least and the most that a number says: 50 times what an eye tells apart
 
 
 @dataclass(frozen=True, slots=True)
