@@ -169,7 +169,8 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
     }
     digest = sha256(json.dumps(told, sort_keys=True).encode())
     for layer in design.network.layers:
-        digest.update(layer.retained.tobytes() + layer.shares.tobytes() + repr(layer.shares.shape).encode())
+        digest.update(layer.retained.tobytes() + layer.thresholds.tobytes())
+        digest.update(layer.shares.tobytes() + repr(layer.shares.shape).encode())
     if design.samples is not None:
         digest.update(design.samples.inputs.tobytes())
         digest.update(b"" if design.samples.labels is None else design.samples.labels.tobytes())

@@ -157,7 +157,7 @@ def test_a_fault_in_the_makers_reader_fails_against_the_checkpoint(
 ) -> None:
     checkpoint, (wrong, rule) = checkpoint_in(tmp_path), READERS[name]
     with monkeypatch.context() as patch:
-        patch.setattr(makers_reader, "_layer", lambda raw, where: wrong(*raw))
+        patch.setattr(makers_reader, "_layer", lambda raw, where: wrong(raw.heights, raw.weights))
         folder = compiled(checkpoint, tmp_path / "faulty")
         report = pelu_fab.verify(folder, against=checkpoint)
     assert report.verdict == "fail"

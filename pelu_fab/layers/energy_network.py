@@ -38,6 +38,8 @@ class NetworkEnergy:
     """
 
     def __init__(self, network: Network) -> None:
+        if network.has_flush:
+            raise FabError("NetworkEnergy", "is of weirs, and the network has a flush", "use PeLU layers alone")
         self.layers = tuple(
             bucket_layer(layer.retained.tolist(), f"L{index}") for index, layer in enumerate(network.layers)
         )
