@@ -1,5 +1,6 @@
 """What the cups say: read-outs by kind, volumes of cups in, a number or words out. Written once."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
@@ -41,6 +42,11 @@ class Readout:
     above: float = 0.0
     cups: tuple[str, ...] = ()
     limit: float | None = None
+
+    def is_column(self, header: str) -> bool:
+        """Whether a column of a table holds this number: it bears its name, with its unit or without."""
+        names = {self.name, f"{self.name} {self.unit}"}
+        return self.kind == "difference" and _plain(header) in {_plain(name) for name in names}
 
     def rivals(self, outputs: Sequence[str]) -> list[int]:
         """Indices of the cups among which the fullest is the answer."""
@@ -96,6 +102,10 @@ class Readout:
             for key, value in asdict(self).items()
             if key not in ("name", "kind") and value != plain[key]
         }
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 FULLEST = Readout("answer", "fullest")
