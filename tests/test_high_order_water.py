@@ -6,6 +6,7 @@ import torch
 
 from pelu_fab.errors import FabError
 from pelu_fab.layers.high_order import SumLayer, high_order_fc_layers
+from pelu_fab.layers.high_order_mlp import HighOrderMLP
 from pelu_fab.layers.to_pelu import curves_of, from_pelu, straightening_bound, to_pelu
 from pelu_fab.layers.to_pelu_water import Curve, WaterSum, add_in_water
 from pelu_fab.network.model import check_network
@@ -69,6 +70,41 @@ def test_a_curved_layer_becomes_water_within_the_bound_it_states(layer_type: str
     assert 0.2 * water.bound < water.error <= water.bound <= tolerance
     coarser = water.segments - layer.basis.segments
     assert straightening_bound(layer, coarser) > tolerance
+
+
+def test_a_longer_axis_and_a_rescaled_sum_become_water_as_they_are() -> None:
+    layer = layer_of("polynomial", 4)
+    layer.scale, layer.gain = 6.0, 1 / 3
+    water, x = to_pelu(layer, 0.02, volume=MUCH), 3.0 * inputs_in_range(3, 5000)
+    assert water.low.tolist() == [-3.0] * 3 and water.high.tolist() == [3.0] * 3
+    found = np.abs(water(x) - layer(torch.tensor(x)).detach().numpy()).max()
+    assert 0.2 * water.bound < found <= water.error + 1e-9 <= water.bound + 1e-9 <= 0.02
+
+
+@pytest.mark.parametrize("layer_type", ["continuous", "polynomial", "continuous_prod", "polynomial_prod"])
+def test_a_network_of_one_input_becomes_the_curve_that_it_draws(layer_type: str) -> None:
+    net = HighOrderMLP(layer_type, 3, 1, 2, 0, 3, segments=2, normalize=False, scale=8.0)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(0.5 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)))
+    water, x = to_pelu(net, 0.02, volume=1e5), np.linspace(-4, 4, 777)[:, None]
+    assert np.abs(water(x) - net(torch.tensor(x).float()).detach().numpy()).max() <= 0.02 + 1e-5
+    assert water.error <= 0.02 and water.bound == np.inf and water.low.tolist() == [-4.0]
+
+
+def test_hidden_neurons_of_several_inputs_are_refused_with_the_range_they_would_leave() -> None:
+    net = HighOrderMLP("continuous", 2, 2, 1, 0, 3, segments=2, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    with pytest.raises(FabError, match=r"^HighOrderMLP: has 3 hidden neurons, .* would leave 4\.4 mL of 100 to read"):
+        to_pelu(net)
+    jumps = HighOrderMLP("discontinuous", 2, 1, 1, 0, 2, segments=2, normalize=False)
+    with torch.no_grad():
+        for parameter in jumps.parameters():
+            parameter.copy_(0.4 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)).clamp(-2, 2))
+    with pytest.raises(FabError, match=r"^tolerance: 0.01 needs more than 1024 segments .*; .* a jump is never drawn"):
+        to_pelu(jumps)
 
 
 def test_halving_the_segments_quarters_the_error() -> None:
