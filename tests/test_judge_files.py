@@ -474,7 +474,13 @@ def _on_its_side(text: str) -> str:
 
 PACKAGES = {
     "a corner moved": (lambda text: text.replace('z="0"', 'z="-0.7"', 3), "file.3mf"),
-    "a triangle less": (_first("<triangle ", "<metadata "), "file.3mf"),
+    "a triangle less": (lambda text: re.sub("<triangle .*?/>", "", text, count=1), "file.3mf"),
+    "something else among the triangles": (_first("<triangle ", "<metadata "), "file.read"),
+    "a triangle in a comment": (lambda text: re.sub("(<triangle .*?/>)", r"<!-- \1 -->", text, count=1), "file.read"),
+    "a mesh in a comment": (
+        lambda text: re.sub("(<mesh>.*?</mesh>)", r"<!-- \1 -->", text, count=1, flags=re.DOTALL),
+        "file.read",
+    ),
     "a part that is none": (_first('name="rack"', 'name="rick"'), "file.3mf"),
     "a part mirrored on its plate": (_mirrored, "file.3mf"),
     "a piece less": (_one_item_less, "file.count"),
