@@ -164,7 +164,10 @@ def tooth_faults(device: Device) -> Iterator[Fault]:
 
 def narrow_faults(device: Device) -> Iterator[Fault]:
     """A tooth that is whole at its outer edge near the sill, and shut elsewhere: seen to pass a judge of few chords."""
-    _, name, vessel = max(device.buckets(), key=lambda found: max(t.width for t in found[2].teeth))
+    several = [found for found in device.buckets() if found[2].branches > 1]
+    if not several:  # one branch takes all, however wide its teeth
+        return
+    _, name, vessel = max(several, key=lambda found: max(t.width for t in found[2].teeth))
     k = int(np.argmax([t.width for t in vessel.teeth]))
     tooth, goal = vessel.teeth[k], device.names[vessel.teeth[k].goal]
     at, along, out = frame_of(tooth)

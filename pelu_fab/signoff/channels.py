@@ -4,7 +4,6 @@ Each tray is looked at in its own frame, flat as it is printed: its floor's plat
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -177,12 +176,12 @@ def _walled(wet: Wet, index: int, name: str, vessel: Vessel, head: float, need: 
     top = level + head + need
     heights = np.unique(np.round(corners[:, :, 2].reshape(-1), 3))
     heights = np.r_[level, heights[(heights > level + 1e-3) & (heights < top)], top]
-    walls: _Walls | None = None
+    known = -np.inf  # up to here they stand
     for low, high in pairwise(heights.tolist()):
         z = (low + high) / 2
-        if high - low < 0.02 or (walls is not None and walls.stand_at(z, vessel)):
+        if high - low < 0.02 or z <= known:
             continue
-        other, walls = _escape(wet, index, vessel, corners, z)
+        other, known = _escape(wet, index, vessel, corners, z)
         if other is None:
             continue
         if other:
@@ -216,29 +215,21 @@ def _window(vessel: Vessel) -> tuple[Array, Array]:
     return reach.min(axis=0) - 6.0, reach.max(axis=0) + 6.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Walls:
-    """The triangles (n, 3, 3) that close the rooms of a bucket in a cut at `z`."""
-
-    corners: Array
-    z: float
-
-    def stand_at(self, z: float, vessel: Vessel) -> bool:
-        """Whether they close the same rooms at `z`, above: all are upright, and nothing ends or begins on the way."""
-        if any(self.z <= place[2] < z for place in vessel.floors):
-            return False
-        a, b, c = self.corners.transpose(1, 0, 2)
-        normals = np.cross(b - a, c - a)
-        upright = np.abs(normals[:, 2]) <= UPRIGHT * np.linalg.norm(normals, axis=1)
-        heights = self.corners[:, :, 2]
-        return bool(upright.all()) and not ((heights > self.z) & (heights < z)).any()
+def _stand_until(walls: Array, z: float, vessel: Vessel) -> float:
+    """Up to which height triangles (n, 3, 3) that close a bucket's rooms in a cut at `z` close the same ones: all are
+    upright, and nothing ends or begins on the way.
+    """
+    a, b, c = walls.transpose(1, 0, 2)
+    normals = np.cross(b - a, c - a)
+    if (np.abs(normals[:, 2]) > UPRIGHT * np.linalg.norm(normals, axis=1)).any():
+        return z
+    ends = np.append(walls[:, :, 2], [place[2] for place in vessel.floors])
+    return float(ends[ends > z].min(initial=np.inf))
 
 
-def _escape(
-    wet: Wet, index: int, vessel: Vessel, corners: Array, z: float
-) -> tuple[str, None] | tuple[None, _Walls | None]:
-    """None if the water in all rooms of the bucket is walled in at `z`, and by what, where that is near; else the
-    bucket it joins, or '' for outside.
+def _escape(wet: Wet, index: int, vessel: Vessel, corners: Array, z: float) -> tuple[str | None, float]:
+    """None if the water in all rooms of the bucket is walled in at `z`, and up to which height it is so for sure; else
+    the bucket it joins, or '' for outside.
     """
     segments, own = cut(corners, z)
     rooms = _rooms(vessel, [vessel], segments, z, _window(vessel))
@@ -246,7 +237,7 @@ def _escape(
         middles = points(segments.mean(axis=1))
         prepare(rim := rooms.boundary)
         beside = dwithin(rim, middles, SAME)
-        return None, _Walls(corners[own[beside]], z)
+        return None, _stand_until(corners[own[beside]], z, vessel)
     # Look again at the whole part with every comb closed: does it run into a neighbour?
     part = wet.surface.names.index(vessel.part)
     whole = wet.surface.corners[wet.surface.faces_of_part(part)]
@@ -254,9 +245,9 @@ def _escape(
     others = {i: v for i, v in enumerate(wet.found.vessels) if v.part == vessel.part and v.teeth}
     rooms = _rooms(vessel, list(others.values()), cut(whole, z)[0], z, (low, high))
     if rooms is None:
-        return "", None
+        return "", z
     joined = [wet.names.get(i, v.part) for i, v in others.items() if i != index and rooms.contains(Point(v.inside))]
-    return (joined[0], None) if joined else (None, None)
+    return (joined[0] if joined else None), z
 
 
 def _rooms(
