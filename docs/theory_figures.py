@@ -113,7 +113,7 @@ def straightened() -> bytes:
         layer = high_order_fc_layers(kind, n, 2, 1, 4, generator=torch.Generator().manual_seed(1)).double()
         with torch.no_grad():
             layer.w.copy_(torch.randn(layer.w.shape, generator=torch.Generator().manual_seed(2)))
-        waters = [to_pelu(layer, float(tolerance)) for tolerance in tolerances]
+        waters = [to_pelu(layer, float(tolerance), volume=3000.0) for tolerance in tolerances]
         left.loglog(tolerances, [w.segments for w in waters], ".-", color=colour, label=f"{kind} n={n}")
         right.loglog(tolerances, [w.bound for w in waters], color=colour, linewidth=0.8)
         right.loglog(tolerances, [w.error for w in waters], ".", color=colour)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
-from math import floor
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.memory import program
 from pelu_fab.network.algebra import outputs, pours_up_to
 from pelu_fab.network.files import to_network_json, to_samples_csv
+from pelu_fab.network.readout import LEAST_SPAN
 from pelu_fab.stages.lay_out import lay_out
 from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
-LEAST_SPAN = 5.0  # mL between the least and the most that a number says: 50 times what an eye tells apart
 UNREADABLE = (FabError, OSError, ValueError, KeyError, TypeError, AttributeError)  # of a manifest
 PARTS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)  # of the jugs, or of the flow, that spilled
 
@@ -62,13 +62,21 @@ def _check_readable(design: Design) -> None:
     network, unit = design.network, design.unit_ml
     pours = pours_up_to(design.input_max) if design.samples is None else design.samples.inputs
     for readout in network.readouts:
-        if readout.kind == "difference":
-            span = float(np.ptp(readout.gaps(outputs(network, pours), network.outputs))) * unit
-            if span < LEAST_SPAN:
-                gap = readout.plus + (f" - {readout.minus}" if readout.minus else "")
-                what = f"runs through {span:.2g} mL of {gap} in all, at least {LEAST_SPAN:g} can be read"
-                remedy = "pour more (fit --volume, input_max), bend less (fit --buckets), or --force"
-                raise FabError(f"read-out {readout.name!r}", what, remedy)
+        if readout.kind == "fullest":
+            continue
+        span = float(np.ptp(readout.gaps(outputs(network, pours), network.outputs))) * unit
+        if span < LEAST_SPAN:
+            gap = readout.plus + (f" - {readout.minus}" if readout.minus else "")
+            what = f"runs through {span:.2g} mL of {gap} in all, at least {LEAST_SPAN:g} can be read"
+            more = f"make the unit larger (--set unit_ml={_rounded_up(unit * LEAST_SPAN / span):g}), " if span else ""
+            remedy = f"{more}bend less (fit --buckets), or make it all the same with --force"
+            raise FabError(f"read-out {readout.name!r}", what, remedy)
+
+
+def _rounded_up(value: float) -> float:
+    """The next number of two digits."""
+    step = 10.0 ** (floor(log10(value)) - 1)
+    return ceil(value / step) * step
 
 
 def _remedy(design: Design, first: Violation) -> str:
@@ -161,7 +169,8 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
     }
     digest = sha256(json.dumps(told, sort_keys=True).encode())
     for layer in design.network.layers:
-        digest.update(layer.retained.tobytes() + layer.shares.tobytes() + repr(layer.shares.shape).encode())
+        digest.update(layer.retained.tobytes() + layer.thresholds.tobytes())
+        digest.update(layer.shares.tobytes() + repr(layer.shares.shape).encode())
     if design.samples is not None:
         digest.update(design.samples.inputs.tobytes())
         digest.update(b"" if design.samples.labels is None else design.samples.labels.tobytes())

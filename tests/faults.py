@@ -19,6 +19,7 @@ from pelu_fab.signoff.stl import RECORD, read_stl, weld
 
 Edit = Callable[[Path], None]
 TOP = 14.5  # mm above a sill: into the freeboard, as high as the lowest rim
+ABOVE = 2e-3  # mm over a sill from which blades are cut: flush with it, corners of two solids would fall together
 
 
 @dataclass(frozen=True)
@@ -124,20 +125,26 @@ def over_tooth(tooth: Tooth, low: float, high: float, width: float, shift: float
 
 
 def tooth_faults(device: Device) -> Iterator[Fault]:
-    for v, name, vessel in list(device.buckets())[:: max(1, len(list(device.buckets())) // 3)]:
+    """Single teeth of a few cards: narrower, wider, shut.
+
+    A bucket with one branch gives that one all its water, whatever its teeth: there a narrower tooth is no fault of the
+    network; a wider one leaves a blade that does not print; where all are narrow, water stands too high.
+    """
+    for _, name, vessel in list(device.buckets())[:: max(1, len(list(device.buckets())) // 3)]:
         tooth = vessel.teeth[len(vessel.teeth) // 2]
         k = len(vessel.teeth) // 2
-        for percent in (-10, -5, 5, 10):
+        alone = vessel.branches == 1
+        for percent in (5, 10) if alone else (-10, -5, 5, 10):
             change = abs(percent) / 100 * tooth.width
             side = tooth.width / 2 + (-change / 2 if percent < 0 else change / 2)
-            slab = over_tooth(tooth, 0.0 if percent > 0 else -0.3, TOP, change + 0.002, side)
+            slab = over_tooth(tooth, ABOVE if percent > 0 else -0.3, TOP, change + 0.002, side)
             edit = (lambda s, slab=slab: s + slab) if percent < 0 else (lambda s, slab=slab: s - slab)
             goal = device.names[tooth.goal]
             yield Fault(
                 f"tooth {percent:+d} % {name}",
                 device.edit(vessel.part, edit),
-                ("lvs.tooth",),
-                (f"{name}->{goal}.t{k}",),
+                ("drc.blade",) if alone else ("lvs.tooth",),
+                (name,) if alone else (f"{name}->{goal}.t{k}",),
             )
         yield Fault(
             f"plugged tooth {name}",
@@ -145,12 +152,22 @@ def tooth_faults(device: Device) -> Iterator[Fault]:
             ("lvs.share", "lvs.tooth", "lvs.open", "drc.comb"),
             (name,),
         )
-        del v
+        if alone:
+
+            def narrow(s: Manifold, vessel: Vessel = vessel) -> Manifold:
+                for t in vessel.teeth:
+                    s = s + over_tooth(t, -0.3, TOP, 0.8 * t.width, 0.12 * t.width)
+                return s
+
+            yield Fault(f"comb narrowed {name}", device.edit(vessel.part, narrow), ("drc.freeboard",), (name,))
 
 
 def narrow_faults(device: Device) -> Iterator[Fault]:
     """A tooth that is whole at its outer edge near the sill, and shut elsewhere: seen to pass a judge of few chords."""
-    _, name, vessel = max(device.buckets(), key=lambda found: max(t.width for t in found[2].teeth))
+    several = [found for found in device.buckets() if found[2].branches > 1]
+    if not several:  # one branch takes all, however wide its teeth
+        return
+    _, name, vessel = max(several, key=lambda found: max(t.width for t in found[2].teeth))
     k = int(np.argmax([t.width for t in vessel.teeth]))
     tooth, goal = vessel.teeth[k], device.names[vessel.teeth[k].goal]
     at, along, out = frame_of(tooth)
@@ -281,9 +298,10 @@ def sill_faults(device: Device) -> Iterator[Fault]:
                 s = s + over_tooth(t, -0.3, 0.01 + 0.3 * k / last, t.width + 0.1)
             return s
 
-        both = ("lvs.retained", "lvs.datum")
-        yield Fault(f"sill +0.3 {name}", device.edit(vessel.part, lambda s, m=move: m(s, 0.3)), both, (name,))
-        yield Fault(f"sill -0.3 {name}", device.edit(vessel.part, lambda s, m=move: m(s, -0.3)), both, (name,))
+        # A floor that falls to its sill has nothing that a lower one could take; behind 0.3 mm it keeps < 0.01 mL.
+        for by in (0.3, -0.3) if vessel.basin >= 0 else (0.6,):
+            edit = device.edit(vessel.part, lambda s, m=move, by=by: m(s, by))
+            yield Fault(f"sill {by:+} {name}", edit, ("lvs.retained",), (name,))
         if len(vessel.teeth) > 1:
             yield Fault(f"sill tilted {name}", device.edit(vessel.part, tilt), ("lvs.level",), (name,))
         t = vessel.teeth[0]
@@ -439,7 +457,8 @@ def tray_faults(device: Device) -> Iterator[Fault]:
             f"hole in floor {part}", device.local(part, lambda s, h=leak: s - h),
             ("lvs.open", "drc.stray", "lvs.stray", "drc.breach", "lvs.extra", "lvs.share"), (goal, "L"),
         )  # fmt: skip
-        yield Fault(f"reversed {part}", _reversed(device, part, flow), ("lvs.open", "drc.stray"), ("L",))
+        rules = ("lvs.open", "drc.stray", "mesh.collide")  # it keeps its slope, and runs into the cards
+        yield Fault(f"reversed {part}", _reversed(device, part, flow), rules, ("L", part))
         yield from _floor_faults(device, part, on_path(0.7), path[-1], goal)
         thin = _thin_walls(device, part, on_path(0.3), across, flow)
         yield Fault(f"thin wall {part}", thin, ("drc.wall",), (part,))
@@ -449,7 +468,7 @@ def _floor_faults(device: Device, part: str, place: np.ndarray, end: np.ndarray,
     """A dent at a place of a gutter, and a gutter that ends before its lip at `end`, in the tray's frame."""
     flow, across = np.array([0.0, 1.0, 0.0]), np.array([-1.0, 0.0, 0.0])
     room = _channel(device, part, place, across)
-    dent = oriented_box(room[0] - [0, 0, 0.95], across, (room[1] - 0.1, 9.0, 3.0))
+    dent = oriented_box(room[0] - [0, 0, 0.95], across, (room[1] - 4.0, 9.0, 3.0))  # its walls may slant
     yield Fault(f"dent {part}", device.local(part, lambda s: s - dent), ("drc.puddle",), (goal,))
     gone = oriented_box(end + 10.0 * flow - [0, 0, 5.0], across, (room[1] + 3.0, 44.0, 60.0))
     rules = ("lvs.open", "lvs.extra", "lvs.stray", "lvs.share", "drc.stray", "drc.breach", "lvs.short")
@@ -492,24 +511,23 @@ def _reversed(device: Device, part: str, flow: np.ndarray) -> Edit:
 
 
 def _thin_walls(device: Device, part: str, middle: np.ndarray, across: np.ndarray, flow: np.ndarray) -> Edit:
-    """Shave the wall beside a channel to 0.4 mm from inside, for 6 mm."""
-
-    def change(s: Manifold) -> Manifold:
-        z = middle[2] + 3.0
-        section = s.slice(float(z))
-        best = None
-        for ring in section.to_polygons():
-            ring = np.array(ring)
-            for p, q in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+    """Shave the thinner wall beside a channel to 0.4 mm from inside, for 6 mm."""
+    mesh = next(p.mesh for p in device.recovery.parts if p.entry.name == part)
+    section = solid_of(mesh.corners).slice(float(middle[2] + 3.0))
+    faces = []  # where the line across the channel goes into walls and out of them
+    for ring in map(np.array, section.to_polygons()):
+        for p, q in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+            reach = np.array([(v - middle[:2]) @ flow[:2] for v in (p, q)])
+            if reach.min() <= 0.0 < reach.max():
                 side = [(v - middle[:2]) @ across[:2] for v in (p, q)]
-                reach = sorted((v - middle[:2]) @ flow[:2] for v in (p, q))
-                if abs(side[0] - side[1]) < 1e-3 and side[0] > 0.1 and reach[0] < 1 and reach[1] > -1:
-                    best = min(best, side[0]) if best is not None else side[0]
-        assert best is not None
-        cut = oriented_box(middle + across * (best + 0.39) + [0, 0, 0.5], across, (0.8, 6.0, 30.0))
-        return s - cut
-
-    return device.local(part, change)
+                faces.append(float(np.interp(0.0, np.sort(reach), np.array(side)[np.argsort(reach)])))
+    right, left = sorted(f for f in faces if f > 0), sorted(-f for f in faces if f < 0)
+    sign, near, thick = min(
+        ((sign, side[0], side[1] - side[0]) for sign, side in ((1, right), (-1, left))), key=lambda one: one[2]
+    )
+    at = middle + sign * across * (near + (thick - 0.4) / 2 - 0.005) + [0, 0, 0.5]
+    cut = oriented_box(at, across, (thick - 0.39, 6.0, 30.0))
+    return device.local(part, lambda s: s - cut)
 
 
 def whole_faults(device: Device) -> Iterator[Fault]:
@@ -517,9 +535,9 @@ def whole_faults(device: Device) -> Iterator[Fault]:
     card = device.cards()[0]
     tri = 50
 
-    def turned(axis: int) -> Callable[[bytes], bytes]:
+    def turned(part: str, axis: int) -> Callable[[bytes], bytes]:
         def change(blob: bytes) -> bytes:
-            corners = read_stl(blob, card)
+            corners = read_stl(blob, part)
             low, high = corners[:, :, axis].min(), corners[:, :, axis].max()
             corners[:, :, axis] = low + high - corners[:, :, axis]
             return to_bytes(corners[:, ::-1])
@@ -550,10 +568,12 @@ def whole_faults(device: Device) -> Iterator[Fault]:
         return to_bytes(np.concatenate([corners, cube + face.mean(axis=0)]))
 
     scaled = lambda factor: lambda blob: to_bytes(read_stl(blob, card) * factor)  # noqa: E731
-    if len(list(device.buckets())) > 1:  # a mirrored symmetric bucket is the same bucket
+    branching = [vessel for _, _, vessel in device.buckets() if vessel.branches > 1]
+    if branching and len(list(device.buckets())) > 1:  # a mirrored symmetric bucket is the same bucket
+        mirrored = max(branching, key=lambda vessel: vessel.branches).part
         yield Fault(
             "mirrored card",
-            device.raw(card, turned(0 if _long(device, card) == 0 else 1)),
+            device.raw(mirrored, turned(mirrored, 0 if _long(device, mirrored) == 0 else 1)),
             ("lvs.open", "lvs.missing", "lvs.share", "lvs.retained"),
             ("L", "in.x"),
         )

@@ -1,3 +1,4 @@
+import copy
 import inspect
 from functools import partial
 
@@ -9,6 +10,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.layers import energy, lagrangians
 from pelu_fab.layers.energy import NeuronLayer, descend, make_layer
 from pelu_fab.layers.energy_network import bucket_layer
+from pelu_fab.layers.pelu import PeLU
 
 torch.set_num_threads(1)
 
@@ -102,7 +104,7 @@ def test_the_bias_is_a_threshold() -> None:
 
 def test_a_named_layer_keeps_docstring_options_and_prints_itself() -> None:
     layer = energy.SoftmaxLayer(4, name="memory", beta=2.0)
-    assert list(inspect.signature(energy.SoftmaxLayer).parameters) == ["shape", "tau", "use_bias", "name", "beta"]
+    assert list(inspect.signature(energy.SoftmaxLayer).parameters)[:5] == ["shape", "tau", "use_bias", "name", "beta"]
     assert "softmax(βx)" in (energy.SoftmaxLayer.__doc__ or "")
     assert repr(layer) == "SoftmaxLayer(softmax, beta=2.0, shape=(4,), tau=1, use_bias=False, name='memory')"
     np.testing.assert_allclose(layer.g(torch.zeros(4)), 0.25)
@@ -141,3 +143,61 @@ def test_a_users_convex_lagrangian_makes_a_layer() -> None:
 
     layer = make_layer("HuberLayer", huber)(4)
     np.testing.assert_allclose(layer.g(torch.tensor([-3.0, -0.5, 0.5, 3.0])), [-1, -0.5, 0.5, 1])
+
+
+def test_a_bias_has_the_shape_of_the_layer_a_threshold_for_each_neuron() -> None:
+    layer = energy.ReluLayer((2, 3, 4), use_bias=True)
+    assert layer.get_parameter("bias").shape == (2, 3, 4)
+    with torch.no_grad():
+        layer.get_parameter("bias").copy_(torch.arange(24.0).reshape(2, 3, 4))
+    spilled = layer.g(torch.full((5, 2, 3, 4), 10.0)).detach()
+    assert torch.equal(spilled, (10.0 - torch.arange(24.0)).relu().reshape(2, 3, 4).expand(5, -1, -1, -1))
+
+
+@pytest.mark.parametrize("name", ["SoftmaxLayer", "TanhLayer", "SigmoidLayer", "ExpLayer"])
+def test_beta_trains_its_gradient_by_finite_differences_and_it_finds_what_drew_the_states(name: str) -> None:
+    made = getattr(energy, name)
+    layer = made(4, init_lagrangian={"beta": 0.7}, train_lagrangian=True).double()
+    x = torch.randn(9, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    beta = layer.get_parameter("beta")
+    assert [n for n, _ in layer.named_parameters()] == ["beta"] and "beta=0.7," in repr(layer)
+    (slope,) = torch.autograd.grad(layer.energy(x).sum(), beta)
+    higher, lower = (made(4, beta=0.7 + step).double().energy(x).sum() for step in (1e-6, -1e-6))
+    assert slope.item() == pytest.approx((higher - lower).item() / 2e-6, rel=1e-4)
+    wanted, adam = made(4, beta=1.5).double().g(x), torch.optim.Adam(layer.parameters(), 0.05)
+    for _ in range(200):
+        adam.zero_grad()
+        ((layer.g(x) - wanted) ** 2).sum().backward()
+        adam.step()
+    assert beta.item() == pytest.approx(1.5, rel=1e-2)
+    again = copy.deepcopy(layer)
+    with torch.no_grad():
+        again.get_parameter("beta").fill_(3.0)
+    assert torch.allclose(again.g(x), made(4, beta=3.0).double().g(x)) and not torch.allclose(again.g(x), layer.g(x))
+
+
+def test_options_that_would_have_no_bottom_or_no_meaning_are_refused() -> None:
+    layer = energy.SoftmaxLayer(4, train_lagrangian=True)
+    with torch.no_grad():
+        layer.get_parameter("beta").fill_(-0.1)
+    with pytest.raises(
+        FabError, match=r"^SoftmaxLayer: beta: has trained to -0.1, L isn't convex there; keep it above"
+    ):
+        layer.g(torch.zeros(4))
+    with pytest.raises(FabError, match=r"^SoftmaxLayer: init_lagrangian: holds 'power'; use beta"):
+        energy.SoftmaxLayer(4, init_lagrangian={"power": 2.0})
+    with pytest.raises(FabError, match=r"holds 'beta'; leave it out: this Lagrangian has none"):
+        energy.ReluLayer(4, init_lagrangian={"beta": 2.0})
+
+
+def test_a_sill_moves_by_twice_its_h_and_not_at_all_where_h_is_none() -> None:
+    """d relu(v - h²) / dh = -2h above the sill, of a PeLU layer; the bucket layer's own bias has the slope -1."""
+    for h in (0.0, 0.5, 3.0):
+        bucket = PeLU(1, 1).double()
+        with torch.no_grad():
+            bucket.heights.fill_(h)
+        (slope,) = torch.autograd.grad(bucket(torch.tensor([[20.0]], dtype=torch.float64)).sum(), bucket.heights)
+        assert slope.item() == pytest.approx(-2 * h)
+    layer = energy.ReluLayer(1, use_bias=True).double()
+    (slope,) = torch.autograd.grad(layer.g(torch.tensor([20.0], dtype=torch.float64)).sum(), layer.bias)
+    assert slope.item() == -1.0

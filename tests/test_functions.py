@@ -1,4 +1,5 @@
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -249,6 +250,16 @@ def test_of_all_buckets_those_are_chosen_whose_prints_read_the_function_best(tmp
     assert best["both"] == pytest.approx(np.hypot(best["curve"], best["prints"]))
     assert result["prints"]["rms"] == pytest.approx(best["prints"], rel=1e-9)
     assert rows[0]["curve"] > rows[-1]["curve"], "and draw best"
+
+
+def test_a_jump_is_refused_as_no_function_for_weirs_before_anything_is_written(tmp_path: Path) -> None:
+    words = ["fit", "step", "--steps", "60", "--prints", "32", "-o", str(tmp_path / "d")]
+    run = CliRunner().invoke(application(), words)
+    said = run.stderr.replace("\n", " ")
+    assert run.exit_code == 2 and not (tmp_path / "d").exists()
+    assert re.search(r"is no function for weirs: the best, \d of 8 buckets, misses by (2[1-9]|[3-9]\d)%", said), said
+    assert "a jump takes a flush unit" in said
+    assert CliRunner().invoke(application(), [*words[:4], "--prints", "0", *words[-2:]]).exit_code == 0
 
 
 def test_sills_that_training_lost_are_put_where_the_curve_misses_most() -> None:

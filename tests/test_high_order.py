@@ -6,6 +6,7 @@ from numpy.polynomial import chebyshev
 from pelu_fab.errors import FabError
 from pelu_fab.layers.high_order import Basis, ProdLayer, SumLayer, chebyshev_lobatto, high_order_fc_layers, mirrored
 from pelu_fab.layers.high_order_mlp import HighOrderMLP, MaxAbsNormalization
+from pelu_fab.layers.refine import hp_refine_high_order_mlp, interpolate_high_order_mlp, refine
 
 torch.set_num_threads(1)
 SUMS = ("continuous", "discontinuous", "polynomial", "fourier")
@@ -158,8 +159,14 @@ def test_wrong_settings_are_refused_with_a_remedy() -> None:
         high_order_fc_layers("contnuous", 2, 1, 1, 2)
     with pytest.raises(FabError, match=r"^layer_type: is 'x'; use one of continuous, continuous_prod, "):
         high_order_fc_layers("x", 2, 1, 1, 2)
-    with pytest.raises(FabError, match=r"^n: is 1; use at least 2 nodes"):
-        high_order_fc_layers("polynomial", 1, 1, 1)
+    with pytest.raises(FabError, match=r"^n: is 0; use at least 1 node"):
+        high_order_fc_layers("polynomial", 0, 1, 1)
+    with pytest.raises(FabError, match=r'^n: is 1: .* one constant; use "discontinuous" for a piecewise constant'):
+        high_order_fc_layers("continuous", 1, 1, 1, 4)
+    with pytest.raises(FabError, match=r"^scale: is 0; give the length of the axis"):
+        high_order_fc_layers("continuous", 2, 1, 1, 4, scale=0)
+    with pytest.raises(FabError, match=r"^input: reaches 2.1; scale it into \[-2, 2\], or mirror it by periodicity=4"):
+        high_order_fc_layers("continuous", 2, 1, 1, 4, scale=4.0)(torch.tensor([[2.1]]))
     for segments in (0, None):
         with pytest.raises(FabError, match=rf"^segments: is {segments}; cut \[-1, 1\] into at least 1"):
             high_order_fc_layers("continuous_prod", 2, 1, 1, segments)
@@ -178,3 +185,57 @@ def test_inputs_that_no_polynomial_should_see_are_refused() -> None:
     with pytest.raises(FabError, match=r"^input: has shape \(3,\); give \(rows, 1\)"):
         layer(torch.zeros(3))
     assert layer(torch.tensor([[1.0 + 1e-9]]).double()).isfinite().all()
+
+
+def test_one_node_a_segment_is_a_constant_piece() -> None:
+    layer = high_order_fc_layers("discontinuous", 1, 1, 1, 4).double()
+    with torch.no_grad():
+        layer.get_parameter("w").copy_(torch.tensor([3.0, -1.0, 4.0, 0.5])[None, :, None])
+    x = torch.tensor([-1.0, -0.51, -0.5, 0.49, 0.5, 1.0], dtype=torch.float64)[:, None]
+    assert layer(x)[:, 0].tolist() == [3.0, 3.0, -1.0, 4.0, 0.5, 0.5]
+    assert refine(layer, n=3, segments=8)(x)[:, 0].tolist() == pytest.approx([3.0, 3.0, -1.0, 4.0, 0.5, 0.5])
+    assert high_order_fc_layers("polynomial", 1, 1, 1)(x.float()).unique().numel() == 1
+
+
+@pytest.mark.parametrize("layer_type", SUMS)
+def test_a_longer_axis_a_rescaled_sum_and_a_device_are_as_the_published_names_say(layer_type: str) -> None:
+    plain = layer_of(layer_type)
+    made = high_order_fc_layers(layer_type, 4, 3, 2, 5, rescale_output=True, scale=5.0, device="cpu").double()
+    made.load_state_dict(plain.state_dict())
+    x = inputs_in_range()
+    torch.testing.assert_close(made(2.5 * x), plain(x) / 3)
+    there = high_order_fc_layers(layer_type, 4, 3, 2, 5, device="meta")
+    assert all(parameter.device.type == "meta" for parameter in there.parameters())
+    both = HighOrderMLP(layer_type, 3, 3, 1, 1, 4, segments=2, scale=4.0, rescale_output=True, periodicity=4.0)
+    assert both(torch.full((2, 3), 1.9)).shape == (2, 1)
+
+
+def test_a_mirrored_long_axis_walks_back_and_forth_on_it() -> None:
+    layer = high_order_fc_layers("continuous", 3, 1, 1, 4, periodicity=4.0, scale=4.0, generator=seeded())
+    torch.testing.assert_close(layer(torch.tensor([[2.5]])), layer(torch.tensor([[1.5]])))
+
+
+@pytest.mark.parametrize("layer_type", ["continuous", "discontinuous", "polynomial"])
+def test_networks_are_refined_into_others_by_the_published_names(layer_type: str) -> None:
+    def net(n: int, segments: int, seed: int) -> HighOrderMLP:
+        made = HighOrderMLP(layer_type, n, 2, 1, 1, 4, segments=segments, generator=seeded(seed)).double()
+        with torch.no_grad():
+            for parameter in made.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=seeded(seed + 1), dtype=torch.float64))
+        return made
+
+    x, coarse = inputs_in_range(width=2), net(3, 2, 0)
+    finer = net(5, 2, 10)
+    assert not torch.allclose(finer(x), coarse(x))
+    interpolate_high_order_mlp(coarse, finer)
+    torch.testing.assert_close(finer(x), coarse(x))
+    both = net(4, 6, 20)
+    hp_refine_high_order_mlp(coarse, both)
+    torch.testing.assert_close(both(x), coarse(x))
+    if layer_type != "polynomial":
+        with pytest.raises(FabError, match=r"^network_out: has other segments; use hp_refine_high_order_mlp"):
+            interpolate_high_order_mlp(coarse, net(3, 6, 0))
+    with pytest.raises(FabError, match=r"^n: is 2, below the 3 of the layer"):
+        hp_refine_high_order_mlp(coarse, net(2, 2, 0))
+    with pytest.raises(FabError, match=r"^network_out: has high-order layers of .*; make both of the same widths"):
+        hp_refine_high_order_mlp(coarse, HighOrderMLP(layer_type, 3, 2, 1, 0, 4, segments=2))

@@ -152,3 +152,13 @@ def test_wrong_convolutions_are_refused() -> None:
         high_order_convolution_layers("polynomial1d", 2, 1, 1, 5)(torch.zeros(1, 1, 3))
     with pytest.raises(FabError, match=r"^input: has shape \(1, 2, 3\); give \(rows, 1, and 1 sizes\)"):
         high_order_convolution_layers("polynomial1d", 2, 1, 1, 1)(torch.zeros(1, 2, 3))
+
+
+def test_a_rescaled_convolution_divides_by_the_synapses_that_add_up() -> None:
+    plain, rescaled = (
+        high_order_convolution_layers("continuous2d", 3, 2, 4, (3, 5), 2, rescale_output=told, scale=2.0 + 2.0 * told)
+        for told in (False, True)
+    )
+    rescaled.load_state_dict(plain.state_dict())
+    x = 2.0 * torch.rand(3, 2, 9, 9, generator=torch.Generator().manual_seed(3)) - 1.0
+    torch.testing.assert_close(rescaled(2.0 * x), plain(x) / (2 * 3 * 5))

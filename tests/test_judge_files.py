@@ -170,6 +170,7 @@ MISREADERS = {
 }
 
 
+@pytest.mark.fault("maker")
 @pytest.mark.parametrize("name", MISREADERS)
 def test_a_compiler_that_misreads_the_checkpoint_fails(
     name: str, asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -182,6 +183,7 @@ def test_a_compiler_that_misreads_the_checkpoint_fails(
     assert report.failures[0].id.startswith("source."), "the cause comes first"
 
 
+@pytest.mark.fault("maker")
 def test_a_compiler_that_scales_the_data_otherwise_fails(
     asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +235,7 @@ LOWERERS: dict[str, tuple[str, Any, tuple[str, str]]] = {
 }
 
 
+@pytest.mark.fault("maker")
 @pytest.mark.parametrize("name", LOWERERS)
 def test_a_compiler_that_lowers_wrongly_fails_by_its_fault(
     name: str, asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -270,6 +273,7 @@ def test_a_stated_bound_that_lowering_exceeds_fails(folder: Path) -> None:
     assert found(verify(folder)) == {("equivalence.lowering", "all inputs")}
 
 
+@pytest.mark.fault("maker")
 def test_a_share_added_where_none_was_trained_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one_hot = SHARES.copy()
     one_hot[0] = [1.0, 0.0, 0.0]
@@ -309,6 +313,7 @@ COMPANIONS = ("network.json", "lowered.json", "samples.csv", "netlist.txt", "ass
 COMPANIONS += ("pour.md", "bom.txt", "print-preset.ini", "scene.json")
 
 
+@pytest.mark.fault("file")
 @pytest.mark.parametrize("name", COMPANIONS)
 def test_a_companion_that_is_not_as_compiled_or_is_gone_is_named(name: str, folder: Path) -> None:
     whole = (folder / name).read_bytes()
@@ -324,6 +329,7 @@ def test_a_companion_that_is_not_as_compiled_or_is_gone_is_named(name: str, fold
     assert ("file.unlisted", name) in found(papers(folder))
 
 
+@pytest.mark.fault("file")
 @pytest.mark.parametrize("against", ["design", "checkpoint"])
 def test_another_network_fails_even_with_its_hashes_in_the_manifest(against: str, asked: Path, folder: Path) -> None:
     def other(network: Any) -> None:
@@ -343,6 +349,7 @@ def test_another_network_fails_even_with_its_hashes_in_the_manifest(against: str
     assert {"lvs.retained", "lvs.share"} <= rules(verify(folder)), "the STL is of another network"
 
 
+@pytest.mark.fault("file")
 def test_another_checkpoint_or_design_than_was_compiled_fails(folder: Path, tmp_path: Path) -> None:
     other = source(tmp_path / "other", heights=HEIGHTS + np.float32(0.5))
     report = papers(folder, other)
@@ -371,6 +378,7 @@ def test_settings_given_to_compile_are_given_to_verify(asked: Path, tmp_path: Pa
     assert "source.process" in rules(papers(made, asked, ["process=fdm-pla-detergent", *settings]))
 
 
+@pytest.mark.fault("file")
 def test_names_exchanged_everywhere_fail_against_the_design_alone(asked: Path, folder: Path) -> None:
     for name in ("network.json", "lowered.json"):
         edit(folder / name, lambda told: told["outputs"].reverse())
@@ -474,7 +482,13 @@ def _on_its_side(text: str) -> str:
 
 PACKAGES = {
     "a corner moved": (lambda text: text.replace('z="0"', 'z="-0.7"', 3), "file.3mf"),
-    "a triangle less": (_first("<triangle ", "<metadata "), "file.3mf"),
+    "a triangle less": (lambda text: re.sub("<triangle .*?/>", "", text, count=1), "file.3mf"),
+    "something else among the triangles": (_first("<triangle ", "<metadata "), "file.read"),
+    "a triangle in a comment": (lambda text: re.sub("(<triangle .*?/>)", r"<!-- \1 -->", text, count=1), "file.read"),
+    "a mesh in a comment": (
+        lambda text: re.sub("(<mesh>.*?</mesh>)", r"<!-- \1 -->", text, count=1, flags=re.DOTALL),
+        "file.read",
+    ),
     "a part that is none": (_first('name="rack"', 'name="rick"'), "file.3mf"),
     "a part mirrored on its plate": (_mirrored, "file.3mf"),
     "a piece less": (_one_item_less, "file.count"),
@@ -488,6 +502,7 @@ PACKAGES = {
 }
 
 
+@pytest.mark.fault("file")
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_3mf_that_is_not_the_parts_fails_though_its_hash_is_right(name: str, folder: Path) -> None:
     change, rule = PACKAGES[name]
@@ -499,6 +514,7 @@ def test_a_3mf_that_is_not_the_parts_fails_though_its_hash_is_right(name: str, f
     assert all(check.where.startswith(("plates/plate-2.3mf", "plates: ")) for check in report.failures)
 
 
+@pytest.mark.fault("file")
 def test_a_plate_that_is_gone_or_holds_a_part_of_another_is_named(folder: Path) -> None:
     one, two = (folder / "plates" / f"plate-{number}.3mf" for number in (1, 2))
     whole = two.read_bytes()
@@ -526,6 +542,7 @@ def test_a_package_that_unpacks_to_a_hundred_times_its_size_is_not_unpacked() ->
         read_package(b"solid", "x.3mf")
 
 
+@pytest.mark.fault("file")
 def test_an_assembly_that_is_not_the_parts_fails_though_its_hash_is_right(folder: Path) -> None:
     path = folder / "assembly.stl"
     blob = bytearray(path.read_bytes())
@@ -547,6 +564,7 @@ NETLISTS = {
 }
 
 
+@pytest.mark.fault("file")
 @pytest.mark.parametrize("name", NETLISTS)
 def test_a_netlist_that_is_not_the_network_fails_though_its_hash_is_right(name: str, folder: Path) -> None:
     old, new, where = NETLISTS[name]
@@ -559,6 +577,7 @@ def test_a_netlist_that_is_not_the_network_fails_though_its_hash_is_right(name: 
     assert where == "duct" or where in {check.where for check in report.failures}
 
 
+@pytest.mark.fault("file")
 @pytest.mark.parametrize("name", ["parts/card-L9-b0.stl", "spare.STL", "plates/plate.3mf", "device.step"])
 def test_a_solid_that_no_list_names_is_found(name: str, folder: Path) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
@@ -661,6 +680,7 @@ NONSENSE: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.fault("file")
 @pytest.mark.parametrize("name", NONSENSE)
 def test_nonsense_is_a_finding_and_comes_first(name: str, folder: Path) -> None:
     plant, rule = NONSENSE[name]
@@ -671,6 +691,7 @@ def test_nonsense_is_a_finding_and_comes_first(name: str, folder: Path) -> None:
     assert rules(report) <= {rule, "file.count", "file.3mf", "file.missing", "file.unlisted"}, "nothing else is blamed"
 
 
+@pytest.mark.fault("file")
 @pytest.mark.parametrize("name", ["card-L0-b0", "cup-y0"])
 def test_a_part_that_can_t_be_read_is_the_first_line_and_its_water_is_skipped(name: str, folder: Path) -> None:
     (folder / "parts" / f"{name}.stl").write_bytes(b"")

@@ -127,7 +127,7 @@ def test_a_seeded_start_repeats_itself() -> None:
 
 
 def test_a_layer_that_no_water_computes_is_refused_by_name() -> None:
-    with pytest.raises(FabError, match=r"layer 1 is a Linear; use PeLU layers only"):
+    with pytest.raises(FabError, match=r"layer 1 is a Linear; use PeLU and Flush layers only"):
         to_network(nn.Sequential(PeLU(2, 2), nn.Linear(2, 2)))
     with pytest.raises(FabError, match=r"PeLU: has 0 inputs and 3 outputs; give at least 1 of each"):
         PeLU(0, 3)

@@ -67,6 +67,7 @@ CASES: dict[str, tuple[str, list[str], list[str], Follow]] = {
     "two jugs that spill": ("and-or", ["input_max=[900, 900]"], [], told),
     "a flood": ("drip", ["pour_flow_ml=100"], [], told),
     "a flood through a comb": ("and-or", ["pour_flow_ml=60"], ["pour_flow_ml=60"], instead("max_teeth=40")),
+    "a number of too little water": ("sine", ["unit_ml=0.3"], [], told),
     "a bed too short": ("and-or", [f"{BED}=[60, 60, 60]"], [], instead(f"{BED}=[220, 220, 250]")),
     "a bed too low": ("and-or", [f"{BED}=[220, 220, 60]"], [], instead(f"{BED}=[220, 220, 100]")),
     "a bed for nothing": ("drip", [f"{BED}=[40, 40, 40]"], [], instead(f"{BED}=[120, 120, 120]")),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pelu_fab.training.functions_fit import Fit
 
 MOST_BUCKETS = 8  # that are learnt with where none are told
+READABLE = 0.2  # of y's range by which the best choice may miss; a curve that misses more is none for a weir
 FEW = 200  # prints that a choice of buckets is made by
 
 
@@ -57,6 +58,7 @@ def fit(
     if buckets is None and prints:
         with step("printing on paper") as say:
             found, choices = _chosen(found, min(prints, FEW), say)
+        _check_readable(found, choices)
     folder = out or Path("fits") / safe_name(points.name)
     folder.mkdir(parents=True, exist_ok=True)
     for name, blob in design_files(found).items():
@@ -99,6 +101,24 @@ def _chosen(found: "Fit", prints: int, say: Callable[[str], None]) -> tuple["Fit
             rows.append({"buckets": count, "curve": curve, "prints": told["rms"], "both": both})
     best = min((row for row in rows if "both" in row), key=lambda row: float(row["both"]), default=rows[-1])
     return fits[best["buckets"]], rows
+
+
+def _check_readable(best: "Fit", choices: list[dict[str, Any]]) -> None:
+    """Refuse a function whose best choice still misses by much of its range: a jump, which no weir makes."""
+    import numpy as np
+
+    points = best.points
+    span = float(np.ptp(points.y))
+    made = {row["buckets"]: float(row["both"]) / span for row in choices if "both" in row}
+    if best.live not in made or made[best.live] <= READABLE:
+        return
+    most = max(made)
+    what = (
+        f"is no function for weirs: the best, {best.live} of {best.buckets} buckets, misses by {made[best.live]:.0%} "
+        f"of its range in prints (with {most} by {made[most]:.0%})"
+    )
+    remedy = "a weir only bends; a jump takes a flush unit, a siphon that empties at once; --prints 0 writes it anyway"
+    raise FabError(points.name, what, remedy)
 
 
 def _forecast(folder: Path, prints: int) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def train(
         ),
     ] = None,
     label: Annotated[str | None, typer.Option(help="The CSV's column of classes; the last if not given.")] = None,
+    target: Annotated[str | None, typer.Option(help="Or the CSV's column of a number, to be read as one.")] = None,
     features: Annotated[
         str | None, typer.Option(help="The CSV's columns to measure, with commas; all others if not given.")
     ] = None,
@@ -46,8 +47,9 @@ def train(
         from pelu_fab.training.train import train as run
     except ModuleNotFoundError as error:
         raise FabError("train", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
-    task = _task(source, out, setting or [], _chosen(source, label, features), force=force)
-    recipe, table = task.recipe, parse_table(task.data, task.where, scale=task.recipe.scale)
+    task = _task(source, out, setting or [], _chosen(source, label, target, features), force=force)
+    recipe, is_number = task.recipe, task.recipe.readout == "number"
+    table = parse_table(task.data, task.where, scale=recipe.scale, is_number=is_number)
     if recipe.scaling == "none":
         check_amounts(table, task.where)
     workshop = _workshop(source, table, recipe.device.scale) if recipe.device.steps else None
@@ -75,11 +77,15 @@ class _Task:
     is_folder: bool = False
 
 
-def _chosen(source: Path, label: str | None, features: str | None) -> dict[str, Any]:
+def _chosen(source: Path, label: str | None, target: str | None, features: str | None) -> dict[str, Any]:
     """Columns that the options name."""
-    if source.suffix.lower() != ".csv" and (label is not None or features is not None):
-        raise FabError(str(source), "is a design, whose data have their label last", "leave --label, --features out")
-    return {"label": label, "features": [] if features is None else [name.strip() for name in features.split(",")]}
+    if source.suffix.lower() != ".csv" and (label, target, features) != (None, None, None):
+        what = "is a design, whose data have their label last"
+        raise FabError(str(source), what, "leave --label, --target, --features out")
+    if label is not None and target is not None:
+        raise FabError("--target", "and --label name two columns to learn", "give one of them")
+    chosen = [] if features is None else [name.strip() for name in features.split(",")]
+    return {"label": target or label, "features": chosen, "is_number": target is not None}
 
 
 def _task(source: Path, out: Path | None, settings: list[str], columns: dict[str, Any], *, force: bool) -> _Task:
@@ -96,6 +102,8 @@ def _task(source: Path, out: Path | None, settings: list[str], columns: dict[str
     if source.suffix.lower() == ".csv":
         if out is None or out.suffix != ".safetensors":
             return _folder_task(source, out, told, columns, force=force)
+        if columns["is_number"]:
+            told = merged({"readout": "number"}, told)
         return _Task(recipe_of(told, where), _plain_csv(source, columns), str(source), out)
     design = read_design_file(source)
     folder = source if source.is_dir() else source.parent
@@ -186,6 +194,7 @@ def _progress() -> Iterator["Callable[[Point], None] | None"]:
 def _figures(trained: "Trained", recipe: "Recipe") -> dict[str, Any]:
     network = trained.network
     return {
+        **(_number(trained) if trained.misses else {}),
         "widths": list(network.widths),
         "branches": network.branches,
         "seed": trained.start,
@@ -195,6 +204,15 @@ def _figures(trained: "Trained", recipe: "Recipe") -> dict[str, Any]:
         "accept": {"noise": recipe.accept, "device": recipe.device.accept},
         "scaling": trained.table.scaling.to_table(),
     }
+
+
+def _number(trained: "Trained") -> dict[str, Any]:
+    """The number that the cups say: how it is read, and how far off the data it is."""
+    import numpy as np
+
+    (readout,) = trained.network.readouts
+    span = float(np.ptp(trained.table.targets)) if trained.table.targets is not None else 0.0
+    return {"number": {**readout.to_table(), "span": span, "rms": dict(trained.misses)}}
 
 
 def _write(trained: "Trained", task: _Task, *, plot: bool) -> list[Path]:
@@ -212,9 +230,11 @@ def _write(trained: "Trained", task: _Task, *, plot: bool) -> list[Path]:
     if task.is_folder:
         files |= _design(trained, task)
     if plot:
-        from pelu_fab.training.curve import curve_png
+        from pelu_fab.training.curve import ANSWERS, NUMBERS, curve_png
 
-        files[checkpoint.with_suffix(".png")] = curve_png(trained.history, title=printable(checkpoint.stem))
+        beside = NUMBERS if trained.misses else ANSWERS
+        picture = curve_png(trained.history, title=printable(checkpoint.stem), beside=beside)
+        files[checkpoint.with_suffix(".png")] = picture
     for path, blob in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, blob)
@@ -230,7 +250,8 @@ def _design(trained: "Trained", task: _Task) -> dict[Path, bytes]:
     folder, name = task.checkpoint.parent, task.checkpoint.stem
     files = {folder / DATA: task.data}
     if trained.split.test.any():
-        files[folder / HELD_OUT] = table_csv(parse_table(task.data, task.where), trained.split.test)
+        table = parse_table(task.data, task.where, is_number=trained.table.targets is not None)
+        files[folder / HELD_OUT] = table_csv(table, trained.split.test)
     toml = design_toml(name, task.checkpoint.name, task.recipe, Path(task.where).name)
     return files | {folder / DESIGN_FILE: toml.encode()}
 
@@ -241,6 +262,8 @@ def _lines(result: dict[str, Any]) -> list[str]:
     for name, found in result["errors"].items():
         accuracy = 1 - found["wrong"] / found["rows"]
         lines.append(f"{name}: {found['wrong']} of {found['rows']} wrong, {accuracy:.1%} right")
+    if "number" in result:
+        lines += _number_lines(result["number"])
     if "folds" in result:
         wrong, rows = result["folds"]["wrong"], result["folds"]["rows"]
         lines.append(f"folds: {sum(wrong)} of {rows} held-out rows wrong ({', '.join(map(str, wrong))})")
@@ -249,6 +272,16 @@ def _lines(result: dict[str, Any]) -> list[str]:
         lines.append(f"prints {of} with at least {result['accept'][kind]:.0%} right: {share:.1%}")
     lines += [_measure_line(feature) for feature in result["scaling"] if feature.get("low") is not None]
     return [*lines, *(f"wrote {path}" for path in result["written"])]
+
+
+def _number_lines(number: dict[str, Any]) -> list[str]:
+    """How a number is read, and by how much the water misses the data, ideal device."""
+    name, unit, span = number["name"], number.get("unit", ""), number["span"]
+    how = f"{name} = ({number['plus']} - {number['minus']}) * {number.get('scale', 1.0):.6g}"
+    lines = [f"{how} + {number.get('offset', 0.0):.6g} {unit}".rstrip()]
+    for part, rms in number["rms"].items():
+        lines.append(f"{part}: off by rms {rms:.3g} {unit}".rstrip() + f", {rms / span:.1%} of its range")
+    return lines
 
 
 def _measure_line(feature: dict[str, Any]) -> str:

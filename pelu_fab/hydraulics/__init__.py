@@ -24,6 +24,17 @@ from pelu_fab.hydraulics.comb import (
     tooth_widths,
 )
 from pelu_fab.hydraulics.ranges import range_notes
+from pelu_fab.hydraulics.siphon import (
+    BREAKING_SCATTER,
+    PRIMING_SCATTER,
+    bubble_froude,
+    crest_flow,
+    flush_volume,
+    full_flow,
+    full_head,
+    priming_flow,
+    priming_head,
+)
 from pelu_fab.hydraulics.tooth import ToothLaw, excess_at, kappa_at, tooth_flow, tooth_law
 from pelu_fab.hydraulics.weir import (
     drain_time,
@@ -37,15 +48,22 @@ from pelu_fab.hydraulics.weir import (
 )
 
 __all__ = [
+    "BREAKING_SCATTER",
+    "PRIMING_SCATTER",
     "ToothLaw",
+    "bubble_froude",
     "channel_capacity",
     "comb_head",
     "comb_teeth",
     "compensated_widths",
+    "crest_flow",
     "critical_depth",
     "drain_time",
     "end_flags",
     "excess_at",
+    "flush_volume",
+    "full_flow",
+    "full_head",
     "gutter_depth",
     "held_on_slope",
     "held_volume",
@@ -53,6 +71,8 @@ __all__ = [
     "normal_depth",
     "pour_heads",
     "predicted_shares",
+    "priming_flow",
+    "priming_head",
     "range_notes",
     "residual_head",
     "rim_height_needed",

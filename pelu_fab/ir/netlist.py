@@ -15,10 +15,19 @@ from pelu_fab.network.names import duct_name
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Keeps up to `retained_volume` (mm3); the rest leaves over its sill."""
+    """Keeps up to `retained_volume` (mm3); the rest leaves over its sill.
+
+    A flush keeps everything up to `flush_volume` (0: it is none); once that is met, all but `retained_volume` leaves.
+    """
 
     name: str
     retained_volume: float
+    flush_volume: float = 0.0
+
+    @property
+    def threshold(self) -> float:
+        """Volume above which something leaves."""
+        return max(self.retained_volume, self.flush_volume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,8 @@ class Netlist:
             for i, bucket in enumerate(row):
                 for duct in self.leaving[bucket.name]:
                     shares[i, column[duct.target]] += duct.share
-            layers.append(Layer(np.array([b.retained_volume for b in row]), shares))
+            kept, met = (np.array([getattr(b, n) for b in row]) for n in ("retained_volume", "flush_volume"))
+            layers.append(Layer(kept, shares, met))
         return tuple(layers)
 
     @property
@@ -92,6 +102,11 @@ def check_netlist(netlist: Netlist) -> None:
                     raise FabError(duct.name, "does not lead one row down", "connect each row to the next only")
 
 
+def _bucket_line(bucket: Bucket) -> str:
+    kept = f"bucket {bucket.name} retains {bucket.retained_volume / MM3_PER_ML:.4f} mL"
+    return f"{kept} of a flush at {bucket.flush_volume / MM3_PER_ML:.4f} mL" if bucket.flush_volume else kept
+
+
 Flows = Mapping[tuple[str, str], tuple[float, float]]
 
 
@@ -102,7 +117,7 @@ def to_text(netlist: Netlist, flows: Flows | None = None) -> str:
     """
     lines = [f"netlist {netlist.name}"]
     lines += [f"input {port} {label}" for port, label in netlist.inputs]
-    lines += [f"bucket {b.name} retains {b.retained_volume / MM3_PER_ML:.4f} mL" for b in netlist.buckets]
+    lines += [_bucket_line(bucket) for bucket in netlist.buckets]
     for duct in netlist.ducts:
         line = f"duct {duct.source} -> {duct.target} carries {duct.share:.6f}"
         if flows is not None:

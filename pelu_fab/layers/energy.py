@@ -8,7 +8,8 @@ has a bottom.
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from functools import partial
+from math import inf, isfinite
 from typing import Any, Literal
 
 import torch
@@ -18,15 +19,19 @@ from pelu_fab.errors import FabError
 from pelu_fab.layers import lagrangians
 
 Scheme = Literal["explicit", "implicit"]
+FIXED = ("eps", "floor")  # options of a Lagrangian that are no weights: they keep it finite
 BISECTIONS = 60  # halvings of a bracket: beyond the last bit of a float64
 
 
 class NeuronLayer(nn.Module):
     """Neurons of `shape` (D,) or (H, W, D) under one Lagrangian, which reduces over D; states are (..., *shape).
 
-    With `use_bias` a threshold b, one per neuron of the last axis (D,), is taken off first: L(x − b). A bucket is the
+    With `use_bias` a threshold b of the layer's `shape`, one a neuron, is taken off first: L(x − b). A bucket is the
     relu layer with b = h², in units: its activation is the volume that spills. Calling the layer gives its energy. A
     `lagrangian` that isn't convex is refused by `FabError`.
+
+    Layers with their Lagrangian built in take its options by name (`beta=2.0`) or in `init_lagrangian`, a table; with
+    `train_lagrangian` these numbers are parameters, where they start and not where they stay.
     """
 
     def __init__(
@@ -47,21 +52,36 @@ class NeuronLayer(nn.Module):
         lagrangians.check_convex(lagrangian, self.shape[-1], f"{self.label}: the Lagrangian")
         self._lagrangian = lagrangian
         self.tau = tau
-        self.bias = nn.Parameter(torch.zeros(self.shape[-1])) if use_bias else None
+        self.bias = nn.Parameter(torch.zeros(self.shape)) if use_bias else None
+        self.options: tuple[str, ...] = ()  # of the Lagrangian, that train: parameters by these names
 
     def lagrangian(self, x: Tensor) -> Tensor:
         """L of states (..., *shape), one number a state: (...)."""
         self._check(x)
         shifted = x if self.bias is None else x - self.bias
-        values = self._lagrangian(shifted)
+        values = self._lagrangian(shifted, **{name: self._option(name) for name in self.options})
         return values.sum(tuple(range(-(len(self.shape) - 1), 0))) if len(self.shape) > 1 else values
 
+    def _option(self, name: str) -> Tensor:
+        """A number of the Lagrangian that trains; `FabError` where it would bend L the wrong way."""
+        value = self.get_parameter(name)
+        least, is_least_in = lagrangians.LEAST.get(name, (-inf, True))
+        if not (value > least or (is_least_in and value == least)):
+            where = f"{self.label}: {name}"
+            raise FabError(
+                where, f"has trained to {float(value.detach()):.4g}, L isn't convex there", f"keep it above {least:g}"
+            )
+        return value
+
     def activation(self, x: Tensor) -> Tensor:
-        """g = ∇L(x), by autograd: (..., *shape), the same as x. Differentiable once more where L is."""
+        """g = ∇L(x), by autograd: (..., *shape), the same as x. Differentiable once more where L is, also by what
+        trains (bias, options) unless under `torch.no_grad`.
+        """
+        trains = torch.is_grad_enabled() and any(one.requires_grad for one in self.parameters())
         with torch.enable_grad():
             state = x if x.requires_grad else x.detach().requires_grad_()
             total = self.lagrangian(state).sum()
-            (found,) = torch.autograd.grad(total, state, create_graph=x.requires_grad)
+            (found,) = torch.autograd.grad(total, state, create_graph=x.requires_grad or trains)
         return found
 
     def g(self, x: Tensor) -> Tensor:
@@ -92,10 +112,14 @@ class NeuronLayer(nn.Module):
 
     def extra_repr(self) -> str:
         """Shape, tau and bias, for printing."""
-        made_by = getattr(self._lagrangian, "func", self._lagrangian)
+        made_by: Any = getattr(self._lagrangian, "func", self._lagrangian)
+        told = getattr(self._lagrangian, "keywords", {})
+        told = told | {name: f"{float(self._option(name).detach()):.6g}" for name in self.options}
+        options = "".join(f", {name}={value}" for name, value in told.items())
         label = "" if self.label == type(self).__name__ else f", name={self.label!r}"
         bias = self.bias is not None
-        return f"{getattr(made_by, '__name__', made_by)}, shape={self.shape}, tau={self.tau:g}, use_bias={bias}{label}"
+        name = getattr(made_by, "__name__", made_by)
+        return f"{name}{options}, shape={self.shape}, tau={self.tau:g}, use_bias={bias}{label}"
 
     def _check(self, x: Tensor) -> None:
         if tuple(x.shape[-len(self.shape) :]) != self.shape:
@@ -156,16 +180,24 @@ def make_layer(name: str, lagrangian: Callable[..., Tensor]) -> Callable[..., Ne
 
     def __init__(self: NeuronLayer, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         signature.bind(*args, **kwargs)
-        chosen = {key: kwargs.pop(key) for key in sorted(known & kwargs.keys())}
-
-        def bound(x: Tensor) -> Tensor:
-            return lagrangian(x, **chosen)
-
-        bound.__name__ = ", ".join([lagrangian.__name__, *(f"{key}={value}" for key, value in chosen.items())])
-        NeuronLayer.__init__(self, bound, *args, **kwargs)
+        table, trains = kwargs.pop("init_lagrangian", None) or {}, kwargs.pop("train_lagrangian", False)
+        for key in table:
+            if key not in known:
+                remedy = f"use {', '.join(sorted(known))}" if known else "leave it out: this Lagrangian has none"
+                raise FabError(f"{name}: init_lagrangian", f"holds {key!r}", remedy)
+        chosen = {**table, **{key: kwargs.pop(key) for key in sorted(known & kwargs.keys())}}
+        start = {option.name: option.default for option in options} | chosen if trains else {}
+        numbers = {key: float(value) for key, value in start.items() if value is not None and key not in FIXED}
+        NeuronLayer.__init__(self, partial(lagrangian, **chosen), *args, **kwargs)
+        for key, value in numbers.items():
+            self.register_parameter(key, nn.Parameter(torch.tensor(value)))
+        self._lagrangian = partial(lagrangian, **{k: v for k, v in chosen.items() if k not in numbers})
+        self.options = tuple(numbers)
 
     kept = [p for p in base.values() if p.name not in ("self", "lagrangian")]
-    signature = inspect.Signature([*kept, *options])
+    extra = (("init_lagrangian", None, "Mapping[str, float] | None"), ("train_lagrangian", False, "bool"))
+    more = [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=d, annotation=a) for key, d, a in extra]
+    signature = inspect.Signature([*kept, *options, *more])
     contract = f"{lagrangian.__doc__}\n\n    A `NeuronLayer` of `shape` (D,) or (H, W, D); calling it gives its energy."
     body = {"__init__": __init__, "__doc__": contract, "__signature__": signature, "__module__": __name__}
     return type(name, (NeuronLayer,), body)

@@ -17,7 +17,7 @@ def bucket_layer(thresholds: Sequence[float], name: str | None = None) -> Neuron
     The activation is what PeLU passes on; the energy is ½ (x² − θ²) where x > θ, else 0; the descent of a disconnected
     bucket stops at min(x, θ), the water it retains.
     """
-    layer = ReluLayer(len(thresholds), use_bias=True, name=name).double()
+    layer = ReluLayer(len(thresholds), use_bias=True, name=name).double().requires_grad_(False)
     with torch.no_grad():
         layer.get_parameter("bias").copy_(torch.tensor(list(thresholds), dtype=torch.float64))
     return layer
@@ -38,6 +38,8 @@ class NetworkEnergy:
     """
 
     def __init__(self, network: Network) -> None:
+        if network.has_flush:
+            raise FabError("NetworkEnergy", "is of weirs, and the network has a flush", "use PeLU layers alone")
         self.layers = tuple(
             bucket_layer(layer.retained.tolist(), f"L{index}") for index, layer in enumerate(network.layers)
         )

@@ -9,7 +9,7 @@ nothing of segments.
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import pi
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,9 @@ REACH = 1.0 + 1e-6  # inputs may leave [-1, 1] by rounding, no more
 
 
 def chebyshev_lobatto(n: int) -> Tensor:
-    """`n` ≥ 2 points −cos(π j / (n − 1)) from −1 to 1, float64, (n,)."""
+    """`n` points −cos(π j / (n − 1)) from −1 to 1, float64, (n,); one alone lies in the middle."""
+    if n == 1:
+        return torch.zeros(1, dtype=torch.float64)
     points = -torch.cos(torch.arange(n, dtype=torch.float64) * pi / (n - 1))
     return 0.5 * (points - points.flip(0))  # symmetric to the last bit
 
@@ -100,8 +102,9 @@ def mirrored(x: Tensor, period: float) -> Tensor:
 class SumLayer(nn.Module):
     """y_o = Σ_i f_io(x_i). x (rows, in) in [−1, 1] → (rows, out); weights `w` (in, nodes, out).
 
-    With `periodicity` (at most 2) inputs are mirrored into ± half of it first; without it, inputs beyond [−1, 1] are
-    refused, because a polynomial runs away there. NaN is refused.
+    With `periodicity` (at most `scale`) inputs are mirrored into ± half of it first; without it, inputs beyond [−1, 1]
+    are refused, because a polynomial runs away there. NaN is refused. `scale` is the length of the axis: 4 makes it
+    [−2, 2]. `gain` is what each sum is multiplied by.
     """
 
     def __init__(
@@ -111,14 +114,15 @@ class SumLayer(nn.Module):
         out_features: int,
         *,
         periodicity: float | None = None,
+        scale: float = 2.0,
+        gain: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         _check_counts(in_features=in_features, out_features=out_features)
-        if periodicity is not None and not 0 < periodicity <= 2:
-            raise FabError("periodicity", f"is {periodicity}", "mirror at a period above 0 and at most 2")
+        _check_axis(scale, periodicity)
         self.basis, self.in_features, self.out_features = basis, in_features, out_features
-        self.periodicity = periodicity
+        self.periodicity, self.scale, self.gain = periodicity, scale, gain
         # Each synapse starts as a random constant: no slope yet that could run away (Loverich's initialisation).
         start = (2.0 * torch.rand(in_features, 1, out_features, generator=generator) - 1.0) / in_features
         if basis.kind == "fourier":
@@ -129,6 +133,7 @@ class SumLayer(nn.Module):
         """Rows of `w` as (in · nodes, out) that x (rows, in) meets, and their factors: both (rows, in, n)."""
         x = self._inside(x).to(self.w.dtype)
         index, factor = self.basis.expand(x)
+        factor = factor * self.gain if self.gain != 1.0 else factor
         offset = torch.arange(self.in_features, device=x.device)[:, None] * self.basis.nodes
         return index + offset, factor
 
@@ -155,7 +160,8 @@ class SumLayer(nn.Module):
         return f"{kind}, n={n}, segments={segments}, in_features={self.in_features}, out_features={self.out_features}"
 
     def _inside(self, x: Tensor) -> Tensor:
-        return checked_inputs(x, self.in_features, self.periodicity, bounded=self.basis.kind != "fourier")
+        bounded = self.basis.kind != "fourier"
+        return checked_inputs(x, self.in_features, self.periodicity, bounded=bounded, scale=self.scale)
 
 
 class ProdLayer(SumLayer):
@@ -169,9 +175,10 @@ class ProdLayer(SumLayer):
         *,
         alpha: float = 1.0,
         periodicity: float | None = None,
+        scale: float = 2.0,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(basis, in_features, out_features, periodicity=periodicity, generator=generator)
+        super().__init__(basis, in_features, out_features, periodicity=periodicity, scale=scale, generator=generator)
         self.alpha = alpha
 
     def forward(self, x: Tensor) -> Tensor:
@@ -214,8 +221,13 @@ class ProductLayer(nn.Module):
         return (1.0 + values).prod(1) - 1.0 - (1.0 - self.alpha) * values.sum(1) + self.bias
 
 
-def checked_inputs(x: Tensor, in_features: int, periodicity: float | None, *, bounded: bool) -> Tensor:
-    """x (rows, in), mirrored if `periodicity` says so; `FabError` for NaN, a wrong shape or, if `bounded`, |x| > 1."""
+def checked_inputs(
+    x: Tensor, in_features: int, periodicity: float | None, *, bounded: bool, scale: float = 2.0
+) -> Tensor:
+    """x (rows, in), mirrored if `periodicity` says so, of an axis of length `scale` as of [−1, 1].
+
+    `FabError` for NaN, a wrong shape or, if `bounded`, what lies beyond the axis.
+    """
     if x.ndim != 2 or x.shape[1] != in_features:
         raise FabError("input", f"has shape {tuple(x.shape)}", f"give (rows, {in_features})")
     if periodicity is not None:
@@ -223,9 +235,18 @@ def checked_inputs(x: Tensor, in_features: int, periodicity: float | None, *, bo
     furthest = float(x.detach().abs().max()) if x.numel() else 0.0
     if furthest != furthest:
         raise FabError("input", "has a NaN", "check where the numbers come from")
-    if bounded and furthest > REACH:
-        raise FabError("input", f"reaches {furthest:.4g}", "scale it into [-1, 1], or mirror it by periodicity=2")
-    return x
+    half = 0.5 * scale
+    if bounded and furthest > REACH * half:
+        remedy = f"scale it into [-{half:g}, {half:g}], or mirror it by periodicity={scale:g}"
+        raise FabError("input", f"reaches {furthest:.4g}", remedy)
+    return x if scale == 2.0 else x / half
+
+
+def _check_axis(scale: float, periodicity: float | None) -> None:
+    if not 0 < scale < float("inf"):
+        raise FabError("scale", f"is {scale}", "give the length of the axis, 2 for [-1, 1]")
+    if periodicity is not None and not 0 < periodicity <= scale:
+        raise FabError("periodicity", f"is {periodicity}", f"mirror at a period above 0 and at most {scale:g}")
 
 
 def _check_counts(**counts: int) -> None:
@@ -240,8 +261,11 @@ def make_basis(kind: str, n: int | None, segments: int | None, kinds: tuple[str,
         near = get_close_matches(kind, kinds, 1)
         guess = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(kinds)}"
         raise FabError("layer_type", f"is {kind!r}", guess)
-    if n is None or n < 2:
-        raise FabError("n", f"is {n}", "use at least 2 nodes a segment (or Fourier components)")
+    if n is None or n < 1:
+        raise FabError("n", f"is {n}", "use at least 1 node a segment (or Fourier component)")
+    if n == 1 and kind == "continuous":
+        what = "is 1: pieces that are constant and joined are one constant"
+        raise FabError("n", what, 'use "discontinuous" for a piecewise constant function, or n = 2')
     piecewise = kind in ("continuous", "discontinuous")
     if piecewise and (segments is None or segments < 1):
         raise FabError("segments", f"is {segments}", "cut [-1, 1] into at least 1 segment")
@@ -256,20 +280,28 @@ def high_order_fc_layers(
     segments: int | None = None,
     alpha: float = 1.0,
     periodicity: float | None = None,
+    rescale_output: bool = False,
+    scale: float = 2.0,
+    device: torch.device | str | None = None,
     *,
     generator: torch.Generator | None = None,
 ) -> SumLayer | ProdLayer | ProductLayer:
     """A fully connected high-order layer, (rows, in) → (rows, out), as `high-order-layers-torch` names them.
 
-    `n` nodes a segment, or Fourier components (½, sin πx, cos πx, …); `segments` for the piecewise types; `alpha` for
-    the products. `product` takes neither n nor segments. Wrong values raise `FabError`.
+    `n` nodes a segment (1: constant pieces), or Fourier components (½, sin πx, cos πx, …); `segments` for the piecewise
+    types; `alpha` for the products. `product` takes neither n nor segments. `rescale_output` divides a sum by its
+    number of inputs (a product is left as it is), `scale` is the length of the axis, 2 for [−1, 1], and `device` where
+    the weights lie. Wrong values raise `FabError`.
     """
     names = get_args(LayerType)
     if layer_type == "product":
-        return ProductLayer(in_features, out_features, alpha=alpha, periodicity=periodicity, generator=generator)
+        made = ProductLayer(in_features, out_features, alpha=alpha, periodicity=periodicity, generator=generator)
+        return made.to(device)
     if layer_type not in names:
         make_basis(layer_type, n, segments, names)
     basis = make_basis(layer_type.removesuffix("_prod"), n, segments)
+    axis: dict[str, Any] = {"periodicity": periodicity, "scale": scale, "generator": generator}
     if layer_type.endswith("_prod"):
-        return ProdLayer(basis, in_features, out_features, alpha=alpha, periodicity=periodicity, generator=generator)
-    return SumLayer(basis, in_features, out_features, periodicity=periodicity, generator=generator)
+        return ProdLayer(basis, in_features, out_features, alpha=alpha, **axis).to(device)
+    gain = 1.0 / in_features if rescale_output and in_features > 0 else 1.0
+    return SumLayer(basis, in_features, out_features, gain=gain, **axis).to(device)

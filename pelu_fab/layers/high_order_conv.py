@@ -5,7 +5,7 @@ these up where they meet. So a convolution, too, evaluates only the active segme
 """
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -92,20 +92,27 @@ def high_order_convolution_layers(
     padding: Size = 0,
     dilation: Size = 1,
     periodicity: float | None = None,
+    rescale_output: bool = False,
+    scale: float = 2.0,
+    device: torch.device | str | None = None,
     *,
     transposed: bool = False,
     generator: torch.Generator | None = None,
 ) -> HighOrderConvolution:
     """A convolution of `layer_type` "continuous1d", "continuous2d", …: also discontinuous, polynomial and fourier.
 
-    Sizes as in torch: one number, or one for each of the 1 or 2 axes. `FabError` names what is wrong.
+    Sizes as in torch: one number, or one for each of the 1 or 2 axes. `rescale_output` divides each sum by its number
+    of synapses, channels times places of the kernel; `scale` and `device` as for `high_order_fc_layers`. `FabError`
+    names what is wrong.
     """
     if layer_type not in CONVOLUTIONS:
         make_basis(layer_type, n, segments, CONVOLUTIONS)
     basis, dims = make_basis(layer_type[:-2], n, segments), int(layer_type[-2])
     kernel = _sizes("kernel_size", kernel_size, dims, 1)
     places = kernel[0] * (kernel[1] if dims == 2 else 1)
-    synapses = SumLayer(basis, in_channels, out_channels * places, periodicity=periodicity, generator=generator)
+    gain = 1.0 / max(in_channels * places, 1) if rescale_output else 1.0
+    axis: dict[str, Any] = {"periodicity": periodicity, "scale": scale, "generator": generator}
+    synapses = SumLayer(basis, in_channels, out_channels * places, gain=gain, **axis)
     made = HighOrderConvolutionTranspose if transposed else HighOrderConvolution
     return made(
         synapses,
@@ -113,7 +120,7 @@ def high_order_convolution_layers(
         stride=_sizes("stride", stride, dims, 1),
         padding=_sizes("padding", padding, dims, 0),
         dilation=_sizes("dilation", dilation, dims, 1),
-    )
+    ).to(device)
 
 
 def high_order_convolution_transpose_layers(
@@ -127,6 +134,9 @@ def high_order_convolution_transpose_layers(
     padding: Size = 0,
     dilation: Size = 1,
     periodicity: float | None = None,
+    rescale_output: bool = False,
+    scale: float = 2.0,
+    device: torch.device | str | None = None,
     *,
     generator: torch.Generator | None = None,
 ) -> HighOrderConvolution:
@@ -142,6 +152,9 @@ def high_order_convolution_transpose_layers(
         padding,
         dilation,
         periodicity,
+        rescale_output,
+        scale,
+        device,
         transposed=True,
         generator=generator,
     )

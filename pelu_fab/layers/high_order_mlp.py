@@ -26,6 +26,7 @@ class HighOrderMLP(nn.Sequential):
 
     x (rows, in_width) in [−1, 1] → (rows, out_width). Segments may differ at the input and the output. Without
     `normalize` values may leave [−1, 1] between layers, which the next layer refuses unless `periodicity` mirrors them.
+    `rescale_output`, `scale` and `device` are each layer's.
     """
 
     def __init__(
@@ -42,6 +43,9 @@ class HighOrderMLP(nn.Sequential):
         alpha: float = 1.0,
         periodicity: float | None = None,
         normalize: bool = True,
+        rescale_output: bool = False,
+        scale: float = 2.0,
+        device: torch.device | str | None = None,
         *,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -53,7 +57,6 @@ class HighOrderMLP(nn.Sequential):
         for (before, after), count in zip(pairwise(widths), counts, strict=True):
             if modules and normalize:
                 modules.append(MaxAbsNormalization())
-            modules.append(
-                high_order_fc_layers(layer_type, n, before, after, count, alpha, periodicity, generator=generator)
-            )
+            width = (layer_type, n, before, after, count, alpha, periodicity)
+            modules.append(high_order_fc_layers(*width, rescale_output, scale, device, generator=generator))
         super().__init__(*modules)

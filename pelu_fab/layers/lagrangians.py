@@ -15,13 +15,17 @@ from pelu_fab.errors import FabError
 Lagrangian = Callable[[Tensor], Tensor]
 """Takes x (..., D), gives L (...,): one number for each group of D neurons."""
 
+Number = float | Tensor
+LEAST: dict[str, tuple[float, bool]] = {"beta": (0.0, False), "power": (1.0, False), "gain": (0.0, True)}
+"""Options below which L is not convex, and whether the bound itself will do."""
+
 
 def identity(x: Tensor) -> Tensor:
     """L = ½ Σ x²; g = x."""
     return 0.5 * (x**2).sum(-1)
 
 
-def repu(x: Tensor, *, power: float = 2.0) -> Tensor:
+def repu(x: Tensor, *, power: Number = 2.0) -> Tensor:
     """L = Σ relu(x)^p / p; g = relu(x)^(p−1). `power` above 1, so that g is continuous."""
     return x.relu().pow(power).sum(-1) / power
 
@@ -31,38 +35,38 @@ def relu(x: Tensor) -> Tensor:
     return repu(x)
 
 
-def exp(x: Tensor, *, beta: float = 1.0, floor: float | None = None) -> Tensor:
+def exp(x: Tensor, *, beta: Number = 1.0, floor: float | None = None) -> Tensor:
     """L = Σ exp(βx) / β; g = exp(βx). Below `floor` L runs on as a straight line, so g stays at exp(β·floor)."""
     if floor is None:
         return (beta * x).exp().sum(-1) / beta
     above, below = x.clamp(min=floor), (x - floor).clamp(max=0.0)
-    lowest = torch.exp(torch.tensor(beta * floor, dtype=x.dtype, device=x.device))
+    lowest = torch.as_tensor(beta * floor, dtype=x.dtype, device=x.device).exp()
     return ((beta * above).exp() / beta + lowest * below).sum(-1)
 
 
-def softmax(x: Tensor, *, beta: float = 1.0) -> Tensor:
+def softmax(x: Tensor, *, beta: Number = 1.0) -> Tensor:
     """L = log Σ exp(βx) / β; g = softmax(βx) over D."""
     return torch.logsumexp(beta * x, -1) / beta
 
 
-def tanh(x: Tensor, *, beta: float = 1.0) -> Tensor:
+def tanh(x: Tensor, *, beta: Number = 1.0) -> Tensor:
     """L = Σ log cosh(βx) / β; g = tanh(βx)."""
     # log((e^z + e^-z) / 2) by logaddexp does not overflow.
     return (torch.logaddexp(beta * x, -beta * x) - log(2.0)).sum(-1) / beta
 
 
-def sigmoid(x: Tensor, *, beta: float = 1.0) -> Tensor:
+def sigmoid(x: Tensor, *, beta: Number = 1.0) -> Tensor:
     """L = Σ log(1 + exp(βx)) / β; g = 1 / (1 + exp(−βx))."""
     return torch.logaddexp(beta * x, x.new_zeros(())).sum(-1) / beta
 
 
-def layer_norm(x: Tensor, *, gain: float = 1.0, shift: float = 0.0, eps: float = 1e-5) -> Tensor:
+def layer_norm(x: Tensor, *, gain: Number = 1.0, shift: Number = 0.0, eps: float = 1e-5) -> Tensor:
     """L = D·γ·sqrt(var(x) + ε) + δ Σ x; g = γ (x − mean) / sqrt(var + ε) + δ. `gain` γ at least 0."""
     variance = x.var(-1, unbiased=False)
     return x.shape[-1] * gain * (variance + eps).sqrt() + shift * x.sum(-1)
 
 
-def spherical_norm(x: Tensor, *, gain: float = 1.0, shift: float = 0.0, eps: float = 1e-5) -> Tensor:
+def spherical_norm(x: Tensor, *, gain: Number = 1.0, shift: Number = 0.0, eps: float = 1e-5) -> Tensor:
     """L = γ·sqrt(Σ x² + ε) + δ Σ x; g = γ x / sqrt(Σ x² + ε) + δ. `gain` γ at least 0."""
     return gain * ((x**2).sum(-1) + eps).sqrt() + shift * x.sum(-1)
 

@@ -89,7 +89,7 @@ class PeLU(nn.Module):
 def to_network(
     module: nn.Module, inputs: Sequence[str] = (), outputs: Sequence[str] = (), *, input_scale: float = 1.0
 ) -> Network:
-    """The compiler's network of a `PeLU` or an `nn.Sequential` of them; shares are computed in float64.
+    """The compiler's network of a `PeLU`, a `Flush` or an `nn.Sequential` of them; shares are computed in float64.
 
     Names default to x0, x1 … and y0, y1 …. Raises `FabError` for any other kind of layer: no water computes it.
     """
@@ -97,7 +97,7 @@ def to_network(
     for name, layer in _flat(module):
         if not isinstance(layer, PeLU):
             what = f"layer {name or 'itself'} is a {type(layer).__name__}"
-            raise FabError(type(module).__name__, what, "use PeLU layers only: nothing else runs on water")
+            raise FabError(type(module).__name__, what, "use PeLU and Flush layers only: nothing else runs on water")
         layers.append(_layer(layer))
     ins = len(layers[0].retained) if layers else 0
     outs = layers[-1].shares.shape[1] if layers else 0
@@ -126,4 +126,5 @@ def _layer(module: PeLU) -> Layer:
         heights = module.heights.double().cpu().numpy()
         weights = module.weights.double().cpu()
         shares = sparsemax(weights) if module.share_function == "sparsemax" else torch.softmax(weights, dim=-1)
-    return Layer(heights**2, np.asarray(shares.numpy()))
+        residues = next((b.double().cpu().numpy() for n, b in module.named_buffers() if n == "residues"), heights**2)
+    return Layer(np.minimum(residues, heights**2), np.asarray(shares.numpy()), heights**2)

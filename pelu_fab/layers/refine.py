@@ -31,6 +31,34 @@ def refine(network: Network, *, n: int | None = None, segments: int | None = Non
     return finer
 
 
+def hp_refine_high_order_mlp(network_in: nn.Module, network_out: nn.Module) -> None:
+    """Make `network_out` compute what `network_in` does: more nodes, more segments, or both. In place.
+
+    The published package's name for `refine` into a network that is there. Layers are paired in order; other layers
+    than high-order ones are left alone. What can't hold the same function raises `FabError`.
+    """
+    pairs = [[m for m in net.modules() if isinstance(m, SumLayer)] for net in (network_in, network_out)]
+    shapes = [[(layer.in_features, layer.out_features) for layer in layers] for layers in pairs]
+    if shapes[0] != shapes[1] or not shapes[0]:
+        what = f"has high-order layers of {shapes[1]}, the network to refine {shapes[0]}"
+        raise FabError("network_out", what, "make both of the same widths")
+    for coarse, fine in zip(*pairs, strict=True):
+        if coarse.basis.kind != fine.basis.kind:
+            raise FabError("network_out", f"is {fine.basis.kind}, not {coarse.basis.kind}", "use the same layer type")
+        finer_basis(coarse.basis, fine.basis.n, fine.basis.segments)
+        weights = torch.einsum("kj,ijo->iko", transfer(coarse.basis, fine.basis).to(coarse.w), coarse.w.detach())
+        with torch.no_grad():
+            fine.w.copy_(weights * (coarse.gain / fine.gain))
+
+
+def interpolate_high_order_mlp(network_in: nn.Module, network_out: nn.Module) -> None:
+    """`hp_refine_high_order_mlp` for more nodes alone, p-refinement, by the published package's name."""
+    pairs = ([m.basis for m in net.modules() if isinstance(m, SumLayer)] for net in (network_in, network_out))
+    if any(coarse.segments != fine.segments for coarse, fine in zip(*pairs, strict=False)):
+        raise FabError("network_out", "has other segments", "use hp_refine_high_order_mlp, which refines those too")
+    hp_refine_high_order_mlp(network_in, network_out)
+
+
 def finer_basis(basis: Basis, n: int | None, segments: int | None) -> Basis:
     """`basis` with more nodes or segments; `FabError` where that could not hold the same function."""
     wanted = replace(basis, n=basis.n if n is None else n)

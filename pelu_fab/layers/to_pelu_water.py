@@ -55,7 +55,8 @@ class WaterSum:
     """Two PeLU layers that add curves: pour `volumes(x)` units, read `read(cups)`.
 
     Cups stand as all plus, all minus, then waste if there is any. `bound` is a proven bound on |y − wanted|, `error`
-    the largest found on a grid, both in the unit of y; 0 for both where the conversion is exact.
+    the largest found on a grid, both in the unit of y; 0 for both where the conversion is exact, a bound of inf where
+    none is proven.
     """
 
     network: Network

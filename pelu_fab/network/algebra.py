@@ -1,4 +1,4 @@
-"""The algebra: what a PeLU network computes, as arrays (rows, in). The oracle of everything that follows.
+"""The algebra: what a network of weirs and flushes computes, as arrays (rows, in). The oracle of all that follows.
 
 Volumes come back in the unit they came in: units for a `Network`, mm3 for a `Netlist`.
 """
@@ -45,8 +45,8 @@ def softmax(logits: Array) -> Array:
 
 
 def spilled(layer: Layer, arrived: Array) -> Array:
-    """What each bucket of a layer lets over its sill of what `arrived` (..., in): ReLU(v - h²)."""
-    return np.maximum(arrived - layer.retained, 0.0)
+    """What each bucket of a layer lets out of what `arrived` (..., in): (v - r)·[v ≥ θ], so of a weir ReLU(v - h²)."""
+    return np.where(arrived >= layer.thresholds, arrived - layer.retained, 0.0)
 
 
 def inflows(source: Source, pours: Array) -> tuple[Array, ...]:
@@ -59,7 +59,7 @@ def inflows(source: Source, pours: Array) -> tuple[Array, ...]:
 
 
 def run(source: Source, pours: Array) -> Outcome:
-    """PeLU(v; A, h) = ReLU(v - h²) · softmax(A), layer after layer, for each row of `pours` (rows, in)."""
+    """`spilled` · softmax(A), layer after layer, for each row of `pours` (rows, in)."""
     layers = source if isinstance(source, Sequence) else source.layers
     volumes = np.atleast_2d(np.asarray(pours, dtype=np.float64))
     if volumes.ndim != 2 or volumes.shape[1] != len(layers[0].retained):
@@ -83,17 +83,28 @@ def predict(source: Source, pours: Array) -> NDArray[np.int64]:
     return np.asarray(outputs(source, pours).argmax(axis=1), dtype=np.int64)
 
 
-def gaps(source: Source, pours: Array) -> Array:
-    """How far the fullest cup leads the next, by row: the certified error budget.
+def distances(source: Source, pours: Array) -> Array:
+    """How far (rows,) the nearest flush is from answering otherwise, |v - θ|; infinite where there is none."""
+    layers = source if isinstance(source, Sequence) else source.layers
+    nearest = np.full(len(np.atleast_2d(pours)), np.inf)
+    for layer, arrived in zip(layers, inflows(layers, np.atleast_2d(pours)), strict=False):
+        off = np.where(layer.flushes, np.abs(arrived - layer.thresholds), np.inf)
+        nearest = np.minimum(nearest, off.min(axis=1))
+    return nearest
 
-    The map is non-expansive in L1, and so is each layer in its thresholds: no set of errors with
-    Σ|pour errors| + Σ|threshold errors| + 2 Σ|misdirected water| below the gap can change the answer.
+
+def gaps(source: Source, pours: Array) -> Array:
+    """By row, how far the fullest cup leads the next, or a flush is from its threshold: the certified error budget.
+
+    As long as every flush answers as it does, the map is non-expansive in L1, and so is each layer in what it keeps:
+    no set of errors with Σ|pour errors| + Σ|errors of r and θ| + 2 Σ|misdirected water| below this can change the
+    answer.
     """
-    found = outputs(source, pours)
+    found, far = outputs(source, pours), distances(source, pours)
     if found.shape[1] < 2:
-        return np.full(len(found), np.inf)
+        return far
     top = np.sort(found, axis=1)[:, -2:]
-    return np.asarray(top[:, 1] - top[:, 0])
+    return np.minimum(top[:, 1] - top[:, 0], far)
 
 
 def pours_up_to(input_max: Sequence[float], *, count: int = 101, seed: int = 0) -> Array:

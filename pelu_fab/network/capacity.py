@@ -1,7 +1,7 @@
 """What a network's buckets and branches can ever do, exactly: in goes a `Network` (and data), out goes a report.
 
-Water only adds up and spills over, so every inflow is a monotone function of every pour: its largest value over
-all pours up to `input_max` is reached by pouring `input_max`, and no search is needed.
+Water only adds up and leaves, all the more the more comes, so every inflow is a monotone function of every pour, with
+flushes too: its largest value over all pours up to `input_max` is reached by pouring `input_max`, without a search.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.network.algebra import inflows, spilled
-from pelu_fab.network.model import Array, Network
+from pelu_fab.errors import FabError
+from pelu_fab.network.algebra import distances, inflows, spilled
+from pelu_fab.network.model import Array, Layer, Network
 from pelu_fab.network.names import branch_name, bucket_name
 
 EPSILON = 1e-9  # units: float dust; a bucket that would spill less than this never spills
@@ -23,14 +24,20 @@ class BucketReport:
 
     name: str
     retained: float
+    threshold: float  # at which it spills: above what it retains, it is a flush
     seen: tuple[float, float]
     possible: tuple[float, float]
     open_share: float  # of the data rows in which it spills
 
     @property
+    def is_flush(self) -> bool:
+        """Whether it answers all at once."""
+        return self.threshold > self.retained
+
+    @property
     def is_dead(self) -> bool:
         """Whether no pour up to `input_max` makes it spill."""
-        return self.possible[1] <= self.retained + EPSILON
+        return self.possible[1] <= self.threshold + (-EPSILON if self.is_flush else EPSILON)
 
     @property
     def is_dry(self) -> bool:
@@ -40,7 +47,7 @@ class BucketReport:
     @property
     def is_always_open(self) -> bool:
         """Whether it holds nothing back: its retained volume is no more than dust."""
-        return self.retained <= EPSILON
+        return self.threshold <= EPSILON
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,10 @@ class BranchReport:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """All buckets and branches in design order; `margins` are gaps between the two fullest cups, in units, sorted."""
+    """All buckets and branches in design order; `margins` in units, sorted, one for each row of the data.
+
+    A margin is the gap between the two fullest cups, or from a flush to its threshold where that is less.
+    """
 
     buckets: tuple[BucketReport, ...]
     branches: tuple[BranchReport, ...]
@@ -67,7 +77,7 @@ class Capacity:
     def certified(self) -> float:
         """Units of water that may go astray anywhere, in total, before the first prediction of the data can change.
 
-        The network never widens an L1 difference, so a gap of m units survives any total error below m.
+        The network never widens an L1 difference while its flushes answer alike: see `algebra.gaps`.
         """
         return self.margins[0] if self.margins else 0.0
 
@@ -82,8 +92,13 @@ def dead_buckets(network: Network, input_max: Sequence[float]) -> frozenset[str]
     return frozenset(
         bucket_name(index, int(unit))
         for index, layer in enumerate(network.layers)
-        for unit in np.flatnonzero(most[index][0] <= layer.retained + EPSILON)
+        for unit in np.flatnonzero(most[index][0] <= _dust(layer))
     )
+
+
+def _dust(layer: Layer) -> Array:
+    """Inflow (in,) up to which a bucket surely never spills more than dust: a flush would send all at once."""
+    return np.asarray(layer.thresholds + np.where(layer.flushes, -EPSILON, EPSILON))
 
 
 def capacity(network: Network, pours: Array, *, input_max: Sequence[float] | None = None) -> Capacity:
@@ -97,6 +112,7 @@ def capacity(network: Network, pours: Array, *, input_max: Sequence[float] | Non
     patterns = activation_patterns(network, pours)
     outputs = np.sort(seen[-1], axis=1)
     margins = outputs[:, -1] - outputs[:, -2] if outputs.shape[1] > 1 else outputs[:, -1]
+    margins = np.minimum(margins, distances(network, pours))
     return Capacity(
         buckets=_bucket_reports(network, seen, possible, patterns),
         branches=_branch_reports(network, pours, seen, possible),
@@ -113,6 +129,7 @@ def _bucket_reports(
         BucketReport(
             name=bucket_name(index, unit),
             retained=float(layer.retained[unit]),
+            threshold=float(layer.thresholds[unit]),
             seen=(float(seen[index][:, unit].min()), float(seen[index][:, unit].max())),
             possible=(0.0, float(possible[index][0, unit])),
             open_share=float(next(opened)),
@@ -161,7 +178,7 @@ def activation_patterns(network: Network, pours: Array) -> NDArray[np.bool_]:
     """Which buckets spill, (rows, buckets) upstream first: rows with equal patterns share one linear map."""
     levels = inflows(network, pours)
     return np.concatenate(
-        [level > layer.retained for level, layer in zip(levels[:-1], network.layers, strict=True)], axis=1
+        [spilled(layer, level) > 0.0 for level, layer in zip(levels[:-1], network.layers, strict=True)], axis=1
     )
 
 
@@ -169,8 +186,11 @@ def bends_along(network: Network, start: Array, end: Array) -> Array:
     """Exact places t in (0, 1), sorted, at which some bucket starts or stops spilling on the way `start` to `end`.
 
     Between two of them the network is linear, so the line crosses len(bends) + 1 linear regions. Each layer is
-    linear between the bends found upstream of it, so its own bends are the roots of straight pieces.
+    linear between the bends found upstream of it, so its own bends are the roots of straight pieces. A flush jumps
+    instead, and is refused.
     """
+    if network.has_flush:
+        raise FabError("bends", "are those of weirs, and the network has a flush", "count regions over data instead")
     start, end = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     places = np.array([0.0, 1.0])
     bends = np.empty(0)
@@ -192,7 +212,7 @@ def capacity_table(report: Capacity) -> list[tuple[str, ...]]:
         rows.append(
             (
                 bucket.name,
-                f"{bucket.retained:.2f}",
+                f"{bucket.threshold:.2f}" + (f", then {bucket.retained:.2f}" if bucket.is_flush else ""),
                 f"{bucket.seen[0]:.2f} to {bucket.seen[1]:.2f}",
                 f"{bucket.possible[1]:.2f}",
                 f"{bucket.open_share:.0%} of rows",

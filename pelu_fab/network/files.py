@@ -19,7 +19,10 @@ AGAIN = "compile the design again"
 
 
 def to_network_json(network: Network) -> bytes:
-    """The network in the widget's form: `h` already squared, `w` already shares. Reads back to the same numbers."""
+    """The network in the widget's form: `h` already squared, `w` already shares. Reads back to the same numbers.
+
+    A layer with a flush has `r` too: what each unit keeps once its threshold `h` is met. A weir's is its `h`.
+    """
     table = {
         "format": FORMAT,
         "schema": SCHEMA,
@@ -28,7 +31,14 @@ def to_network_json(network: Network) -> bytes:
         "input_scale": network.input_scale,
         **({} if network.scaling is None else {"scaling": network.scaling.to_table()}),
         **({"readouts": [readout.to_table() for readout in network.readouts]} if network.readouts else {}),
-        "layers": [{"h": layer.retained.tolist(), "w": layer.shares.tolist()} for layer in network.layers],
+        "layers": [
+            {
+                "h": layer.thresholds.tolist(),
+                **({"r": layer.retained.tolist()} if layer.flushes.any() else {}),
+                "w": layer.shares.tolist(),
+            }
+            for layer in network.layers
+        ],
     }
     return (json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
@@ -37,7 +47,10 @@ def from_network_json(blob: bytes, where: str) -> Network:
     """What `to_network_json` wrote; anything that is no network raises `FabError`. Checkpoints have another reader."""
     try:
         table: Any = json.loads(blob)
-        layers = tuple(Layer(np.array(one["h"], float), np.array(one["w"], float)) for one in table["layers"])
+        layers = tuple(
+            Layer(np.array(one.get("r", one["h"]), float), np.array(one["w"], float), np.array(one["h"], float))
+            for one in table["layers"]
+        )
         names = [tuple(str(name) for name in table[ends]) for ends in ("inputs", "outputs")]
         scaling = scaling_from(table["scaling"]) if table.get("scaling") is not None else None
         network = Network(layers, names[0], names[1], float(table.get("input_scale", 1.0)), scaling)

@@ -14,16 +14,35 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One PeLU layer: `retained` (in,) = h², in units; `shares` (in, out) = softmax(A), rows sum to 1."""
+    """One layer: `retained` (in,) in units; `shares` (in, out) = softmax(A), rows sum to 1.
+
+    A weir keeps `retained` = h² whatever comes. A flush keeps all below `met` = h² (in,); once that is met, everything
+    leaves but `retained`. No `met`, or none above `retained`: a weir.
+    """
 
     retained: Array
     shares: Array
+    met: Array | None = None
 
     def __post_init__(self) -> None:
-        for name in ("retained", "shares"):
-            frozen = np.array(getattr(self, name), dtype=np.float64)
-            frozen.setflags(write=False)
-            object.__setattr__(self, name, frozen)
+        for name in ("retained", "shares", "met"):
+            given = getattr(self, name)
+            if given is not None:
+                frozen = np.array(given, dtype=np.float64)
+                frozen.setflags(write=False)
+                object.__setattr__(self, name, frozen)
+        if self.met is not None and self.met.shape == self.retained.shape and (self.met <= self.retained).all():
+            object.__setattr__(self, "met", None)
+
+    @property
+    def thresholds(self) -> Array:
+        """Volume (in,) that a unit keeps in any case: above it something leaves."""
+        return self.retained if self.met is None else np.maximum(self.retained, self.met)
+
+    @property
+    def flushes(self) -> NDArray[np.bool_]:
+        """Which units (in,) answer all at once: a printed siphon in place of a comb."""
+        return np.asarray(self.thresholds > self.retained)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +73,11 @@ class Network:
     def widths(self) -> tuple[int, ...]:
         """Buckets per layer, and the number of cups last."""
         return (*(len(layer.retained) for layer in self.layers), self.layers[-1].shares.shape[1])
+
+    @property
+    def has_flush(self) -> bool:
+        """Whether some unit is a flush."""
+        return any(bool(layer.flushes.any()) for layer in self.layers)
 
     @property
     def branches(self) -> int:
@@ -96,7 +120,10 @@ def _check_layer(layer: Layer, where: str) -> None:
             f"heights have shape {retained.shape} and weights {shares.shape}",
             "expected (in,) and (in, out), both at least 1",
         )
-    for name, values in (("heights", retained), ("weights", shares)):
+    if layer.met is not None and layer.met.shape != retained.shape:
+        what = f"has {layer.met.size} heights and residues of shape {retained.shape}"
+        raise FabError(where, what, "give each unit one residue, a weir its threshold")
+    for name, values in (("heights", retained), ("heights", layer.thresholds), ("weights", shares)):
         if not np.isfinite(values).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
             raise FabError(where, f"{name}{list(place)} is {values[place]}", "retrain or repair the checkpoint")

@@ -1,5 +1,6 @@
 """What the cups say: read-outs by kind, volumes of cups in, a number or words out. Written once."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ KINDS: tuple[Kind, ...] = ("fullest", "difference", "above")
 WASTE = "waste"  # the cup for water that says nothing: it wins no contest
 EVEN = 1e-6  # units within which two cups are equally full, or one is empty
 READABLE = 0.1  # mL: what an eye tells apart, and so the last digit of a number that is read
+LEAST_SPAN = 5.0  # mL between the least and the most that a number says: 50 times what an eye tells apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Readout:
     above: float = 0.0
     cups: tuple[str, ...] = ()
     limit: float | None = None
+
+    def is_column(self, header: str) -> bool:
+        """Whether a column of a table holds this number: it bears its name, with its unit or without."""
+        names = {self.name, f"{self.name} {self.unit}"}
+        return self.kind == "difference" and _plain(header) in {_plain(name) for name in names}
 
     def rivals(self, outputs: Sequence[str]) -> list[int]:
         """Indices of the cups among which the fullest is the answer."""
@@ -95,6 +102,10 @@ class Readout:
             for key, value in asdict(self).items()
             if key not in ("name", "kind") and value != plain[key]
         }
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 FULLEST = Readout("answer", "fullest")

@@ -160,6 +160,13 @@ def check_scaling(scaling: Scaling, inputs: Sequence[str], where: str) -> None:
             raise FabError(where, f"gives {feature.name!r} a range from {feature.low} to {feature.high}", "swap them")
 
 
+def quantity(column: str) -> tuple[str, str]:
+    """What a column measures, and its unit: `tide (m)` is tide in m; a name without a unit is all name."""
+    unit, words = unit_in(column), re.split(r"[_ ]*[(\[]", column)[0] if BRACKETS.fullmatch(column) else column
+    name = re.sub(rf"[_ ]+{re.escape(unit)}$", "", words).replace("_", " ").strip() if unit else words
+    return name or column, unit
+
+
 def unit_in(name: str) -> str:
     """The unit that a name tells: mm of `bill length (mm)`, `bill_length_mm` and `length [mm]`; "" where none."""
     found = BRACKETS.fullmatch(name) or AT_END.fullmatch(name)

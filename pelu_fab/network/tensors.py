@@ -1,21 +1,35 @@
-"""PeLU layers among the named tensors of a checkpoint: which make a network, which lie beside it, in what order."""
+"""PeLU layers among the named tensors of a checkpoint: which make a network, which lie beside it, in what order.
+
+A layer is `<n>.heights` and `<n>.weights`. With `<n>.residues` its units are flushes: what each keeps of its threshold.
+"""
 
 import re
 from collections.abc import Collection, Mapping
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pelu_fab.errors import FabError, warn
 
-TENSOR_KEY = re.compile(r"(?P<prefix>(?:.*\.)?)(?P<number>\d{1,9})\.(?P<kind>heights|weights)", re.ASCII | re.DOTALL)
+KINDS = "heights|weights|residues"
+TENSOR_KEY = re.compile(rf"(?P<prefix>(?:.*\.)?)(?P<number>\d{{1,9}})\.(?P<kind>{KINDS})", re.ASCII | re.DOTALL)
 ALONE = {"heights", "weights"}  # a PeLU layer saved by itself
+RESIDUES = "residues"  # the third tensor of a layer of flushes
 WANTED = "expected <n>.heights and <n>.weights of PeLU layers"
 LISTED = 4  # names that an error or a note lists
 Tensor = TypeVar("Tensor")
 
 
+class LayerTensors(NamedTuple, Generic[Tensor]):
+    """One layer's tensors under the name that errors give it; no `residues`: all its units are weirs."""
+
+    name: str
+    heights: Tensor
+    weights: Tensor
+    residues: Tensor | None
+
+
 def is_layer_key(name: str) -> bool:
     """Whether a tensor is named as a PeLU layer's."""
-    return name in ALONE or TENSOR_KEY.fullmatch(name) is not None
+    return name in ALONE | {RESIDUES} or TENSOR_KEY.fullmatch(name) is not None
 
 
 def is_beside(name: str, *, is_float: bool, dimensions: int) -> bool:
@@ -23,16 +37,16 @@ def is_beside(name: str, *, is_float: bool, dimensions: int) -> bool:
     return not is_layer_key(name) and (not is_float or dimensions == 0)
 
 
-def layers_of(tensors: Mapping[str, Tensor], where: str, *, key: str | None) -> list[tuple[str, Tensor, Tensor]]:
-    """Name, heights and weights of each layer of one network, ordered by number.
+def layers_of(tensors: Mapping[str, Tensor], where: str, *, key: str | None) -> list[LayerTensors[Tensor]]:
+    """Each layer of one network, ordered by number.
 
     Of several networks `key` says which: what its tensors' names begin with. Without `key`, a tensor that no PeLU layer
     has raises `FabError`: half a network is none. Gaps between the numbers are said.
     """
     if not tensors:
         raise FabError(where, "holds no tensors, so 0 layers", WANTED)
-    if set(tensors) == ALONE:
-        return [("layer 0", tensors["heights"], tensors["weights"])]
+    if set(tensors) - {RESIDUES} == ALONE:
+        return [LayerTensors("layer 0", tensors["heights"], tensors["weights"], tensors.get(RESIDUES))]
     found: dict[str, dict[int, dict[str, Tensor]]] = {}
     foreign: list[str] = []
     for name, tensor in tensors.items():
@@ -75,7 +89,7 @@ def _shown(prefix: str) -> str:
     return prefix.removesuffix(".") or "."
 
 
-def _in_order(pairs: Mapping[int, Mapping[str, Tensor]], prefix: str, where: str) -> list[tuple[str, Tensor, Tensor]]:
+def _in_order(pairs: Mapping[int, Mapping[str, Tensor]], prefix: str, where: str) -> list[LayerTensors[Tensor]]:
     numbers = sorted(pairs)
     for number in numbers:
         missing = sorted(ALONE - set(pairs[number]))
@@ -85,7 +99,9 @@ def _in_order(pairs: Mapping[int, Mapping[str, Tensor]], prefix: str, where: str
     if absent:
         there, missed = (listed([str(n) for n in some]) for some in (numbers, absent))
         warn(where, f"has PeLU layers {there} and none numbered {missed}", "check that no layer is missing")
-    return [(f"{prefix}{n}", pairs[n]["heights"], pairs[n]["weights"]) for n in numbers]
+    return [
+        LayerTensors(f"{prefix}{n}", pairs[n]["heights"], pairs[n]["weights"], pairs[n].get(RESIDUES)) for n in numbers
+    ]
 
 
 def listed(names: list[str]) -> str:

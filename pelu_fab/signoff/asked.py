@@ -42,9 +42,14 @@ def network_checks(asked: Network, copy: Network) -> list[Check]:
     checks = []
     for depth, (one, other) in enumerate(zip(asked.layers, copy.layers, strict=True)):
         for i in range(len(one.retained)):
-            name, h2, told = bucket_name(depth, i), float(one.retained[i]), float(other.retained[i])
+            name, h2, told = bucket_name(depth, i), float(one.thresholds[i]), float(other.thresholds[i])
             why = f"keeps {told:.6g} units in network.json, h² of the checkpoint is {h2:.6g}"
             checks.append(most("source.threshold", name, abs(told - h2) / max(h2, 1.0), SAME, "", why))
+            if one.flushes[i] or other.flushes[i]:
+                asked_r, told_r = float(one.retained[i]), float(other.retained[i])
+                why = f"{_kind(told, told_r)} in network.json, {_kind(h2, asked_r)} in the checkpoint"
+                off = abs(told_r - asked_r) / max(asked_r, 1.0)
+                checks.append(most("source.residue", name, off, SAME, "", why))
             off = np.abs(one.shares[i] / one.shares[i].sum() - other.shares[i] / other.shares[i].sum())
             j = int(off.argmax())
             where = name if off[j] <= SAME else branch_name(depth, i, j, layers=len(asked.layers))
@@ -52,6 +57,11 @@ def network_checks(asked: Network, copy: Network) -> list[Check]:
             why = "{:.4f} % in network.json, softmax of the checkpoint is {:.4f} %".format(*both)
             checks.append(most("source.share", where, 100 * float(off[j]), 100 * SAME, "pp", why))
     return checks
+
+
+def _kind(threshold: float, residue: float) -> str:
+    """What kind of unit keeps so much (units)."""
+    return f"a flush that leaves {residue:.6g} units" if threshold > residue else "a weir"
 
 
 def _file(read: Read, manifest: Manifest, *, is_design: bool) -> Check:

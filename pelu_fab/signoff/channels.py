@@ -4,13 +4,13 @@ Each tray is looked at in its own frame, flat as it is printed: its floor's plat
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from shapely import (
     LineString,
     MultiPoint,
+    MultiPolygon,
     Point,
     STRtree,
     box,
@@ -40,6 +40,7 @@ ON_FLOOR = 0.02  # mm
 HAIR = 1e-3  # mm
 SAME = 1e-6  # mm: one place
 UPRIGHT = 1e-4  # upward part of the normal of an upright face
+INTO_BLADE = 0.3  # mm: a tooth that is wider on one side has its middle aside
 NEAR = 1.5  # mm: a drop leaves within this of the edge that it is meant to leave over
 
 
@@ -169,18 +170,18 @@ def freeboards(wet: Wet, design_flow: float) -> list[Check]:
 
 
 def _walled(wet: Wet, index: int, name: str, vessel: Vessel, head: float, need: float) -> Check:
-    """Cut the bucket at every height at which it can change, teeth closed, until its water finds a way out."""
+    """Cut the bucket at every height at which it can change, teeth closed, until water in one of its rooms gets out."""
     corners = _around(wet, vessel)
     level = vessel.level
     top = level + head + need
     heights = np.unique(np.round(corners[:, :, 2].reshape(-1), 3))
     heights = np.r_[level, heights[(heights > level + 1e-3) & (heights < top)], top]
-    walls: _Walls | None = None
+    known = -np.inf  # up to here they stand
     for low, high in pairwise(heights.tolist()):
         z = (low + high) / 2
-        if high - low < 0.02 or (walls is not None and walls.stand_at(z)):
+        if high - low < 0.02 or z <= known:
             continue
-        other, walls = _escape(wet, index, vessel, corners, z)
+        other, known = _escape(wet, index, vessel, corners, z)
         if other is None:
             continue
         if other:
@@ -214,64 +215,63 @@ def _window(vessel: Vessel) -> tuple[Array, Array]:
     return reach.min(axis=0) - 6.0, reach.max(axis=0) + 6.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Walls:
-    """The triangles (n, 3, 3) that close the room round a bucket's middle in a cut at `z`."""
-
-    corners: Array
-    z: float
-
-    def stand_at(self, z: float) -> bool:
-        """Whether they close the same room at `z`, above: all are upright, and none ends or begins on the way."""
-        a, b, c = self.corners.transpose(1, 0, 2)
-        normals = np.cross(b - a, c - a)
-        upright = np.abs(normals[:, 2]) <= UPRIGHT * np.linalg.norm(normals, axis=1)
-        heights = self.corners[:, :, 2]
-        return bool(upright.all()) and not ((heights > self.z) & (heights < z)).any()
+def _stand_until(walls: Array, z: float, vessel: Vessel) -> float:
+    """Up to which height triangles (n, 3, 3) that close a bucket's rooms in a cut at `z` close the same ones: all are
+    upright, and nothing ends or begins on the way.
+    """
+    a, b, c = walls.transpose(1, 0, 2)
+    normals = np.cross(b - a, c - a)
+    if (np.abs(normals[:, 2]) > UPRIGHT * np.linalg.norm(normals, axis=1)).any():
+        return z
+    ends = np.append(walls[:, :, 2], [place[2] for place in vessel.floors])
+    return float(ends[ends > z].min(initial=np.inf))
 
 
-def _escape(
-    wet: Wet, index: int, vessel: Vessel, corners: Array, z: float
-) -> tuple[str, None] | tuple[None, _Walls | None]:
-    """None if the water round the bucket's middle is walled in at `z`, and by what, where that is near; else the bucket
-    it joins, or '' for outside.
+def _escape(wet: Wet, index: int, vessel: Vessel, corners: Array, z: float) -> tuple[str | None, float]:
+    """None if the water in all rooms of the bucket is walled in at `z`, and up to which height it is so for sure; else
+    the bucket it joins, or '' for outside.
     """
     segments, own = cut(corners, z)
-    room = _room(vessel, [vessel], segments, _window(vessel))
-    if room is not None:
+    rooms = _rooms(vessel, [vessel], segments, z, _window(vessel))
+    if rooms is not None:
         middles = points(segments.mean(axis=1))
-        prepare(rim := room.boundary)
+        prepare(rim := rooms.boundary)
         beside = dwithin(rim, middles, SAME)
-        return None, _Walls(corners[own[beside]], z)
+        return None, _stand_until(corners[own[beside]], z, vessel)
     # Look again at the whole part with every comb closed: does it run into a neighbour?
     part = wet.surface.names.index(vessel.part)
     whole = wet.surface.corners[wet.surface.faces_of_part(part)]
     low, high = whole.reshape(-1, 3).min(axis=0)[:2], whole.reshape(-1, 3).max(axis=0)[:2]
     others = {i: v for i, v in enumerate(wet.found.vessels) if v.part == vessel.part and v.teeth}
-    room = _room(vessel, list(others.values()), cut(whole, z)[0], (low, high))
-    if room is None:
-        return "", None
-    joined = [wet.names.get(i, v.part) for i, v in others.items() if i != index and room.contains(Point(v.inside))]
-    return (joined[0], None) if joined else (None, None)
+    rooms = _rooms(vessel, list(others.values()), cut(whole, z)[0], z, (low, high))
+    if rooms is None:
+        return "", z
+    joined = [wet.names.get(i, v.part) for i, v in others.items() if i != index and rooms.contains(Point(v.inside))]
+    return (joined[0] if joined else None), z
 
 
-def _room(vessel: Vessel, closed: list[Vessel], segments: Array, window: tuple[Array, Array]) -> BaseGeometry | None:
-    """The area of air round a vessel's middle in a cut, combs closed; None if it reaches the window's frame."""
+def _rooms(
+    vessel: Vessel, closed: list[Vessel], segments: Array, z: float, window: tuple[Array, Array]
+) -> MultiPolygon | None:
+    """The areas of air in a cut at `z` that a vessel's water stands in, combs closed; None if one reaches the window's
+    frame.
+    """
     frame = box(*(window[0] - 1.0), *(window[1] + 1.0)).exterior
     segments = np.round(segments, SNAP)
     lines = [*linestrings(segments[(segments[:, 0] != segments[:, 1]).any(axis=1)])]
     lines += [line for v in closed for line in _closed_teeth(v)]
-    seed = Point(vessel.inside)
-    for face in polygonize([unary_union([*lines, frame])]).geoms:
-        if face.contains(seed):
-            return None if face.boundary.distance(frame) < 1e-6 else face
-    return None
+    areas = polygonize([unary_union([*lines, frame])]).geoms
+    seeds = points([vessel.inside, *(place[:2] for place in vessel.floors if place[2] < z)])
+    seed, area = STRtree(areas).query(seeds, "within")
+    rooms = [areas[k] for k in np.unique(area)]
+    lost = 0 not in seed or any(dwithin(room.boundary, frame, SAME) for room in rooms)
+    return None if lost else MultiPolygon(rooms)
 
 
 def _closed_teeth(vessel: Vessel) -> Iterable[LineString]:
-    """A line across each tooth, from blade to blade, a hair longer than the opening."""
+    """A line across each tooth, from blade to blade and into both."""
     for tooth in vessel.teeth:
         x, y = tooth.outward
-        along = np.array([-y, x]) * (tooth.width / 2 + 0.05)
+        along = np.array([-y, x]) * (tooth.width / 2 + INTO_BLADE)
         middle = np.array(tooth.at[:2]) - CLOSED_AT * np.array([x, y])
         yield LineString([middle - along, middle + along])

@@ -1,6 +1,7 @@
 """The trained network by the judge's own reading: bytes of a checkpoint in, what it asks for out.
 
 Nothing of the compiler's reader is used: h is squared, A softmaxed over its outputs, and files are parsed here.
+Residues beside them make flushes of a layer's units: all below h² stays, and once that is met, no more than a residue.
 """
 
 import io
@@ -21,7 +22,7 @@ from pelu_fab.network.scaling import Scaling, scaling_from
 from pelu_fab.signoff.stl import Array
 
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-LAYER = re.compile(r"(?:(.*\.)?(\d{1,9})\.)?(heights|weights)", re.ASCII | re.DOTALL)  # how its tensors are named
+LAYER = re.compile(r"(?:(.*\.)?(\d{1,9})\.)?(heights|weights|residues)", re.ASCII | re.DOTALL)
 DEEPEST = 4  # dicts inside one another that are looked into
 AGAIN = "give the file that was trained"
 
@@ -86,7 +87,9 @@ def _widget(table: Mapping[str, Any]) -> Trained:
     layers = []
     for one in table["layers"]:
         shares = np.array(one["w"], dtype=np.float64)
-        layers.append(Layer(np.array(one["h"], dtype=np.float64), shares / shares.sum(axis=1, keepdims=True)))
+        thresholds = np.array(one["h"], dtype=np.float64)
+        stays = np.array(one["r"], dtype=np.float64) if one.get("r") is not None else thresholds
+        layers.append(Layer(stays, shares / shares.sum(axis=1, keepdims=True), thresholds))
     return _told(tuple(layers), table)
 
 
@@ -124,8 +127,12 @@ def _trained(tensors: Mapping[str, Array], beside: Mapping[str, Any], key: str |
         heights, logits = pair["heights"], pair["weights"]
         if heights.ndim != 1 or logits.ndim != 2:
             raise ValueError(f"shapes {heights.shape} and {logits.shape} are no layer")
-        powers = np.exp(logits - np.max(logits, axis=1)[:, None])
-        layers.append(Layer(np.square(heights), powers / np.sum(powers, axis=1)[:, None]))
+        powers, thresholds = np.exp(logits - np.max(logits, axis=1)[:, None]), np.square(heights)
+        stays = pair.get("residues", thresholds)
+        if stays.shape != thresholds.shape:
+            raise ValueError(f"residues of shape {stays.shape} are not those of {len(thresholds)} units")
+        stays = np.minimum(stays, thresholds)  # no more than there was
+        layers.append(Layer(stays, powers / np.sum(powers, axis=1)[:, None], thresholds))
     return _told(tuple(layers), beside)
 
 

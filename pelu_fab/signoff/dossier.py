@@ -322,17 +322,20 @@ def read_network(path: Path) -> Network:
     """The copy of a network in the widget's form: `h` already squared, `w` already shares."""
     data = _load(path)
     try:
-        layers = tuple(Layer(np.array(one["h"], float), np.array(one["w"], float)) for one in data["layers"])
+        layers = tuple(
+            Layer(np.array(one.get("r", one["h"]), float), np.array(one["w"], float), np.array(one["h"], float))
+            for one in data["layers"]
+        )
         if not all(isinstance(name, str) for name in [*data["inputs"], *data["outputs"]]):
             raise TypeError("a name is no text")
         scaling = scaling_from(data["scaling"]) if data.get("scaling") is not None else None
         scale = float(data.get("input_scale", 1.0))
         readouts = readouts_from(data.get("readouts") or ())
         network = Network(layers, tuple(data["inputs"]), tuple(data["outputs"]), scale, scaling, readouts)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise FabError(str(path), f"is no network ({error!r})", "compile it again") from error
     check_network(network, str(path))
-    if any((layer.retained > LARGEST).any() for layer in layers):
+    if any((layer.thresholds > LARGEST).any() for layer in layers):
         raise FabError(str(path), f"keeps more than {LARGEST:g} units in a bucket", "compile it again")
     return network
 

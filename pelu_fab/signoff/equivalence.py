@@ -22,20 +22,26 @@ def l1_bound(one: Book, other: Book, input_max: Array) -> float:
     """Largest sum over cups of |difference| (mm3) that any pour within `input_max` can make.
 
     A layer is non-expansive in L1, so differences made above only add up: each layer adds |h² - h'²| of every bucket,
-    and its fullest spill times the L1 distance of its shares.
+    and its fullest spill times the L1 distance of its shares. A flush that any difference reaches may answer otherwise,
+    and adds all that it lets out at once.
     """
-    differences = [
-        (np.abs(kept - kept2), np.abs(shares - shares2).sum(axis=1))
-        for (kept, shares), (kept2, shares2) in zip(one.layers, other.layers, strict=True)
-    ]
+    differences = []
+    for depth, ((kept, shares), (kept2, shares2)) in enumerate(zip(one.layers, other.layers, strict=True)):
+        jumps, jumps2 = one.jumps(depth), other.jumps(depth)
+        met = np.where(jumps + jumps2 > 0.0, np.abs(kept + jumps - kept2 - jumps2), 0.0)
+        differences.append((np.abs(kept - kept2) + met, np.abs(shares - shares2).sum(axis=1)))
     return _added_up(one, other, input_max, differences)
 
 
 def _added_up(one: Book, other: Book, input_max: Array, off: Sequence[tuple[Array, Array]]) -> float:
     """Sum over layers of what buckets keep otherwise, and of the fullest spill times the shares' L1 distance."""
     gap, fullest = 0.0, input_max
-    for (kept, shares), (kept2, shares2), (keeps, sends) in zip(one.layers, other.layers, off, strict=True):
+    for depth, ((kept, shares), (kept2, shares2), (keeps, sends)) in enumerate(
+        zip(one.layers, other.layers, off, strict=True)
+    ):
         spill = np.maximum(fullest - np.minimum(kept, kept2), 0.0)
+        jumps = np.maximum(one.jumps(depth), other.jumps(depth))
+        gap += float(jumps[(keeps > 0.0) | (gap > 0.0)].sum())
         gap += float(np.minimum(keeps, fullest).sum() + spill @ sends)
         fullest = np.maximum(spill @ shares, spill @ shares2)
     return gap

@@ -15,6 +15,7 @@ from pelu_fab.signoff.surface import Surface
 PUDDLE_LIMIT = 300.0  # mm3: a pool without teeth and above this is a bucket whose mouths are shut, not a puddle
 DROPS_PER_TOOTH = 3
 JUST_BELOW = 1e-3  # mm under a pool's level, where its edge is looked at
+FLOOR_UP, SPECK = 0.3, 2.0  # upward part of the normal, and mm2, of floor triangles that tell the rooms of a vessel
 MOST_PUDDLES = 12  # on one way down; more is no way
 
 Key = tuple[str, int]
@@ -114,6 +115,7 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
         perimeter=basin.perimeter - _comb_side(surface, under, sills, basin.level),
         at=at,
         inside=_inside(surface, under, sills),
+        floors=tuple(map(place_of, _under_sky(surface, under))),
         bounds=_bounds(surface, under),
         exit_at=basin.exit_at,
         bed=_bed_size(surface, comb.bed_beside(surface, part, basin.level, under), sills),
@@ -157,6 +159,7 @@ def _bed(search: _Search, face: int, at: Array) -> int:
             perimeter=0.0,
             at=place_of(middle),
             inside=_inside(surface, bed, sills),
+            floors=tuple(map(place_of, _under_sky(surface, bed))),
             bounds=_bounds(surface, bed),
             exit_at=place_of(at),
             bed=_bed_size(surface, bed, sills),
@@ -177,17 +180,18 @@ def _inside(surface: Surface, faces: Index, sills: Sequence[comb.Sill]) -> tuple
 
 def _open_point(surface: Surface, faces: Index) -> tuple[float, float]:
     """Middle of the largest floor triangle that has nothing of its own part above it."""
-    floors = faces[surface.mesh.normals[faces, 2] > 0.3]
-    floors = floors if len(floors) else faces
-    a, b, c = surface.corners[floors].transpose(1, 0, 2)
-    largest = floors[np.argsort(-np.linalg.norm(np.cross(b - a, c - a), axis=1), kind="stable")][:40]
-    middles = surface.corners[largest].mean(axis=1)
-    query, other, z, _ = surface.columns.crossings(middles)
-    part = surface.part_of_face[largest[0]]
-    covered = np.unique(query[(z > middles[query, 2] + 1e-3) & (surface.part_of_face[other] == part)])
-    free = np.setdiff1d(np.arange(len(largest)), covered)
-    best = middles[free[0] if len(free) else 0]
+    best = (*_under_sky(surface, faces), surface.corners[faces].mean(axis=(0, 1)))[0]
     return (float(best[0]), float(best[1]))
+
+
+def _under_sky(surface: Surface, faces: Index) -> Array:
+    """Middles (k, 3) of floor triangles, the largest first, that have nothing of their own part above them."""
+    floors = faces[(surface.mesh.normals[faces, 2] > FLOOR_UP) & (surface.mesh.areas[faces] > SPECK)]
+    floors = floors[np.argsort(-surface.mesh.areas[floors], kind="stable")]
+    middles = surface.corners[floors].mean(axis=1)
+    query, other, z, _ = surface.columns.crossings(middles)
+    own = surface.part_of_face[other] == surface.part_of_face[floors[query]]
+    return np.delete(middles, query[own & (z > middles[query, 2] + 1e-3)], axis=0)
 
 
 def _bounds(surface: Surface, faces: Index) -> tuple[tuple[float, float], tuple[float, float]]:

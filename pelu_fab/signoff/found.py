@@ -68,7 +68,8 @@ class Mouth:
 class Vessel:
     """A pool: bucket (it has teeth) or cup. `volume` is what lies below the level it spills at.
 
-    `basin` is its number on the surface, -1 for a bed that keeps nothing; `inside` a point of its plan in air.
+    `basin` is its number on the surface, -1 for a bed that keeps nothing; `inside` a point of its plan in air, `floors`
+    places on its floor under open sky, in every room that plates and walls part it into.
     """
 
     part: str
@@ -80,6 +81,7 @@ class Vessel:
     perimeter: float  # of the water's edge on walls that hold a meniscus: all but the comb's side
     at: Place
     inside: tuple[float, float]
+    floors: tuple[Place, ...]
     bounds: tuple[tuple[float, float], tuple[float, float]]
     exit_at: Place
     bed: tuple[float, float, float]  # width, depth and slope of a bed that keeps nothing; zeros elsewhere

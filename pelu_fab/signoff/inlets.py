@@ -12,6 +12,7 @@ from pelu_fab.signoff.stl import Array, Mask
 FROM_UP, TO_UP = (2.0, 6.0), (1.0, 3.0, 5.0)  # mm above the sill: where jets are deflected, and water in a tooth
 APART, MOST = 4.0, 6  # mm between the landings that are looked from; of them, and of the teeth looked at
 PARALLEL = 1e-12
+BLOCK = 1_000_000  # pairs of line and triangle looked at together
 HARDLY = 300.0  # mm3 below the sill: what a threshold may be off by, so that no more is lost where a jet jumps over it
 
 
@@ -48,16 +49,19 @@ def crossed(start: Array, end: Array, corners: Array) -> Mask:
     low = np.minimum(start.min(axis=0), end.min(axis=0))
     high = np.maximum(start.max(axis=0), end.max(axis=0))
     near = ((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1)
-    a, b, c = corners[near].transpose(1, 0, 2)
-    one, two, way = b - a, c - a, end - start
+    a, b, c = (corners[near] - low).transpose(1, 0, 2)
+    one, two, origin, way = b - a, c - a, start - low, end - start
+    normal, turning = np.cross(one, two), np.cross(origin, way)
+    side_one, side_two, offset = np.cross(a, one), np.cross(a, two), np.einsum("ij,ij->i", a, normal)
     found = np.zeros(len(start), bool)
-    for k in range(len(start)):
-        cross = np.cross(way[k], two)
-        det = np.einsum("ij,ij->i", one, cross)
+    for some in np.array_split(np.arange(len(start)), len(start) * len(a) // BLOCK + 1):
+        # Moeller and Trumbore's triple products, lines times triangles; all three are `det` times a weight or a part.
+        det = -way[some] @ normal.T
+        u = turning[some] @ two.T + way[some] @ side_two.T
+        v = -turning[some] @ one.T - way[some] @ side_one.T
+        t = origin[some] @ normal.T - offset
         scale = np.where(np.abs(det) > PARALLEL, det, np.inf)
-        from_a = start[k] - a
-        u = np.einsum("ij,ij->i", from_a, cross) / scale
-        turned = np.cross(from_a, one)
-        v, t = turned @ way[k] / scale, np.einsum("ij,ij->i", two, turned) / scale
-        found[k] = bool(((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0) & (t < 1) & np.isfinite(scale)).any())
+        u, v, t = u / scale, v / scale, t / scale
+        met = (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0) & (t < 1) & np.isfinite(scale)
+        found[some] = met.any(axis=1)
     return found

@@ -49,8 +49,8 @@ def lowering_checks(trained: Network, lowered: Network, terms: Terms) -> list[Ch
     reached = np.ones(trained.widths[0], dtype=bool)
     for depth, (asked, made) in enumerate(zip(trained.layers, lowered.layers, strict=True)):
         for i, name in enumerate(bucket_name(depth, unit) for unit in range(len(reached))):
-            wanted = float(asked.retained[i])
-            off = abs(float(made.retained[i]) - wanted) / max(abs(wanted), 1.0)
+            pairs = ((asked.thresholds[i], made.thresholds[i]), (asked.retained[i], made.retained[i]))
+            off = max(abs(float(now) - float(wanted)) / max(abs(float(wanted)), 1.0) for wanted, now in pairs)
             checks.append(most("lower.threshold", name, off, SAME, "", "threshold against the trained, as a fraction"))
             if not reached[i]:
                 checks.append(passed("lower.share", name, "no share leads to it: it is not built"))
@@ -100,9 +100,9 @@ def _idle(network: Network, input_max: Array) -> list[Mask]:
     """By layer, which buckets no pour makes spill: inflows grow with every pour, so the fullest jugs decide."""
     found, water = [], np.asarray(input_max, dtype=np.float64)
     for layer in network.layers:
-        over = water - layer.retained
-        found.append(over <= PROVEN)
-        water = np.where(over > 0.0, over, 0.0) @ layer.shares
+        over = water - layer.thresholds
+        found.append(over <= np.where(layer.flushes, -PROVEN, PROVEN))
+        water = np.where(over >= 0.0, water - layer.retained, 0.0) @ layer.shares
     return found
 
 

@@ -16,26 +16,37 @@ POURS = 300
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Book:
-    """Retained volumes (in,) and shares (in, out) of each layer, in mm3."""
+    """Retained volumes (in,) and shares (in, out) of each layer, in mm3; `flushes` are the thresholds (in,) of flushes.
+
+    There a weir stands as -inf: whatever is above what it retains leaves it.
+    """
 
     layers: tuple[tuple[Array, Array], ...]
+    flushes: tuple[Array, ...] = ()
 
     def pour(self, inputs: Array) -> tuple[list[Array], Array]:
         """What each layer keeps (rows, in) and what the cups get (rows, out) of `inputs` (rows, in), mm3."""
         kept, water = [], inputs
-        for retained, shares in self.layers:
-            kept.append(np.minimum(water, retained))
-            water = np.maximum(water - retained, 0.0) @ shares
+        for depth, (retained, shares) in enumerate(self.layers):
+            held = np.minimum(water, retained)
+            if self.flushes:
+                held = np.where(water < self.flushes[depth], water, held)
+            kept.append(held)
+            water = (water - held) @ shares
         return kept, water
+
+    def jumps(self, depth: int) -> Array:
+        """How much each unit of a layer lets out at once, mm3 (in,): 0 of a weir."""
+        retained = self.layers[depth][0]
+        return np.maximum(self.flushes[depth] - retained, 0.0) if self.flushes else np.zeros(len(retained))
 
 
 def book_of(network: Network, unit_volume: float) -> Book:
     """The checkpoint's own arithmetic; rows of shares that float32 left off 1 by an ulp are scaled to 1."""
-    return Book(
-        tuple(
-            (one.retained * unit_volume, one.shares / one.shares.sum(axis=1, keepdims=True)) for one in network.layers
-        )
-    )
+    asked = network.layers
+    layers = [(one.retained * unit_volume, one.shares / one.shares.sum(axis=1, keepdims=True)) for one in asked]
+    flushes = [np.where(one.thresholds > one.retained, one.thresholds, -np.inf) * unit_volume for one in asked]
+    return Book(tuple(layers), tuple(flushes) if any(np.isfinite(one).any() for one in flushes) else ())
 
 
 def book_of_recovered(recovered: Recovered) -> Book:

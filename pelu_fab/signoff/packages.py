@@ -4,6 +4,7 @@ Nothing is unpacked beyond a limit, and no document may declare an entity or a t
 """
 
 import io
+import re
 import zipfile
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -18,6 +19,11 @@ LARGEST = 1 << 30  # bytes of a model; the largest of ours are a tenth of it
 RATIO = 200  # how often smaller a zip may be than what it holds; XML of numbers stays below 20
 DEEPEST = 32  # elements inside each other
 AGAIN = "compile it again"
+LISTS = re.compile(rb"<(vertices|triangles)>(.*?)</\1>", re.DOTALL)  # long: read apart from the document round them
+ROWS = {
+    "vertices": re.compile(rb'<vertex x="([^"<]+)" y="([^"<]+)" z="([^"<]+)" ?/>'),
+    "triangles": re.compile(rb'<triangle v1="([^"<]+)" v2="([^"<]+)" v3="([^"<]+)" ?/>'),
+}
 
 
 @dataclass(slots=True)
@@ -50,32 +56,32 @@ def _unzipped(blob: bytes) -> bytes:
 
 
 def _model(text: bytes) -> Package:
-    """Fill a package while the document goes by."""
-    found, points, faces = Package(), [], []
-    stack: list[str] = []
+    """Fill a package while the document goes by, its long lists cut out."""
+    lots = iter(LISTS.findall(text))
+    found, stack, tables = Package(), [""], dict.fromkeys(ROWS, np.zeros((0, 3)))
     current = ""
 
     def start(name: str, told: dict[str, str]) -> None:
-        nonlocal current, points, faces
+        nonlocal current, tables
         kind = name.rpartition(":")[2]
         stack.append(kind)
         if len(stack) > DEEPEST:
             raise ValueError("its elements lie too deep")
-        if kind == "vertex":
-            points.append((told["x"], told["y"], told["z"]))
-        elif kind == "triangle":
-            faces.append((told["v1"], told["v2"], told["v3"]))
+        if kind in ROWS:
+            tables[kind] = _rows(kind, next(lots, (b"", b"")))
         elif kind == "object":
-            current, points, faces = told["id"], [], []
+            current, tables = told["id"], dict.fromkeys(ROWS, np.zeros((0, 3)))
             found.names[current] = told.get("name", "")
         elif kind == "item":
             found.items.append((told["objectid"], _transform(told.get("transform"))))
         elif kind == "component":
             raise ValueError("it puts objects together, ours don't")
 
-    def end(name: str) -> None:
+    def end(_: str) -> None:
         if stack.pop() == "mesh":
-            places, corners = np.array(points, dtype=np.float64).reshape(-1, 3), np.array(faces, dtype=np.int64)
+            places, corners = tables["vertices"], tables["triangles"].astype(np.int64)
+            if (corners != tables["triangles"]).any():
+                raise ValueError("a corner's number is not whole")
             if len(corners) and (corners.min() < 0 or corners.max() >= len(places)):
                 raise ValueError("a triangle has a corner that is not there")
             found.meshes[current] = places[corners.reshape(-1, 3)]
@@ -86,8 +92,19 @@ def _model(text: bytes) -> Package:
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
-    parser.Parse(text, True)
+    parser.Parse(LISTS.sub(rb"<\1/>", text), True)
+    if next(lots, None) is not None:
+        raise ValueError("a list of corners or triangles lies outside the document")
     return found
+
+
+def _rows(kind: str, lot: tuple[bytes, bytes]) -> Array:
+    """Numbers (n, 3) of a list in which nothing else stands."""
+    told, body = lot
+    rows = ROWS[kind].findall(body)
+    if told.decode() != kind or len(rows) != body.count(b"<"):
+        raise ValueError(f"its {kind} are not written as such")
+    return np.array(rows, dtype=np.bytes_).astype(np.float64).reshape(-1, 3)
 
 
 def _transform(text: str | None) -> Array:

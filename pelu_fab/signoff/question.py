@@ -174,7 +174,10 @@ def _data(blob: bytes, network: Network) -> tuple[Array, Index | None]:
     features = network.measures.features
     names = list(dict.fromkeys(feature.name for feature in features))
     count, rows, labels = len(names), [], []
-    for line in list(_lines(blob))[1:]:
+    header, *lines = _lines(blob)
+    if len(header) > count and any(readout.is_column(header[count]) for readout in network.readouts):
+        lines = [line[:count] for line in lines]  # what was measured of a number that the cups say
+    for line in lines:
         told = dict(zip(names, map(float, line[:count]), strict=True))
         rows.append([max((told[f.name] - f.offset) * f.factor, 0.0) for f in features])
         labels += [network.outputs.index(cell) if cell in network.outputs else int(cell) for cell in line[count:]]

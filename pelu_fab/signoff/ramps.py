@@ -3,12 +3,14 @@
 A wall is upright, so that along a level line across the flow it stands in one place at every height over the ramp.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, failed, passed, skipped
-from pelu_fab.signoff.sections import Segments, cut
+from pelu_fab.signoff.sections import Segments, cuts
 from pelu_fab.signoff.stl import Array, Index, Mask
 
 FIRST, STEP = 0.6, 1.0  # mm below the sill where a ramp is looked at first, and from there on down
@@ -20,28 +22,40 @@ NUDGES = (0.0, 0.05, -0.05)  # mm: a drop may have run along a wall, neither in 
 FAR = 80.0  # mm: no mouth is wider
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """Places on a part's ramps. `along` goes across the flow; `row` is one for those at one height of like combs."""
+
+    at: Array  # (n, 3)
+    along: Array  # (n, 2)
+    level: Array  # of the sill, up to which and a little more walls reach
+    row: Index
+    name: tuple[str, ...]  # of its branch
+
+    @property
+    def branch(self) -> Index:
+        """A number for each name."""
+        return np.unique(self.name, return_inverse=True)[1]
+
+
 def walls_beside_mouths(wet: Wet) -> list[Check]:
     """Every mouth whose water could pass below or through the wall beside it."""
     found: dict[str, Check] = {}
-    parts = dict.fromkeys(v.part for v in wet.found.vessels if v.teeth)
     looked = 0
-    for part in parts:
+    for part in dict.fromkeys(v.part for v in wet.found.vessels if v.teeth):
         own = wet.surface.corners[wet.surface.faces_of_part(wet.surface.names.index(part))]
-        for level, at, along, name in _stations(wet, part):
-            looked += len(at)
-            for k in np.flatnonzero(_aside(own, level, at, along, np.unique(name, return_inverse=True)[1]) > WHOLE):
-                why = "the wall beside its mouth is open below: another mouth's water can reach it there"
-                found.setdefault(name[k], failed("drc.breach", name[k], why, place_of(at[k])))
+        places = _places(wet, part)
+        looked += len(places.name)
+        for k in np.flatnonzero(_aside(own, places) > WHOLE) if places.name else ():
+            why = "the wall beside its mouth is open below: another mouth's water can reach it there"
+            found.setdefault(places.name[k], failed("drc.breach", places.name[k], why, place_of(places.at[k])))
     if not looked:
         return [skipped("drc.breach", "all mouths", "no drop was seen on a ramp behind its sill")]
     return list(found.values()) or [passed("drc.breach", "all mouths", f"walls whole beside {looked} places on ramps")]
 
 
-def _stations(wet: Wet, part: str) -> list[tuple[float, Array, Array, list[str]]]:
-    """Places (n, 3) on a part's ramps that lie at one height, directions across the flow there, and their branches.
-
-    With each the highest level to which walls reach. Combs with sills at other levels come apart.
-    """
+def _places(wet: Wet, part: str) -> _Places:
+    """Where drops pass each height of a part's ramps. Combs with sills at other levels come apart."""
     table: dict[tuple[float, float], list[tuple[Array, Array, str]]] = {}
     trails = wet.found.trails
     for index, vessel in enumerate(wet.found.vessels):
@@ -55,10 +69,14 @@ def _stations(wet: Wet, part: str) -> list[tuple[float, Array, Array, list[str]]
             for at in _on_the_way(_ramp(trails.at[first:after], trails.face[first:after]), vessel.level):
                 key = (round(float(at[2]), 4), round(vessel.level, 3))
                 table.setdefault(key, []).append((at, along, name))
-    return [
-        (level, np.array([p for p, _, _ in rows]), np.array([d for _, d, _ in rows]), [n for _, _, n in rows])
-        for (_, level), rows in table.items()
-    ]
+    rows = [(*one, level, row) for row, ((_, level), here) in enumerate(table.items()) for one in here]
+    return _Places(
+        np.array([at for at, *_ in rows]).reshape(-1, 3),
+        np.array([along for _, along, *_ in rows]).reshape(-1, 2),
+        np.array([level for *_, level, _ in rows]),
+        np.array([row for *_, row in rows], np.int64),
+        tuple(name for _, _, name, *_ in rows),
+    )
 
 
 def _ramp(trail: Array, face: Index) -> Array:
@@ -79,34 +97,41 @@ def _on_the_way(ramp: Array, level: float) -> Array:
     return np.stack([np.interp(inside, z, ramp[order, 0]), np.interp(inside, z, ramp[order, 1]), inside], axis=1)
 
 
-def _aside(own: Array, level: float, at: Array, along: Array, branch: Index) -> Array:
+def _aside(own: Array, places: _Places) -> Array:
     """How far (mm) the walls left and right of each place move between heights over it, or less than `WHOLE`; inf where
     none parts it from the next place of another branch.
     """
-    heights = [float(at[0, 2]) + lift for lift in LIFTS if at[0, 2] + lift < level + TALLEST]
-    lines = [Segments(cut(own, z)[0]) for z in heights]
-    moved = np.full(len(at), np.inf)
+    heights = places.at[:, 2] + np.array(LIFTS)[:, None]
+    lift, who = np.nonzero(heights < places.level + TALLEST)
+    levels, sheet = np.unique(heights[lift, who], return_inverse=True)
+    segments, _, sheets = cuts(own, levels)
+    lines = Segments(segments, sheets)
+    moved = np.full(len(places.at), np.inf)
     for nudge in NUDGES:
-        open_still = np.flatnonzero(moved > WHOLE)
-        start, widest = at[:, :2] + nudge * along, np.zeros(len(at))
-        for sign in (1.0, -1.0) if len(open_still) else ():
-            walls = np.full((len(lines), len(at)), FAR)
-            for wall, line in zip(walls, lines, strict=True):
-                found = line.reach(start[open_still], sign * along[open_still], FAR)
-                wall[open_still] = np.where(np.isfinite(found), found, FAR)
-            gone = _unparted(start, sign * along, branch, walls) | (walls.min(axis=0) >= FAR)
-            widest = np.fmax(widest, np.where(gone, np.inf, np.ptp(walls, axis=0)))
-        moved[open_still] = np.minimum(moved, widest)[open_still]
+        still = moved > WHOLE
+        start, widest = places.at[:, :2] + nudge * places.along, np.zeros(len(moved))
+        asked = still[who]
+        for sign in (1.0, -1.0) if still.any() else ():
+            walls = np.full(heights.shape, np.nan)
+            mine = who[asked]
+            found = lines.reach(start[mine], sign * places.along[mine], FAR, sheet[asked])
+            walls[lift[asked], mine] = np.where(np.isfinite(found), found, FAR)
+            nearest, farthest = np.fmin.reduce(walls), np.fmax.reduce(walls)
+            gone = _unparted(start, sign * places.along, places, farthest) | (nearest >= FAR)
+            widest = np.fmax(widest, np.where(gone, np.inf, farthest - nearest))
+        moved[still] = np.minimum(moved, widest)[still]
     return moved
 
 
-def _unparted(at: Array, along: Array, branch: Index, walls: Array) -> Mask:
+def _unparted(at: Array, along: Array, places: _Places, farthest: Array) -> Mask:
     """Whether, of each place, the next one along is of another branch and nearer than the wall at some height."""
     place = np.einsum("ij,ij->i", at, along)
-    across = np.round(at @ [along[0, 1], -along[0, 0]], 1)  # places of one ramp lie in one line
-    order = np.lexsort((place, across))
+    across = np.round(at[:, 0] * along[:, 1] - at[:, 1] * along[:, 0], 1)  # places of one ramp lie in one line
+    order = np.lexsort((place, across, places.row))
     one, next_one = order[:-1], order[1:]
+    branch = places.branch
     apart = (branch[one] != branch[next_one]) & (across[one] == across[next_one])
+    apart &= places.row[one] == places.row[next_one]
     found = np.zeros(len(at), bool)
-    found[one[apart]] = walls[:, one[apart]].max(axis=0) > (place[next_one] - place[one])[apart]
+    found[one[apart]] = farthest[one[apart]] > (place[next_one] - place[one])[apart]
     return found

@@ -6,16 +6,31 @@ All from the triangles: relief is what stands on the largest flat of a part's si
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
-from shapely import GEOSException, Point, Polygon, area, box, coverage_union_all, polygons, unary_union
+from numpy.typing import NDArray
+from shapely import (
+    GEOSException,
+    Point,
+    Polygon,
+    area,
+    bounds,
+    box,
+    centroid,
+    coverage_union_all,
+    difference,
+    get_coordinates,
+    polygons,
+    unary_union,
+)
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.columns import height_at
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.planar import solid_at
 from pelu_fab.signoff.report import Check, failed, most, passed
-from pelu_fab.signoff.stl import Array, Mesh
+from pelu_fab.signoff.stl import Array, Mask, Mesh
 
 UPRIGHT = 0.999  # of a normal along a side
 BROAD = 0.3  # of the largest flat of a side: what lettering stands on
@@ -44,43 +59,50 @@ class Relief:
     sign: float
 
     @cached_property
-    def bars(self) -> tuple[Polygon, ...]:
-        """Pieces that are level bars."""
-        return tuple(p for p in self.pieces if p.area > FULL * box(*p.bounds).area and _wide(p) > LONG * _tall(p))
+    def _bars(self) -> Mask:
+        """Which pieces are level bars."""
+        ends = bounds(_each(self.pieces))
+        wide, tall = (ends[:, 2:] - ends[:, :2]).T
+        return np.asarray((area(_each(self.pieces)) > FULL * wide * tall) & (wide > LONG * tall))
+
+    @cached_property
+    def _ruled(self) -> Mask:
+        """Which of them begin or end in one line with others."""
+        ends, count = bounds(_each(self.pieces)), np.zeros(len(self.pieces), np.int64)
+        bars = np.flatnonzero(self._bars)
+        for side in (0, 2):
+            count[bars] += (np.abs(ends[bars, side][:, None] - ends[bars, side]) < ALIGNED).sum(axis=1)
+        return count > 2
 
     @cached_property
     def marks(self) -> tuple[Polygon, ...]:
-        """Bars in one line, the lowest first."""
-        bars = self.bars
-        ruled = [
-            bar
-            for bar in bars
-            if sum(abs(bar.bounds[side] - o.bounds[side]) < ALIGNED for o in bars for side in (0, 2)) > 2
-        ]
-        return tuple(sorted(ruled, key=lambda p: p.bounds[3]))
+        """Level bars of a scale, the lowest first."""
+        return tuple(sorted(compress(self.pieces, self._ruled), key=lambda p: p.bounds[3]))
+
+    @cached_property
+    def lines(self) -> tuple[Polygon, ...]:
+        """Level bars that stand alone."""
+        return tuple(compress(self.pieces, self._bars & ~self._ruled))
 
     @cached_property
     def words(self) -> tuple[Polygon, ...]:
         """Pieces that are no marks."""
-        return tuple(p for p in self.pieces if not any(p is mark for mark in self.marks))
+        return tuple(compress(self.pieces, ~self._ruled))
 
     @cached_property
     def looks(self) -> tuple[tuple[float, ...], ...]:
         """Where each piece of the words lies and how large it is: equal for equal words."""
         if not self.words:
             return ()
-        x, y, _, _ = unary_union(self.words).bounds
-        return tuple(
-            sorted((round(p.centroid.x - x, 1), round(p.centroid.y - y, 1), round(p.area, 1)) for p in self.words)
-        )
+        words = _each(self.words)
+        places, areas = get_coordinates(centroid(words)) - bounds(words)[:, :2].min(axis=0), area(words)
+        looks = np.column_stack([places, areas]).round(1)
+        return tuple(sorted(map(tuple, looks.tolist())))
 
 
-def _wide(piece: Polygon) -> float:
-    return float(piece.bounds[2] - piece.bounds[0])
-
-
-def _tall(piece: Polygon) -> float:
-    return float(piece.bounds[3] - piece.bounds[1])
+def _each(pieces: Sequence[Polygon]) -> NDArray[np.object_]:
+    """Polygons for shapely's functions on many."""
+    return np.array(pieces, dtype=np.object_)
 
 
 def read_checks(parts: Sequence[LoadedPart], names: dict[str, str]) -> list[Check]:
@@ -88,9 +110,10 @@ def read_checks(parts: Sequence[LoadedPart], names: dict[str, str]) -> list[Chec
     cups = [part for part in parts if part.entry.role == "cup"]
     jugs = [part for part in parts if part.entry.role == "jug"]
     found = {part.entry.name: reliefs(part.placed) for part in (*cups, *jugs, *_cards(parts))}
-    checks = [*_levels(cups), *_labels([*cups, *jugs, *_cards(parts)], found, names)]
+    boxes = {part.entry.name: inside_of(part.placed) for part in (*cups, *jugs)}
+    checks = [*_levels(cups, boxes), *_labels([*cups, *jugs, *_cards(parts)], found, boxes, names)]
     for part in (*cups, *(jug for jug in jugs if not jug.entry.rulers)):
-        checks += _marks(part, found[part.entry.name])
+        checks += _marks(part.entry.name, boxes[part.entry.name], found[part.entry.name])
     return checks
 
 
@@ -162,18 +185,18 @@ def inside_of(mesh: Mesh) -> Inside | None:
     return Inside(floor, float(high[2]), tuple(sections)) if min(sections) > 0.0 else None
 
 
-def _levels(cups: Sequence[LoadedPart]) -> list[Check]:
+def _levels(cups: Sequence[LoadedPart], boxes: dict[str, Inside | None]) -> list[Check]:
     """Whether the highest water is the fullest cup: one inner section, one floor."""
-    boxes = [(cup.entry.name, cup.placed, inside_of(cup.placed)) for cup in cups]
+    names = [cup.entry.name for cup in cups]
     checks = [
-        failed("read.level", name, "is no open box whose level tells a volume") for name, _, one in boxes if one is None
+        failed("read.level", name, "is no open box whose level tells a volume") for name in names if boxes[name] is None
     ]
-    known = [(name, one) for name, _, one in boxes if one is not None]
+    known = [one for name in names if (one := boxes[name]) is not None]
     if len(known) < 2:
         return checks or [passed("read.level", "cups", "none to compare")]
-    sections = np.array([one.sections for _, one in known])
+    sections = np.array([one.sections for one in known])
     apart = 100.0 * float(np.ptp(sections) / sections.mean())
-    floors = float(np.ptp([one.floor for _, one in known]))
+    floors = float(np.ptp([one.floor for one in known]))
     return [
         *checks,
         most(
@@ -183,7 +206,12 @@ def _levels(cups: Sequence[LoadedPart]) -> list[Check]:
     ]
 
 
-def _labels(parts: Sequence[LoadedPart], found: dict[str, tuple[Relief, ...]], names: dict[str, str]) -> list[Check]:
+def _labels(
+    parts: Sequence[LoadedPart],
+    found: dict[str, tuple[Relief, ...]],
+    boxes: dict[str, Inside | None],
+    names: dict[str, str],
+) -> list[Check]:
     """Whether every part that has a name says it: words stand on it whole, and no two parts of a kind look alike."""
     checks: list[Check] = []
     seen: dict[tuple[str, object], str] = {}
@@ -193,9 +221,11 @@ def _labels(parts: Sequence[LoadedPart], found: dict[str, tuple[Relief, ...]], n
         if not worded:
             checks.append(failed("read.label", name, "no word stands on it"))
             continue
-        beyond = sum(p.difference(relief.wall).area for relief in worded for p in relief.words)
+        beyond = sum(float(area(difference(_each(relief.words), relief.wall)).sum()) for relief in worded)
         letters = max(len(relief.words) for relief in worded)
-        wanted = sum(c.isalnum() for c in names.get(name, "").split(" (")[0]) + _digits(part, worded)
+        wanted = sum(c.isalnum() for c in names.get(name, "").split(" (")[0]) + _digits(
+            boxes.get(name) if role == "cup" else None, worded
+        )
         looks = tuple(relief.looks for relief in worded)
         other = seen.setdefault((role, looks), name)
         if other != name:
@@ -209,20 +239,19 @@ def _labels(parts: Sequence[LoadedPart], found: dict[str, tuple[Relief, ...]], n
     return checks
 
 
-def _digits(part: LoadedPart, sides: Sequence[Relief]) -> int:
+def _digits(one: Inside | None, sides: Sequence[Relief]) -> int:
     """Of the numerals that a cup's longer marks call for."""
-    one = inside_of(part.placed)
     marks = max((relief.marks for relief in sides), key=len, default=())
-    if part.entry.role != "cup" or one is None or not marks:
+    if one is None or not marks:
         return 0
-    short = min(_wide(mark) for mark in marks)
-    longer = [mark for mark in marks if _wide(mark) > 1.2 * short]
-    return sum(len(str(round((mark.bounds[3] - one.floor) * one.sections[1] / 1e3))) for mark in longer)
+    ends = bounds(_each(marks))
+    wide = ends[:, 2] - ends[:, 0]
+    tops = ends[wide > 1.2 * wide.min(), 3].tolist()
+    return sum(len(str(round((top - one.floor) * one.sections[1] / 1e3))) for top in tops)
 
 
-def _marks(part: LoadedPart, sides: Sequence[Relief]) -> list[Check]:
+def _marks(name: str, one: Inside | None, sides: Sequence[Relief]) -> list[Check]:
     """Whether marks say round volumes, close enough together."""
-    name, one = part.entry.name, inside_of(part.placed)
     marks = max((relief.marks for relief in sides), key=len, default=())
     if one is None or len(marks) < 2:
         return [failed("read.marks", name, f"{len(marks)} marks stand on it: no volume can be read")]

@@ -69,8 +69,7 @@ def _ruler(
     )
     yield _words(relief, values, step, scale, where, priming_ml)
     if priming_ml:
-        lines = [bar.bounds[3] for bar in relief.bars if not any(bar is mark for mark in relief.marks)]
-        levels = [abs((z - inside.floor) * section / 1e3 - priming_ml) for z in lines]
+        levels = [abs((line.bounds[3] - inside.floor) * section / 1e3 - priming_ml) for line in relief.lines]
         nearest = min(levels, default=priming_ml)
         yield most("read.ruler", f"{where} V0", nearest, MARK, "mL", f"that its line is off V0, {priming_ml:g} mL")
 

@@ -2,24 +2,37 @@
 
 import numpy as np
 
+from pelu_fab.signoff.boxes import counted
 from pelu_fab.signoff.stl import Array, Index, Mask
 
 
 def cut(corners: Array, z: float) -> tuple[Array, Index]:
     """Segments (k, 2, 2) where triangles cross the plane at `z`, material on the left, and the triangle of each."""
-    above = corners[:, :, 2] >= z
-    count = above.sum(axis=1)
-    chosen = np.flatnonzero((count == 1) | (count == 2))
-    ring, side = corners[chosen], above[chosen]
-    lone = np.where(count[chosen] == 1, np.argmax(side, axis=1), np.argmin(side, axis=1))
+    segments, chosen, _ = cuts(corners, np.array([z]))
+    return segments, chosen
+
+
+def cuts(corners: Array, heights: Array) -> tuple[Array, Index, Index]:
+    """As `cut`, at all heights (ascending) at once; and which of them each segment lies at, in their order."""
+    low, high = corners[:, :, 2].min(axis=1), corners[:, :, 2].max(axis=1)
+    first, after = np.searchsorted(heights, low, "right"), np.searchsorted(heights, high, "right")
+    chosen, local = counted(after - first)
+    level = first[chosen] + local
+    order = np.argsort(level, kind="stable")
+    chosen, level = chosen[order], level[order]
+    ring, z = corners[chosen], heights[level]
+    side = ring[:, :, 2] >= z[:, None]
+    single = side.sum(axis=1) == 1
+    lone = np.where(single, np.argmax(side, axis=1), np.argmin(side, axis=1))
     rows = np.arange(len(chosen))
     tip, one, two = ring[rows, lone], ring[rows, (lone + 1) % 3], ring[rows, (lone + 2) % 3]
-    upward = (count[chosen] == 1)[:, None]
-    first, second = _crossing(tip, one, upward, z), _crossing(tip, two, upward, z)
-    return np.stack([np.where(upward, first, second), np.where(upward, second, first)], axis=1), chosen
+    upward = single[:, None]
+    first_end, second_end = _crossing(tip, one, upward, z), _crossing(tip, two, upward, z)
+    ends = np.where(upward, first_end, second_end), np.where(upward, second_end, first_end)
+    return np.stack(ends, axis=1), chosen, level
 
 
-def _crossing(tip: Array, other: Array, upward: Mask, z: float) -> Array:
+def _crossing(tip: Array, other: Array, upward: Mask, z: Array) -> Array:
     """Where an edge meets the plane, from its lower end up: both its triangles get the same to the bit."""
     low, high = np.where(upward, other, tip), np.where(upward, tip, other)
     way = high - low
@@ -30,50 +43,59 @@ STEPS = (6.0, 30.0)  # mm that a ray looks ahead at first, and then
 
 
 class Segments:
-    """Plan index of line segments, for many short rays at once."""
+    """Plan index of line segments, for many short rays at once; `sheets` tells which of several plans each lies in."""
 
-    def __init__(self, segments: Array, pitch: float = 4.0) -> None:
+    def __init__(self, segments: Array, sheets: Index | None = None, pitch: float = 4.0) -> None:
         self._segments = segments
         low, high = segments.min(axis=1), segments.max(axis=1)
         self._origin = low.min(axis=0) - 1.0 if len(low) else np.zeros(2)
         span = high.max(axis=0) + 1.0 - self._origin if len(low) else np.ones(2)
-        self._pitch = max(pitch, float(np.sqrt(span[0] * span[1] / 1e6)))
+        sheet = np.zeros(len(segments), np.int64) if sheets is None else sheets
+        count = int(sheet.max(initial=0)) + 1
+        self._pitch = max(pitch, float(np.sqrt(count * span[0] * span[1] / 1e6)))
         self._cells = np.ceil(span / self._pitch).astype(int) + 1
-        owner, cell = self._spread(low, high)
+        owner, cell = self._spread(low, high, sheet)
         order = np.argsort(cell, kind="stable")
         self._members = owner[order]
-        self._starts = np.searchsorted(cell[order], np.arange(self._cells[0] * self._cells[1] + 1))
+        self._starts = np.searchsorted(cell[order], np.arange(count * self._cells[0] * self._cells[1] + 1))
 
-    def _spread(self, low: Array, high: Array) -> tuple[Index, Index]:
+    def _spread(self, low: Array, high: Array, sheet: Index) -> tuple[Index, Index]:
         first = np.clip(((low - self._origin) / self._pitch).astype(int), 0, self._cells - 1)
         last = np.clip(((high - self._origin) / self._pitch).astype(int), 0, self._cells - 1)
         wide = last - first + 1
-        counts = wide[:, 0] * wide[:, 1]
-        owner = np.repeat(np.arange(len(counts)), counts)
-        local = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        column = first[owner, 0] + local % wide[owner, 0]
-        return owner, (first[owner, 1] + local // wide[owner, 0]) * self._cells[0] + column
+        owner, local = counted(wide[:, 0] * wide[:, 1])
+        row, column = np.divmod(local, wide[owner, 0])
+        return owner, (
+            sheet[owner] * self._cells[0] * self._cells[1]
+            + (first[owner, 1] + row) * self._cells[0]
+            + first[owner, 0]
+            + column
+        )
 
-    def reach(self, origins: Array, directions: Array, limit: float, *, leaving: bool = False) -> Array:
+    def reach(
+        self, origins: Array, directions: Array, limit: float, sheets: Index | None = None, *, leaving: bool = False
+    ) -> Array:
         """Distance from each plan point along its unit direction to where it enters material; inf beyond `limit`.
 
         `leaving` looks for where it leaves material instead. A point on a wall is at distance 0 from it.
         """
         distance = np.full(len(origins), np.inf)
         waiting = np.arange(len(origins))
+        sheet = np.zeros(len(origins), np.int64) if sheets is None else sheets
         for step in (*(s for s in STEPS if s < limit), limit):  # nearly all meet a wall within the first
-            found = self._reach(origins[waiting], directions[waiting], step, leaving)
+            found = self._reach(origins[waiting], directions[waiting], step, sheet[waiting], leaving)
             distance[waiting] = found
             waiting = waiting[~np.isfinite(found)]
+            if not len(waiting):
+                break
         return distance
 
-    def _reach(self, origins: Array, directions: Array, limit: float, leaving: bool) -> Array:
+    def _reach(self, origins: Array, directions: Array, limit: float, sheet: Index, leaving: bool) -> Array:
         ends = origins + directions * limit
-        query, cell = self._spread(np.minimum(origins, ends), np.maximum(origins, ends))
-        counts = self._starts[cell + 1] - self._starts[cell]
-        query = np.repeat(query, counts)
-        local = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        found = self._segments[self._members[np.repeat(self._starts[cell], counts) + local]]
+        query, cell = self._spread(np.minimum(origins, ends), np.maximum(origins, ends), sheet)
+        of, local = counted(self._starts[cell + 1] - self._starts[cell])
+        query = query[of]
+        found = self._segments[self._members[self._starts[cell][of] + local]]
         d, a, e = directions[query], found[:, 0] - origins[query], found[:, 1] - found[:, 0]
         cross = d[:, 0] * e[:, 1] - d[:, 1] * e[:, 0]
         with np.errstate(divide="ignore", invalid="ignore"):

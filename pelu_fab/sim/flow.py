@@ -15,6 +15,7 @@ from pelu_fab.sim.schedule import Schedule
 from pelu_fab.sim.water import WaterNetwork
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 MOST_STEPS = 400_000
 STEP = 0.2  # of the shortest time in which a store empties
 LONGEST_STEP = 0.1  # s
@@ -105,6 +106,7 @@ def flow(
     runs = len(schedule.rate)
     state = _State(*(np.zeros((runs, n)) for n in (len(p.buckets), *[len(p.transit)] * 3, len(p.cups), len(p.buckets))))
     wet = np.broadcast_to(p.start <= 0.0, (runs, len(p.start))).copy()
+    running = np.broadcast_to(p.at_rest, (runs, len(p.at_rest)))
     state.volumes += p.start_volume
     peak_heads, settled = np.zeros_like(state.volumes), np.zeros(runs)
     peak_inflows = np.zeros((runs, p.reaches.shape[1]))
@@ -113,12 +115,15 @@ def flow(
     for _ in range(MOST_STEPS):
         heads = p.heads(state.volumes)
         wet |= p.local_heads(heads) >= p.start
-        flows = p.flows(heads, wet)
+        if p.siphons is not None:
+            running = p.siphons.running(state.volumes, running)
+        stops = p.kept(running)
+        flows = p.flows(heads, wet, running)
         np.maximum(peak_heads, heads, out=peak_heads)
         arriving = (state.gutters / p.transit) @ p.reaches
         arriving[:, : p.inputs] += schedule.rates(time)
         np.maximum(peak_inflows, arriving, out=peak_inflows)
-        moving = _moving(p, state, heads) | (schedule.end > time).any(axis=(1, 2))
+        moving = _moving(p, state, heads, stops) | (schedule.end > time).any(axis=(1, 2))
         settled[moving] = time
         if time >= next_sample or not moving.any():
             samples.append(_sample(time, state, heads, flows))
@@ -126,8 +131,8 @@ def flow(
         if not moving.any():
             break
         later = breaks[breaks > time]
-        step = min(_step(p, state, flows, heads), float(later[0]) - time if len(later) else np.inf)
-        _advance(p, state, schedule.rates(time), flows, heads, wet, step)
+        step = min(_step(p, state, flows, heads, stops), float(later[0]) - time if len(later) else np.inf)
+        _advance(p, state, schedule.rates(time), flows, heads, (wet, running), step)
         time = float(later[0]) if len(later) and step == float(later[0]) - time else time + step
     else:
         raise FabBug(f"{water.name}: water still moves after {MOST_STEPS} steps, at {time:.1f} s")
@@ -152,19 +157,21 @@ def _sample(time: float, state: _State, heads: Array, flows: Array) -> tuple[flo
     return time, state.volumes[0].copy(), heads[0], flows[0], state.gutters[0].copy(), state.cups.copy()
 
 
-def _moving(p: Plumbing, state: _State, heads: Array) -> NDArray[np.bool_]:
+def _moving(p: Plumbing, state: _State, heads: Array, stops: Array) -> NDArray[np.bool_]:
     """Runs in which some bucket stands above its stop, or some gutter still carries more than a hundredth of a mL."""
-    stop = p.heads(np.broadcast_to(p.keeps, state.volumes.shape))
-    above = (heads - stop > CALM[p.mode]) & (state.volumes > p.keeps)
+    above = (heads - p.heads(stops) > CALM[p.mode]) & (state.volumes > stops)
     if p.mode == "real":
-        above &= state.volumes - p.keeps > 1.0
+        above &= state.volumes - stops > 1.0
+    if p.siphons is not None and not p.siphons.trickles:  # between crown and threshold ideal water waits
+        own = p.siphons.bucket
+        above[:, own] &= stops[:, own] < p.keeps[own]
     return np.asarray(above.any(axis=1) | (state.gutters > 10.0).any(axis=1))
 
 
-def _step(p: Plumbing, state: _State, flows: Array, heads: Array) -> float:
+def _step(p: Plumbing, state: _State, flows: Array, heads: Array, stops: Array) -> float:
     """A fifth of the shortest emptying time, of buckets above their stop and of gutters."""
     leaving = flows @ p.leaves + _over(p, heads)
-    movable = np.maximum(state.volumes - p.keeps, 1.0)
+    movable = np.maximum(state.volumes - stops, 1.0)
     rate = float((leaving / movable).max(initial=0.0))
     shortest = float(p.transit.min())
     return min(LONGEST_STEP, 2.0 * STEP * shortest, STEP / rate if rate > 0 else np.inf)
@@ -183,13 +190,14 @@ def _over(p: Plumbing, heads: Array) -> Array:
 
 
 def _advance(
-    p: Plumbing, state: _State, inflow: Array, flows: Array, heads: Array, wet: NDArray[np.bool_], step: float
+    p: Plumbing, state: _State, inflow: Array, flows: Array, heads: Array, how: tuple[Mask, Mask], step: float
 ) -> None:
+    """`how`: which teeth are wet, and which siphons flush."""
     first = _fluxes(p, state, flows, heads)
     trial = _State(*(getattr(state, name).copy() for name in _State.__slots__))
     _move(p, trial, inflow, first, step)
     heads2 = p.heads(trial.volumes)
-    second = _fluxes(p, trial, p.flows(heads2, wet), heads2)
+    second = _fluxes(p, trial, p.flows(heads2, *how), heads2)
     mean = tuple((a + b) / 2.0 for a, b in zip(first, second, strict=True))
     _move(p, state, inflow, (mean[0], mean[1], mean[2], mean[3]), step)
 
@@ -214,7 +222,10 @@ def _close(p: Plumbing, state: _State) -> None:
     buckets = len(p.buckets)
     for row in range(int(p.row.max()) + 1):
         own = p.row[p.mouth_bucket] == row
-        portion = (np.maximum(state.volumes - p.keeps, 0.0) @ p.leaves.T) * p.mouth_share * own
+        left = np.maximum(state.volumes - p.keeps, 0.0)
+        if p.siphons is not None and not p.siphons.trickles:
+            left[:, p.siphons.bucket] = 0.0
+        portion = (left @ p.leaves.T) * p.mouth_share * own
         arriving = (state.gutters + portion) * own
         state.volumes -= portion @ p.leaves
         state.delivered += portion

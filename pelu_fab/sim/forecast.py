@@ -72,14 +72,19 @@ class Forecast:
 def certified_pairs(layers: Sequence[Layer], prints: Prints, pours: Array) -> NDArray[np.bool_]:
     """(prints, samples): whether a print's errors add up to less than the sample's gap, so that no answer can change.
 
-    Σ |threshold error| + Σ spill |share error|₁ + film < gap; each is the most that it moves the outputs in L1, with
-    the spill of the network asked for. What is left of the gap is the budget for the pours.
+    Σ |error of what is kept, and of a flush's threshold| + Σ spill |share error|₁ + film < gap; each is the most that
+    it moves the outputs in L1, with the spill of the network asked for. What is left of it is the budget for the pours.
     """
     moved = np.zeros((len(prints.retained[0]), len(pours)))
     volumes = pours
-    for layer, retained, shares, film in zip(layers, prints.retained, prints.shares, prints.film, strict=True):
+    for index, (layer, retained, shares, film) in enumerate(
+        zip(layers, prints.retained, prints.shares, prints.film, strict=True)
+    ):
         spill = algebra.spilled(layer, volumes)
         moved += np.abs(retained - layer.retained).sum(axis=1)[:, None] + film.sum(axis=1)[:, None]
+        if prints.jumps:
+            met = np.abs(retained + prints.jumps[index] - layer.thresholds) * layer.flushes
+            moved += met.sum(axis=1)[:, None]
         moved += np.abs(shares - layer.shares).sum(axis=2) @ spill.T
         volumes = spill @ layer.shares
     return np.asarray(moved < algebra.gaps(layers, pours))
@@ -102,19 +107,21 @@ def _only(prints: Prints, drawn: Prints, job: Job) -> Prints:
     """The drawn device with the errors of one bucket, its threshold and its comb."""
     names = job.device.plumbing.buckets
     index = names.index(str(job.bucket))
-    retained, shares, first = [], [], 0
-    for noisy_r, noisy_s, clean_r, clean_s in zip(
-        prints.retained, prints.shares, drawn.retained, drawn.shares, strict=True
+    retained, shares, jumps, first = [], [], [], 0
+    for row, (noisy_r, noisy_s, clean_r, clean_s) in enumerate(
+        zip(prints.retained, prints.shares, drawn.retained, drawn.shares, strict=True)
     ):
         own = np.arange(first, first + noisy_r.shape[1]) == index
         retained.append(np.where(own, noisy_r, clean_r))
         shares.append(np.where(own[:, None], noisy_s, clean_s))
+        jumps += [np.where(own, prints.jumps[row], drawn.jumps[row])] if prints.jumps else []
         first += noisy_r.shape[1]
     return Prints(
         tuple(retained),
         tuple(shares),
         tuple(np.broadcast_to(f, n.shape) for f, n in zip(drawn.film, prints.film, strict=True)),
         prints.primed,
+        tuple(jumps),
     )
 
 
@@ -143,7 +150,8 @@ def jobs_of(
         rng = np.random.default_rng((seed, 1, 0))
         drawn = answers(draw(start.device, Noise(), 1, rng), pours, Noise(), rng)[0]
         start = replace(start, truth=np.asarray(drawn, dtype=np.int64))
-        named += [(f"cause:{c}", replace(start, prints=few, noise=noise.only(c), seed=(seed, 2, 0))) for c in CAUSES]
+        asked = [c for c in CAUSES if c != "siphon" or start.device.plumbing.siphons is not None]
+        named += [(f"cause:{c}", replace(start, prints=few, noise=noise.only(c), seed=(seed, 2, 0))) for c in asked]
         still = replace(noise, film_ml=0.0, **dict.fromkeys(BY_HAND, 0.0))
         for bucket in water.buckets:
             named.append(

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from pelu_fab.errors import Violation
-from pelu_fab.hydraulics import comb_head, normal_depth
+from pelu_fab.hydraulics import comb_head, full_head, normal_depth, priming_head
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim.flow import Array, Flow
 from pelu_fab.sim.plumbing import Conditions, Plumbing, plumb
-from pelu_fab.sim.water import WaterNetwork
+from pelu_fab.sim.water import WaterBucket, WaterNetwork
 
 DUMP_TIME = 3.0  # s in which an impatient hand empties a jug
 DESIGN_FILL, DUMP_FILL = 0.5, 0.8  # of a gutter's wall
@@ -62,10 +62,17 @@ def _steady(
 ) -> list[Violation]:
     arriving = steady_inflows(p, pours)
     inflows = arriving[: len(p.buckets)]
-    heads = np.array([comb_head(q, b.teeth, process) for q, b in zip(inflows, water.buckets, strict=True)])
+    heads = np.array([_head(q, b, process) for q, b in zip(inflows, water.buckets, strict=True)])
     low = _low_rims(p, p.rim - p.inlet_heads(heads, inflows), process, pour)
     named = dict(zip((*p.buckets, *p.cups), arriving.tolist(), strict=True))
     return [*low, *_full(water, named, process, pour, fill)]
+
+
+def _head(flow: float, bucket: WaterBucket, process: Process) -> float:
+    """Level above the sill, or a siphon's crown, at which a bucket passes on `flow`."""
+    if bucket.siphon is None:
+        return comb_head(flow, bucket.teeth, process)
+    return max(priming_head(bucket.siphon, process), full_head(flow, bucket.siphon, process) + bucket.siphon.outlet_z)
 
 
 def _low_rims(p: Plumbing, free: Array, process: Process, pour: str) -> list[Violation]:

@@ -23,6 +23,7 @@ class Noise:
     pour_ml: float = 0.0  # each jug of each pour
     read_ml: float = 0.0  # each cup of each pour
     film_ml: float = 0.0  # mean loss per wet gutter; 0 once a pour has run through
+    siphon: float = 0.0  # times what is assumed of the levels at which a siphon primes and breaks; other each time
     shared: float = 0.5  # share of the variance of residual head and held water that all buckets have in common
 
     @classmethod
@@ -41,6 +42,7 @@ class Noise:
             pour_ml=s.pour_ml,
             read_ml=s.read_ml,
             film_ml=0.0 if primed else s.film_ml,
+            siphon=1.0,
         )
 
     def only(self, cause: str) -> "Noise":
@@ -68,6 +70,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "pour": ("pour_ml",),
     "reading": ("read_ml",),
     "film": ("film_ml",),
+    "siphon": ("siphon",),
 }
 BY_HAND = ("priming_ml", "pour_ml", "read_ml")  # other each time, not of the print
 ALL_FIELDS = tuple(f.name for f in fields(Noise) if f.name != "shared")

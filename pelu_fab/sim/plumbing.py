@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics import (
     ToothLaw,
+    crest_flow,
     end_flags,
+    full_flow,
+    priming_flow,
+    priming_head,
     screen_head,
     start_head,
     tooth_law,
@@ -30,6 +34,7 @@ Index = NDArray[np.int64]
 Mode = Literal["ideal", "real"]
 DENSE = 200_000  # entries of an incidence matrix, above which it is stored sparse
 LEAST_TRANSIT = 0.05  # s: a way down is at least this long in time
+BROKEN = 10.0  # mm3 above what a flush leaves, at which it has broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,36 @@ class Conditions:
     mode: Mode = "ideal"
     tilt_deg: tuple[float, float] = (0.0, 0.0)  # falls along the combs, and down the gutters
     primed: bool = True  # a pour has run through it before: no dry teeth, no film to fill
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Siphons:
+    """The buckets that flush: arrays over them (F). Volumes mm3, lengths mm."""
+
+    bucket: Index
+    mouth: Index
+    bore: Array
+    crest: Array
+    length: Array
+    drop: Array  # from the crown to the outlet
+    trickle: Array  # flow over the crown at which it primes
+    primes: Array  # volume at which that is reached
+    breaks: Array  # volume at which a flush ends
+    foot: Array  # area of the surface there
+    process: Process
+    trickles: bool  # real water runs over a crown before it primes; ideal water waits
+
+    def running(self, volumes: Array, before: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which flush (runs, F) at these volumes of all buckets, given which did `before`."""
+        own = volumes[:, self.bucket]
+        return np.asarray(np.where(before, own - self.breaks > BROKEN, own >= self.primes))
+
+    def flows(self, heads: Array, running: NDArray[np.bool_]) -> Array:
+        """Flow (runs, F) at the heads of all buckets over their sills, mm3/s."""
+        own = heads[:, self.bucket]
+        over = crest_flow(own, self.crest, self.process) * self.trickles
+        full = full_flow(own + self.drop, self.bore, self.length, self.process.fluid.viscosity)
+        return np.where(running, full, np.minimum(over, full))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +118,20 @@ class Plumbing:
     start: Array  # T: head at which a dry tooth starts
     law: ToothLaw
     width: Array  # B: all teeth
+    siphons: Siphons | None = None
+
+    @property
+    def at_rest(self) -> NDArray[np.bool_]:
+        """No siphon runs: (F,)."""
+        return np.zeros(0 if self.siphons is None else len(self.siphons.bucket), dtype=np.bool_)
+
+    def kept(self, running: NDArray[np.bool_]) -> Array:
+        """Volume (runs, B) below which nothing leaves, while these siphons (runs, F) flush."""
+        stops = np.broadcast_to(self.keeps, (len(running), len(self.keeps))).copy()
+        if self.siphons is not None:
+            own = self.siphons.bucket
+            stops[:, own] = np.where(running, self.siphons.breaks, stops[:, own])
+        return stops
 
     @property
     def thresholds(self) -> Array:
@@ -130,13 +179,17 @@ class Plumbing:
         reach = np.where(self.area[self.tooth_bucket] > 0.0, 1.0, np.clip(level / self.most_lift, 0.0, 1.0))
         return np.asarray(level + self.tooth_lift * reach)
 
-    def flows(self, heads: Array, wet: NDArray[np.bool_]) -> Array:
-        """Flow (runs, M) of every mouth, mm3/s."""
+    def flows(self, heads: Array, wet: NDArray[np.bool_], running: NDArray[np.bool_]) -> Array:
+        """Flow (runs, M) of every mouth, mm3/s, while these siphons (runs, F) flush."""
         if self.mode == "ideal":
-            return self._ideal(heads)
-        local = self.local_heads(heads)
-        flows = self.law.flows(self.tooth_width, local, self.tooth_end) * (wet | (local >= self.start))
-        return np.asarray(flows @ self.gather)
+            flows = self._ideal(heads)
+        else:
+            local = self.local_heads(heads)
+            teeth = self.law.flows(self.tooth_width, local, self.tooth_end) * (wet | (local >= self.start))
+            flows = np.asarray(teeth @ self.gather)
+        if self.siphons is not None:
+            flows[:, self.siphons.mouth] = self.siphons.flows(heads, running)
+        return flows
 
     def _ideal(self, heads: Array) -> Array:
         heads = np.maximum(heads, 0.0)
@@ -210,6 +263,35 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
         else np.array([start_head(process.fluid, w, brim_deg=45.0) for w in widths]),
         law=law,
         width=np.array([sum(b.teeth) for b in buckets]),
+        siphons=_siphons(buckets, [i for i, _ in mouths], volumes, process, real),
+    )
+
+
+def _siphons(
+    buckets: tuple[WaterBucket, ...],
+    owners: list[int],
+    volumes: list[tuple[float, float]],
+    process: Process,
+    real: bool,
+) -> Siphons | None:
+    """Ideal water primes and breaks exactly where it is wanted to; real water by the crown's sill and the intake."""
+    found = [(i, b, b.siphon) for i, b in enumerate(buckets) if b.siphon]
+    if not found:
+        return None
+    primes = [volumes[i][0] + b.area * priming_head(s, process) if real else b.flush_volume for i, b, s in found]
+    return Siphons(
+        bucket=np.array([i for i, _, _ in found]),
+        mouth=np.array([owners.index(i) for i, _, _ in found]),
+        bore=np.array([s.bore for _, _, s in found]),
+        crest=np.array([s.crest for _, _, s in found]),
+        length=np.array([s.length for _, _, s in found]),
+        drop=np.array([-s.outlet_z for _, _, s in found]),
+        trickle=np.array([priming_flow(s.bore, process.fluid) for _, _, s in found]),
+        primes=np.array(primes),
+        breaks=np.array([b.residue if real else b.retained_volume for _, b, _ in found]),
+        foot=np.array([b.foot or b.area for _, b, _ in found]),
+        process=process,
+        trickles=real,
     )
 
 
@@ -230,6 +312,9 @@ def _volumes(
 
     A table that falls towards the sill lowers it by half the depth; the last tooth to stop is the lowest one.
     """
+    if bucket.siphon is not None:
+        crown = bucket.drawn_volume - bucket.area * bucket.depth / 2.0 * down if real else bucket.flush_volume
+        return crown, crown
     if not real:
         return bucket.retained_volume, bucket.retained_volume
     stops = law.residual_heads(np.asarray(bucket.teeth))

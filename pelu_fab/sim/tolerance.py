@@ -5,12 +5,12 @@ Vectorised over prints × samples. Volumes in mm3. `Noise` is shared with tolera
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.hydraulics import comb_head
+from pelu_fab.hydraulics import BREAKING_SCATTER, PRIMING_SCATTER, comb_head
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim.noise import CAUSES, Noise
@@ -32,13 +32,15 @@ FILM_SPREAD = 0.25  # of the mean film loss, from gutter to gutter
 class Prints:
     """`retained[l]` (prints, in) of the pour, `shares[l]` (prints, in, out), `film[l]` (prints, out) lost; mm3.
 
-    `primed[l]` (in,): whether a bucket is got ready with V0 each time.
+    `primed[l]` (in,): whether a bucket is got ready with V0 each time. `jumps[l]` (prints, in): how much a flush lets
+    out at least, its threshold less what it leaves; 0 of a weir. Empty where no bucket is a flush.
     """
 
     retained: tuple[Array, ...]
     shares: tuple[Array, ...]
     film: tuple[Array, ...]
     primed: tuple[NDArray[np.bool_], ...]
+    jumps: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +75,7 @@ def blank(water: WaterNetwork, process: Process) -> Blank:
         plumbing=p,
         split=np.flatnonzero(several[p.tooth_bucket]),
         is_split=several[p.mouth_bucket],
-        heads=np.array([comb_head(water.design_flow, b.teeth, process) for b in buckets]),
+        heads=np.array([0.0 if b.siphon else comb_head(water.design_flow, b.teeth, process) for b in buckets]),
         drawn=np.array([b.drawn_volume for b in buckets]),
         perimeter=np.array([b.perimeter for b in buckets]),
         depth=np.array([b.depth for b in buckets]),
@@ -102,7 +104,10 @@ def draw(device: Blank, noise: Noise, prints: int, rng: np.random.Generator) -> 
     shares = _shares(device, widths, kappa, residual, slopes)
     retained = _retained(device, shift, lift, slopes) + held
     loss = np.maximum(films, 0.0) @ p.reaches
-    return _by_row(device, retained, shares, loss)
+    jumps = None
+    if p.siphons is not None:
+        retained, jumps = _flushed(device, noise, retained, (shift, lift, slopes), rng)
+    return _by_row(device, retained, shares, loss, jumps)
 
 
 def _shares(device: Blank, widths: Any, kappa: Array, residual: Array, slopes: Array) -> Array:
@@ -132,11 +137,32 @@ def _retained(device: Blank, shift: Array, lift: Array, slopes: Array) -> Array:
     return np.asarray(np.maximum(cavity + level - tilted, 0.0) - p.start_volume)
 
 
-def _by_row(device: Blank, retained: Array, shares: Array, loss: Array) -> Prints:
+def _flushed(
+    device: Blank, noise: Noise, retained: Array, moved: tuple[Array, Array, Array], rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """What each bucket keeps (prints, B), with what flushes leave, and how much these let out at least.
+
+    The levels at which a siphon primes and breaks have a scatter of their own; its cavity is `moved` as any other's.
+    """
+    p, (shift, lift, slopes) = device.plumbing, moved
+    assert p.siphons is not None
+    own, drawn = p.siphons.bucket, rng.standard_normal((2, len(retained), len(p.siphons.bucket)))
+    grown = shift * device.perimeter[own] / 2.0 / p.area[own]
+    low = p.siphons.breaks * (1.0 + grown) + p.siphons.foot * noise.siphon * BREAKING_SCATTER * drawn[0]
+    priming = noise.siphon * PRIMING_SCATTER * drawn[1]
+    tilted = p.area[own] * device.depth[own] / 2.0 * slopes[:, 1:]
+    high = p.siphons.primes * (1.0 + grown) + p.area[own] * (lift[:, own] + priming) - tilted
+    left, jumps = retained.copy(), np.zeros_like(retained)
+    left[:, own] = np.maximum(low, 0.0)
+    jumps[:, own] = np.maximum(high - left[:, own], 0.0)
+    return left, jumps
+
+
+def _by_row(device: Blank, retained: Array, shares: Array, loss: Array, flushed: Array | None) -> Prints:
     """Flat arrays to one matrix a row."""
     p = device.plumbing
     prints = len(retained)
-    kept, matrices, films, primed = [], [], [], []
+    kept, matrices, films, primed, jumps = [], [], [], [], []
     first = 0
     for row, (size_in, size_out) in enumerate(device.sizes):
         after = first + size_in
@@ -147,8 +173,9 @@ def _by_row(device: Blank, retained: Array, shares: Array, loss: Array) -> Print
         matrices.append(matrix)
         films.append(loss[:, after : after + size_out])
         primed.append(p.start_volume[first:after] > 0.0)
+        jumps += [flushed[:, first:after]] if flushed is not None else []
         first = after
-    return Prints(tuple(kept), tuple(matrices), tuple(films), tuple(primed))
+    return Prints(tuple(kept), tuple(matrices), tuple(films), tuple(primed), tuple(jumps))
 
 
 def outputs(prints: Prints, pours: Floats) -> Floats:
@@ -160,17 +187,35 @@ def outputs(prints: Prints, pours: Floats) -> Floats:
     return _pass(_matrices(prints, pours.dtype), volumes, {}, None, [])
 
 
-def _matrices(prints: Prints, kind: "np.dtype[Any]") -> list[tuple[Floats, Floats, Floats | None]]:
-    """Thresholds (prints, in, 1), shares (prints, out, in), losses (prints, out, 1) of each row, laid out for speed."""
-    rows: list[tuple[Floats, Floats, Floats | None]] = []
-    for retained, shares, film in zip(prints.retained, prints.shares, prints.film, strict=True):
+class _Row(NamedTuple):
+    """What each bucket keeps (prints, in, 1), shares (prints, out, in); losses (prints, out, 1), jumps as what is kept.
+
+    Either of the last two is None where there is none.
+    """
+
+    retained: Floats
+    shares: Floats
+    film: Floats | None
+    jumps: Floats | None
+
+    def part(self, block: slice) -> "_Row":
+        """Of some of the prints."""
+        return _Row(*(None if one is None else one[block] for one in self))  # type: ignore[arg-type]
+
+
+def _matrices(prints: Prints, kind: "np.dtype[Any]") -> list[_Row]:
+    """Each row, laid out for speed."""
+    rows: list[_Row] = []
+    for index, (retained, shares, film) in enumerate(zip(prints.retained, prints.shares, prints.film, strict=True)):
         turned = np.ascontiguousarray(shares.transpose(0, 2, 1), dtype=kind)
-        rows.append((retained[:, :, None].astype(kind), turned, film[:, :, None].astype(kind) if film.any() else None))
+        lost = film[:, :, None].astype(kind) if film.any() else None
+        jumps = prints.jumps[index][:, :, None].astype(kind) if prints.jumps and prints.jumps[index].any() else None
+        rows.append(_Row(retained[:, :, None].astype(kind), turned, lost, jumps))
     return rows
 
 
 def _pass(
-    rows: list[tuple[Floats, Floats, Floats | None]],
+    rows: list[_Row],
     volumes: Floats,
     buffers: dict[int, Floats],
     errors: "_Errors | None",
@@ -180,11 +225,13 @@ def _pass(
 
     Before each row, and at the cups, `errors` of the hand are added: `deviations` by unit, mm3.
     """
-    for index, (retained, shares, film) in enumerate(rows):
+    for index, (retained, shares, film, jumps) in enumerate(rows):
         if errors is not None:
             errors.add(volumes, deviations[index])
         np.subtract(volumes, retained, out=volumes)
         np.maximum(volumes, 0.0, out=volumes)
+        if jumps is not None:
+            volumes[volumes < jumps] = 0.0
         shape = (*shares.shape[:2], volumes.shape[2])
         if index not in buffers or buffers[index].shape != shape:
             buffers[index] = np.empty(shape, dtype=volumes.dtype)
@@ -272,5 +319,5 @@ def read_cups(
         block = slice(first, min(first + BLOCK, count))
         volumes = poured[: block.stop - first]
         volumes[:] = exact
-        own = [(r[block], s[block], None if f is None else f[block]) for r, s, f in rows]
+        own = [row.part(block) for row in rows]
         yield _pass(own, volumes, buffers, errors, deviations)

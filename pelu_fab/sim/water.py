@@ -12,6 +12,7 @@ from pelu_fab.ir.card import Card
 from pelu_fab.ir.layout import Layout, Leg, PlacedCard
 from pelu_fab.ir.netlist import Duct, Netlist
 from pelu_fab.ir.process import Fluid
+from pelu_fab.ir.siphon import Siphon
 from pelu_fab.ir.sized import Sized
 from pelu_fab.network.names import duct_name
 
@@ -40,6 +41,8 @@ class WaterBucket:
 
     Above the sill its water widens by `flare` (mm2 a mm) up to the head `brim`; `area` is 0 where the floor falls to
     the sill. `priming_volume` of what it retains is poured in to get it ready.
+    With a `siphon` its crown is the sill: it keeps all below `flush_volume`, and of a flush `retained_volume`, drawn
+    `residue`; its one mouth has one tooth, the crest.
     """
 
     name: str
@@ -58,6 +61,10 @@ class WaterBucket:
     flare: float = 0.0
     brim: float = 0.0
     screens: tuple[Screen, ...] = ()  # from the comb back to where water comes in
+    siphon: Siphon | None = None
+    flush_volume: float = 0.0  # wanted
+    residue: float = 0.0  # of the cavity below the level at which the siphon breaks
+    foot: float = 0.0  # area of the surface there; 0: as at the crown
 
     @property
     def teeth(self) -> tuple[float, ...]:
@@ -115,6 +122,9 @@ def check_water(water: WaterNetwork) -> None:
         for bucket in row:
             if max(bucket.area, bucket.flare) <= 0 or bucket.rim_height <= 0 or not bucket.teeth:
                 raise FabError(bucket.name, "has no area, no rim or no tooth", "give each bucket all three")
+            if bucket.siphon and (len(bucket.mouths) != 1 or not 0.0 <= bucket.residue < bucket.drawn_volume):
+                what = "has a siphon, and not one mouth, or a residue that is not part of what it holds"
+                raise FabError(bucket.name, what, "give its siphon one mouth, and a residue below its crown's volume")
             for target in {m.target for m in bucket.mouths} | {t for t, _ in bucket.shares}:
                 if target not in targets:
                     raise FabError(duct_name(bucket.name, target), "leads to nothing in the row below", "rename it")

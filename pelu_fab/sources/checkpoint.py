@@ -6,6 +6,7 @@ Out: a checked `Network`, or a `FabError` that names the tensor.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -50,6 +51,7 @@ class _WidgetLayer(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     h: list[Annotated[float, Field(ge=0)]]
+    r: list[Annotated[float, Field(ge=0)]] | None = None  # of a layer with a flush: what stays once h is met
     w: list[list[Annotated[float, Field(ge=0)]]]
 
 
@@ -61,17 +63,19 @@ class _Widget(_Metadata):
 
 
 class _Raw(NamedTuple):
-    """A layer as trained: `heights` before squaring, `weights` before softmax."""
+    """A layer as trained: `heights` before squaring, `weights` before softmax; `residues` of flushes as they are."""
 
     heights: Array
     weights: Array
+    residues: Array | None
 
 
 def read_checkpoint(path: str | Path, *, key: str | None = None) -> Network:
     """Read a trained network from a `.pt`, `.pth`, `.ckpt`, `.safetensors` or `.json` file.
 
     Tensors are `<n>.heights` (in,) and `<n>.weights` (in, out), under one prefix or none, ordered by the number n; of
-    several networks in one file `key` says which.
+    several networks in one file `key` says which. A layer with `<n>.residues` (in,), in units, is of flushes, but where
+    a unit's residue is no less than its threshold.
     Names and the input scale come from the metadata; without any, inputs are x0, x1 …, outputs y0, y1 … and the
     scale 1. Only `.pt` needs PyTorch.
     """
@@ -209,12 +213,12 @@ def _from_tensors(tensors: Mapping[str, Array], metadata: _Metadata, where: str,
     if count >= MAX_WEIGHTS:
         raise too_large(count, where)
     raw = layers_of(tensors, where, key=key)
-    layers = tuple(_layer(_Raw(heights, weights), f"{where}: {name}") for name, heights, weights in raw)
+    layers = tuple(_layer(_Raw(one.heights, one.weights, one.residues), f"{where}: {one.name}") for one in raw)
     return _named(layers, metadata)
 
 
 def _layer(raw: _Raw, where: str) -> Layer:
-    heights, weights = raw
+    heights, weights, residues = raw
     if heights.ndim != 1 or weights.ndim != 2 or weights.shape[0] != len(heights) or weights.size == 0:
         what = f"heights have shape {heights.shape} and weights {weights.shape}"
         raise FabError(where, what, "expected (in,) and (in, out), both at least 1")
@@ -228,7 +232,12 @@ def _layer(raw: _Raw, where: str) -> Layer:
     if (weights == -np.inf).all(axis=1).any():
         row = int(np.argmax((weights == -np.inf).all(axis=1)))
         raise FabError(where, f"weights of unit {row} are all -inf: no share is left", "retrain the checkpoint")
-    return Layer(heights**2, softmax(weights))
+    thresholds = heights**2
+    if residues is not None and residues.shape != heights.shape:
+        what = f"heights have shape {heights.shape} and residues {residues.shape}"
+        raise FabError(where, what, "give each unit one residue, a weir its threshold h²")
+    retained = thresholds if residues is None else np.minimum(residues, thresholds)
+    return Layer(retained, softmax(weights), thresholds)
 
 
 def _from_widget(widget: _Widget, where: str) -> Network:
@@ -243,11 +252,12 @@ def _from_widget(widget: _Widget, where: str) -> Network:
         widths = sorted({len(row) for row in layer.w})
         if len(widths) > 1:
             raise FabError(f"{where}: layer {index}", f"w has rows of {widths} shares", "give every row as many")
-        layers.append(Layer(np.array(layer.h), np.array(layer.w).reshape(len(layer.w), widths[0] if widths else 0)))
+        shares = np.array(layer.w).reshape(len(layer.w), widths[0] if widths else 0)
+        layers.append(Layer(np.array(layer.h if layer.r is None else layer.r), shares, np.array(layer.h)))
     network = _named(tuple(layers), widget)
     check_network(network, where)
     # The widget's rows were rounded to float32; water can't be made, so they sum to 1 in float64 from here on.
-    return _named(tuple(Layer(layer.retained, _summing_to_one(layer.shares)) for layer in layers), widget)
+    return _named(tuple(replace(layer, shares=_summing_to_one(layer.shares)) for layer in layers), widget)
 
 
 def _summing_to_one(shares: Array) -> Array:

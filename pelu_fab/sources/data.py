@@ -16,6 +16,8 @@ MAX_UNITS = 1e6  # of one pour: a cubic metre where a unit is a mL
 def parse_samples(blob: bytes, where: str, network: Network) -> Samples:
     """Rows of a CSV with a header: one column a measurement, in order, and the label last, or no label at all.
 
+    A last column by the name of a number that the cups say holds what was measured of it: it is checked, and no label.
+
     The network's scaling makes measurements into units. A label is the name of an output, or its index. Values must
     be finite; where only a factor is known, not negative either: water can't be.
     """
@@ -39,6 +41,10 @@ def parse_samples(blob: bytes, where: str, network: Network) -> Samples:
         what = f"pours {inputs[row, unit]:g} units ({factor:g} a value), at most {MAX_UNITS:g}"
         raise FabError(cells.place(cells.rows[row][0], column), what, "scale that feature")
     if len(header) == count:
+        return Samples(inputs)
+    if any(readout.is_column(header[-1]) for readout in network.readouts):
+        for row in range(len(cells.rows)):
+            cells.number(row, count)
         return Samples(inputs)
     labels = [_label(row[-1], network.outputs, cells.place(line, count)) for line, row in cells.rows]
     return Samples(inputs, np.array(labels, dtype=np.int64))

@@ -283,8 +283,8 @@ def _check_volumes(design: Design, where: str) -> None:
     """A bucket that keeps more water than the whole printer could hold is a unit gone wrong, or an untrained net."""
     x, y, z = design.process.printer.bed
     for index, layer in enumerate(design.network.layers):
-        unit = int(np.argmax(layer.retained))
-        volume = float(layer.retained[unit]) * design.unit_volume
+        unit = int(np.argmax(layer.thresholds))
+        volume = float(layer.thresholds[unit]) * design.unit_volume
         if volume > x * y * z:
             what = f"keeps {volume / 1e6:.3g} L of water, the printer's whole space is {x * y * z / 1e6:.3g} L"
             raise FabError(f"{where}: {bucket_name(index, unit)}", what, "lower unit_ml, or check the heights")

@@ -29,6 +29,7 @@ def lower(design: Design) -> Lowered:
     keeps only its widest branch, as an overflow; one that no water can reach is not built.
     """
     trained = design.network
+    _check_kinds(trained)
     _check_data(design)
     dead, printable = _printable(design, dead_buckets(trained, design.input_max))
     netlist = _netlist(design, printable)
@@ -73,6 +74,15 @@ def least_share(branches: int, design: Design) -> float:
 def most_teeth(branches: int, design: Design) -> int:
     """Teeth that one comb may have: the design's limit, or two a branch where there are many."""
     return max(design.max_teeth, 2 * branches)
+
+
+def _check_kinds(network: Network) -> None:
+    """A flush is never built as a weir."""
+    for index, layer in enumerate(network.layers):
+        for unit in np.flatnonzero(layer.flushes):
+            what = f"is a flush: at {layer.thresholds[unit]:g} units all but {layer.retained[unit]:g} leaves at once"
+            remedy = "train PeLU layers alone (pelu_fab.layers.PeLU): no card with a siphon is compiled yet"
+            raise FabError(bucket_name(index, int(unit)), what, remedy)
 
 
 def _check_data(design: Design) -> None:
@@ -155,7 +165,10 @@ def _netlist(design: Design, network: Network) -> Netlist:
     ducts: list[Duct] = []
     for index, layer in enumerate(network.layers):
         live = np.flatnonzero(reached)
-        rows.append(tuple(Bucket(bucket_name(index, int(i)), float(layer.retained[i]) * unit) for i in live))
+        met = np.where(layer.flushes, layer.thresholds, 0.0) * unit
+        rows.append(
+            tuple(Bucket(bucket_name(index, int(i)), float(layer.retained[i]) * unit, float(met[i])) for i in live)
+        )
         for i in live:
             row = layer.shares[i]
             carried = np.flatnonzero(row)

@@ -50,6 +50,7 @@ LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 CUP_WIDTH, CUP_DEPTH, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 120.0, 9.0, 1.05
 JUG_SIDES, JUG_SIDE, SLENDER = 4, 34.5, 2.2  # rulers a jug; the narrowest, with marks every 2 mL; height to width
 LEAST_JUG, LEAST_RULER = 20e3, 8e3  # mm3
+TITLE, BESIDE = 16.2, 2.6  # nozzles that two lines of the smallest letters take over a jug's marks; mm round them
 PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cup
 LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
 EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
@@ -671,15 +672,16 @@ def _jugs(design: Design, priming: float) -> tuple[Jug, ...]:
     rulers = _rulers(design)
     fours = [rulers[k : k + JUG_SIDES] for k in range(0, len(rulers), JUG_SIDES)]
     names = ["jug"] if len(fours) == 1 else [f"jug-{k + 1}" for k in range(len(fours))]
-    return tuple(_jug(name, four, priming) for name, four in zip(names, fours, strict=True))
+    above = on_grid(max(CUP_FREEBOARD, TITLE * design.process.printer.nozzle + BESIDE))
+    return tuple(_jug(name, four, priming, above) for name, four in zip(names, fours, strict=True))
 
 
-def _jug(name: str, rulers: tuple[Ruler, ...], priming: float) -> Jug:
-    """Holds whole steps of 5 mL, and is taller than wide, so that a mL stands high."""
+def _jug(name: str, rulers: tuple[Ruler, ...], priming: float, above: float) -> Jug:
+    """Holds whole steps of 5 mL below `above` mm, and is taller than wide, so that a mL stands high."""
     capacity = max(ceil(max(*(r.most for r in rulers), priming) / 5000.0 - 1e-9) * 5000.0, LEAST_JUG)
     side = on_grid(max(JUG_SIDE, (capacity / SLENDER) ** (1.0 / 3.0), sqrt(capacity / CUP_TALL)))
     jug = Jug(name, capacity, side, 0.0, priming, rulers)
-    return replace(jug, height=on_grid(capacity / jug.area + CUP_FREEBOARD))
+    return replace(jug, height=on_grid(capacity / jug.area + above))
 
 
 def _rulers(design: Design) -> tuple[Ruler, ...]:

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from pelu_fab.training.fit import Point
 
+ANSWERS, NUMBERS = "training errors, ideal device (grey)", "rms in % of the spread, ideal device (grey)"
 
-def curve_png(history: Sequence[Point], *, title: str) -> bytes:
+
+def curve_png(history: Sequence[Point], *, title: str, beside: str = ANSWERS) -> bytes:
     """Losses and training errors over steps, the phases shaded; the same history, the same bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -24,7 +26,7 @@ def curve_png(history: Sequence[Point], *, title: str) -> bytes:
     axes.set_ylabel("loss of the leading start")
     count = axes.twinx()
     count.step(steps, [point.errors for point in history], color="#777777", linewidth=0.9, where="post")
-    count.set_ylabel("training errors, ideal device (grey)")
+    count.set_ylabel(beside)
     count.set_ylim(bottom=0, top=max(10, *(point.errors for point in history[len(history) // 5 :])))
     _mark_phases(axes, history)
     axes.set_title(title)

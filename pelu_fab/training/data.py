@@ -20,6 +20,7 @@ from pelu_fab.sources.tables import name_fault
 
 Rows = NDArray[np.bool_]
 MANY_CLASSES, ROWS_A_CLASS = 12, 8  # above which classes are doubted
+LEAST_NUMBERS = 8  # rows of a number to learn
 LEAST_POUR, FULL_POUR, MOST_POUR = 12.0, 100.0, 2000.0  # units of the fullest jug
 
 
@@ -27,7 +28,8 @@ LEAST_POUR, FULL_POUR, MOST_POUR = 12.0, 100.0, 2000.0  # units of the fullest j
 class Table:
     """A data set: `pours` (rows, in) in units, `labels` (rows,) that index `classes`.
 
-    `scaling` says what a measurement pours, one feature for each of `inputs`.
+    `scaling` says what a measurement pours, one feature for each of `inputs`. Where a number is asked for, `targets`
+    (rows,) holds it, in its own unit, and the one class is its name.
     """
 
     pours: Array
@@ -36,6 +38,7 @@ class Table:
     classes: tuple[str, ...]
     scaling: Scaling
     sha256: str  # of the file
+    targets: Array | None = None
 
 
 class Split(NamedTuple):
@@ -47,52 +50,79 @@ class Split(NamedTuple):
 
 
 def read_table(
-    path: str | Path, *, scale: float = 1.0, label: str | None = None, features: Sequence[str] = ()
+    path: str | Path,
+    *,
+    scale: float = 1.0,
+    label: str | None = None,
+    features: Sequence[str] = (),
+    is_number: bool = False,
 ) -> Table:
     """Read a CSV with a header; a pour is feature × `scale`.
 
     The label is the last column, or the one that `label` names; the features are all others, or those named. Classes
-    stand in the order in which they first appear. Raises `FabError` at the first bad line.
+    stand in the order in which they first appear; with `is_number` the label is a number to learn instead. Raises
+    `FabError` at the first bad line.
     """
     path = Path(path).expanduser()
-    return parse_table(read_input(path), str(path), scale=scale, label=label, features=features)
+    return parse_table(read_input(path), str(path), scale=scale, label=label, features=features, is_number=is_number)
 
 
 def parse_table(
-    blob: bytes, where: str, *, scale: float = 1.0, label: str | None = None, features: Sequence[str] = ()
+    blob: bytes,
+    where: str,
+    *,
+    scale: float = 1.0,
+    label: str | None = None,
+    features: Sequence[str] = (),
+    is_number: bool = False,
 ) -> Table:
     """`read_table` of the bytes of the file `where`."""
-    cells = _arranged(read_cells(blob, where), label, features)
+    cells = _arranged(read_cells(blob, where), label, features, "--target" if is_number else "--label")
     count = len(cells.header) - 1
     if count < 1:
         raise FabError(where, "has 1 column", "give the features, then the label, with commas between")
     inputs = cells.names(range(count))
-    _check_label(cells, is_told=label is not None)
-    classes = _classes(cells)
+    targets = _targets(cells) if is_number else None
+    if targets is None:
+        _check_label(cells, is_told=label is not None)
+    classes = cells.names(range(count + 1))[-1:] if is_number else _classes(cells)
     values = np.array([[cells.number(row, column) for column in range(count)] for row in range(len(cells.rows))])
     for column in range(count):
         if counts_rows(cells.column(column)):
             what = "counts the rows, and is trained on like a measurement"
             warn(cells.place(cells.line, column), what, "leave that column out")
     index = {word: number for number, word in enumerate(classes)}
+    labels = [0] * len(cells.rows) if is_number else [index[word] for word in cells.column(-1)]
     return Table(
         pours=values * scale,
-        labels=np.array([index[word] for word in cells.column(-1)], dtype=np.int64),
+        labels=np.array(labels, dtype=np.int64),
         inputs=inputs,
         classes=classes,
         scaling=plain_scaling(inputs, scale),
         sha256=sha256(blob),
+        targets=targets,
     )
 
 
-def _arranged(cells: Cells, label: str | None, features: Sequence[str]) -> Cells:
-    """The chosen columns, the label last."""
+def _targets(cells: Cells) -> Array:
+    """The numbers of the last column; `FabError` where they are all one, or hardly any."""
+    last = len(cells.header) - 1
+    found = np.array([cells.number(row, last) for row in range(len(cells.rows))])
+    if len(found) < LEAST_NUMBERS or not np.ptp(found) > 0:
+        what = f"holds {len(found)} rows and {len(np.unique(found))} different numbers"
+        remedy = f"give at least {LEAST_NUMBERS} rows of a number that changes"
+        raise FabError(cells.place(cells.line, last), what, remedy)
+    return found
+
+
+def _arranged(cells: Cells, label: str | None, features: Sequence[str], option: str = "--label") -> Cells:
+    """The chosen columns, the label last; `option` is what names it."""
     if label is None and not features:
         return cells
-    last = len(cells.header) - 1 if label is None else cells.find(label, "--label")
+    last = len(cells.header) - 1 if label is None else cells.find(label, option)
     columns = [cells.find(name, "--features") for name in features]
     if last in columns or len(set(columns)) < len(columns):
-        raise FabError("--features", "names a column twice, or the label", "name each feature once")
+        raise FabError("--features", f"names a column twice, or that of {option}", "name each feature once")
     return cells.arranged([*(columns or [k for k in range(len(cells.header)) if k != last]), last])
 
 
@@ -110,7 +140,8 @@ def _check_label(cells: Cells, *, is_told: bool) -> None:
     if not is_measured and not words:
         return
     what = f"holds {kinds} different numbers, like a measurement and not like classes"
-    remedy = "put words for classes into that column: train learns classes, not numbers"
+    name = cells.header[-1]
+    remedy = f"say --target {name} to learn the number, or put words for classes into that column"
     if words:
         name = cells.header[words[0]]
         remedy = f"put the label last, or say --label {name}: it seems to be column {cells.position(words[0])} ({name})"

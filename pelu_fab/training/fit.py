@@ -11,7 +11,7 @@ from torch import Tensor
 from pelu_fab.training.loss import Task, loss
 from pelu_fab.training.prints import Workshop
 from pelu_fab.training.prune import prune
-from pelu_fab.training.readout import scores
+from pelu_fab.training.readout import lines, scores
 from pelu_fab.training.recipe import Recipe
 from pelu_fab.training.replicas import Replicas
 from pelu_fab.training.step import Autograd, stepper
@@ -22,7 +22,10 @@ LOOK_SEED = 31_337
 
 
 class Point(NamedTuple):
-    """One look at a run, of the replica that leads: training loss and errors, validation loss (NaN without)."""
+    """One look at a run, of the replica that leads: training loss and errors, validation loss (NaN without).
+
+    Of numbers to learn, `errors` is the rms in % of their spread.
+    """
 
     step: int
     total: int  # steps of all phases, if none stops early
@@ -151,10 +154,18 @@ def _look(replicas: Replicas, task: Task, recipe: Recipe, best: "_Best | None") 
         if best is not None:
             checked = found(task.validation)
             improved, leader = best.take(replicas, checked), int(checked.argmin())
-        answers = scores(replicas(task.pours)[:, 0], task.readout).argmax(dim=-1)
-        errors = ((answers != task.labels) & task.train).sum(dim=1)
+        errors = _errors(replicas, task)
         branches = int(replicas.branches()[leader])
     return Point(0, 0, "", float(losses[leader]), int(errors[leader]), float(checked[leader]), branches), improved
+
+
+def _errors(replicas: Replicas, task: Task) -> Tensor:
+    """Wrong answers of each replica's training rows (R,); of numbers the rms, in % of their spread, rounded."""
+    volumes = replicas(task.pours)
+    if task.targets is not None:
+        return (100 * lines(volumes, task.targets, task.train)[2].clamp_min(0).sqrt()).round()
+    answers = scores(volumes[:, 0], task.readout).argmax(dim=-1)
+    return ((answers != task.labels) & task.train).sum(dim=1)
 
 
 class _Best:

@@ -16,6 +16,7 @@ from pelu_fab.training.recipe import Recipe
 
 DATA, HELD_OUT = "data.csv", "held-out.csv"
 FULL = 50.0  # mL of a full jug: easy to measure, and four fit a glass
+FULL_FOR_A_NUMBER = 80.0  # mL where cups are read as a number: the more water, the finer its scale
 LEAST_ROWS = 5  # of a class, of which one is then held out
 ROWS_AT_ONCE = 8000  # of all starts together: what a minute or two train
 
@@ -26,6 +27,8 @@ def proposed(table: Table) -> dict[str, Any]:
     hidden = max(3, classes)
     dense = hidden * (inputs + classes)
     can_test = np.bincount(table.labels).min() >= LEAST_ROWS
+    if table.targets is not None:
+        return _proposed_for_a_number(inputs, rows, can_test=can_test and rows >= 4 * LEAST_ROWS)
     return {
         "scaling": "minmax",
         "full": FULL,
@@ -44,6 +47,27 @@ def proposed(table: Table) -> dict[str, Any]:
     }
 
 
+def _proposed_for_a_number(inputs: int, rows: int, *, can_test: bool) -> dict[str, Any]:
+    """As for classes; few buckets, or their prints scatter more than they draw."""
+    hidden = max(3, inputs + 1)
+    return {
+        "scaling": "minmax",
+        "full": FULL_FOR_A_NUMBER,
+        "hidden": [hidden],
+        "restarts": max(2, min(16, ROWS_AT_ONCE // max(rows, 1) // 2)),
+        "init": "open",
+        "steps": 3000,
+        "learning_rate": 0.03,
+        "schedule": "cycle",
+        "branches": inputs * hidden + hidden,
+        "least_share": 0.05,
+        "teeth": 13,
+        "readout": "number",
+        **({"test": 0.2} if can_test else {}),
+        "noise": {"height": 0.4, "share": 0.03, "pour": 0.5},
+    }
+
+
 def spoken(names: Sequence[str]) -> tuple[str, ...]:
     """Columns' names as one says them, which break into lines on a jug: `bill_length_mm` is `bill length (mm)`."""
     found = []
@@ -59,13 +83,16 @@ def table_csv(table: Table, rows: Rows | None = None) -> bytes:
     """A table as it was measured, of some rows alone: features in order, the label last. `table` of scale 1."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    names = spoken(table.inputs)
-    writer.writerow([*names, "class" if "class" not in names else "label"])
-    for values, label, is_used in zip(
-        table.pours.tolist(), table.labels.tolist(), (rows if rows is not None else table.labels >= 0), strict=True
-    ):
+    if table.targets is None:
+        names, last = spoken(table.inputs), [table.classes[label] for label in table.labels]
+        writer.writerow([*names, "class" if "class" not in names else "label"])
+    else:
+        last = [f"{value:.15g}" for value in table.targets.tolist()]
+        writer.writerow(spoken([*table.inputs, *table.classes]))
+    used = rows if rows is not None else table.labels >= 0
+    for values, told, is_used in zip(table.pours.tolist(), last, used, strict=True):
         if is_used:
-            writer.writerow([*(f"{value:.15g}" for value in values), table.classes[label]])
+            writer.writerow([*(f"{value:.15g}" for value in values), told])
     return text.getvalue().encode()
 
 

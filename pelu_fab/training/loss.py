@@ -6,14 +6,17 @@ import torch
 from torch import Tensor
 
 from pelu_fab.layers.sparse import PENALTIES
-from pelu_fab.training.readout import answer_loss, scores
+from pelu_fab.training.readout import answer_loss, lines, scores
 from pelu_fab.training.recipe import Readout, Recipe
 from pelu_fab.training.replicas import Pool, Replicas, flow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """What R replicas are trained on: pours (rows, in), labels (rows,), and who uses which row, (R, rows) bool."""
+    """What R replicas are trained on: pours (rows, in), labels (rows,), and who uses which row, (R, rows) bool.
+
+    For the read-out `number`, `targets` (rows,) are the numbers.
+    """
 
     pours: Tensor
     labels: Tensor
@@ -21,6 +24,7 @@ class Task:
     validation: Tensor
     readout: Readout = "argmax"
     pool: Pool | None = None  # prints to pour through, besides what the recipe draws
+    targets: Tensor | None = None
 
 
 def loss(replicas: Replicas, task: Task, recipe: Recipe, generator: torch.Generator | None = None) -> Tensor:
@@ -31,9 +35,12 @@ def loss(replicas: Replicas, task: Task, recipe: Recipe, generator: torch.Genera
     deviations, pool = (None, None) if generator is None else (recipe.noise, task.pool)
     shares = replicas.shares()
     poured = flow(task.pours, replicas.retained(), shares, deviations, generator, pool)
-    scored = scores(poured, task.readout)
-    each = answer_loss(scored, task.labels, temperature=recipe.temperature, margin=recipe.margin)
-    found = mean_over(each.mean(dim=1), task.train)
+    if task.targets is not None:
+        found = lines(poured, task.targets, task.train)[2]
+    else:
+        scored = scores(poured, task.readout)
+        each = answer_loss(scored, task.labels, temperature=recipe.temperature, margin=recipe.margin)
+        found = mean_over(each.mean(dim=1), task.train)
     for weight, penalty in ((recipe.entropy, "entropy"), (recipe.half, "half")):
         if weight:
             found = found + weight * torch.stack([PENALTIES[penalty](s) for s in shares]).sum(dim=0)

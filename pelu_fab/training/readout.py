@@ -1,8 +1,9 @@
 """Cups to an answer: in go volumes (..., cups), out come scores (..., classes) and what training minimises.
 
 `argmax`: the fullest cup wins. `differential`: each class has a cup that speaks for it and one against it, in the
-order all for, then all against, and the score is their difference. Cups only ever rise with what is poured, and only
-convexly; differences of convex functions approximate anything (docs/training.md shows XOR).
+order all for, then all against, and the score is their difference. `number`: plus - minus, on a scale. Cups only
+ever rise with what is poured, and only convexly; differences of convex functions approximate anything
+(docs/training.md shows XOR).
 """
 
 from collections.abc import Sequence
@@ -14,12 +15,37 @@ from torch.nn import functional
 from pelu_fab.errors import FabError
 from pelu_fab.training.recipe import Readout
 
+NUMBER_CUPS = ("plus", "minus", "waste")
+FLAT = 1e-9  # units² of variance that are none
+
 
 def cups(classes: Sequence[str], readout: Readout) -> tuple[str, ...]:
     """Names of the cups that `classes` need, in order."""
     if readout == "argmax":
         return tuple(classes)
+    if readout == "number":
+        return NUMBER_CUPS
     return (*(f"{name}+" for name in classes), *(f"{name}-" for name in classes))
+
+
+def lines(volumes: Tensor, targets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The line on which plus - minus reads `targets` (rows,) best: scale, offset, and what is missed, (R,) each.
+
+    `volumes` (R, prints, rows, cups); least squares over all prints of the `rows` (R, rows) in use. What is missed is
+    the mean square, in parts of the targets' variance.
+    """
+    gaps = volumes[..., 0] - volumes[..., 1]
+    weight = rows.to(gaps.dtype)[:, None].expand_as(gaps)
+    count = weight.sum((1, 2)).clamp_min(1)
+
+    def mean(values: Tensor) -> Tensor:
+        return (values * weight).sum((1, 2)) / count
+
+    middle, level = mean(gaps), mean(targets.expand_as(gaps))
+    gaps, wanted = gaps - middle[:, None, None], targets - level[:, None, None]
+    variance, spread = mean(gaps**2), mean(wanted**2 + torch.zeros_like(gaps))
+    scale = mean(gaps * wanted) / (variance + FLAT)
+    return scale, level - scale * middle, 1 - scale * mean(gaps * wanted) / spread.clamp_min(FLAT)
 
 
 def scores(volumes: Tensor, readout: Readout) -> Tensor:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pelu_fab.sources.tables import validate
 
-Readout = Literal["argmax", "differential"]
+Readout = Literal["argmax", "differential", "number"]
 
 
 class _Table(BaseModel):
@@ -60,7 +60,7 @@ class Recipe(_Table):
     schedule: Literal["constant", "cycle"] = "constant"
     temperature: float = Field(1.0, gt=0, description="units of gap between two cups that count as one nat")
     margin: float = Field(0.0, ge=0, description="units by which the right cup shall lead; smaller leads cost")
-    readout: Readout = "argmax"
+    readout: Readout = Field("argmax", description="number: the last column is one, read as plus - minus")
     init: Literal["normal", "open", "even"] = "normal"
     share_function: Literal["softmax", "sparsemax"] = "softmax"
     validation: float = Field(0.0, ge=0, lt=1, description="fraction of rows that choose step and start")

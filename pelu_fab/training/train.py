@@ -1,7 +1,7 @@
 """From data to a network worth printing: in go a table and a recipe, out comes the best of the starts, measured."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import FabBug, FabError
 from pelu_fab.network.algebra import outputs
 from pelu_fab.network.model import Layer, Network
+from pelu_fab.network.readout import Readout
+from pelu_fab.network.scaling import quantity
 from pelu_fab.training.data import (
     Rows,
     Split,
@@ -58,6 +60,7 @@ class Trained:
     errors: Mapping[str, Errors]  # train, validation, test
     start: int  # seed of the chosen start
     good_prints: Mapping[str, float]  # by "noise" and "device": share of prints good enough, on the rows that chose
+    misses: Mapping[str, float] = field(default_factory=dict)  # of numbers: rms by part of the data, in their unit
 
 
 def train(table: Table, recipe: Recipe, *, workshop: Workshop | None = None, watch: Watch | None = None) -> Trained:
@@ -75,6 +78,8 @@ def cross_validate(table: Table, recipe: Recipe) -> tuple[Errors, ...]:
     """Test errors of each of `recipe.folds` folds, each trained as `train` does on its other rows."""
     if recipe.folds < 2:
         raise FabError("folds", f"is {recipe.folds}", "use at least 2")
+    if table.targets is not None:
+        raise FabError("folds", "count wrong answers, a number has none", "leave folds out; test holds rows out")
     parts = folds(table.labels, recipe.folds, seed=recipe.seed)
     return tuple(_train(table, recipe, part, None, None).errors["test"] for part in parts)
 
@@ -91,9 +96,38 @@ def _train(table: Table, recipe: Recipe, parts: Split, workshop: Workshop | None
     scale = max(factor for _, factor in alike) if len(alike) == 1 and {o for o, _ in alike} == {0.0} else 1.0
     network = replicas.networks(table.inputs, cups(table.classes, recipe.readout), input_scale=scale)[0]
     network = replace(without_dry(network), scaling=table.scaling)
+    if table.targets is not None:
+        network = reading(network, table, parts.train)
+        off = network.readouts[0].values(outputs(network, table.pours), network.outputs) - table.targets
+        misses = {name: float(np.sqrt((off[rows] ** 2).mean())) for name, rows in parts._asdict().items() if rows.any()}
+        return Trained(network, table, parts, history, {}, seed, good, misses)
     wrong = answers(network, table, recipe) != table.labels
     errors = {name: Errors(int(wrong[rows].sum()), int(rows.sum())) for name, rows in parts._asdict().items()}
     return Trained(network, table, parts, history, errors, seed, good)
+
+
+def reading(network: Network, table: Table, rows: Rows) -> Network:
+    """The network with the scale on which plus - minus reads the table's number best over `rows`; dry cups left out."""
+    if table.targets is None:
+        raise FabBug("a table of classes has no number to read")
+    cups = outputs(network, table.pours)
+    gaps = cups[:, 0] - cups[:, 1]
+    if not np.ptp(gaps[rows]) > 0:
+        raise FabError("training", "ended with cups that never change", "try more restarts, or another seed")
+    (scale, offset), *_ = np.linalg.lstsq(np.stack([gaps[rows], np.ones(rows.sum())], 1), table.targets[rows])
+    last = network.layers[-1]
+    wet = [j < 2 or bool((last.shares[:, j] > 0).any()) for j in range(len(network.outputs))]
+    (column,) = table.classes
+    name, unit = quantity(column)
+    plus, minus, *rest = network.outputs
+    named_cups = (plus, minus, *rest) if scale >= 0 else (minus, plus, *rest)
+    readout = Readout(name, plus=plus, minus=minus, scale=abs(float(scale)), offset=float(offset), unit=unit)
+    return replace(
+        network,
+        layers=(*network.layers[:-1], Layer(last.retained, last.shares[:, wet])),
+        outputs=tuple(cup for cup, is_wet in zip(named_cups, wet, strict=True) if is_wet),
+        readouts=(readout,),
+    )
 
 
 def as_poured(table: Table, recipe: Recipe, rows: Rows) -> Table:
@@ -143,6 +177,7 @@ def task_of(table: Table, parts: Sequence[Split], recipe: Recipe, *, dtype: torc
         train=torch.tensor(np.stack([part.train for part in parts])),
         validation=torch.tensor(np.stack([part.validation for part in parts])),
         readout=recipe.readout,
+        targets=None if table.targets is None else torch.tensor(table.targets, dtype=dtype),
     )
 
 
@@ -157,6 +192,8 @@ def _ranked(
     score = -1e-6 * found.nan_to_num(nan=1e3).clamp(0, 1e3)
     generator = torch.Generator().manual_seed(CHOICE_SEED + recipe.seed)
     noise, good = recipe.choice or recipe.noise, {}
+    if task.targets is not None:
+        return _nearest(replicas, replace(task, train=rows), recipe, workshop, generator), {}
     if not noise.is_silent:
         right = accuracies(replicas, task, noise, rows=rows, prints=CHOICE_PRINTS, generator=generator)
         good["noise"] = good_prints(right, recipe.accept)
@@ -165,6 +202,18 @@ def _ranked(
         right = accuracies(replicas, printed, SILENT, rows=rows, prints=CHOICE_PRINTS, generator=generator)
         good["device"] = good_prints(right, recipe.device.accept)
     return sum(good.values(), start=score).argsort(descending=True, stable=True).tolist(), good
+
+
+def _nearest(
+    replicas: Replicas, task: Task, recipe: Recipe, workshop: Workshop | None, generator: torch.Generator
+) -> list[int]:
+    """Replicas by how far prints read the number, least first: of the noise, or of the device if there is one."""
+    noise = (recipe.choice or recipe.noise).model_copy(update={"prints": CHOICE_PRINTS // 4})
+    if workshop is not None:
+        task = replace(task, pool=workshop.pool(replicas.unnamed(), CHOICE_PRINTS, seed=CHOICE_SEED))
+    with torch.no_grad():
+        found = loss(replicas, task, recipe.model_copy(update={"noise": noise}), generator)
+    return found.double().nan_to_num(nan=1e3).argsort(stable=True).tolist()
 
 
 def answers(network: Network, table: Table, recipe: Recipe) -> NDArray[np.int64]:

@@ -29,7 +29,7 @@ def cup_part(placed: PlacedCup, label: str, process: Process) -> Part:
     room = box(x, y, (z, top + 1.0))
     side = _Side((x[0] + x[1]) / 2, cup.width / 2, cup.width / 2, y[1] + wall, 1, -1)
     ruler = Ruler("", "mL", 0.0, 1.0 / MM3_PER_ML, cup.capacity)
-    marks = _marks(ruler, cup.area, label, side, (z, top), process.printer.nozzle)
+    marks = _marks(ruler, cup.area, label, side, (z, top), process.printer.nozzle, tall=cup.height)
     modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", marks),)]
     return upright(f"cup-{cup.port.split('.')[1]}", "cup", modules, 0)
 
@@ -49,7 +49,9 @@ def jug_part(jug: Jug, labels: Mapping[str, str], process: Process) -> Part:
         (left, right), outward = jug.flat(number), 1 if face > 0 else -1
         side = _Side(jug.side / 2, -left, right, face, outward, ahead)
         title = ", ".join(word for word in (labels.get(ruler.port, ""), ruler.unit) if word)
-        marks = _marks(ruler, jug.area, title, side, (bottom, top), process.printer.nozzle, jug.priming_volume)
+        above = jug.height - jug.capacity / jug.area - 1.0
+        nozzle = process.printer.nozzle
+        marks = _marks(ruler, jug.area, title, side, (bottom, top), nozzle, tall=above, priming=jug.priming_volume)
         modules.append((Step("add", tuple(map(swapped, marks)) if number in (1, 3) else marks),))
     part = upright(jug.name, "jug", modules, 0)
     return Part(part.name, part.role, part.modules, None, 0)
@@ -67,9 +69,17 @@ class _Side(NamedTuple):
 
 
 def _marks(
-    ruler: Ruler, area: float, title: str, side: _Side, z: tuple[float, float], nozzle: float, priming: float = 0.0
+    ruler: Ruler,
+    area: float,
+    title: str,
+    side: _Side,
+    z: tuple[float, float],
+    nozzle: float,
+    *,
+    tall: float,
+    priming: float = 0.0,
 ) -> tuple[Prism, ...]:
-    """Ticks whose upper edges are the marks, numerals at every few, the title at the top; V0's line on the right.
+    """Ticks whose upper edges are the marks, numerals at every few, the title within `tall` mm of the top, V0's line.
 
     A numeral that would meet the title or V0 is left out, and its tick is a short one.
     """
@@ -83,7 +93,7 @@ def _marks(
         a, b = sorted((along(start), along(end)))
         return rectangle(round(a, 3), round(b, 3), round(top - tick, 3), round(top, 3))
 
-    name = fitted(title, NAME, side.left + side.right - 2.0, least=least)
+    name = fitted(title, NAME, side.left + side.right - 2.0, least=least, tall=tall - 0.6)
     centre = along((side.right - side.left) / 2)
     feet = name.feet(z[1] - name.tall - 0.6)  # a p keeps clear of the highest numeral
     lines: list[Line] = [(line, name.height, centre, foot) for line, foot in zip(name.lines, feet, strict=True)]
