@@ -85,7 +85,12 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     if opened.dossier is None or surface is None:
         why = f"see {blocked}" if blocked else "no part can be placed"
         return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
-    checks += [*hands.stands(parts), *moving.paths(moving.room(parts)), *reading.read_checks(parts, _written(opened))]
+    nozzle = opened.manifest.process.printer.nozzle
+    checks += [
+        *hands.stands(parts),
+        *moving.paths(moving.room(parts)),
+        *reading.read_checks(parts, _written(opened), nozzle),
+    ]
     recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
     return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery

@@ -20,7 +20,7 @@ FLOOR_UP = 0.3  # upward part of the normal of a floor
 ON_FLOOR = 0.3  # mm
 GAUGE = 2.0  # mm above a gutter's floor, where its width is measured
 WIDEST = 200.0  # mm
-PROBE = 0.5  # mm beyond a wall's face, where its top is looked for, or half of the thinnest wall that prints
+PROBE = 0.5  # mm beyond a wall's face, where its top is looked for
 AHEAD = 10.0  # mm of a floor before its lip, over which its direction is taken
 TALLEST = 60.0  # mm: no gutter's wall is taller
 TOUCHING = 0.05  # mm
@@ -129,13 +129,18 @@ class Frame:
         return float(np.sqrt(max(1.0 - self.turn[2, 2] ** 2, 0.0)))
 
 
+def probe(nozzle: float) -> float:
+    """How far (mm) beyond a wall's face its top is looked for: the thinnest that prints is two nozzles thick."""
+    return min(PROBE, nozzle)
+
+
 def frames(wet: Wet, parts: Iterable[int]) -> dict[int, Frame]:
     """Each part by the floors that drops touched."""
-    found, probe = {}, min(PROBE, wet.process.printer.nozzle)
+    found, within = {}, probe(wet.process.printer.nozzle)
     for part in parts:
         normals = wet.surface.mesh.normals[reached_floor(wet, part)]
         turn = upright(np.median(normals, axis=0)) if len(normals) else np.eye(3)
-        found[part] = Frame(part, turn, wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T, probe)
+        found[part] = Frame(part, turn, wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T, within)
     return found
 
 
@@ -170,16 +175,15 @@ class Channel:
         places, ahead = at @ self.frame.turn.T, np.broadcast_to(heading @ self.frame.turn.T, at.shape)
         across = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
         across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
-        probe = self.frame.probe
         wide, high = np.full((len(at), 2), np.inf), np.full((len(at), 2), 0.0)
         top = np.full((len(at), 2, 2, 3), np.nan)
         for side, sign in enumerate((1.0, -1.0)):
             ways = sign * across
             wide[:, side] = self._lines.reach(places[:, :2], ways, WIDEST)
             met = np.flatnonzero(np.isfinite(wide[:, side]))
-            tops = places[met, :2] + (wide[met, side][:, None] + probe) * ways[met]
+            tops = places[met, :2] + (wide[met, side][:, None] + self.frame.probe) * ways[met]
             high[met, side] = self._tops(tops)
-            for k, plan in enumerate((tops, tops - 2.0 * probe * ways[met])):
+            for k, plan in enumerate((tops, tops - 2.0 * self.frame.probe * ways[met])):
                 top[met, side, k] = np.column_stack([plan, self.height + high[met, side]]) @ self.frame.turn
         return wide, high, top
 
