@@ -108,7 +108,7 @@ class Pillar:
         radius, half = self.siphon.bore / 2.0, NARROW * self.siphon.bore / 2.0
         count = 200
         places = [half * (2.0 * (k + 0.5) / count - 1.0) for k in range(count)]
-        return self.y - sum((radius**2 - x**2) ** 0.5 for x in places) / count
+        return self.y - float(sum((radius**2 - x**2) ** 0.5 for x in places)) / count
 
     def moved(self, x: float) -> "Pillar":
         """The pillar `x` further along."""
@@ -121,7 +121,7 @@ def peak(bore: float) -> float:
 
 
 def gable(middle: float, foot: float, bore: float) -> Outline:
-    """Section of a roofed passage: upright walls, then a roof at 45 degrees. Its area is a little more than the bore's."""
+    """Section of a roofed passage: upright walls, then a roof at 45 degrees; a little larger than the bore."""
     half, eaves = round(NARROW * bore / 2.0, 3), round(foot + UPRIGHT * bore, 3)
     return (
         (round(middle - half, 3), foot),

@@ -184,7 +184,7 @@ def _contest(network: Network) -> Readout:
 
 def _steady(recovered: Recovered) -> mass.Book:
     """The device at its design head: what the forward law predicts of its teeth."""
-    return mass.Book(tuple((one.retained, one.steady) for one in recovered.layers))
+    return mass.Book(tuple((one.retained, one.steady) for one in recovered.layers), mass.flushes_of(recovered))
 
 
 def gravity_checks(recovery: Recovery) -> list[Check]:

@@ -71,9 +71,9 @@ def _steady(
 
 
 def _head(flow: float, volume: float, bucket: WaterBucket, process: Process) -> float:
-    """Level above the sill, or a siphon's crown, up to which a bucket fills that passes on `flow` of one jug's `volume`.
+    """Level above the sill, or a siphon's crown, up to which a bucket fills that passes on `flow` of a jug's `volume`.
 
-    A siphon passes more than it does at its crown, and what comes in beyond that lifts the level as long as the jug runs.
+    A siphon passes more than at its crown, and what comes in beyond that lifts the level as long as the jug runs.
     """
     siphon = bucket.siphon
     if siphon is None:

@@ -136,7 +136,9 @@ def water_of(netlist: Netlist, sized: Sized, layout: Layout) -> WaterNetwork:
     ground, left = min(cup.floor_z for cup in layout.cups), {b.name: b.retained_volume for b in netlist.buckets}
     rows = tuple(
         tuple(
-            _bucket(placed, sized.priming_volume, netlist.leaving[placed.card.name], ways, ground, left[placed.card.name])
+            _bucket(
+                placed, sized.priming_volume, netlist.leaving[placed.card.name], ways, ground, left[placed.card.name]
+            )
             for placed in row
         )
         for row in layout.layers

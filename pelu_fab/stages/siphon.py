@@ -21,6 +21,7 @@ SHORTEST, LONGEST = 20.0, 70.0  # mm inside along the flow
 GENTLEST, STEEPEST = tan(radians(12.0)), 1.0  # rise of the floor to the back
 LINES = 3  # side by side in a wall that must hold air
 LEAST_TRENCH = 2.5  # mm: narrower starves the intake
+FORWARD = 4.0  # mm that the legs stand out further, so that a cup may be pushed forward
 UNDER_WATER = 3.0  # mm that the floor's back end lies below the crown, at least
 QUICKER = 2.0  # times the priming flow that the inflow must be
 
@@ -41,6 +42,12 @@ def flush_row(wanted: Sequence[Wanted], inside: Span, design: Design) -> tuple[C
         cards = [_card(one, inside, float(depth), design) for one in wanted]
         if all(cards):
             return _on_one_bed([card for card in cards if card], design)
+    for one in wanted:
+        least = min(_least_residue(_pillar(one, crown, inside, design.process), inside) for crown in _crowns(design))
+        if one.bucket.retained_volume < least:
+            what = f"leaves {one.bucket.retained_volume / 1e3:.2f} mL of a flush, and any siphon leaves more"
+            remedy = f"train with a residue of at least {least / 1e3:.2f} mL, or pour more slowly (pour_flow_ml)"
+            raise FabError(one.bucket.name, what, remedy)
     most = max(wanted, key=lambda one: one.bucket.flush_volume)
     what = f"flushes at {most.bucket.flush_volume / 1e3:.2f} mL: no card {LONGEST:g} mm long holds just that"
     raise FabError(most.bucket.name, what, "make the unit smaller or larger (unit_ml), or train another threshold")
@@ -62,11 +69,7 @@ def residue(card: Card) -> float:
 
 def _card(one: Wanted, inside: Span, depth: float, design: Design) -> Card | None:
     """The card of this length whose crown lies as usual, or nearest to that; None where none holds what is asked."""
-    step = design.process.printer.layer_height
-    first, last = round(LOWEST / step), round(HIGHEST / step)
-    levels = sorted(range(first, last + 1), key=lambda level: abs(level * step - USUAL))
-    for level in levels:
-        crown = on_grid(level * step)
+    for crown in _crowns(design):
         gentle = _tried(one, inside, depth, crown, GENTLEST, design)
         if gentle is None or _lacks(gentle, one, design) > 0.0:
             continue
@@ -75,6 +78,21 @@ def _card(one: Wanted, inside: Span, depth: float, design: Design) -> Card | Non
         if steep is not None and _lacks(steep, one, design) >= 0.0:
             return _between(one, inside, depth, crown, steepest, design)
     return None
+
+
+def _crowns(design: Design) -> list[float]:
+    """Heights of a crown over its floor that there may be, the usual one first."""
+    step = design.process.printer.layer_height
+    levels = range(round(LOWEST / step), round(HIGHEST / step) + 1)
+    return sorted((on_grid(level * step) for level in levels), key=lambda crown: abs(crown - USUAL))
+
+
+def _least_residue(pillar: Pillar, inside: Span) -> float:
+    """Water (mm3) that a siphon with the narrowest trench leaves."""
+    siphon = pillar.siphon
+    return pillar.volume_below(siphon.break_z) + LEAST_TRENCH * (inside[1] - inside[0]) * (
+        siphon.break_z - pillar.trench_z
+    )
 
 
 def _lacks(card: Card, one: Wanted, design: Design) -> float:
@@ -95,17 +113,13 @@ def _between(one: Wanted, inside: Span, depth: float, crown: float, steepest: fl
 
 
 def _tried(one: Wanted, inside: Span, depth: float, crown: float, rise: float, design: Design) -> Card | None:
-    """A card whatever it keeps; None where its trench would take more than half of it."""
+    """A card whatever it keeps; None where its trench would be too narrow, or take more than half of it."""
     process = design.process
     pillar = _pillar(one, crown, inside, process)
     siphon, width = pillar.siphon, inside[1] - inside[0]
     aside, deep = pillar.volume_below(siphon.break_z), siphon.break_z - pillar.trench_z
     trench = on_grid((one.bucket.retained_volume - aside) / (width * deep))
-    if trench < LEAST_TRENCH:
-        least = (LEAST_TRENCH * width * deep + aside) / 1e3
-        what = f"leaves {one.bucket.retained_volume / 1e3:.2f} mL of a flush, and a siphon of {siphon.bore:g} mm more"
-        raise FabError(one.bucket.name, what, f"train with a residue of at least {least:.2f} mL, or pour more slowly")
-    if trench > depth / 2.0:
+    if not LEAST_TRENCH <= trench <= depth / 2.0:
         return None
     mouth = (on_grid(pillar.x_down - siphon.bore / 2.0), on_grid(pillar.x_down + siphon.bore / 2.0))
     return Card(
@@ -160,7 +174,7 @@ def _legs(bore: float, crown: float, inside: Span, process: Process) -> Pillar:
     step, wall = process.printer.layer_height, max(process.printer.wall, LINES * process.printer.nozzle)
     trench_z = -on_grid(crown + ceil((peak(bore) + bore / 2.0) / step - 1e-9) * step)
     outlet_z = on_grid(trench_z - ceil(process.printer.floor / step - 1e-9) * step)
-    pitch, y = on_grid(bore + wall), on_grid(wall + bore / 2.0)
+    pitch, y = on_grid(bore + wall), on_grid(wall + bore / 2.0 + FORWARD)
     middle = (inside[0] + inside[1]) / 2.0
     length = y - trench_z + pitch - outlet_z
     siphon = Siphon(bore, on_grid(NARROW * bore), on_grid(trench_z + peak(bore)), outlet_z, on_grid(length))

@@ -24,7 +24,7 @@ def flush_body(card: Card) -> tuple[Step, ...]:
         Prism("z", bottom - 1.0, BITE, (pillar.leg(pillar.x_down),)),
         Prism("x", ends[0] - bore / 2.0, ends[1] + bore / 2.0, (pillar.crown,)),
     )
-    gap = ()
+    gap: tuple[Prism, ...] = ()
     if card.notch:
         gap = (box(card.notch[:2], (-card.depth - card.wall - 1.0, -card.depth + BITE), (card.notch[2], HIGH)),)
     return Step("add", solids), Step("cut", (*ways, *gap))
