@@ -26,6 +26,7 @@ from pelu_fab.signoff.question import Question
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import USUAL_FLOW, Progress, Recovery, assemble, read_parts, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
+from pelu_fab.signoff.stl import Array
 
 WATER_RULES = ("lvs.open", "lvs.retained", "lvs.flow", "lvs.section", "mass.recovered", "equivalence.data")
 UNSTATED = "the fullest jugs are not known (manifest.input_max)"
@@ -229,6 +230,7 @@ def _recovered_dict(case: lvs.Comparison) -> dict[str, Any]:
                 "shares": layer.shares.tolist(),
                 "sections": layer.sections.tolist(),
                 "lost": layer.lost.tolist(),
+                **_flush_units(layer.retained, layer.flushes, unit_volume),
             }
             for layer in case.recovered.layers
         ],
@@ -236,11 +238,20 @@ def _recovered_dict(case: lvs.Comparison) -> dict[str, Any]:
     }
 
 
+def _flush_units(retained: Array, flushes: Array, unit_volume: float) -> dict[str, Any]:
+    """Thresholds of a row with flushes; a weir's is what it retains."""
+    if not np.isfinite(flushes).any():
+        return {}
+    return {"flush_units": (np.maximum(flushes, retained) / unit_volume).tolist()}
+
+
 def _netlist(dossier: Dossier, recovered: Recovered) -> tuple[Netlist, Flows]:
     """The recovered network in the netlist's own form: shares over a pour, sections, and shares at the design head."""
     manifest, layers = dossier.manifest, recovered.layers
     rows = tuple(
-        tuple(Bucket(bucket_name(d, i), float(v)) for i, v in enumerate(layer.retained))
+        tuple(
+            Bucket(bucket_name(d, i), float(v), max(float(layer.flushes[i]), 0.0)) for i, v in enumerate(layer.retained)
+        )
         for d, layer in enumerate(layers)
     )
     ducts, flows = [], {}
