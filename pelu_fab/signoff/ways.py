@@ -20,7 +20,7 @@ FLOOR_UP = 0.3  # upward part of the normal of a floor
 ON_FLOOR = 0.3  # mm
 GAUGE = 2.0  # mm above a gutter's floor, where its width is measured
 WIDEST = 200.0  # mm
-PROBE = 0.5  # mm beyond a wall's face, where its top is looked for
+PROBE, DEEP_IN = 0.5, 0.625  # mm beyond a wall's face, where its top is looked for; at most of the thinnest wall
 AHEAD = 10.0  # mm of a floor before its lip, over which its direction is taken
 TALLEST = 60.0  # mm: no gutter's wall is taller
 TOUCHING = 0.05  # mm
@@ -130,8 +130,8 @@ class Frame:
 
 
 def probe(nozzle: float) -> float:
-    """How far (mm) beyond a wall's face its top is looked for: the thinnest that prints is two nozzles thick."""
-    return min(PROBE, nozzle)
+    """How far (mm) beyond a wall's face its top is looked for: well within the thinnest that prints, two nozzles."""
+    return min(PROBE, DEEP_IN * 2.0 * nozzle)
 
 
 def frames(wet: Wet, parts: Iterable[int]) -> dict[int, Frame]:
