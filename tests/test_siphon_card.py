@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import pelu_fab
+from pelu_fab.cfd.plan import Device, cases_of
+from pelu_fab.cfd.pour import pour_of
 from pelu_fab.errors import FabError
 from pelu_fab.ir.card import Card
 from pelu_fab.ir.solid import Step, box
@@ -230,3 +232,22 @@ def test_cards_of_a_row_reach_down_to_one_level_and_keep_their_own_thresholds(tm
     assert replace(one, name="") != replace(two, name="")
     pelu_fab.write(made, tmp_path / "two", formats=())
     assert verify(tmp_path / "two").failures == ()
+
+
+def test_the_solvers_case_holds_pool_legs_and_crown_and_opens_at_the_outlet_alone(sound: Path) -> None:
+    """Cells below the crown against the cavity in the file; faces of the outlet against the bore."""
+    whole = Device(recover_folder(sound))
+    (case,) = cases_of(whole, "L0.b0", pour_of("even", flow=8.0, seconds=0.4, drain=2.0, below=0.6), 6)
+    vessel = whole.vessels["L0.b0"]
+    _, _, z = case.grid.centres
+    under = case.zones["pool"] & (z < 0.0)
+    assert float(case.grid.volumes[under].sum()) == pytest.approx(vessel.volume, rel=0.08)
+    outlet = case.mesh.areas[case.mesh.faces_of("o0")]
+    assert -float(outlet[:, 2].sum()) == pytest.approx(np.pi * 2.5**2, rel=0.12)
+    assert {name for name, _, _ in case.mesh.patches} == {"walls", "inlet", "top", "o0"}
+    assert float(case.grid.volumes[case.water].sum()) == pytest.approx(vessel.volume - 600.0, rel=0.1)
+    assert case.zones["leg"].any() and not (case.zones["leg"] & case.water).any(), "the falling leg starts dry"
+    with pytest.raises(FabError, match="use --pour even"):
+        cases_of(whole, "L0.b0", pour_of("middle"), 6)
+    with pytest.raises(FabError, match="leaves through a siphon"):
+        cases_of(whole, "L0.b0->out.y0", pour_of("even"), 6)
