@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pelu_fab.network.algebra import Outcome
     from pelu_fab.network.model import Layer, Network
     from pelu_fab.network.readout import Readout
+    from pelu_fab.remembered import State
     from pelu_fab.signoff import Check, Report
 
 __version__ = "0.1.0"
@@ -159,32 +160,36 @@ def verify(
 
         report = verify(home, against=question, trace=trace, progress=progress)
         report = replace(report, extra={**report.extra, **compared(home)})
-        report = replace(report, unwritten=_leave(home, report))
+        report = replace(report, unwritten=_leave(home, report, before))
         note(asked, before, report)
     show_as(type(report), report_bundle)
     return report
 
 
-def _leave(directory: Path, report: "Report") -> str:
-    """Write what a sign-off leaves in its folder; why it could not, or nothing."""
+def _leave(directory: Path, report: "Report", before: "State | None") -> str:
+    """Write what a sign-off leaves in its folder, if that is still as it was `before`; why it could not, or nothing."""
     from pelu_fab.errors import FabError
-    from pelu_fab.files import PAGE, write_file
+    from pelu_fab.files import PAGE, locked, write_file
     from pelu_fab.formats.manifest import to_json
+    from pelu_fab.remembered import is_as
     from pelu_fab.show.places import placed_failures, write_places
     from pelu_fab.show.report import write_report
     from pelu_fab.signoff.recovery import placed_parts
 
     table = report.to_dict()
     try:
-        write_file(directory / "verify.json", to_json(table))
-        write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
-        try:
-            if any(check.id.startswith("manifest.") for check in report.failures):
-                raise ValueError("its manifest can't be meant")
-            write_report(directory)
-        except (FabError, LookupError, TypeError, ValueError) as error:  # of a folder that may hold anything
-            (directory / PAGE).unlink(missing_ok=True)  # the old one tells another verdict
-            return str(FabError(str(directory / PAGE), f"can't be shown ({error})", "see verify.json"))
+        with locked(directory):
+            if not is_as(directory, before):
+                return str(FabError(str(directory), "was written anew while it was judged", "verify it again"))
+            write_file(directory / "verify.json", to_json(table))
+            write_places(directory, table, placed_parts(directory) if placed_failures(table) else ())
+            try:
+                if any(check.id.startswith("manifest.") for check in report.failures):
+                    raise ValueError("its manifest can't be meant")
+                write_report(directory)
+            except (FabError, LookupError, TypeError, ValueError) as error:  # of a folder that may hold anything
+                (directory / PAGE).unlink(missing_ok=True)  # the old one tells another verdict
+                return str(FabError(str(directory / PAGE), f"can't be shown ({error})", "see verify.json"))
     except (FabError, OSError) as error:
         return str(error)
     return ""

@@ -86,6 +86,12 @@ def note(asked: Asked, before: State | None, report: Report) -> None:
         memory("verdicts", MOST).note({asked.key(after): report.to_text()})
 
 
+def is_as(home: Path, before: State | None) -> bool:
+    """Whether a folder's export is as it was `before`; where that was not known, it can't be told to be another."""
+    after = None if before is None else state_of(home)
+    return before is None or (after is not None and _own(after) == _own(before))
+
+
 def _own(state: State) -> State:
     return {name: told for name, told in state.items() if name not in LEFT}
 

@@ -129,6 +129,11 @@ READERS: dict[str, tuple[Callable[[], bytes], Callable[[bytes], object]]] = {
     "safetensors, judged": (safetensors_bytes, lambda blob: read_trained(blob, "a.safetensors")),
     "json, judged": ((DESIGNS / "iris" / "widget_iris.json").read_bytes, lambda blob: read_trained(blob, "a.json")),
     "json": ((DESIGNS / "iris" / "widget_iris.json").read_bytes, as_checkpoint("a.json")),
+    "page": (
+        lambda: b"<html><script>var m = [{h: [1.5, 0], w: [[0.5, 0.5], [1, 0]]}];</script>",
+        as_checkpoint("a.html"),
+    ),
+    "page, judged": (lambda: b"var m = [{h: [1.5, 0], w: [[0.5, 0.5], [1, 0]]}];", lambda b: read_trained(b, "a.js")),
     "design.toml": ((DESIGNS / "iris-robust" / "design.toml").read_bytes, as_design),
     "process.toml": (lambda: PROCESS, as_process),
     "csv of samples": (lambda: b"a,b,c,d,kind\n" + b"1,2.5,3e1,4,x\n5,6,7,8,y\n" * 6, as_samples),

@@ -1,6 +1,7 @@
 """Every refusal's advice is followed here to the letter, and then works."""
 
 import re
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import pelu_fab
-from exports import DESIGNS
+from exports import DESIGNS, export
+from pelu_fab import cli
 from pelu_fab.errors import FabError
 from pelu_fab.ir.device import Device
 from pelu_fab.training.data import read_table
@@ -138,3 +140,72 @@ def test_the_column_that_is_offered_for_the_label_is_one() -> None:
     offered = re.search(r"--label (\w+)", refused.value.remedy)
     assert offered, str(refused.value)
     assert len(read_table(HANDED_IN / "csv-label-first.csv", label=offered[1]).classes) < 10
+
+
+def code_of(*arguments: str | Path) -> int:
+    """Exit code of the command line."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as left:
+        patch.setattr(sys, "argv", ["pelu-fab", *map(str, arguments)])
+        cli.main()
+    return int(left.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def compiled_drip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export("drip", tmp_path_factory.mktemp("remedies"))
+
+
+# what is wrong: arguments that are refused, words of the advice, and the same with the advice followed; {} is a folder
+COMMANDS: dict[str, tuple[list[str], str, list[list[str]]]] = {
+    "nothing to pour": (
+        ["simulate", "{}"],
+        "add --pour, one number for each jug, or --sample",
+        [["simulate", "{}", "--pour", "20"], ["simulate", "{}", "--sample", "20"]],
+    ),
+    "two things to pour": (
+        ["simulate", "{}", "--pour", "20", "--sample", "20"], "give one of them", [["simulate", "{}", "--pour", "20"]],
+    ),
+    "nothing to try prints with": (
+        ["yield", "{}", "--prints", "2"],
+        "add --data CSV, or --sample",
+        [
+            ["yield", "{}", "--prints", "2", "--sample", "20"],
+            ["yield", "{}", "--prints", "2", "--data", "{}/../one.csv"],
+        ],
+    ),
+    "files that are not ours": (
+        ["compile", str(DESIGNS / "drip"), "-o", "{}/../mine"],
+        "choose another output folder, or --force",
+        [
+            ["compile", str(DESIGNS / "drip"), "-o", "{}/../other"],
+            ["compile", str(DESIGNS / "drip"), "-o", "{}/../mine", "--force"],
+        ],
+    ),
+    "a folder that is none of ours": (
+        ["verify", "{}/../mine"], "give a folder that `pelu-fab compile` wrote", [["verify", "{}"]],
+    ),
+    "a folder's settings": (
+        ["simulate", "{}", "--pour", "20", "--set", "unit_ml=2"],
+        "give it to the design instead",
+        [["simulate", str(DESIGNS / "drip"), "--pour", "20", "--set", "unit_ml=1"]],
+    ),
+    "a sample of too many numbers": (
+        ["simulate", "{}", "--sample", "1,2"], "give, parted by commas, ", [["simulate", "{}", "--sample", "20"]],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", COMMANDS)
+def test_what_a_command_advises_works(case: str, compiled_drip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = compiled_drip.parent / "mine"
+    mine.mkdir(exist_ok=True)
+    for left in mine.rglob("*.*"):
+        left.unlink()
+    (mine / "thesis.txt").write_text("keep me")
+    (compiled_drip.parent / "one.csv").write_text("rain\n20\n")
+    wrong, advice, right = COMMANDS[case]
+    assert code_of(*(one.format(compiled_drip) for one in wrong)) == 2
+    assert advice in capsys.readouterr().err
+    for arguments in right:
+        assert code_of(*(one.format(compiled_drip) for one in arguments)) == 0, capsys.readouterr().err
+    assert (mine / "thesis.txt").read_text() == "keep me"

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import pelu_fab
 from exports import DESIGNS, export
 from pelu_fab import memory, remembered
+from pelu_fab.files import locked, write_all
 from pelu_fab.signoff import Report, verdict
 
 POUR = [3.0, 4.0]
@@ -177,6 +179,43 @@ def test_a_file_that_changes_while_it_is_judged_is_judged_again(
     monkeypatch.setattr(verdict, "verify", judge)
     pelu_fab.verify(folder)
     assert judge.asked == 2
+
+
+def test_no_verdict_is_left_beside_an_export_that_another_build_wrote_meanwhile(
+    desk: tuple[Path, Path, Judge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _, judge = desk
+
+    def built_anew(*_: object, **__: object) -> Report:
+        files = {name: (folder / name).read_bytes() for name in ("network.json", "manifest.json")}
+        table = json.loads(files["manifest.json"])
+        table["files"] = {"network.json": table["files"]["network.json"]}
+        write_all(folder, files | {"manifest.json": json.dumps(table).encode()})
+        return judge()
+
+    pelu_fab.verify(folder)
+    monkeypatch.setattr(verdict, "verify", built_anew)
+    (folder / "pour.md").write_bytes(b"another")  # not the folder that is remembered
+    report = pelu_fab.verify(folder)
+    assert report.unwritten == f"{folder}: was written anew while it was judged; verify it again"
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "network.json"]
+
+
+def test_no_verdict_is_left_while_another_build_writes(
+    desk: tuple[Path, Path, Judge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _, judge = desk
+    shown = (folder / "verify.json").read_bytes()
+
+    def writing(*_: object, **__: object) -> Report:
+        lock.enter_context(locked(folder))
+        return judge()
+
+    monkeypatch.setattr(verdict, "verify", writing)
+    with ExitStack() as lock:
+        report = pelu_fab.verify(folder)
+    assert report.unwritten == f"{folder}: another build is writing here; wait until it is done"
+    assert (folder / "verify.json").read_bytes() == shown
 
 
 def test_a_manifest_that_lists_what_is_left_is_never_remembered(desk: tuple[Path, Path, Judge]) -> None:

@@ -19,6 +19,7 @@ from pelu_fab.signoff.inlets import crossed
 from pelu_fab.signoff.recovery import recover_folder
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import read_stl, weld
+from pelu_fab.signoff.ways import Channel, Frame, probe
 
 RULES = {"flow.reach", "flow.climb", "flow.depth", "flow.inlet"}
 
@@ -151,3 +152,16 @@ def test_a_line_is_crossed_by_what_stands_in_it_alone() -> None:
     wall = read_stl(stl_bytes(box((4, -5, -5), (5, 5, 5))), "wall")
     start, end = np.zeros((3, 3)), np.array([[10.0, 0.0, 0.0], [3.0, 0.0, 0.0], [10.0, 0.0, 20.0]])
     assert crossed(start, end, wall).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("nozzle", [0.25, 0.4, 0.8])
+def test_the_thinnest_walls_that_print_are_seen_as_high_as_they_are(nozzle: float) -> None:
+    thick, inner, tall = 2 * nozzle, 15.0, 12.0
+    wall = box((0.0, 0.0, 0.0), (thick, 80.0, 1.2 + tall))
+    floor = box((0.0, 0.0, 0.0), (2 * thick + inner, 80.0, 1.2))
+    gutter = floor + wall + wall.translate([thick + inner, 0.0, 0.0])
+    corners = weld(read_stl(stl_bytes(gutter), "gutter")).corners
+    channel = Channel(Frame(0, np.eye(3), corners, probe(nozzle)), 1.2)
+    at = np.array([[thick + 5.0, y, 1.2] for y in (10.0, 40.0, 70.0)])
+    wide, high, _ = channel.sides(at, np.array([0.0, 1.0, 0.0]))
+    assert np.allclose(wide, [5.0, 10.0]) and np.allclose(high, tall)

@@ -23,6 +23,8 @@ from pelu_fab.signoff.rulers import Scale, ruler_checks
 from pelu_fab.signoff.stl import read_stl, weld
 from pelu_fab.signoff.topology import topology
 
+NOZZLE = 0.4  # mm
+
 
 def read(folder: Path) -> tuple[tuple[LoadedPart, ...], dict[str, str]]:
     opened = open_folder(folder)
@@ -53,19 +55,26 @@ def changed(name: str, edit: object) -> list[Check]:
             mesh = weld(read_stl(stl_bytes(solid), name))
             part = LoadedPart(part.entry, b"", mesh, topology(mesh), part.matrix)
         made.append(part)
-    return read_checks(made, names)
+    return read_checks(made, names, NOZZLE)
 
 
 def test_all_of_iris_can_be_read() -> None:
-    checks = read_checks(*iris())
+    checks = read_checks(*iris(), NOZZLE)
     assert {check.id for check in checks} == {"read.level", "read.label", "read.marks"}
     assert [str(check) for check in checks if check.status != "pass"] == []
     marked = [check for check in checks if check.id == "read.marks" and check.where == "cup-y0 steps"]
     assert marked[0].found == pytest.approx(2.0, abs=0.01)
 
 
+@pytest.mark.parametrize(("nozzle", "finest"), [(0.25, 2.0), (0.4, 2.0), (0.6, 5.0)])
+def test_marks_may_be_as_far_apart_as_a_bar_and_a_gap_of_two_nozzles_each(nozzle: float, finest: float) -> None:
+    checks = read_checks(*iris(), nozzle)
+    limits = [check.limit for check in checks if (check.id, check.where) == ("read.marks", "cup-y0 steps")]
+    assert limits == [pytest.approx(finest + 0.1)]
+
+
 def test_levels_of_the_first_device_told_nothing_and_its_marks_too_little() -> None:
-    found = failing(read_checks(*read(firstiris.folder())))
+    found = failing(read_checks(*read(firstiris.folder()), NOZZLE))
     assert {("read.level", "cups"), ("read.label", "cup-y1")} <= found
     assert {where for rule, where in found if rule == "read.marks"} >= {"cup-y0 steps", "jug-x3 steps"}
 
@@ -83,7 +92,7 @@ def test_a_cup_with_a_raised_floor_or_a_narrower_inside_is_not_compared_by_level
 def test_two_names_that_look_alike_and_one_that_is_cut_off_are_found() -> None:
     parts, names = iris()
     twice = [part if part.entry.name != "cup-y1" else _as(part, "cup-y0", parts) for part in parts]
-    assert ("read.label", "cup-y1") in failing(read_checks(twice, names))
+    assert ("read.label", "cup-y1") in failing(read_checks(twice, names, NOZZLE))
     cup = next(part for part in parts if part.entry.name == "cup-y1")
     _, (x1, y1, z1) = cup.mesh.points.min(axis=0), cup.mesh.points.max(axis=0)
     off = changed("cup-y1", lambda cup: cup - box((x1 / 2, y1 - 0.6, z1 - 9.0), (x1 + 1.0, y1 + 1.0, z1 + 1.0)))
@@ -109,7 +118,7 @@ def rulers(part: LoadedPart | None = None, **told: object) -> list[Check]:
     known = {f"in.x{i}": Scale(0.0, 0.1, name, most) for i, (name, most) in enumerate(FLOWERS)}
     told = {"scales": known, "priming_ml": 14.5} | told
     entry = jug.entry.model_copy(update={"rulers": told.pop("sides", jug.entry.rulers)})
-    return ruler_checks([replace(jug, entry=entry)], told["scales"], told["priming_ml"])  # type: ignore[arg-type]
+    return ruler_checks([replace(jug, entry=entry)], told["scales"], told["priming_ml"], 0.4)  # type: ignore[arg-type]
 
 
 FLOWERS = (("sepallengthcm", 83.0), ("sepalwidthcm", 47.0), ("petallengthcm", 73.0), ("petalwidthcm", 27.0))

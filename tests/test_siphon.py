@@ -31,7 +31,7 @@ BUCKET = WaterBucket(
     shares=(("out.y0", 1.0),),
     drawn_volume=18_000.0,
     area=600.0,
-    perimeter=98.0,
+    perimeter=0.0,  # the model by hand knows no menisci
     width=24.0,
     depth=25.0,
     sill_z=80.0,
@@ -181,8 +181,11 @@ def test_a_forecast_counts_the_siphon_among_the_causes_and_certifies_by_the_dist
 
 def test_a_jug_dumped_into_it_needs_a_rim_and_what_its_bore_carries_does_not():
     assert pour_violations(device(), DETERGENT, np.array([25_000.0]), 12_000.0) == []
-    broken = pour_violations(device(), DETERGENT, np.array([75_000.0]), 12_000.0)  # 25 mL/s, the bore takes 16
-    assert {v.rule for v in broken} == {"flow.freeboard"}
+    volume = np.array([75_000.0])  # 25 mL/s, the bore takes 16: 27 mL lift 600 mm2 by 45 mm
+    (broken,) = pour_violations(device(), DETERGENT, volume, 12_000.0)
+    found = flow(device(replace(BUCKET, rim_height=90.0)), DETERGENT, all_at_once(volume, 3.0), REAL)
+    assert broken.rule == "flow.freeboard" and 15.0 - broken.found == pytest.approx(1.1 + 45.0, abs=1.0)
+    assert found.peak_heads[0, 0] < 15.0 - broken.found, "a bound of what happens in time"
 
 
 def test_a_tilted_table_moves_the_crown():

@@ -512,3 +512,52 @@ def test_without_torch_a_pt_file_says_what_to_install(tmp_path: Path, monkeypatc
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     monkeypatch.delitem(__import__("sys").modules, "pelu_fab.layers.checkpoint", raising=False)
     refused(path, r"PyTorch is not installed; pip install 'pelu_fab\[train\]'")
+
+
+LAYERS = json.loads((IRIS / "widget_iris.json").read_text())["layers"]
+AS_OBJECTS = json.dumps(LAYERS).replace('"h"', "h").replace('"w"', "w")
+AS_PAIRS = json.dumps([[layer["w"], layer["h"]] for layer in LAYERS])
+PAGE = (
+    "<!doctype html><html><script>\nvar mm = [1];\nvar m = {};\nfunction pour(v) {{ return m[0].h; }}\n</script></html>"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("page.html", PAGE.format(AS_OBJECTS)),
+        ("page.js", f"const m = {AS_PAIRS[:-1]},];\nvar k = m.length;"),
+        ("m.json", json.dumps(LAYERS)),
+        ("pairs.json", AS_PAIRS),
+        ("m.json", f"var m = {json.dumps(LAYERS, indent=2)}"),
+    ],
+)
+def test_the_list_in_the_widgets_page_is_its_network_for_maker_and_judge(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    widget, found = read_checkpoint(IRIS / "widget_iris.json"), read_checkpoint(tmp_path / name)
+    judged = read_trained(text.encode(), name).network(None, None, name)
+    for network in (found, judged):
+        assert all(
+            np.allclose(one.retained, other.retained, atol=0) and np.allclose(one.shares, other.shares, atol=1e-15)
+            for one, other in zip(network.layers, widget.layers, strict=True)
+        )
+        assert network.inputs == ("x0", "x1", "x2", "x3") and network.input_scale == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("page.html", "<!doctype html><html></html>", "is an HTML page without a network: no list `var m = [...]`"),
+        ("page.js", "var n = [1];", "holds no network: no list `var m = [...]`; give the page of the widget"),
+        ("page.js", "var m = [{h: [1], w: [[1", "ends within the list of its network; copy it again"),
+        ("page.js", "var m = [{h: [1], w: [[0.2, 0.3]]}];", "shares"),
+        ("page.js", "var m = [[[1], [2]]];", "layers.0"),
+        ("page.js", "var m = [alert()];", "is not valid JSON"),
+    ],
+)
+def test_a_page_without_a_network_is_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    refused(tmp_path / name, re.escape(message))
+    if message != "shares":  # rows are made whole by the judge, as in the widget's JSON
+        with pytest.raises(FabError):
+            read_trained(text.encode(), name).network(None, None, name)

@@ -37,7 +37,7 @@ class Case:
     """
 
     at: str
-    kind: str  # bucket | transfer
+    kind: str  # bucket | siphon | transfer
     pour: str
     frame: Frame
     grid: Grid

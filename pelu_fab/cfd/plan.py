@@ -12,6 +12,7 @@ from pelu_fab.cfd.flight import Flight
 from pelu_fab.cfd.pour import Asked
 from pelu_fab.cfd.result import slug
 from pelu_fab.cfd.run import Job
+from pelu_fab.cfd.siphon import siphon_case
 from pelu_fab.cfd.transfer import Gutter, Leg, gutter_at, into_case, over_case
 from pelu_fab.cfd.way import Run, speed_at_end, way_of
 from pelu_fab.errors import FabError
@@ -122,6 +123,13 @@ def leg_named(device: Device, name: str) -> Leg:
 
 def cases_of(device: Device, name: str, pour: Asked, cells: int) -> list[Case]:
     """The cases of one name and one pour: a bucket's, or those of a transfer, lip by lip."""
+    vessel = device.vessels[name.partition("->")[0]]
+    if vessel.siphon is not None:
+        if name in device.transfers:
+            raise FabError(f"--at {name}", "leaves through a siphon", "give its bucket, whose case holds the way out")
+        goal = device.recovery.names.get(vessel.teeth[0].goal, "nowhere")
+        matrix = device.matrix(vessel.part)
+        return [siphon_case(name, vessel, goal, matrix, device.corners, pour.into_bucket, cells)]
     if name not in device.transfers:
         return [bucket_case(bucket_named(device, name), device.corners, pour.into_bucket, cells)]
     leg = leg_named(device, name)
@@ -140,7 +148,7 @@ def cases_of(device: Device, name: str, pour: Asked, cells: int) -> list[Case]:
         end = end_of(leg.runs[number - 1]) if number > 1 else None
         corners = device.corners_of(part)
         cases.append(over_case(leg, number, device.matrix(part), device.corners, corners, own, cells, end))
-    if device.vessels[leg.goal].teeth:
+    if device.vessels[leg.goal].teeth and device.vessels[leg.goal].siphon is None:
         bucket = bucket_named(device, leg.goal)
         cases.append(into_case(leg, bucket, *end_of(leg.runs[-2]), device.corners, own, cells))
     return cases

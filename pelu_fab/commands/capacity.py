@@ -18,10 +18,10 @@ DRAWN = 1000  # pours, where there are no data
 def is_network(path: Path) -> bool:
     """Whether a path names a checkpoint or a design, rather than a mesh or a compiled folder."""
     from pelu_fab.files import is_missing
-    from pelu_fab.sources.checkpoint import SUFFIXES
+    from pelu_fab.sources.checkpoint import PAGES, SUFFIXES
     from pelu_fab.sources.design import DESIGN_FILE
 
-    return path.suffix.lower() in (*SUFFIXES, ".toml") or not is_missing(path / DESIGN_FILE)
+    return path.suffix.lower() in (*SUFFIXES, *PAGES, ".toml") or not is_missing(path / DESIGN_FILE)
 
 
 def show_capacity(path: Path, *, json: bool, data: Path | None = None, key: str | None = None) -> None:

@@ -11,6 +11,7 @@ from pelu_fab.ir.design import Samples
 from pelu_fab.ir.layout import Leg
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
+from pelu_fab.ir.siphon import Siphon
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
 from pelu_fab.signoff.channels import freeboards
 from pelu_fab.signoff.found import Tooth, Vessel
@@ -51,7 +52,9 @@ def _netlist(recovery: Recovery) -> Netlist:
     for depth, (asked, built) in enumerate(zip(dossier.lowered.layers, layers, strict=True)):
         live = [i for i, reached in enumerate(built.reachable) if reached]
         unit = dossier.unit_volume
-        rows.append(tuple(Bucket(bucket_name(depth, i), float(asked.retained[i]) * unit) for i in live))
+        met = np.where(asked.flushes, asked.thresholds, 0.0) * unit
+        kept = asked.retained * unit
+        rows.append(tuple(Bucket(bucket_name(depth, i), float(kept[i]), float(met[i])) for i in live))
         for i in live:
             for j in np.flatnonzero(asked.shares[i]):
                 target = target_name(depth, int(j), layers=len(layers))
@@ -91,6 +94,7 @@ class _Built:
     name: str
     retained_volume: float
     shares: tuple[tuple[str, float], ...]
+    flush_volume: float
 
 
 def _built(recovery: Recovery) -> dict[str, _Built]:
@@ -101,7 +105,8 @@ def _built(recovery: Recovery) -> dict[str, _Built]:
         for i, row in enumerate(layer.shares):
             shares = [(target_name(depth, j, layers=len(layers)), float(s)) for j, s in enumerate(row)]
             name = bucket_name(depth, i)
-            table[name] = _Built(name, float(layer.retained[i]), tuple(pair for pair in shares if pair[1] > 0))
+            kept, met = float(layer.retained[i]), max(float(layer.flushes[i]), 0.0)
+            table[name] = _Built(name, kept, tuple(pair for pair in shares if pair[1] > 0), met)
     return table
 
 
@@ -114,6 +119,10 @@ def _bucket(
     process: Process,
 ) -> WaterBucket:
     vessel = recovery.found.vessels[index]
+    found = vessel.siphon
+    siphon = None
+    if found is not None:
+        siphon = Siphon(found.bore, found.crest, found.intake_z - found.crown_z, -found.head, found.length)
     mouths = tuple(
         _mouth(recovery, vessel, [vessel.teeth[t] for t in mouth.teeth], mouth.goal, process) for mouth in vessel.mouths
     )
@@ -136,6 +145,10 @@ def _bucket(
         priming_volume=vessel.primed,
         flare=bed_width / slope if is_bed else 0.0,
         brim=bed_depth * slope,
+        siphon=siphon,
+        flush_volume=built.flush_volume,
+        residue=found.residue if found else 0.0,
+        foot=found.foot if found else 0.0,
     )
 
 

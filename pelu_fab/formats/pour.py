@@ -14,6 +14,8 @@ from pelu_fab.network.algebra import outputs
 from pelu_fab.network.scaling import Feature
 
 Array = NDArray[np.float64]
+MORE = "Pour the rest now: the answer depends on how much, not on when."
+AGAIN = "Empty all and start again: a card with a siphon answers once, and then starts to fill anew."
 LEVEL_DEG = 0.2  # what a bubble level or a phone reads, and what a comb stands: about a point of share
 
 
@@ -121,7 +123,7 @@ def to_pour(device: Device) -> str:
         lines += ["", *pour.answer, ""]
     lines += [
         "Wait until the last drop has fallen (about a minute), then read the cups at eye level. Poured too little?",
-        "Pour the rest now: the answer depends on how much, not on when.",
+        AGAIN if design.network.has_flush else MORE,
     ]
     return "\n".join(lines) + "\n"
 
@@ -199,6 +201,7 @@ def _preparation(device: Device) -> list[str]:
         if "detergent" in fluid.name
         else "Use clean tap water."
     )
+    flushes = [bucket for bucket in device.lowered.netlist.buckets if bucket.flush_volume]
     return [
         "## Before the first pour",
         "",
@@ -207,6 +210,16 @@ def _preparation(device: Device) -> list[str]:
         f"   feet until both stay within {LEVEL_DEG:g} degrees.",
         "3. Wet it: pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device",
         "   keeps about 1 mL on its walls, and dries again in a quarter of an hour.",
+        *(line for k, bucket in enumerate(flushes) for line in _sealed(4 + k, bucket.name)),
+    ]
+
+
+def _sealed(number: int, name: str) -> list[str]:
+    """How a siphon is made to hold air, and looked at."""
+    return [
+        f"{number}. Seal {name}, the card with a siphon: thin varnish in its bore and outside. Stop its outlet with a",
+        "   finger and fill it to the rim: nothing may ooze out of the pillar. How to try whether it primes stands in",
+        "   docs/water.md.",
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
+from pelu_fab.ir.siphon import Pillar
 from pelu_fab.ir.solid import Outline
 
 Span = tuple[float, float]
@@ -104,16 +105,17 @@ class Card:
     design_head: float
     predicted: tuple[float, ...]  # share of real water at that head, by mouth
     notch: tuple[float, float, float] | None = None  # x0, x1 and foot of the back wall's gap where a gutter comes in
+    siphon: Pillar | None = None  # in place of a comb: z is 0 at its crown, and a trench lies before its intake
 
     @property
     def lip_y(self) -> float:
         """Where the water leaves."""
-        return round(self.sill + self.run, 3)
+        return self.siphon.y if self.siphon else round(self.sill + self.run, 3)
 
     @property
     def lip_z(self) -> float:
         """Upper edge of the lip, below the sill."""
-        return -self.run
+        return self.siphon.siphon.outlet_z if self.siphon else -self.run
 
     @property
     def is_bare(self) -> bool:
@@ -137,15 +139,25 @@ class Card:
     def cavity(self) -> Outline:
         """The inside in (y, z), open at the rim."""
         back = self.depth - self.pool
-        corners = [(0.0, self.rim_z), (0.0, self.floor_z)]
+        corners = [(0.0, self.rim_z), *self._front]
         corners += [(-self.pool, self.floor_z)] if self.pool > 0 else []
         corners += [(-self.depth, self.floor_z + back * self.rise)] if back > 0 else []
         return tuple((round(y, 3), round(z, 3)) for y, z in (*corners, (-self.depth, self.rim_z)))
 
+    @property
+    def _front(self) -> Outline:
+        """The foot of the front wall in (y, z): before a siphon's intake the trench."""
+        if self.siphon is None:
+            return ((0.0, self.floor_z),)
+        return ((0.0, self.siphon.trench_z), (-self.siphon.trench, self.siphon.trench_z))
+
     @cached_property
     def outline(self) -> Outline:
-        """The whole piece in (y, z): back wall, underside, lip, ramp, front wall up to the rim."""
+        """The whole piece in (y, z): back wall, underside, lip, ramp, front wall up to the rim; no siphon's pillar."""
         bottom, behind = self.under.bottom_z, -self.depth - self.wall
+        if self.siphon is not None:
+            box = ((behind, self.rim_z), (behind, bottom), (self.sill, bottom), (self.sill, self.rim_z))
+            return tuple((round(y, 3), round(z, 3)) for y, z in box)
         if self.under.is_beak:
             corners = [(behind, self.rim_z), (behind, bottom)]
         else:
@@ -180,7 +192,7 @@ class Card:
 
     def wet(self, level: float = 0.0) -> Outline:
         """Section (y, z) of the water that stands at `level`."""
-        corners = [(0.0, level), (0.0, self.floor_z)]
+        corners = [(0.0, level), *self._front]
         corners += [(-self.pool, self.floor_z)] if self.pool > 0 else []
         corners += [(-self.depth, self.brim)] if level > self.brim else []
         return tuple((round(y, 3), round(z, 3)) for y, z in (*corners, (-self.reach(level), level)))
@@ -206,14 +218,19 @@ class Card:
             if plate.top_z >= level > self.floor_at(plate.middle):
                 through = sum(x1 - x0 for x0, x1, z0, z1 in plate.holes if z0 < level < z1)
                 area -= (self.x1 - self.x0 - through) * (plate.y1 - plate.y0)
+        area += self.siphon.leg_area if self.siphon else 0.0
         return area - sum((fin.x1 - fin.x0) * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z >= level)
 
     def volume_below(self, level: float = 0.0) -> float:
         """Room (mm3) below `level`, plates and fins taken out and holes put back."""
         width, deep = self.x1 - self.x0, level - self.floor_z
         back = self.depth - self.pool
+        if self.siphon is not None and deep <= 0.0:
+            return self.siphon.trench_below(level, width)
         behind = back * deep - self.rise * back**2 / 2 if deep >= back * self.rise else deep**2 / (2 * self.rise)
         room = width * (self.pool * deep + behind)
+        room += self.siphon.trench_below(self.floor_z, width) if self.siphon else 0.0
+        room += self.siphon.volume_below(level) - self.siphon.volume_below(self.floor_z) if self.siphon else 0.0
         for plate in self.plates:
             thick, floor = plate.y1 - plate.y0, self.floor_at(plate.middle)
             room -= thick * width * max(min(plate.top_z, level) - floor, 0.0)
@@ -223,8 +240,9 @@ class Card:
         return room
 
     def edge(self) -> float:
-        """Length (mm) of the water's edge at the sill on walls that hold a meniscus: all but the comb's side."""
+        """Length (mm) of the water's edge at the sill on walls that hold a meniscus: all but a comb's side."""
         around = 2 * self.reach() + (self.x1 - self.x0)
+        around += self.x1 - self.x0 + self.siphon.leg_edge if self.siphon else 0.0
         for plate in self.plates:
             if plate.top_z > 0 > self.floor_at(plate.middle):
                 around += 2 * (self.x1 - self.x0 - (plate.y1 - plate.y0))
@@ -253,7 +271,8 @@ class Card:
             for p in self.plates
         )
         fins = tuple(replace(fin, x0=at(fin.x0), x1=at(fin.x1)) for fin in self.fins)
-        return replace(self, x0=at(self.x0), x1=at(self.x1), mouths=mouths, plates=plates, fins=fins)
+        siphon = self.siphon and self.siphon.moved(x)
+        return replace(self, x0=at(self.x0), x1=at(self.x1), mouths=mouths, plates=plates, fins=fins, siphon=siphon)
 
     @property
     def leads(self) -> tuple[Outline, ...]:

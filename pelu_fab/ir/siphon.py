@@ -1,15 +1,26 @@
-"""A printed siphon in place of a comb: an inverted U from the bucket's floor over a crown down to a dry outlet. mm."""
+"""A printed siphon in place of a comb: an inverted U from the bucket's floor over a crown down to a dry outlet. mm.
 
-from dataclasses import dataclass
+Local coordinates of its card: x across, y down the gutters with 0 at the front wall's inner face, z up with 0 at the
+crown's invert, the highest point of the lowest path.
+"""
+
+from dataclasses import dataclass, replace
+from math import cos, pi, sin, tau
+
+from pelu_fab.ir.solid import Outline
+
+SIDES = 24  # corners of a round leg in plan, whose area is that of the circle
+NARROW = 0.9  # of the bore: the intake's and the crown's width; their roofs close at 45 degrees, so they print
+UPRIGHT = 0.7  # of the bore: their walls up to there
 
 
 @dataclass(frozen=True, slots=True)
 class Siphon:
-    """Elevations from the crown's invert, the highest point of the lowest path, which is the sill of its bucket."""
+    """What water sees of it; elevations from the crown's invert, which is the sill of its bucket."""
 
-    bore: float  # inner diameter, and height of the crown's passage at least
+    bore: float  # inner diameter of the legs
     crest: float  # length of the crown's sill across the flow
-    intake_z: float  # mouth of the rising leg: a bore's radius above it the siphon draws air
+    intake_z: float  # highest point of the rising leg's mouth: half a bore above it the siphon draws air
     outlet_z: float  # mouth of the falling leg, in air
     length: float  # of the bore, along its middle
 
@@ -17,3 +28,105 @@ class Siphon:
     def break_z(self) -> float:
         """Level at which it draws air and breaks."""
         return self.intake_z + self.bore / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pillar:
+    """The siphon as a solid: two legs side by side in a pillar before the front wall, a trench before its intake.
+
+    `x_up` and `x_down` are the legs' middles, `y` is that of both; the trench spans the inside and y from -`trench`.
+    """
+
+    siphon: Siphon
+    x_up: float
+    x_down: float
+    y: float
+    wall: float
+    trench: float
+    trench_z: float
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """x of the pillar's faces."""
+        half = self.siphon.bore / 2.0 + self.wall
+        ends = sorted((self.x_up, self.x_down))
+        return round(ends[0] - half, 3), round(ends[1] + half, 3)
+
+    @property
+    def front(self) -> float:
+        """y of its front face."""
+        return round(self.y + self.siphon.bore / 2.0 + self.wall, 3)
+
+    @property
+    def top_z(self) -> float:
+        """Its highest point: a wall over the crown's roof."""
+        return round(peak(self.siphon.bore) + self.wall * 2**0.5, 3)
+
+    def leg(self, x: float) -> Outline:
+        """A leg in plan (x, y)."""
+        radius = self.siphon.bore / 2.0 * (2.0 * pi / SIDES / sin(tau / SIDES)) ** 0.5
+        turns = [tau * (k + 0.5) / SIDES for k in range(SIDES)]
+        return tuple((round(x + radius * cos(t), 3), round(self.y + radius * sin(t), 3)) for t in turns)
+
+    @property
+    def intake(self) -> Outline:
+        """The opening from the trench to the rising leg, in (x, z)."""
+        return gable(self.x_up, self.trench_z, self.siphon.bore)
+
+    @property
+    def crown(self) -> Outline:
+        """The passage from leg to leg, in (y, z)."""
+        return gable(self.y, 0.0, self.siphon.bore)
+
+    @property
+    def leg_area(self) -> float:
+        """Section of a leg, mm2."""
+        return pi * self.siphon.bore**2 / 4.0
+
+    @property
+    def leg_edge(self) -> float:
+        """Its length around, mm: a rising leg holds a meniscus as well."""
+        return pi * self.siphon.bore
+
+    def trench_below(self, level: float, width: float) -> float:
+        """Water (mm3) below `level`, at most the floor's, in a trench so wide, the intake and the leg."""
+        return width * self.trench * max(level - self.trench_z, 0.0) + self.volume_below(level)
+
+    def volume_below(self, level: float) -> float:
+        """Water (mm3) in intake and rising leg below `level`, at most the crown's."""
+        bore = self.siphon.bore
+        up = self.leg_area * max(min(level, 0.0) - self.trench_z, 0.0)
+        straight = min(max(level - self.trench_z, 0.0), peak(bore))
+        half, walls = NARROW * bore / 2.0, UPRIGHT * bore
+        above = max(straight - walls, 0.0)
+        section = 2.0 * half * min(straight, walls) + 2.0 * half * above - above**2
+        return up + section * self._through_wall
+
+    @property
+    def _through_wall(self) -> float:
+        """Mean run (mm) of the intake from the trench to the round leg, over its width."""
+        radius, half = self.siphon.bore / 2.0, NARROW * self.siphon.bore / 2.0
+        count = 200
+        places = [half * (2.0 * (k + 0.5) / count - 1.0) for k in range(count)]
+        return self.y - float(sum((radius**2 - x**2) ** 0.5 for x in places)) / count
+
+    def moved(self, x: float) -> "Pillar":
+        """The pillar `x` further along."""
+        return replace(self, x_up=round(self.x_up + x, 3), x_down=round(self.x_down + x, 3))
+
+
+def peak(bore: float) -> float:
+    """Height of a roofed passage of a bore, from its floor to its ridge."""
+    return round((UPRIGHT + NARROW / 2.0) * bore, 3)
+
+
+def gable(middle: float, foot: float, bore: float) -> Outline:
+    """Section of a roofed passage: upright walls, then a roof at 45 degrees; a little larger than the bore."""
+    half, eaves = round(NARROW * bore / 2.0, 3), round(foot + UPRIGHT * bore, 3)
+    return (
+        (round(middle - half, 3), foot),
+        (round(middle + half, 3), foot),
+        (round(middle + half, 3), eaves),
+        (middle, round(foot + peak(bore), 3)),
+        (round(middle - half, 3), eaves),
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.formats.plates import FILAMENTS, Plate, plates_of
-from pelu_fab.formats.pour import LEVEL_DEG, Pour, listed, pours, priming
+from pelu_fab.formats.pour import AGAIN, LEVEL_DEG, MORE, Pour, listed, pours, priming
 from pelu_fab.ir.device import Device
 from pelu_fab.show.assembly import Stage, Vector, called, stages
 from pelu_fab.show.linework import Drawing, Patch, Piece, View, composed, drawn
@@ -362,7 +362,7 @@ def _pouring(device: Device, views: Views, whole: Drawing) -> list[Sheet]:
         1,
         "Fill the jug by its rulers, for one card after another",
         f"About {device.design.pour_flow_ml:g} mL a second, each behind the walls of its own card. Their order does",
-        "not matter. Poured too little? Pour the rest: the answer depends on how much, not on when.",
+        f"not matter. Poured too little? {AGAIN if device.design.network.has_flush else MORE}",
     )
     to_page = sheets[0].picture(whole, (EDGE, y + 16.0), (INSIDE, 110.0), views.most)
     for placed, label in zip(device.layout.layers[0], device.design.network.inputs, strict=True):

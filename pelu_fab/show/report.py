@@ -72,7 +72,9 @@ def _data(facts: Facts, tables: list[Table]) -> Table:
         "parts": tables,
         "scene": facts.scene,
         "recovered": [
-            {"retained_units": layer.retained.tolist(), "shares": layer.shares.tolist()} for layer in facts.recovered
+            {"retained_units": layer.retained.tolist(), "shares": layer.shares.tolist()}
+            | ({"flush_units": layer.thresholds.tolist()} if layer.flushes.any() else {})
+            for layer in facts.recovered
         ],
         "numbers": numbers(facts),
         "samples": samples or {"inputs": [], "labels": None},

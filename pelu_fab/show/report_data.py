@@ -62,7 +62,9 @@ class Facts:
     def recovered(self) -> tuple[Layer, ...]:
         """The network that sign-off found in the STL, in units; empty if it found none."""
         layers = self.verify.get("recovered", {}).get("layers", [])
-        return tuple(Layer(np.array(table["retained_units"]), np.array(table["shares"])) for table in layers)
+        return tuple(
+            Layer(np.array(one["retained_units"]), np.array(one["shares"]), one.get("flush_units")) for one in layers
+        )
 
 
 SOLVED = "cfd"  # folder of the solver's pictures

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pelu_fab.network.model import Layer
 from pelu_fab.network.names import bucket_name, target_name
 from pelu_fab.show.report_data import SOLVED, Facts, Table, confusion
 from pelu_fab.show.report_html import image, table
@@ -37,7 +38,7 @@ def numbers(facts: Facts) -> dict[str, Table]:
     told: dict[str, Table] = {}
     for depth, layer in enumerate(books[1]):
         for i in range(len(layer.retained)):
-            values = [f"{book[depth].retained[i] * unit:.2f}" if len(book) > depth else "?" for book in books]
+            values = [_keeps(book[depth], i, unit) if len(book) > depth else "?" for book in books]
             built = (books[2] or books[1])[depth].shares[i]
             names = _targets(facts, depth, len(built))
             spills = ", ".join(f"{share:.1%} to {names[j]}" for j, share in enumerate(built) if share > 0)
@@ -47,6 +48,12 @@ def numbers(facts: Facts) -> dict[str, Table]:
                 "spills": spills,
             }
     return told
+
+
+def _keeps(layer: Layer, unit: int, ml: float) -> str:
+    """What a unit keeps, mL: of a flush its threshold, and what then stays."""
+    told = f"{layer.thresholds[unit] * ml:.2f}"
+    return f"{told}, then {layer.retained[unit] * ml:.2f}" if layer.flushes[unit] else told
 
 
 def _targets(facts: Facts, depth: int, count: int) -> list[str]:

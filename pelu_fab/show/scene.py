@@ -5,9 +5,12 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from pelu_fab.hydraulics import transit_time, weir_coefficient, weir_flow
+import numpy as np
+
+from pelu_fab.hydraulics import full_flow, transit_time, weir_coefficient, weir_flow
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import Gutter, Layout, PlacedCard, PlacedCup, Tray
+from pelu_fab.ir.siphon import Siphon
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.names import duct_name
 
@@ -36,6 +39,7 @@ class Pool:
     primed: float  # mm3 that are in it when it is ready
     open_width: float
     inlet: Point  # where a jug pours
+    siphon: dict[str, float] | None = None  # `passes` mm3/s at its crown, `drop` mm from there to its outlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,9 @@ def scene_of(device: Device) -> Scene:
     """Collect what the pictures need."""
     layout, process = device.layout, device.design.process
     return Scene(
-        pools=tuple(_pool(placed, device.sized.priming_volume) for placed in layout.cards),
+        pools=tuple(
+            _pool(placed, device.sized.priming_volume, device.design.process.fluid.viscosity) for placed in layout.cards
+        ),
         glasses=tuple(_glass(cup) for cup in layout.cups),
         streams=tuple(_streams(layout)),
         seconds=tuple(_seconds(device)),
@@ -94,7 +100,7 @@ def to_scene_table(scene: Scene) -> dict[str, Any]:
     return {"schema": SCHEMA, **asdict(scene), "seconds": dict(scene.seconds)}
 
 
-def _pool(placed: PlacedCard, priming_volume: float) -> Pool:
+def _pool(placed: PlacedCard, priming_volume: float, viscosity: float) -> Pool:
     card = placed.card
     x, y, z = placed.inlet
     return Pool(
@@ -113,7 +119,13 @@ def _pool(placed: PlacedCard, priming_volume: float) -> Pool:
         primed=priming_volume if len(card.mouths) > 1 else 0.0,
         open_width=round(card.open_width, 3),
         inlet=(round(x, 3), round(y, 3), round(z, 3)),
+        siphon=_siphon(card.siphon.siphon, viscosity) if card.siphon else None,
     )
+
+
+def _siphon(siphon: Siphon, viscosity: float) -> dict[str, float]:
+    drop, bore, length = -siphon.outlet_z, np.asarray(siphon.bore), np.asarray(siphon.length)
+    return {"passes": round(float(full_flow(np.asarray(drop), bore, length, viscosity)), 1), "drop": drop}
 
 
 def _glass(cup: PlacedCup) -> Glass:

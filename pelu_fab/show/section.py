@@ -122,7 +122,8 @@ def _bucket(draw: Any, canvas: _Canvas, place: _Place, bucket: WaterBucket, leve
         _box(draw, canvas, place.left, place.floor, place.right, surface, WATER)
     _walls(draw, canvas, place)
     middle = (place.left + place.right) / 2.0
-    openings = [(middle + x - w / 2.0, middle + x + w / 2.0) for x, w in zip(bucket.places, bucket.teeth, strict=True)]
+    teeth = [] if bucket.siphon else zip(bucket.places, bucket.teeth, strict=True)
+    openings = [(middle + x - w / 2.0, middle + x + w / 2.0) for x, w in teeth]
     for (_, left), (right, _) in pairwise([(0.0, place.left), *openings, (place.right, 0.0)]):
         if right > left:
             _box(draw, canvas, left, bucket.sill_z, right, place.top, PLASTIC)

@@ -128,6 +128,7 @@ def _card(placed: PlacedCard, view: View) -> Iterator[Shape]:
             across = (placed.y + plate.y0, placed.y + plate.y1)
             foot = placed.z + card.floor_at(plate.middle)
             yield Shape("plate", _box(view, inside, across, (foot, placed.z + plate.top_z)), card.name)
+        yield from _siphon(placed, view)
         return
     body = (placed.y + card.outline[0][0], placed.y + card.lip_y)
     yield Shape("card", _box(view, card.body, body, (placed.z + card.under.bottom_z, rim_z)), card.name)
@@ -135,10 +136,25 @@ def _card(placed: PlacedCard, view: View) -> Iterator[Shape]:
     yield Shape("water", _box(view, inside, (placed.y - card.reach(), placed.y), (floor_z, placed.z)), card.name)
     for plate in card.plates if view == "plan" else ():
         yield Shape("plate", _box(view, inside, (placed.y + plate.y0, placed.y + plate.y1), (0.0, 1.0)), card.name)
+    yield from _siphon(placed, view)
     sill = (placed.y, placed.y + card.sill)
-    for mouth in card.mouths:
+    for mouth in card.mouths if card.siphon is None else ():
         for tooth in mouth.teeth:
             yield Shape("tooth", _box(view, tooth, sill, (placed.z, rim_z)), duct_name(card.name, mouth.target))
+
+
+def _siphon(placed: PlacedCard, view: View) -> Iterator[Shape]:
+    """The pillar before a card with a siphon, and the two legs in it."""
+    card, pillar = placed.card, placed.card.siphon
+    if pillar is None:
+        return
+    siphon, half = pillar.siphon, pillar.siphon.bore / 2
+    front, foot = (placed.y + card.sill, placed.y + pillar.front), placed.z + siphon.outlet_z
+    yield Shape("card", _box(view, pillar.span, front, (foot, placed.z + pillar.top_z)), card.name)
+    along = (placed.y + pillar.y - half, placed.y + pillar.y + half)
+    for x, low in ((pillar.x_up, pillar.trench_z), (pillar.x_down, siphon.outlet_z)):
+        up = (placed.z + low, placed.z + siphon.bore)
+        yield Shape("room", _box(view, (x - half, x + half), along, up), card.name)
 
 
 def _cup(cup: PlacedCup, wall: float, view: View) -> Iterator[Shape]:

@@ -29,6 +29,7 @@ from pelu_fab.signoff.gravity import Wet, inflows, reached_floor
 from pelu_fab.signoff.planar import SNAP, solid_at, upright
 from pelu_fab.signoff.report import Check, failed, least, passed
 from pelu_fab.signoff.sections import cut
+from pelu_fab.signoff.siphon import primes_at
 from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.water import weir_head
 
@@ -165,6 +166,8 @@ def freeboards(wet: Wet, design_flow: float) -> list[Check]:
         if vessel.teeth:
             width = sum(t.width for t in vessel.teeth)
             head = weir_head(flows.get(index, 0.0), max(width, 0.1), wet.process.comb.discharge)
+            if vessel.siphon is not None:  # it passes its inflow with the water at the crown, or lvs.siphon says so
+                head = primes_at(vessel.siphon, wet.process) if flows.get(index) else 0.0
             checks.append(_walled(wet, index, name, vessel, head, need))
     return checks
 

@@ -57,8 +57,8 @@ def read_trained(blob: bytes, where: str, *, key: str | None = None) -> Trained:
     """
     suffix = Path(where).suffix.lower()
     try:
-        if suffix == ".json":
-            return _widget(parsed(blob))
+        if suffix in (".json", ".js", ".html", ".htm"):
+            return _widget(_paged(blob) if suffix != ".json" or blob.lstrip()[:1] != b"{" else parsed(blob))
         if suffix == ".safetensors":
             return _trained(*_safetensors(blob), key)
         if suffix in (".pt", ".pth", ".ckpt"):
@@ -91,6 +91,19 @@ def _widget(table: Mapping[str, Any]) -> Trained:
         stays = np.array(one["r"], dtype=np.float64) if one.get("r") is not None else thresholds
         layers.append(Layer(stays, shares / shares.sum(axis=1, keepdims=True), thresholds))
     return _told(tuple(layers), table)
+
+
+def _paged(blob: bytes) -> dict[str, Any]:
+    """The list behind `m =` in the script of the widget's page, or alone: h and w by name, or told by their depth."""
+    text = blob.decode("utf-8-sig")
+    named = re.search(r"\bm\s*=\s*\[", text)
+    text = text[(named.end() - 1 if named else text.index("[")) :]
+    text = re.sub(r"([{,]\s*)([A-Za-z]\w*)\s*:", r'\1"\2":', text)
+    layers, _ = json.JSONDecoder().raw_decode(re.sub(r",\s*([\]}])", r"\1", text))
+    pairs = [
+        one if isinstance(one, dict) else {"hw"[isinstance(part[0], list)]: part for part in one} for one in layers
+    ]
+    return {"layers": pairs}
 
 
 def _told(layers: tuple[Layer, ...], beside: Mapping[str, Any]) -> Trained:

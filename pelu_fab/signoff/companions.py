@@ -178,7 +178,7 @@ def _same(rule: str, where: str, found: Array, wanted: Array) -> Check:
 
 LINE = re.compile(
     r"(?P<kind>input|output) (?P<port>\S+) (?P<label>.*)"
-    r"|bucket (?P<bucket>\S+) retains (?P<ml>[\d.]+) mL.*"
+    r"|bucket (?P<bucket>\S+) retains (?P<ml>[\d.]+) mL(?: of a flush at (?P<met>[\d.]+) mL)?"
     r"|duct (?P<source>\S+) -> (?P<target>\S+) carries (?P<share>[\d.]+).*"
 )
 
@@ -200,6 +200,8 @@ def netlist_checks(dossier: Dossier) -> list[Check]:
             found[told["port"]] = told["label"]
         elif told["bucket"]:
             found[told["bucket"]] = float(told["ml"])
+            if told["met"]:
+                found[f"{told['bucket']} flushes"] = float(told["met"])
         else:
             found[duct_name(told["source"], told["target"])] = float(told["share"])
     wanted = _netlist(dossier.lowered, dossier.manifest.unit_ml)
@@ -228,6 +230,8 @@ def _netlist(network: Network, unit_ml: float) -> dict[str, float | str]:
     for depth, layer in enumerate(network.layers):
         for i in np.flatnonzero(reached).tolist():
             table[bucket_name(depth, i)] = float(layer.retained[i]) * unit_ml
+            if layer.flushes[i]:
+                table[f"{bucket_name(depth, i)} flushes"] = float(layer.thresholds[i]) * unit_ml
             row = layer.shares[i] / layer.shares[i].sum()
             for j in np.flatnonzero(row).tolist():
                 table[branch_name(depth, i, j, layers=len(network.layers))] = float(row[j])

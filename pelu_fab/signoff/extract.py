@@ -9,6 +9,7 @@ from pelu_fab.signoff import comb
 from pelu_fab.signoff.drops import BASIN, CLING, ENDS, STUCK, Drops, trace
 from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Puddle, Tooth, Trails, Vessel, place_of
 from pelu_fab.signoff.sections import cut
+from pelu_fab.signoff.siphon import siphon_of
 from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.surface import Surface
 
@@ -99,10 +100,11 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
     part = int(surface.part_of_basin[number])
     under = surface.faces_of_basin(number)
     under = under[surface.corners[under][:, :, 2].min(axis=1) < basin.level - 1e-4]
-    sills = [] if is_cup else comb.sills_of_pool(surface, part, basin.level, under)
+    siphon = None if is_cup else siphon_of(surface, number)
+    sills = [] if is_cup or siphon else comb.sills_of_pool(surface, part, basin.level, under)
     middle = surface.corners[under].reshape(-1, 3)
     at = place_of(np.append((middle.min(axis=0) + middle.max(axis=0))[:2] / 2, basin.level))
-    if not is_cup and not sills and basin.volume < PUDDLE_LIMIT:
+    if not is_cup and not sills and not siphon and basin.volume < PUDDLE_LIMIT:
         search.puddles[number] = Puddle(surface.names[part], basin.volume, basin.depth, at)
         return NOWHERE
     vessel = Vessel(
@@ -119,6 +121,7 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
         bounds=_bounds(surface, under),
         exit_at=basin.exit_at,
         bed=_bed_size(surface, comb.bed_beside(surface, part, basin.level, under), sills),
+        siphon=siphon,
     )
     return _register(search, key, vessel, sills)
 
@@ -223,6 +226,7 @@ def _register(search: _Search, key: Key, vessel: Vessel, sills: list[comb.Sill])
 
 def _follow(search: _Search, row: Sequence[int]) -> None:
     """Measure the combs of a row's vessels and trace their drops."""
+    _follow_siphons(search, [v for v in row if search.vessels[v].siphon])
     sills = [sill for v in row for sill in search.sills[v]]
     owner = np.repeat(row, [len(search.sills[v]) for v in row])
     if not sills:
@@ -248,6 +252,44 @@ def _follow(search: _Search, row: Sequence[int]) -> None:
         for v in dict.fromkeys(owner[own].tolist()):
             teeth = [t for t, i in zip(made, own, strict=True) if owner[i] == v]
             search.vessels[v] = _with_comb(search.vessels[v], teeth)
+
+
+def _follow_siphons(search: _Search, row: Sequence[int]) -> None:
+    """Where the falling leg of each lets its water go, as its one tooth and mouth."""
+    for v in row:
+        vessel = search.vessels[v]
+        siphon = vessel.siphon
+        assert siphon is not None
+        at = np.array([[*siphon.axis, siphon.outlet_z - JUST_BELOW]])
+        face, z = search.surface.columns.below(at)
+        if face[0] < 0:
+            continue
+        landed = np.repeat(np.array([[*siphon.axis, z[0]]]), DROPS_PER_TOOTH, axis=0)
+        drops = _over_puddles(search, trace(search.surface, landed, np.repeat(face, DROPS_PER_TOOTH)))
+        goals = [_vessel(search, drops, k) for k in range(DROPS_PER_TOOTH)]
+        search.trails.append(_trails(drops, np.full(DROPS_PER_TOOTH, v), np.array(goals, np.int64)))
+        tooth = Tooth(
+            width=siphon.bore,
+            widest=siphon.bore,
+            level=vessel.level,
+            at=place_of(np.array([*siphon.axis, siphon.outlet_z])),
+            outward=(0.0, 1.0),
+            goals=tuple(goals),
+            ends=tuple(ENDS[int(state)] for state in drops.state),
+            end_at=tuple(place_of(place) for place in drops.at),
+            section_width=siphon.bore,
+            section_depth=siphon.bore,
+            section_area=siphon.bore**2,
+            section_most=siphon.bore**2,
+            section_left=siphon.axis,
+            section_right=siphon.axis,
+            section_z=(siphon.outlet_z, vessel.level),
+            lip=(siphon.axis[0] - siphon.bore / 2.0, siphon.axis[0] + siphon.bore / 2.0),
+            lip_z=siphon.outlet_z,
+            slope=1.0,
+            slope_at=place_of(np.array([*siphon.axis, siphon.outlet_z])),
+        )
+        search.vessels[v] = _with_comb(vessel, [tooth])
 
 
 def _trails(drops: Drops, source: Index, goal: Index) -> Trails:

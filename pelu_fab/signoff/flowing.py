@@ -5,13 +5,13 @@ Formulas of free jets and of fast flow in open channels, held against a solver (
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import asin, cos, hypot, sin, sqrt
+from math import asin, cos, degrees, hypot, radians, sin, sqrt, tau
 
 import numpy as np
 
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
 from pelu_fab.signoff.flight import inside, landings
-from pelu_fab.signoff.found import place_of
+from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import inlets
 from pelu_fab.signoff.report import Check, failed, least, most
@@ -32,6 +32,7 @@ LEAST_WIDTH, UNKNOWN = 2.0, 15.0  # mm: narrower is a place on a wall; taken whe
 EDGES = (0.1, 0.5, 0.9)  # of a lip's width, where parcels leave
 SLIT = 0.8  # mm along a wall to both sides: a narrower gap in it lets nothing but spray through
 ROOFED = 99.0  # mm: a wall that ends right under another part
+LEAN = radians(12.0)  # that water out of a siphon may spread
 DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
 
 
@@ -51,7 +52,31 @@ def flow_checks(
     ]
     for vessel, at in zip(wet.found.inputs, poured, strict=False):
         landed[vessel] = np.concatenate([landed.get(vessel, np.zeros((0, 3))), np.array(at)[None]])
-    return [*reached, *walls, *inlets(wet, landed)]
+    return [*reached, *_siphons(wet), *walls, *inlets(wet, landed)]
+
+
+def _siphons(wet: Wet) -> list[Check]:
+    """Whether the jet of each siphon's outlet comes down in its goal: slow and fast, upright and leaning outwards."""
+    checks = []
+    for index, vessel in enumerate(wet.found.vessels):
+        siphon = vessel.siphon
+        if siphon is None or not vessel.teeth:
+            continue
+        goal = vessel.teeth[0].goal
+        rim = [np.array([cos(turn), sin(turn)]) for turn in np.linspace(0.0, tau, 12, endpoint=False)]
+        fastest = sqrt(2.0 * GRAVITY * max(siphon.head, 1.0))
+        starts, velocities = [], []
+        for out in rim:
+            for speed in (SLOWEST, fastest):
+                for lean in (0.0, LEAN):
+                    starts.append([*(np.array(siphon.axis) + siphon.bore / 2.0 * out), siphon.outlet_z - 0.1])
+                    velocities.append([*(speed * sin(lean) * out), -speed * cos(lean)])
+        at, face = landings(wet.surface, np.array(starts), np.array(velocities))
+        astray = [not _is_in(wet, goal, end) for end in _drained(wet, at, face)] if goal != NOWHERE else [True]
+        why = f"of its jet comes down elsewhere, at up to {fastest / 1e3:.2f} m/s and {degrees(LEAN):.0f} degrees aside"
+        part = 100.0 * float(np.mean(astray))
+        checks.append(most("flow.reach", f"{wet.duct(index, goal)} out of its siphon", part, 0.0, "%", why))
+    return checks
 
 
 def streams_of(wet: Wet, design_flow: float) -> list["Stream"]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pelu_fab.signoff.siphon import FoundSiphon
 from pelu_fab.signoff.stl import Array, Index
 
 Place = tuple[float, float, float]
@@ -87,6 +88,7 @@ class Vessel:
     bed: tuple[float, float, float]  # width, depth and slope of a bed that keeps nothing; zeros elsewhere
     teeth: tuple[Tooth, ...] = ()
     mouths: tuple[Mouth, ...] = ()
+    siphon: FoundSiphon | None = None  # in place of a comb: it has one tooth, the mouth of its falling leg
     primed: float = 0.0  # mm3 that are poured in to get it ready: its share of the network's pour begins beyond
 
     @property

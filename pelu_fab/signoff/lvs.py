@@ -11,8 +11,9 @@ from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network
 from pelu_fab.network.names import branch_name, bucket_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Vessel
-from pelu_fab.signoff.recovered import Demand, Recovered, comb_law, held, open_widths
+from pelu_fab.signoff.recovered import Demand, Recovered, comb_law, held, met, open_widths
 from pelu_fab.signoff.report import Check, failed, most, passed
+from pelu_fab.signoff.siphons import Flush, siphon_checks
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.water import asked_widths
 
@@ -23,6 +24,7 @@ SHARE = 0.05  # percentage points of flow share over a usual pour
 FLOW, POURED = 0.5, 0.3  # percentage points at the design head; mL over the fullest jugs' pour
 SECTION = 0.2  # percentage points of section share
 TOOTH = 0.006  # mm: from what shares and the tooth law call for in this comb
+SIPHON_SLACK = 60.0  # mm3: of a threshold and of what a flush leaves, as lvs.threshold and lvs.siphon let pass
 LEVEL = 0.01  # mm: teeth of one comb, and combs of one row
 
 
@@ -55,7 +57,7 @@ def compare(case: Comparison) -> list[Check]:
     for depth, layer in enumerate(case.recovered.layers):
         for i, v in enumerate(layer.vessels):
             if v != NOWHERE:
-                checks += [_retained(case, depth, i), *_teeth(case, depth, i), *_branches(case, depth, i)]
+                checks += [*_keeps(case, depth, i), *_branches(case, depth, i)]
             elif layer.reachable[i]:
                 checks.append(failed("lvs.missing", bucket_name(depth, i), "no pool was found that does its work"))
     return [*checks, *_shorts(case), *_extras(case)]
@@ -69,6 +71,22 @@ def retained_limit(vessel: Vessel, wanted: float, process: Process) -> float:
     """How far (mm3) a cavity may be from what is wanted; a bed has none that is smaller than the finest trench."""
     trench = vessel.bed[0] * process.printer.layer_height * FINEST_TRENCH
     return max(RETAINED_FRACTION * wanted, RETAINED_FLOOR, trench)
+
+
+def _keeps(case: Comparison, depth: int, unit: int) -> list[Check]:
+    """What a unit keeps, and how it lets the rest go: over a comb, or through a siphon."""
+    asked, vessel = case.network.layers[depth], _vessel(case, depth, unit)
+    where, flushes = bucket_name(depth, unit), bool(asked.flushes[unit])
+    if flushes != (vessel.siphon is not None):
+        kinds = "a flush is asked for, and no siphon", "a weir is asked for, and a siphon"
+        return [failed("lvs.siphon", where, f"{kinds[not flushes]} was found that holds air", vessel.exit_at)]
+    if vessel.siphon is None:
+        return [_retained(case, depth, unit), *_teeth(case, depth, unit)]
+    flow = float(case.asked.flows[depth][unit])
+    wanted = Flush(float(asked.thresholds[unit]) * case.unit_volume, float(asked.retained[unit]) * case.unit_volume)
+    holds = met(vessel, case.process, case.compensation, flow) - vessel.volume
+    below = [case.found.vessels[goal] for goal in {g for tooth in vessel.teeth for g in tooth.goals} if goal != NOWHERE]
+    return siphon_checks(where, vessel, wanted, holds, flow, below, case.process)
 
 
 def _retained(case: Comparison, depth: int, unit: int) -> Check:
@@ -94,6 +112,9 @@ def tolerances(case: Comparison) -> list[tuple[Array, Array]]:
         for i, v in enumerate(layer.vessels):
             if v != NOWHERE:
                 vessel = case.found.vessels[v]
+                if vessel.siphon is not None:
+                    kept[i] = SIPHON_SLACK
+                    continue
                 excess = max(0.0, held(vessel, case.process, case.compensation) - wanted[i] - vessel.primed)
                 kept[i] = retained_limit(vessel, float(wanted[i]) + vessel.primed, case.process) + excess
         branches = (asked.shares > 0).sum(axis=1)
@@ -119,6 +140,13 @@ def _branches(case: Comparison, depth: int, unit: int) -> list[Check]:
             bulge = _bulge(vessel, goal)
             measures = f"section is {100 * section:.3f} %, wanted {100 * share:.3f} %"
             measures += f"; up to {100 * bulge:.2f} % wider on its way: a wall is open" if bulge > SECTION / 100 else ""
+            if vessel.siphon is not None:  # one leg has no section to keep
+                why = f"delivers {100 * got:.3f} % through its siphon, wanted {100 * share:.3f} %"
+                checks += [
+                    passed("lvs.open", where),
+                    most("lvs.share", where, 100 * abs(got - share), SHARE, "pp", why),
+                ]
+                continue
             checks += [
                 passed("lvs.open", where),
                 most("lvs.share", where, 100 * abs(got - share), SHARE, "pp", delivers, at),

@@ -51,7 +51,13 @@ def book_of(network: Network, unit_volume: float) -> Book:
 
 def book_of_recovered(recovered: Recovered) -> Book:
     """What the triangles compute. Nothing is scaled: shares that don't add up to 1 are a leak."""
-    return Book(tuple((one.retained, one.shares) for one in recovered.layers))
+    return Book(tuple((one.retained, one.shares) for one in recovered.layers), flushes_of(recovered))
+
+
+def flushes_of(recovered: Recovered) -> tuple[Array, ...]:
+    """Thresholds of its flushes; empty where there is none."""
+    flushes = tuple(one.flushes for one in recovered.layers)
+    return flushes if any(np.isfinite(one).any() for one in flushes) else ()
 
 
 def balance(book: Book, input_max: Array, seed: int = 0) -> Check:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pelu_fab.signoff.flowing import Stream
-from pelu_fab.signoff.found import place_of
+from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.hands import Body, nearest
 from pelu_fab.signoff.mesh import LoadedPart
@@ -140,6 +140,22 @@ def slacks(here: Room, wet: Wet, streams: Sequence[Stream]) -> list[Check]:
         _, moved, room_there = min(worst)
         why = "of play aside, against the room between its lip and the nearest wall of what it falls into"
         checks.append(most("hands.slack", stream.name, moved, room_there, "mm", why, place_of(stream.lip.mean(axis=0))))
+    for index, vessel in enumerate(wet.found.vessels):
+        if vessel.siphon is None or not vessel.teeth or vessel.teeth[0].goal == NOWHERE:
+            continue
+        below, name = wet.found.vessels[vessel.teeth[0].goal], wet.duct(index, vessel.teeth[0].goal)
+        parts = [wet.surface.names.index(one.part) for one in (vessel, below)]
+        worst = []
+        for axis, sign in ((0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0)):
+            way = sign * np.eye(3)[axis]
+            wall = max(sign * bound[axis] for bound in below.bounds)
+            there = wall - sign * vessel.siphon.axis[axis] - vessel.siphon.bore / 2.0
+            moved = pushed(parts[0], way) + pushed(parts[1], -way)
+            worst.append((there + CREST - moved, moved, there + CREST))
+        _, moved, room_there = min(worst)
+        why = "of play aside, against the room between its outlet and the nearest wall of what it falls into"
+        at = place_of(np.array([*vessel.siphon.axis, vessel.siphon.outlet_z]))
+        checks.append(most("hands.slack", f"{name} out of its siphon", moved, room_there, "mm", why, at))
     return checks
 
 

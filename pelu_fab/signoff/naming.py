@@ -58,10 +58,10 @@ def name_units(
     differences of shares and retained volumes.
     """
     members = [found.inputs, *_hidden(found, len(network.layers)), found.outputs]
-    scale = max([1.0, *(float(layer.retained.max(initial=0.0)) * unit_volume for layer in network.layers)])
+    scale = max([1.0, *(float(layer.thresholds.max(initial=0.0)) * unit_volume for layer in network.layers)])
     built = _built(found, members, process, compensation, scale)
     asked = Rows(
-        (*(layer.retained * unit_volume / scale for layer in network.layers), np.zeros(len(found.outputs))),
+        (*(layer.thresholds * unit_volume / scale for layer in network.layers), np.zeros(len(found.outputs))),
         tuple(layer.shares for layer in network.layers),
     )
     reached = _reached(network)

@@ -38,7 +38,7 @@ PROUD = (0.15, 1.2)  # mm that lettering stands out of its wall
 SECTION, FLOOR = 0.5, 0.05  # percent between inner sections, mm between floors, of cups that are compared
 HEIGHTS = (0.05, 0.5, 0.95)  # of a cup's depth at which its section is taken
 STEPS = tuple(d * 10.0**k for k in range(6) for d in (1, 2, 5))[1:]  # mL that marks may be apart: the finest that
-LEAST_PITCH = 1.6  # mm apart can be printed and told apart
+LEAST_PITCH, BAR_AND_AIR = 1.6, 4.0  # mm apart can be told apart, so many nozzles can be printed: bar and air, 2 each
 MARK, WHOLE = 0.1, 0.01  # mL that a mark may be off the round volume it stands for; mm2 that two labels differ at least
 SPECK = 1e-6  # mm2: no area
 FULL = 0.98  # of its box, that a mark fills
@@ -105,16 +105,22 @@ def _each(pieces: Sequence[Polygon]) -> NDArray[np.object_]:
     return np.array(pieces, dtype=np.object_)
 
 
-def read_checks(parts: Sequence[LoadedPart], names: dict[str, str]) -> list[Check]:
-    """All read rules but rulers. `names`: what is written on parts, by their name, where the manifest says it."""
+def read_checks(parts: Sequence[LoadedPart], names: dict[str, str], nozzle: float) -> list[Check]:
+    """All read rules but rulers. `names`: what is written on parts, by name, where the manifest says it; `nozzle` mm."""
+    pitch = least_pitch(nozzle)
     cups = [part for part in parts if part.entry.role == "cup"]
     jugs = [part for part in parts if part.entry.role == "jug"]
     found = {part.entry.name: reliefs(part.placed) for part in (*cups, *jugs, *_cards(parts))}
     boxes = {part.entry.name: inside_of(part.placed) for part in (*cups, *jugs)}
     checks = [*_levels(cups, boxes), *_labels([*cups, *jugs, *_cards(parts)], found, boxes, names)]
     for part in (*cups, *(jug for jug in jugs if not jug.entry.rulers)):
-        checks += _marks(part.entry.name, boxes[part.entry.name], found[part.entry.name])
+        checks += _marks(part.entry.name, boxes[part.entry.name], found[part.entry.name], pitch)
     return checks
+
+
+def least_pitch(nozzle: float) -> float:
+    """mm between marks that can be printed and told apart."""
+    return max(LEAST_PITCH, BAR_AND_AIR * nozzle)
 
 
 def _cards(parts: Sequence[LoadedPart]) -> list[LoadedPart]:
@@ -250,7 +256,7 @@ def _digits(one: Inside | None, sides: Sequence[Relief]) -> int:
     return sum(len(str(round((top - one.floor) * one.sections[1] / 1e3))) for top in tops)
 
 
-def _marks(name: str, one: Inside | None, sides: Sequence[Relief]) -> list[Check]:
+def _marks(name: str, one: Inside | None, sides: Sequence[Relief], pitch: float) -> list[Check]:
     """Whether marks say round volumes, close enough together."""
     marks = max((relief.marks for relief in sides), key=len, default=())
     if one is None or len(marks) < 2:
@@ -260,7 +266,7 @@ def _marks(name: str, one: Inside | None, sides: Sequence[Relief]) -> list[Check
     step = round(float(np.median(np.diff(volumes))))
     off = float(np.abs(volumes - np.round(volumes / max(step, 1)) * max(step, 1)).max())
     widest = float(max(volumes[0], np.diff(volumes).max()))
-    limit = next(s for s in STEPS if s >= LEAST_PITCH * section / 1e3)
+    limit = next(s for s in STEPS if s >= pitch * section / 1e3)
     return [
         most("read.marks", name, off, MARK, "mL", f"that a mark of every {step} mL is off"),
         most("read.marks", f"{name} steps", widest, limit + MARK, "mL", "between two marks"),

@@ -12,6 +12,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network
 from pelu_fab.network.names import bucket_name, output_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
+from pelu_fab.signoff.siphon import over_crown
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.water import (
     STANDARD,
@@ -22,6 +23,7 @@ from pelu_fab.signoff.water import (
     heads_of_pour,
     held_in_pool,
     held_on_bed,
+    meniscus,
     tooth_shares,
 )
 
@@ -54,6 +56,7 @@ class RecoveredLayer:
     sections: Array
     lost: Array
     pours: tuple[Heads, ...]
+    flushes: Array  # mm3 that must flow in before it flushes; -inf of a weir
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +73,8 @@ def demand(network: Network, input_max: Array, design_flow: float, unit_volume: 
     flows, spills = [], []
     for layer in network.layers:
         flows.append(flow.max(axis=0))
-        spills.append(np.maximum(arrives - layer.retained * unit_volume, 0.0))
+        stays = np.where(arrives >= layer.thresholds * unit_volume, layer.retained * unit_volume, arrives)
+        spills.append(np.maximum(arrives - stays, 0.0))
         arrives, flow = spills[-1] @ layer.shares, flow @ layer.shares
     return Demand(tuple(flows), tuple(spills))
 
@@ -82,6 +86,8 @@ def held(vessel: Vessel, process: Process, compensation: str) -> float:
     """
     if compensation == "none":
         return 0.0
+    if vessel.siphon is not None:
+        return vessel.perimeter * meniscus(process.fluid)
     width, depth, slope = vessel.bed
     if width > 0.0 and slope > 0.0:
         return held_on_bed(width, depth, slope, process)
@@ -91,6 +97,14 @@ def held(vessel: Vessel, process: Process, compensation: str) -> float:
 def retained_volume(vessel: Vessel, process: Process, compensation: str) -> float:
     """Real water (mm3) that stays of a pour: below the sill and held up by surface tension, less what primed it."""
     return vessel.volume + held(vessel, process, compensation) - vessel.primed
+
+
+def met(vessel: Vessel, process: Process, compensation: str, flow: float) -> float:
+    """What must flow in (mm3) at `flow` before a siphon flushes; -inf of a weir."""
+    if vessel.siphon is None:
+        return -np.inf
+    full = vessel.volume + held(vessel, process, compensation)
+    return full + over_crown(vessel.siphon, vessel.area, flow, process)
 
 
 def primed(found: Extraction, volume: float) -> Extraction:
@@ -132,6 +146,7 @@ def recover(
         last = depth + 1 == len(names)
         targets = found.outputs if last else names[depth + 1]
         drawn, retained, lost = (np.zeros(len(row)) for _ in range(3))
+        flushes = np.full(len(row), -np.inf)
         shares, steady, fullest, sections = (np.zeros((len(row), len(targets))) for _ in range(4))
         pours: list[Heads] = [STANDARD] * len(row)
         for i, v in enumerate(row):
@@ -142,6 +157,8 @@ def recover(
             drawn[i] = vessel.volume
             retained[i] = retained_volume(vessel, process, compensation)
             flow, spill = float(asked.flows[depth][i]), float(asked.spills[depth][i])
+            if vessel.siphon is not None:
+                retained[i], flushes[i] = vessel.siphon.residue, met(vessel, process, compensation, flow)
             pours[i] = pour_of(vessel, law, flow, max(spill / 2.0, USUAL_POUR))
             shares[i], sections[i] = delivered(vessel, targets, law, pours[i])
             steady[i], _ = delivered(vessel, targets, law, [(pours[i][0][0], 1.0)])
@@ -149,7 +166,9 @@ def recover(
             lost[i] = 1.0 - shares[i].sum()
         live = tuple(bool(r) for r in reached)
         layers.append(
-            RecoveredLayer(tuple(row), live, drawn, retained, shares, steady, fullest, sections, lost, tuple(pours))
+            RecoveredLayer(
+                tuple(row), live, drawn, retained, shares, steady, fullest, sections, lost, tuple(pours), flushes
+            )
         )
         reached = np.asarray((network.layers[depth].shares[reached] > 0).any(axis=0))
     return Recovered(tuple(layers))

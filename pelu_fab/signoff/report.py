@@ -149,7 +149,7 @@ class Report:
     def unproven(self) -> tuple[str, ...]:
         """Rules without which there is no proof, and that did not run."""
         ran = {c.id for c in self.checks if c.status != "skipped"}
-        return tuple(rule for rule in MANDATORY if rule not in ran)
+        return tuple(rule for rule in MANDATORY if ran.isdisjoint({rule, OF_SIPHONS.get(rule, rule)}))
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -220,6 +220,7 @@ MANDATORY = (
     "read.label",
     "read.marks",
 )
+OF_SIPHONS = {"lvs.retained": "lvs.threshold", "lvs.flow": "lvs.siphon", "lvs.section": "lvs.siphon"}  # no weir in it
 CAUSES = (
     "file.read",
     "file.missing",

@@ -7,7 +7,7 @@ from math import floor, log10
 import numpy as np
 
 from pelu_fab.signoff.mesh import LoadedPart
-from pelu_fab.signoff.reading import LEAST_PITCH, MARK, STEPS, Relief, inside_of, reliefs
+from pelu_fab.signoff.reading import MARK, STEPS, Relief, inside_of, least_pitch, reliefs
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array
 
@@ -25,7 +25,9 @@ class Scale:
     fullest: float
 
 
-def ruler_checks(jugs: Sequence[LoadedPart], scales: Mapping[str, Scale], priming_ml: float) -> list[Check]:
+def ruler_checks(
+    jugs: Sequence[LoadedPart], scales: Mapping[str, Scale], priming_ml: float, nozzle: float
+) -> list[Check]:
     """Every ruler of every jug, by the ports that the manifest names; and that each input can be measured."""
     checks: list[Check] = []
     plain = Scale(0.0, 1.0, "mL", max(scale.fullest for scale in scales.values()))
@@ -36,7 +38,8 @@ def ruler_checks(jugs: Sequence[LoadedPart], scales: Mapping[str, Scale], primin
             if scale is None or number >= len(SIDES):
                 checks.append(failed("read.ruler", where, "is no input, or a fifth side"))
             else:
-                checks += _ruler(jug, SIDES[number], scale, where, priming_ml, is_plain=not port)
+                standard = _Standard(scale, not port, priming_ml, least_pitch(nozzle))
+                checks += _ruler(jug, SIDES[number], standard, where)
     told = {port for jug in jugs for port in jug.entry.rulers}
     lost = [port for port in scales if port not in told and "" not in told]
     if told:
@@ -44,9 +47,25 @@ def ruler_checks(jugs: Sequence[LoadedPart], scales: Mapping[str, Scale], primin
     return checks
 
 
-def _ruler(
-    jug: LoadedPart, side: tuple[int, float], scale: Scale, where: str, priming_ml: float, *, is_plain: bool
-) -> Iterator[Check]:
+@dataclass(frozen=True, slots=True)
+class _Standard:
+    """What a side is held to: its scale, plain mL or not; V0, mL; mm that marks may be apart at least."""
+
+    scale: Scale
+    is_plain: bool
+    priming_ml: float
+    pitch: float
+
+    def widest(self, section: float) -> float:
+        """mL between two marks at most, in a jug of this section: the finest round step that can be printed."""
+        finest = self.pitch * section / 1e3
+        if self.is_plain:
+            return next(s for s in STEPS if s >= finest - MARK)
+        return _round_up(finest * abs(self.scale.per_ml)) / abs(self.scale.per_ml)
+
+
+def _ruler(jug: LoadedPart, side: tuple[int, float], standard: _Standard, where: str) -> Iterator[Check]:
+    scale, priming_ml = standard.scale, standard.priming_ml
     inside = inside_of(jug.placed)
     relief = next((one for one in reliefs(jug.placed) if (one.axis, one.sign) == side), None)
     if inside is None or relief is None or len(relief.marks) < 2:
@@ -58,11 +77,7 @@ def _ruler(
     step = _nearest_round(float(np.median(np.abs(np.diff(values)))))
     off = np.abs(values - np.round(values / step) * step) / abs(scale.per_ml)
     yield most("read.ruler", where, float(off.max()), MARK, "mL", f"that a mark of every {step:g} is off")
-    finest = LEAST_PITCH * section / 1e3
-    if is_plain:
-        limit = next(s for s in STEPS if s >= finest - MARK)
-    else:
-        limit = _round_up(finest * abs(scale.per_ml)) / abs(scale.per_ml)
+    limit = standard.widest(section)
     gaps = np.diff([0.0, *volumes, max(scale.fullest, float(volumes[-1]))])
     yield most(
         "read.ruler", f"{where} steps", float(gaps.max()), limit + MARK, "mL", "between two marks, to the fullest"

@@ -27,6 +27,7 @@ from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import USUAL_FLOW, Progress, Recovery, assemble, read_parts, recover_from
 from pelu_fab.signoff.report import Check, Report, failed, report, skipped
 from pelu_fab.signoff.rulers import Scale, ruler_checks
+from pelu_fab.signoff.stl import Array
 
 WATER_RULES = ("lvs.open", "lvs.retained", "lvs.flow", "lvs.section", "mass.recovered", "equivalence.data")
 UNSTATED = "the fullest jugs are not known (manifest.input_max)"
@@ -86,9 +87,14 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     if opened.dossier is None or surface is None:
         why = f"see {blocked}" if blocked else "no part can be placed"
         return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
-    checks += [*hands.stands(parts), *moving.paths(moving.room(parts)), *reading.read_checks(parts, _written(opened))]
+    nozzle = opened.manifest.process.printer.nozzle
+    checks += [
+        *hands.stands(parts),
+        *moving.paths(moving.room(parts)),
+        *reading.read_checks(parts, _written(opened), nozzle),
+    ]
     jugs = [part for part in parts if part.entry.role == "jug"]
-    checks += ruler_checks(jugs, scales(opened.dossier), opened.manifest.priming_ml)
+    checks += ruler_checks(jugs, scales(opened.dossier), opened.manifest.priming_ml, nozzle)
     recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
     return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery
@@ -196,7 +202,7 @@ def _contest(network: Network) -> Readout:
 
 def _steady(recovered: Recovered) -> mass.Book:
     """The device at its design head: what the forward law predicts of its teeth."""
-    return mass.Book(tuple((one.retained, one.steady) for one in recovered.layers))
+    return mass.Book(tuple((one.retained, one.steady) for one in recovered.layers), mass.flushes_of(recovered))
 
 
 def gravity_checks(recovery: Recovery) -> list[Check]:
@@ -241,6 +247,7 @@ def _recovered_dict(case: lvs.Comparison) -> dict[str, Any]:
                 "shares": layer.shares.tolist(),
                 "sections": layer.sections.tolist(),
                 "lost": layer.lost.tolist(),
+                **_flush_units(layer.retained, layer.flushes, unit_volume),
             }
             for layer in case.recovered.layers
         ],
@@ -248,11 +255,20 @@ def _recovered_dict(case: lvs.Comparison) -> dict[str, Any]:
     }
 
 
+def _flush_units(retained: Array, flushes: Array, unit_volume: float) -> dict[str, Any]:
+    """Thresholds of a row with flushes; a weir's is what it retains."""
+    if not np.isfinite(flushes).any():
+        return {}
+    return {"flush_units": (np.maximum(flushes, retained) / unit_volume).tolist()}
+
+
 def _netlist(dossier: Dossier, recovered: Recovered) -> tuple[Netlist, Flows]:
     """The recovered network in the netlist's own form: shares over a pour, sections, and shares at the design head."""
     manifest, layers = dossier.manifest, recovered.layers
     rows = tuple(
-        tuple(Bucket(bucket_name(d, i), float(v)) for i, v in enumerate(layer.retained))
+        tuple(
+            Bucket(bucket_name(d, i), float(v), max(float(layer.flushes[i]), 0.0)) for i, v in enumerate(layer.retained)
+        )
         for d, layer in enumerate(layers)
     )
     ducts, flows = [], {}

@@ -32,7 +32,7 @@ def capillary_square(fluid: Fluid) -> float:
 
 def held_in_pool(area: float, edge: float, process: Process) -> float:
     """Water (mm3) above the sill of a full pool: residual head on its area, l_c² cos θ_R on each mm of wet wall."""
-    return area * process.comb.residual_head + edge * _meniscus(process.fluid)
+    return area * process.comb.residual_head + edge * meniscus(process.fluid)
 
 
 def held_on_bed(width: float, depth: float, slope: float, process: Process) -> float:
@@ -44,10 +44,11 @@ def held_on_bed(width: float, depth: float, slope: float, process: Process) -> f
     head, fluid = process.comb.residual_head, process.fluid
     run = min(depth, head / slope)
     grown = min(1.0, run / sqrt(capillary_square(fluid)))
-    return width * run * (head - slope * run / 2.0) + (width + 2.0 * run) * _meniscus(fluid) * grown
+    return width * run * (head - slope * run / 2.0) + (width + 2.0 * run) * meniscus(fluid) * grown
 
 
-def _meniscus(fluid: Fluid) -> float:
+def meniscus(fluid: Fluid) -> float:
+    """Water (mm2) that a mm of wet wall holds up: l_c² cos θ_R."""
     return capillary_square(fluid) * cos(radians(fluid.receding_deg))
 
 

@@ -20,7 +20,7 @@ FLOOR_UP = 0.3  # upward part of the normal of a floor
 ON_FLOOR = 0.3  # mm
 GAUGE = 2.0  # mm above a gutter's floor, where its width is measured
 WIDEST = 200.0  # mm
-PROBE = 0.5  # mm beyond a wall's face, where its top is looked for: within the thinnest wall
+PROBE, DEEP_IN = 0.5, 0.625  # mm beyond a wall's face, where its top is looked for; at most of the thinnest wall
 AHEAD = 10.0  # mm of a floor before its lip, over which its direction is taken
 TALLEST = 60.0  # mm: no gutter's wall is taller
 TOUCHING = 0.05  # mm
@@ -104,11 +104,12 @@ def _legs(wet: Wet, start: int, stop: int) -> tuple[Leg, ...]:
 
 @dataclass(frozen=True)
 class Frame:
-    """A part turned so that its floors lie level."""
+    """A part turned so that its floors lie level; `probe` mm beyond its walls' faces their tops are looked for."""
 
     part: int
     turn: Array
     corners: Array
+    probe: float
 
     @cached_property
     def columns(self) -> Columns:
@@ -128,13 +129,18 @@ class Frame:
         return float(np.sqrt(max(1.0 - self.turn[2, 2] ** 2, 0.0)))
 
 
+def probe(nozzle: float) -> float:
+    """How far (mm) beyond a wall's face its top is looked for: well within the thinnest that prints, two nozzles."""
+    return min(PROBE, DEEP_IN * 2.0 * nozzle)
+
+
 def frames(wet: Wet, parts: Iterable[int]) -> dict[int, Frame]:
     """Each part by the floors that drops touched."""
-    found = {}
+    found, within = {}, probe(wet.process.printer.nozzle)
     for part in parts:
         normals = wet.surface.mesh.normals[reached_floor(wet, part)]
         turn = upright(np.median(normals, axis=0)) if len(normals) else np.eye(3)
-        found[part] = Frame(part, turn, wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T)
+        found[part] = Frame(part, turn, wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T, within)
     return found
 
 
@@ -175,9 +181,9 @@ class Channel:
             ways = sign * across
             wide[:, side] = self._lines.reach(places[:, :2], ways, WIDEST)
             met = np.flatnonzero(np.isfinite(wide[:, side]))
-            tops = places[met, :2] + (wide[met, side][:, None] + PROBE) * ways[met]
+            tops = places[met, :2] + (wide[met, side][:, None] + self.frame.probe) * ways[met]
             high[met, side] = self._tops(tops)
-            for k, plan in enumerate((tops, tops - 2.0 * PROBE * ways[met])):
+            for k, plan in enumerate((tops, tops - 2.0 * self.frame.probe * ways[met])):
                 top[met, side, k] = np.column_stack([plan, self.height + high[met, side]]) @ self.frame.turn
         return wide, high, top
 

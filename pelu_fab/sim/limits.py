@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pelu_fab.errors import Violation
-from pelu_fab.hydraulics import comb_head, full_head, normal_depth, priming_head
+from pelu_fab.hydraulics import comb_head, full_flow, full_head, normal_depth, priming_head
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim.flow import Array, Flow
@@ -41,8 +41,8 @@ def pour_violations(water: WaterNetwork, process: Process, volumes: Array, pour_
     """
     p = plumb(water, process, Conditions(mode="real"))
     jugs = np.asarray(volumes, dtype=np.float64)
-    calm = _steady(p, water, process, np.where(jugs > 0.0, pour_flow, 0.0), "design pour", DESIGN_FILL)
-    dumped = _steady(p, water, process, jugs / DUMP_TIME, f"a jug dumped in {DUMP_TIME:g} s", DUMP_FILL)
+    calm = _steady(p, water, process, jugs, np.where(jugs > 0.0, pour_flow, 0.0), "design pour", DESIGN_FILL)
+    dumped = _steady(p, water, process, jugs, jugs / DUMP_TIME, f"a jug dumped in {DUMP_TIME:g} s", DUMP_FILL)
     return [*calm, *dumped]
 
 
@@ -58,21 +58,30 @@ def steady_inflows(p: Plumbing, pours: Array) -> Array:
 
 
 def _steady(
-    p: Plumbing, water: WaterNetwork, process: Process, pours: Array, pour: str, fill: float
+    p: Plumbing, water: WaterNetwork, process: Process, volumes: Array, pours: Array, pour: str, fill: float
 ) -> list[Violation]:
+    """Of `volumes` (inputs,) that flow at `pours`, one after the other."""
     arriving = steady_inflows(p, pours)
     inflows = arriving[: len(p.buckets)]
-    heads = np.array([_head(q, b, process) for q, b in zip(inflows, water.buckets, strict=True)])
+    most = float(volumes.max())
+    heads = np.array([_head(q, most, b, process) for q, b in zip(inflows, water.buckets, strict=True)])
     low = _low_rims(p, p.rim - p.inlet_heads(heads, inflows), process, pour)
     named = dict(zip((*p.buckets, *p.cups), arriving.tolist(), strict=True))
     return [*low, *_full(water, named, process, pour, fill)]
 
 
-def _head(flow: float, bucket: WaterBucket, process: Process) -> float:
-    """Level above the sill, or a siphon's crown, at which a bucket passes on `flow`."""
-    if bucket.siphon is None:
+def _head(flow: float, volume: float, bucket: WaterBucket, process: Process) -> float:
+    """Level above the sill, or a siphon's crown, up to which a bucket fills that passes on `flow` of a jug's `volume`.
+
+    A siphon passes more than at its crown, and what comes in beyond that lifts the level as long as the jug runs.
+    """
+    siphon = bucket.siphon
+    if siphon is None:
         return comb_head(flow, bucket.teeth, process)
-    return max(priming_head(bucket.siphon, process), full_head(flow, bucket.siphon, process) + bucket.siphon.outlet_z)
+    head, bore, length = (np.asarray(one) for one in (-siphon.outlet_z, siphon.bore, siphon.length))
+    passes = float(full_flow(head, bore, length, process.fluid.viscosity))
+    rise = max(flow - passes, 0.0) * volume / max(flow, 1e-9) / bucket.area
+    return priming_head(siphon, process) + min(rise, max(full_head(flow, siphon, process) + siphon.outlet_z, 0.0))
 
 
 def _low_rims(p: Plumbing, free: Array, process: Process, pour: str) -> list[Violation]:

@@ -313,8 +313,10 @@ def _volumes(
     A table that falls towards the sill lowers it by half the depth; the last tooth to stop is the lowest one.
     """
     if bucket.siphon is not None:
-        crown = bucket.drawn_volume - bucket.area * bucket.depth / 2.0 * down if real else bucket.flush_volume
-        return crown, crown
+        if not real:
+            return bucket.flush_volume, bucket.flush_volume
+        full = bucket.drawn_volume + bucket.held(process.fluid, 0.0) - bucket.area * bucket.depth / 2.0 * down
+        return full, full
     if not real:
         return bucket.retained_volume, bucket.retained_volume
     stops = law.residual_heads(np.asarray(bucket.teeth))

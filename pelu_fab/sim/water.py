@@ -133,9 +133,14 @@ def check_water(water: WaterNetwork) -> None:
 def water_of(netlist: Netlist, sized: Sized, layout: Layout) -> WaterNetwork:
     """The drawn device."""
     ways = {(run.source, run.target): run.legs for run in layout.runs()}
-    ground = min(cup.floor_z for cup in layout.cups)
+    ground, left = min(cup.floor_z for cup in layout.cups), {b.name: b.retained_volume for b in netlist.buckets}
     rows = tuple(
-        tuple(_bucket(placed, sized.priming_volume, netlist.leaving[placed.card.name], ways, ground) for placed in row)
+        tuple(
+            _bucket(
+                placed, sized.priming_volume, netlist.leaving[placed.card.name], ways, ground, left[placed.card.name]
+            )
+            for placed in row
+        )
         for row in layout.layers
     )
     cup, flow = sized.cups[0], max(card.design_flow for card in sized.cards.values())
@@ -148,11 +153,14 @@ def _bucket(
     ducts: Sequence[Duct],
     ways: dict[tuple[str, str], tuple[Leg, ...]],
     ground: float,
+    left: float,
 ) -> WaterBucket:
+    """`left` is what stays of a flush."""
     card = placed.card
+    flush = card.siphon.siphon if card.siphon else None
     return WaterBucket(
         name=card.name,
-        retained_volume=card.retained_volume,
+        retained_volume=left if flush else card.retained_volume,
         shares=tuple((d.target, d.share) for d in ducts),
         drawn_volume=card.drawn_volume,
         area=card.water_area(),
@@ -167,6 +175,10 @@ def _bucket(
         flare=(card.x1 - card.x0) / card.rise if card.brim > 0.0 else 0.0,
         brim=max(card.brim, 0.0),
         screens=tuple(Screen(card.opening(plate), plate.top_z) for plate in reversed(card.plates)),
+        siphon=flush,
+        flush_volume=card.retained_volume if flush else 0.0,
+        residue=card.volume_below(flush.break_z) if flush else 0.0,
+        foot=(card.x1 - card.x0) * card.pool if flush else 0.0,
     )
 
 

@@ -1,6 +1,7 @@
 """Checkpoint files of every kind to a `Network`: heights squared, shares softmaxed, in float64.
 
-In: `.pt`/`.pth`, `.safetensors` (logits, h before squaring) or the widget's `.json` (both done already).
+In: `.pt`/`.pth`, `.safetensors` (logits, h before squaring) or the widget's `.json` (both done already); or the page
+that runs the widget, whose script says `var m = […]`.
 Out: a checked `Network`, or a `FabError` that names the tensor.
 """
 
@@ -27,6 +28,9 @@ Array = NDArray[np.float64]
 
 TORCH = (".pt", ".pth", ".ckpt")
 SUFFIXES = (*TORCH, ".safetensors", ".json")
+PAGES = (".js", ".html", ".htm")
+PAGE_LIST = re.compile(rb"\b(?:var|let|const)\s+m\s*=\s*(?=\[)")
+BARE_KEY, LAST_COMMA = re.compile(rb"([{,]\s*)([A-Za-z_]\w*)\s*:"), re.compile(rb",(?=\s*[\]}])")
 MAX_WEIGHTS = 1_000_000
 GRAMS_PER_BRANCH, HOURS_PER_BRANCH = 20.0, 1.1  # 400 g and 24 h of printing for the 21 branches of Iris
 SHARD = re.compile(r".*-0*(?P<number>\d+)-of-0*(?P<count>\d+)\.[^.]+", re.ASCII | re.DOTALL)
@@ -91,8 +95,12 @@ def read_checkpoint_file(path: Path) -> bytes:
 def parse_checkpoint(blob: bytes, where: str, *, key: str | None = None) -> Network:
     """The network in `blob`, the bytes of the file named `where`, whose suffix says the kind."""
     suffix = Path(where).suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in (*SUFFIXES, *PAGES):
         raise FabError(where, f"ends in {suffix!r}, which is no kind of checkpoint", f"give {', '.join(SUFFIXES)}")
+    if suffix in PAGES or (suffix == ".json" and (blob.lstrip()[:1] == b"[" or PAGE_LIST.search(blob[:200]))):
+        network = _from_page(blob, where)
+        check_network(network, where)
+        return network
     _check_whole(blob, suffix, where)
     _check_content(blob, suffix, where)
     if suffix == ".json":
@@ -102,6 +110,33 @@ def parse_checkpoint(blob: bytes, where: str, *, key: str | None = None) -> Netw
         network = _from_tensors(tensors, validate(_Metadata, beside, where), where, key)
     check_network(network, where)
     return network
+
+
+def _from_page(blob: bytes, where: str) -> Network:
+    """The list that the widget's page holds in `var m`: layers as {h, w} or as pairs of a list and a table."""
+    start = PAGE_LIST.search(blob)
+    if start is None and Path(where).suffix.lower() != ".json":
+        other = kind_of(blob[:4096])
+        what = f"is {other.is_} without a network" if other is not None else "holds no network"
+        raise FabError(where, f"{what}: no list `var m = [...]`", "give the page of the widget, or a checkpoint")
+    table = json_table(_list_at(blob, start.end() if start else blob.index(b"["), where), where)
+    found = []
+    for entry in table if isinstance(table, list) else []:
+        if isinstance(entry, list) and len(entry) == 2:
+            rows = [bool(part) and isinstance(part, list) and isinstance(part[0], list) for part in entry]
+            entry = {"w": entry[rows.index(True)], "h": entry[rows.index(False)]} if sum(rows) == 1 else entry
+        found.append(entry)
+    return _from_widget(validate(_Widget, {"layers": found}, where), where)
+
+
+def _list_at(blob: bytes, start: int, where: str) -> bytes:
+    """The list that opens at `start` as JSON: keys quoted, no comma behind the last."""
+    depth = 0
+    for place in range(start, len(blob)):
+        depth += (blob[place] in b"[{") - (blob[place] in b"]}")
+        if depth == 0:
+            return LAST_COMMA.sub(b"", BARE_KEY.sub(rb'\1"\2":', blob[start : place + 1]))
+    raise FabError(where, "ends within the list of its network", "copy it again, it may be cut off")
 
 
 def _check_whole(blob: bytes, suffix: str, where: str) -> None:

@@ -17,7 +17,7 @@ from pelu_fab.ir.design import Compensation, Design, Samples
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
 from pelu_fab.network.names import bucket_name
-from pelu_fab.sources.checkpoint import SUFFIXES, parse_checkpoint, read_checkpoint_file
+from pelu_fab.sources.checkpoint import PAGES, SUFFIXES, parse_checkpoint, read_checkpoint_file
 from pelu_fab.sources.data import parse_samples
 from pelu_fab.sources.process import DEFAULT, process_and_bytes
 from pelu_fab.sources.tables import (
@@ -133,7 +133,7 @@ def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, 
             remedy = f"give the checkpoint itself, {path / bare[0]}" if bare else f"add a {DESIGN_FILE}"
             raise FabError(str(path), f"holds no {DESIGN_FILE}", remedy)
         path = toml
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in (*SUFFIXES, *PAGES):
         table: dict[str, Any] = {"schema": SCHEMA, "name": safe_name(path.stem), "checkpoint": BARE}
         read: list[tuple[str, str, str]] = []
     elif path.suffix.lower() == ".toml":

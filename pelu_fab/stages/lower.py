@@ -29,10 +29,10 @@ def lower(design: Design) -> Lowered:
     keeps only its widest branch, as an overflow; one that no water can reach is not built.
     """
     trained = design.network
-    _check_kinds(trained)
     _check_data(design)
     dead, printable = _printable(design, dead_buckets(trained, design.input_max))
     netlist = _netlist(design, printable)
+    _check_kinds(netlist)
     lowered = Lowered(
         netlist=netlist,
         network=printable,
@@ -76,13 +76,20 @@ def most_teeth(branches: int, design: Design) -> int:
     return max(design.max_teeth, 2 * branches)
 
 
-def _check_kinds(network: Network) -> None:
-    """A flush is never built as a weir."""
-    for index, layer in enumerate(network.layers):
-        for unit in np.flatnonzero(layer.flushes):
-            what = f"is a flush: at {layer.thresholds[unit]:g} units all but {layer.retained[unit]:g} leaves at once"
-            remedy = "train PeLU layers alone (pelu_fab.layers.PeLU): no card with a siphon is compiled yet"
-            raise FabError(bucket_name(index, int(unit)), what, remedy)
+def _check_kinds(netlist: Netlist) -> None:
+    """A flush is never built as a weir, and a card with a siphon hangs in a row of its like over the cups alone."""
+    for depth, row in enumerate(netlist.rows):
+        for bucket in (b for b in row if b.flush_volume):
+            weirs = [b.name for b in row if not b.flush_volume]
+            if depth + 1 < len(netlist.rows):
+                what, remedy = "is a flush above the last layer", "let a last layer of flushes follow PeLU layers"
+            elif any(len(netlist.leaving[b.name]) > 1 for b in row):
+                what, remedy = "is a flush in a layer that divides its water", "give each unit of the layer one branch"
+            elif weirs:
+                what, remedy = f"is a flush beside {weirs[0]}, a weir", "make all of the last layer flushes"
+            else:
+                continue
+            raise FabError(bucket.name, f"{what}: no card is compiled for it yet", remedy)
 
 
 def _check_data(design: Design) -> None:

@@ -30,6 +30,7 @@ from pelu_fab.stages.size import PLATE
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 15.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
+CROWDED = 0.6  # of a wall: where one gutter takes all, a dumped jug falls on what already runs there
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; of tray before the first ear
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
 SEAT_AIR = 0.3  # behind an ear, at most
@@ -379,6 +380,7 @@ def _trays(
             gutters=(),
             wall_height=on_grid(
                 max([GUTTER_WALL, *(_splash(p, plane) for p, n in zip(placed, pieces, strict=True) if n == number)])
+                + (CROWDED if len(courses) == 1 else 0.0)
             ),
             wall=process.printer.wall,
             side=on_grid(EAR_OUT + 2 * SIDE_AIR + process.printer.wall),  # what an ear stands on, and what stops it

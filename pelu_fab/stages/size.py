@@ -22,6 +22,7 @@ from pelu_fab.ir.units import MM3_PER_ML, on_grid
 from pelu_fab.network.algebra import outputs
 from pelu_fab.network.names import input_name
 from pelu_fab.stages.combs import Load, cut_comb, predicted, trimmed_teeth
+from pelu_fab.stages.siphon import Wanted, flush_row
 
 LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
 LONE_TEETH = 5  # of a bucket with one branch
@@ -207,7 +208,8 @@ def _spills(netlist: Netlist, design: Design) -> dict[str, float]:
     arrives = {bucket.name: most * design.unit_volume for bucket, most in ports}
     spills = {}
     for bucket in netlist.buckets:
-        spills[bucket.name] = max(0.0, arrives.get(bucket.name, 0.0) - bucket.retained_volume)
+        here = arrives.get(bucket.name, 0.0)
+        spills[bucket.name] = here - bucket.retained_volume if here >= bucket.threshold else 0.0
         for duct in netlist.leaving[bucket.name]:
             arrives[duct.target] = arrives.get(duct.target, 0.0) + duct.share * spills[bucket.name]
     return spills
@@ -462,6 +464,10 @@ def _inside(
 
 def _layer(sites: Sequence[_Site], courses: Sequence[Course], priming: float, design: Design) -> tuple[Card, ...]:
     """Cards of one layer, all equally long: the shortest for which each finds a pool."""
+    if not courses and any(site.comb.bucket.flush_volume for site in sites):
+        combs = [site.comb for site in sites]
+        wanted_flushes = [Wanted(c.bucket, c.ducts[0].target, c.load.flow, c.load.rim) for c in combs]
+        return flush_row(wanted_flushes, sites[0].spans[0], design)
     process = design.process
     step = process.printer.layer_height
     deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)

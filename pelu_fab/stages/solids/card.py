@@ -10,6 +10,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, swapped, upright
 from pelu_fab.stages.solids.labels import fitted, least_height
 from pelu_fab.stages.solids.lettering import Line, raised
+from pelu_fab.stages.solids.siphon import flush_body
 
 BITE = 0.3  # mm: every join overlaps by this
 PAST = 0.01  # mm: a wall that leads water to a comb ends so far past the sill's inner edge
@@ -21,7 +22,8 @@ TIP, EAR_HEIGHT = 3.6, 8.0  # mm
 def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -> Part:
     """The card's part, named after its bucket. `labels` are people's names of buckets that have one (inputs)."""
     card = placed.card
-    modules = [_body(card), *_inlet(card), *_leads(card), _banks(card), (Step("add", _ears(placed)),)]
+    body = [flush_body(card)] if card.siphon else [_body(card), *_inlet(card), *_leads(card), _banks(card)]
+    modules = [*body, (Step("add", _ears(placed)),)]
     least = least_height(process.printer.nozzle)
     modules.append((Step("add", _names(card, labels.get(card.name, ""), least)),))
     part = upright(f"card-{card.name.replace('.', '-')}", "card", modules)

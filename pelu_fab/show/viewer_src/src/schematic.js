@@ -25,7 +25,7 @@ export class Schematic {
     const rows = water.layers.length + 1;
     const deep = Math.min(((TALL - HEAD - FOOT) / rows) * 0.5, 96);
     const step = (TALL - HEAD - FOOT - deep) / (rows - 1);
-    const most = Math.max(...water.pools.map((pool) => pool.retained), 1);
+    const most = Math.max(...water.pools.map((pool) => pool.met), 1);
     this.perVolume = (0.74 * deep) / most;
     const capacity = Math.max(...(data.scene?.glasses.map((glass) => glass.capacity_ml * 1000) ?? [100000]));
     this.perCup = deep / capacity;
@@ -54,9 +54,9 @@ export class Schematic {
   }
 
   #bucket(at, pool, label) {
-    const sill = at.y + at.deep - pool.retained * this.perVolume;
+    const sill = at.y + at.deep - pool.met * this.perVolume;
     make(at.group, "path", { class: "sill", d: `M${at.x - 3} ${sill}H${at.x + at.wide + 3}` });
-    at.group.querySelector("title").textContent = `${pool.name}${label ? ` (${label})` : ""} keeps ${this.ml(pool.retained)} mL`;
+    at.group.querySelector("title").textContent = `${pool.name}${label ? ` (${label})` : ""} keeps ${this.ml(pool.met)} mL${pool.siphon ? `, then flushes all but ${this.ml(pool.retained)} mL` : ""}`;
     if (label) {
       at.jug = make(at.group, "path", { class: "jet", d: `M${at.middle - at.wide / 4} ${at.y - 10}V${at.y + at.deep - 3}` });
       if (at.words) make(at.group, "text", { class: "name", x: at.middle, y: at.y - 27 }, label);

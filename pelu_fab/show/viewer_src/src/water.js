@@ -5,13 +5,21 @@
 const GRAVITY = 9810;
 const CALM = 0.1; // mm of head below which the rest is delivered at once, as in the ideal simulation
 const STEP = 1 / 240;
+const BROKEN = 10; // mm3 above what a flush leaves, at which its siphon has broken
+const LONGEST = 3600; // s of water that is looked ahead
 
 export class Water {
   constructor(data) {
+    this.data = data;
     const scene = data.scene;
     const ml = 1000 * data.unit_ml;
-    this.layers = data.recovered.map((layer) => ({ retained: layer.retained_units.map((v) => v * ml), shares: layer.shares }));
-    this.pools = this.layers.flatMap((layer, depth) => layer.retained.map((retained, unit) => this.#pool(scene, depth, unit, retained)));
+    this.layers = data.recovered.map((layer) => ({
+      retained: layer.retained_units.map((v) => v * ml),
+      met: (layer.flush_units ?? layer.retained_units).map((v, i) => (v ?? layer.retained_units[i]) * ml), // what it keeps, till then
+      shares: layer.shares,
+    }));
+    this.pools = this.layers.flatMap((layer, depth) => layer.retained.map((retained, unit) => this.#pool(scene, depth, unit, retained, layer.met[unit])));
+    this.flushes = this.pools.some((pool) => pool.met > pool.retained);
     this.first = this.layers.map((_, depth) => this.layers.slice(0, depth).reduce((sum, layer) => sum + layer.retained.length, 0));
     this.ducts = this.layers.flatMap((layer, depth) => layer.shares.flatMap((row, i) => row.flatMap((share, j) => (share > 0 ? [this.#duct(scene, depth, i, j, share)] : []))));
     this.coefficient = scene?.coefficient ?? 54;
@@ -22,10 +30,11 @@ export class Water {
     this.empty();
   }
 
-  #pool(scene, depth, unit, retained) {
+  #pool(scene, depth, unit, retained, met) {
     const name = `L${depth}.b${unit}`;
     const shape = scene?.pools.find((pool) => pool.name === name);
-    return { name, retained, area: shape?.area ?? 600, open: shape?.open_width ?? 30, flare: shape?.flare ?? 0, brim: shape?.brim ?? 0, primed: shape?.primed ?? 0, shape };
+    const siphon = met > retained ? shape?.siphon ?? { passes: 9000, drop: 35 } : null;
+    return { name, retained, met, siphon, area: shape?.area ?? 600, open: shape?.open_width ?? 30, flare: shape?.flare ?? 0, brim: shape?.brim ?? 0, primed: shape?.primed ?? 0, shape };
   }
 
   #duct(scene, depth, i, j, share) {
@@ -44,6 +53,7 @@ export class Water {
     this.chutes = new Float64Array(this.ducts.length);
     this.flows = new Float64Array(this.ducts.length);
     this.cups = new Float64Array(this.layers.at(-1).shares[0].length);
+    this.running = new Uint8Array(this.pools.length); // siphons that flush
     this.still = true;
   }
 
@@ -55,8 +65,18 @@ export class Water {
     this.still = this.poured.every((volume) => volume === 0);
   }
 
-  // PeLU, layer after layer: what every bucket keeps and every cup gets of all that was poured.
+  // What every bucket keeps and every cup gets of all that was poured: PeLU, layer after layer. Where a siphon flushes it
+  // counts when the water comes, so it is run ahead: from here on, or of a fresh pour.
   final(poured = this.poured) {
+    if (this.flushes) {
+      const ahead = this.#copy();
+      if (poured !== this.poured) {
+        ahead.empty();
+        ahead.pour(poured);
+      }
+      ahead.advance(LONGEST);
+      return { kept: Array.from(ahead.volumes), cups: Array.from(ahead.cups) };
+    }
     let volumes = Array.from(poured);
     const kept = [];
     for (const { retained, shares } of this.layers) {
@@ -71,15 +91,26 @@ export class Water {
     return { kept, cups: volumes };
   }
 
+  #copy() {
+    const copy = Object.assign(new Water(this.data), this);
+    for (const [name, value] of Object.entries(this)) if (ArrayBuffer.isView(value)) copy[name] = value.slice();
+    return copy;
+  }
+
   head(index) {
-    const { retained, area, flare, brim } = this.pools[index];
-    const above = Math.max(this.volumes[index] - retained, 0);
+    const { met, area, flare, brim } = this.pools[index];
+    const above = Math.max(this.volumes[index] - met, 0);
     const full = area * brim + (flare * brim ** 2) / 2; // above the sill when all of a rising floor is under water
     if (above > full) return brim + (above - full) / (area + flare * brim);
     return (2 * above) / (area + Math.sqrt(area ** 2 + 2 * flare * above) + 1e-9);
   }
 
   flow(index) {
+    const { siphon, met, area } = this.pools[index];
+    if (siphon) {
+      if (!this.running[index]) return 0;
+      return siphon.passes * Math.sqrt(Math.max(1 + (this.volumes[index] - met) / (area * siphon.drop), 0.05));
+    }
     const head = this.head(index);
     const quick = this.coefficient * head ** 1.5;
     const film = (GRAVITY * head ** 4) / (12 * this.viscosity * this.sillLength);
@@ -91,6 +122,9 @@ export class Water {
   }
 
   #step(dt) {
+    this.pools.forEach((pool, b) => {
+      if (pool.siphon) this.running[b] = this.running[b] ? this.volumes[b] > pool.retained + BROKEN : this.volumes[b] >= pool.met;
+    });
     const leaving = this.pools.map((pool, b) => Math.min(this.flow(b) * dt, Math.max(this.volumes[b] - pool.retained, 0) / 2));
     let hand = this.rate * dt; // one jug after the other
     for (let i = 0; i < this.inputs; i++) {
@@ -110,10 +144,22 @@ export class Water {
     });
     leaving.forEach((volume, b) => (this.volumes[b] -= volume));
     this.time += dt;
-    if (this.waiting.every((v) => v === 0) && this.pools.every((_, b) => this.head(b) < CALM) && this.chutes.every((v) => v < 10)) this.settle();
+    const calm = this.pools.every((pool, b) => (pool.siphon ? !this.running[b] && this.volumes[b] < pool.met : this.head(b) < CALM));
+    if (this.waiting.every((v) => v === 0) && calm && this.chutes.every((v) => v < 10)) this.#rest();
   }
 
   settle() {
+    if (this.flushes) this.advance(LONGEST);
+    else this.#rest();
+  }
+
+  #rest() {
+    if (this.flushes) {
+      this.flows.fill(0);
+      this.pouring.fill(0);
+      this.still = true;
+      return;
+    }
     const { kept, cups } = this.final();
     this.waiting.fill(0);
     this.pouring.fill(0);
@@ -126,10 +172,10 @@ export class Water {
 
   // Elevation of a bucket's surface, from its volume.
   level(index) {
-    const { shape, retained, primed } = this.pools[index];
+    const { shape, met, primed } = this.pools[index];
     if (!shape) return 0;
     const volume = this.volumes[index];
-    if (volume > retained) return shape.sill_z + this.head(index);
-    return shape.floor_z + (shape.sill_z - shape.floor_z) * (retained + primed > 0 ? (volume + primed) / (retained + primed) : 1);
+    if (volume > met) return shape.sill_z + this.head(index);
+    return shape.floor_z + (shape.sill_z - shape.floor_z) * (met + primed > 0 ? (volume + primed) / (met + primed) : 1);
   }
 }

@@ -1,0 +1,194 @@
+"""Buckets that flush in, cards with a printed siphon out: a row of them side by side over the cups, one branch each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, radians, tan
+
+import numpy as np
+
+from pelu_fab.errors import FabError
+from pelu_fab.hydraulics import flush_volume, full_flow, held_volume, priming_flow, priming_head
+from pelu_fab.ir.card import Card, Mouth, Span, Underside
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.netlist import Bucket
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.siphon import NARROW, Pillar, Siphon, peak
+from pelu_fab.ir.units import on_grid
+
+BORES = (4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0)  # mm: the narrowest that passes the inflow; narrower ones prime sooner
+LOWEST, USUAL, HIGHEST = 16.0, 24.0, 44.0  # mm: crown above the floor
+SHORTEST, LONGEST = 20.0, 70.0  # mm inside along the flow
+GENTLEST, STEEPEST = tan(radians(12.0)), 1.0  # rise of the floor to the back
+LINES = 3  # side by side in a wall that must hold air
+LEAST_TRENCH = 2.5  # mm: narrower starves the intake
+FORWARD = 4.0  # mm that the legs stand out further, so that a cup may be pushed forward
+UNDER_WATER = 3.0  # mm that the floor's back end lies below the crown, at least
+QUICKER = 2.0  # times the priming flow that the inflow must be
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One bucket's card: what flows in at the design pour (mm3/s), its rim above the crown, what it feeds."""
+
+    bucket: Bucket
+    target: str
+    flow: float
+    rim: float
+
+
+def flush_row(wanted: Sequence[Wanted], inside: Span, design: Design) -> tuple[Card, ...]:
+    """Cards of one row, `inside` wide, equally long and high: the shortest that keep what is asked of each."""
+    for depth in range(int(SHORTEST), int(LONGEST) + 1):
+        cards = [_card(one, inside, float(depth), design) for one in wanted]
+        if all(cards):
+            return _on_one_bed([card for card in cards if card], design)
+    for one in wanted:
+        least = min(_least_residue(_pillar(one, crown, inside, design.process), inside) for crown in _crowns(design))
+        if one.bucket.retained_volume < least:
+            what = f"leaves {one.bucket.retained_volume / 1e3:.2f} mL of a flush, and any siphon leaves more"
+            remedy = f"train with a residue of at least {least / 1e3:.2f} mL, or pour more slowly (pour_flow_ml)"
+            raise FabError(one.bucket.name, what, remedy)
+    most = max(wanted, key=lambda one: one.bucket.flush_volume)
+    what = f"flushes at {most.bucket.flush_volume / 1e3:.2f} mL: no card {LONGEST:g} mm long holds just that"
+    raise FabError(most.bucket.name, what, "make the unit smaller or larger (unit_ml), or train another threshold")
+
+
+def held(card: Card, design: Design) -> float:
+    """Water (mm3) that flows in after the cavity is full and before it flushes: on its walls, and above the crown."""
+    assert card.siphon is not None
+    fluid, area = design.process.fluid, card.water_area()
+    walls = held_volume(area, card.edge(), fluid, 0.0) if design.compensation == "process" else 0.0
+    return walls + flush_volume(card.siphon.siphon, area, 0.0, card.design_flow, design.process)
+
+
+def residue(card: Card) -> float:
+    """Water (mm3) that a flush leaves."""
+    assert card.siphon is not None
+    return card.volume_below(card.siphon.siphon.break_z)
+
+
+def _card(one: Wanted, inside: Span, depth: float, design: Design) -> Card | None:
+    """The card of this length whose crown lies as usual, or nearest to that; None where none holds what is asked."""
+    for crown in _crowns(design):
+        gentle = _tried(one, inside, depth, crown, GENTLEST, design)
+        if gentle is None or _lacks(gentle, one, design) > 0.0:
+            continue
+        steepest = min(STEEPEST, (crown - UNDER_WATER) / (depth - gentle.pool))
+        steep = _tried(one, inside, depth, crown, steepest, design)
+        if steep is not None and _lacks(steep, one, design) >= 0.0:
+            return _between(one, inside, depth, crown, steepest, design)
+    return None
+
+
+def _crowns(design: Design) -> list[float]:
+    """Heights of a crown over its floor that there may be, the usual one first."""
+    step = design.process.printer.layer_height
+    levels = range(round(LOWEST / step), round(HIGHEST / step) + 1)
+    return sorted((on_grid(level * step) for level in levels), key=lambda crown: abs(crown - USUAL))
+
+
+def _least_residue(pillar: Pillar, inside: Span) -> float:
+    """Water (mm3) that a siphon with the narrowest trench leaves."""
+    siphon = pillar.siphon
+    return pillar.volume_below(siphon.break_z) + LEAST_TRENCH * (inside[1] - inside[0]) * (
+        siphon.break_z - pillar.trench_z
+    )
+
+
+def _lacks(card: Card, one: Wanted, design: Design) -> float:
+    """How much more (mm3) is asked than flows in before the card flushes."""
+    return one.bucket.flush_volume - card.volume_below() - held(card, design)
+
+
+def _between(one: Wanted, inside: Span, depth: float, crown: float, steepest: float, design: Design) -> Card | None:
+    """The card whose floor rises so that it keeps just what is asked."""
+    low, high = GENTLEST, steepest
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        card = _tried(one, inside, depth, crown, middle, design)
+        if card is None:
+            return None
+        low, high = (middle, high) if _lacks(card, one, design) < 0.0 else (low, middle)
+    return _tried(one, inside, depth, crown, low, design)
+
+
+def _tried(one: Wanted, inside: Span, depth: float, crown: float, rise: float, design: Design) -> Card | None:
+    """A card whatever it keeps; None where its trench would be too narrow, or take more than half of it."""
+    process = design.process
+    pillar = _pillar(one, crown, inside, process)
+    siphon, width = pillar.siphon, inside[1] - inside[0]
+    aside, deep = pillar.volume_below(siphon.break_z), siphon.break_z - pillar.trench_z
+    trench = on_grid((one.bucket.retained_volume - aside) / (width * deep))
+    if not LEAST_TRENCH <= trench <= depth / 2.0:
+        return None
+    mouth = (on_grid(pillar.x_down - siphon.bore / 2.0), on_grid(pillar.x_down + siphon.bore / 2.0))
+    return Card(
+        name=one.bucket.name,
+        retained_volume=one.bucket.flush_volume,
+        drawn_volume=0.0,
+        held_volume=0.0,
+        x0=inside[0],
+        x1=inside[1],
+        pool=trench,
+        depth=depth,
+        floor_z=-crown,
+        rise=round(rise, 6),
+        rim_z=one.rim,
+        plates=(),
+        fins=(),
+        mouths=(Mouth(one.target, (mouth,), mouth, mouth),),
+        wall=process.printer.wall,
+        sill=process.printer.wall,
+        run=0.0,
+        lip=0.0,
+        under=Underside(siphon.outlet_z, True),
+        design_flow=one.flow,
+        design_head=priming_head(siphon, process),
+        predicted=(1.0,),
+        siphon=replace(pillar, trench=trench),
+    )
+
+
+def _pillar(one: Wanted, crown: float, inside: Span, process: Process) -> Pillar:
+    """The siphon of a bucket whose crown lies so high over its floor: the narrowest that passes the inflow."""
+    found = [_legs(bore, crown, inside, process) for bore in BORES]
+    enough = [pillar for pillar in found if _passes(pillar.siphon, process) >= one.flow]
+    if not enough:
+        what = f"takes in {one.flow / 1e3:.1f} mL/s, a siphon passes {_passes(found[-1].siphon, process) / 1e3:.1f}"
+        raise FabError(one.bucket.name, what, "pour more slowly (pour_flow_ml)")
+    priming = priming_flow(enough[0].siphon.bore, process.fluid)
+    if one.flow < QUICKER * priming:
+        what = f"takes in {one.flow / 1e3:.2f} mL/s, and its siphon primes at {priming / 1e3:.2f}: it may only trickle"
+        raise FabError(one.bucket.name, what, "pour faster (pour_flow_ml), or use a fluid with less surface tension")
+    return enough[0]
+
+
+def _passes(siphon: Siphon, process: Process) -> float:
+    """Flow (mm3/s) of the full bore with the water at its crown."""
+    head, bore, length = (np.asarray(one) for one in (-siphon.outlet_z, siphon.bore, siphon.length))
+    return float(full_flow(head, bore, length, process.fluid.viscosity))
+
+
+def _legs(bore: float, crown: float, inside: Span, process: Process) -> Pillar:
+    """A siphon of this bore in the middle of the front wall; its trench has no length yet."""
+    step, wall = process.printer.layer_height, max(process.printer.wall, LINES * process.printer.nozzle)
+    trench_z = -on_grid(crown + ceil((peak(bore) + bore / 2.0) / step - 1e-9) * step)
+    outlet_z = on_grid(trench_z - ceil(process.printer.floor / step - 1e-9) * step)
+    pitch, y = on_grid(bore + wall), on_grid(wall + bore / 2.0 + FORWARD)
+    middle = (inside[0] + inside[1]) / 2.0
+    length = y - trench_z + pitch - outlet_z
+    siphon = Siphon(bore, on_grid(NARROW * bore), on_grid(trench_z + peak(bore)), outlet_z, on_grid(length))
+    return Pillar(siphon, on_grid(middle - pitch / 2.0), on_grid(middle + pitch / 2.0), y, wall, 0.0, trench_z)
+
+
+def _on_one_bed(cards: Sequence[Card], design: Design) -> tuple[Card, ...]:
+    """The cards with their volumes; all reach down to one level, on which the row hangs."""
+    bottom = min(card.under.bottom_z for card in cards)
+    made = []
+    for card in cards:
+        assert card.siphon is not None
+        longer = card.siphon.siphon.outlet_z - bottom
+        siphon = replace(card.siphon.siphon, outlet_z=bottom, length=on_grid(card.siphon.siphon.length + longer))
+        even = replace(card, under=Underside(bottom, True), siphon=replace(card.siphon, siphon=siphon))
+        made.append(replace(even, drawn_volume=even.volume_below(), held_volume=held(even, design)))
+    return tuple(made)
