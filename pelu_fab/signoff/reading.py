@@ -106,7 +106,7 @@ def _each(pieces: Sequence[Polygon]) -> NDArray[np.object_]:
 
 
 def read_checks(parts: Sequence[LoadedPart], names: dict[str, str], nozzle: float) -> list[Check]:
-    """All read rules but rulers. `names`: what is written on parts, by name, where the manifest says it; `nozzle` mm."""
+    """All read rules but rulers. `names`: what is written on parts, where the manifest says it; `nozzle` in mm."""
     pitch = least_pitch(nozzle)
     cups = [part for part in parts if part.entry.role == "cup"]
     jugs = [part for part in parts if part.entry.role == "jug"]
