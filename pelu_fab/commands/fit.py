@@ -1,7 +1,7 @@
 """`pelu-fab fit`: a function of one variable, or a CSV of points, to a PeLU net that compiles."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import hypot, sqrt
 from pathlib import Path
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from pelu_fab.training.functions_fit import Fit
 
 MOST_BUCKETS = 8  # that are learnt with where none are told
-READABLE = 0.2  # of y's range by which the best choice may miss; a curve that misses more is none for a weir
+MOST_EVEN = 6  # buckets that are tried with whole teeth: more make shares too small for one
+PLAIN, VOLUME = 100.0, 200.0  # units of the jug where nothing is forecast, and where buckets are chosen
+VOLUMES = (100.0, 150.0, 200.0, 250.0, 300.0, 400.0)  # of which one is chosen
+READABLE = 0.12  # of y's range by which the best choice may miss; a curve that misses more is none for a weir
 FEW = 200  # prints that a choice of buckets is made by
 
 
@@ -33,7 +36,10 @@ def fit(
     readout: Annotated[str, typer.Option(help="differential (plus and minus cups) or single.")] = "differential",
     steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Training steps.")] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Of the first of four starts.")] = 0,
-    volume: Annotated[float, typer.Option(min=1.0, max=10_000.0, help="Units in a full jug.")] = 100.0,
+    volume: Annotated[
+        float | None,
+        typer.Option(min=1.0, max=10_000.0, help="Units in a full jug; else of 100 to 400 what reads y best."),
+    ] = None,
     prints: Annotated[int, typer.Option(min=0, max=1_000_000, help="Prints to forecast; 0: none.")] = 1000,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
@@ -51,14 +57,24 @@ def fit(
     points = read_points(function, None if span is None else _span(span))
     with _progress(steps) as watch:
         kind: Any = readout
+        jug = volume or (VOLUME if prints else PLAIN)
         found = run(
-            points, buckets=buckets or MOST_BUCKETS, readout=kind, steps=steps, seed=seed, volume=volume, watch=watch
+            points, buckets=buckets or MOST_BUCKETS, readout=kind, steps=steps, seed=seed, volume=jug, watch=watch
         )
     choices: list[dict[str, Any]] = []
-    if buckets is None and prints:
+    volumes: list[dict[str, Any]] = []
+    if prints:
         with step("printing on paper") as say:
-            found, choices = _chosen(found, min(prints, FEW), say)
-        _check_readable(found, choices)
+            few, drawn = min(prints, FEW), _by_buckets(found)
+            if buckets is None:
+                found, choices = _chosen(drawn, few, say)
+                _check_readable(found, choices)
+            if volume is None:
+                found, volumes = _chosen(_by_volume([found]), few, say)
+            if buckets is None and volume is None:
+                beside = [one for one in drawn if abs(one.live - found.live) <= 1]
+                found, more = _chosen([found, *_by_volume(beside, found.water.volume)], few, say)
+                volumes += more[1:]
     folder = out or Path("fits") / safe_name(points.name)
     folder.mkdir(parents=True, exist_ok=True)
     for name, blob in design_files(found).items():
@@ -67,15 +83,38 @@ def fit(
     if prints:
         with step("printing on paper"):
             result["prints"] = _forecast(folder, prints)
-    result["choices"] = choices
+    result |= {"choices": choices, "volumes": volumes}
     if json:
         print_json(result)
     else:
         print("\n".join(printable(line) for line in _lines(result)))
 
 
-def _chosen(found: "Fit", prints: int, say: Callable[[str], None]) -> tuple["Fit", list[dict[str, Any]]]:
-    """Of the fit with all its buckets and with fewer, the one whose prints miss the function least; and all of them.
+def _by_buckets(found: "Fit") -> list["Fit"]:
+    """The fit with fewer buckets, and with all of them; each with the shares that draw best, and with whole teeth."""
+    from pelu_fab.training.functions_fit import evened, reduced
+
+    fits = {one.live: one for one in (*(reduced(found, n) for n in range(1, found.live)), found)}
+    return [each for one in fits.values() for each in ((one, evened(one)) if 1 < one.live <= MOST_EVEN else (one,))]
+
+
+def _by_volume(fits: Sequence["Fit"], *volumes: float) -> list["Fit"]:
+    """Fits in jugs of several sizes: the more water, the finer its scale, until a card can't keep it."""
+    from pelu_fab.training.functions_fit import refilled
+
+    return [refilled(one, volume) for one in fits for volume in volumes or VOLUMES]
+
+
+def _teeth(one: "Fit") -> int | None:
+    """Of how many whole teeth the first comb's shares are, if of any."""
+    from pelu_fab.training.functions_fit import TEETH
+
+    shares = one.water.network.layers[0].shares[0]
+    return next((n for n in TEETH if abs(shares * n - (shares * n).round()).max() < 1e-6), None)
+
+
+def _chosen(fits: Sequence["Fit"], prints: int, say: Callable[[str], None]) -> tuple["Fit", list[dict[str, Any]]]:
+    """Of some fits the one whose prints miss the function least; and what each does.
 
     What misses is the curve and, independent of it, the prints: their mean squares add up.
     """
@@ -83,24 +122,23 @@ def _chosen(found: "Fit", prints: int, say: Callable[[str], None]) -> tuple["Fit
 
     from pelu_fab.files import write_file
     from pelu_fab.training.functions_design import design_files
-    from pelu_fab.training.functions_fit import reduced
 
-    fits = {one.live: one for one in (*(reduced(found, n) for n in range(1, found.live)), found)}
     rows: list[dict[str, Any]] = []
-    for count, one in fits.items():
-        say(f"{count} buckets")
+    for one in fits:
+        say(f"{one.live} buckets, {one.water.volume:g} units")
         curve = sqrt(one.losses["compiled"] / len(one.points.x))
         with TemporaryDirectory() as home:
             for name, blob in design_files(one, picture=False).items():
                 write_file(Path(home) / name, blob)
             told = _forecast(Path(home), prints)
+        row: dict[str, Any] = {"buckets": one.live, "volume": one.water.volume, "curve": curve}
+        row["teeth"] = _teeth(one)
         if "refused" in told:
-            rows.append({"buckets": count, "curve": curve, "refused": told["refused"].replace(home, "it")})
+            rows.append({**row, "refused": told["refused"].replace(home, "it")})
         else:
-            both = hypot(curve, told["rms"])
-            rows.append({"buckets": count, "curve": curve, "prints": told["rms"], "both": both})
+            rows.append({**row, "prints": told["rms"], "both": hypot(curve, told["rms"])})
     best = min((row for row in rows if "both" in row), key=lambda row: float(row["both"]), default=rows[-1])
-    return fits[best["buckets"]], rows
+    return fits[rows.index(best)], rows
 
 
 def _check_readable(best: "Fit", choices: list[dict[str, Any]]) -> None:
@@ -108,14 +146,14 @@ def _check_readable(best: "Fit", choices: list[dict[str, Any]]) -> None:
     import numpy as np
 
     points = best.points
-    span = float(np.ptp(points.y))
-    made = {row["buckets"]: float(row["both"]) / span for row in choices if "both" in row}
-    if best.live not in made or made[best.live] <= READABLE:
+    span, made = float(np.ptp(points.y)), [row for row in choices if "both" in row]
+    if not made or min(row["both"] for row in made) <= READABLE * span:
         return
-    most = max(made)
+    nearest, finest = min(made, key=lambda row: row["both"]), min(made, key=lambda row: row["curve"])
     what = (
-        f"is no function for weirs: the best, {best.live} of {best.buckets} buckets, misses by {made[best.live]:.0%} "
-        f"of its range in prints (with {most} by {made[most]:.0%})"
+        f"is no function for weirs: the best, {nearest['buckets']} of {best.buckets} buckets, misses by "
+        f"{nearest['both'] / span:.0%} of its range in prints (the {finest['buckets']} that draw it best by "
+        f"{finest['both'] / span:.0%})"
     )
     remedy = "a weir only bends; a jump takes a flush unit, a siphon that empties at once; --prints 0 writes it anyway"
     raise FabError(points.name, what, remedy)
@@ -189,9 +227,13 @@ def _lines(result: dict[str, Any]) -> list[str]:
     if live < asked and not result["choices"]:
         lines.append(f"{asked - live} buckets bought nothing: --buckets {live} should do as well")
     for row in result["choices"]:
-        head = f"{row['buckets']} buckets: the curve misses by rms {row['curve']:.3g}, "
+        whole = f" of {row['teeth']} teeth" if row["teeth"] else ""
+        head = f"{row['buckets']} buckets{whole}: the curve misses by rms {row['curve']:.3g}, "
         end = row.get("refused") or f"prints by {row['prints']:.3g}, both by {row['both']:.3g}"
         lines.append(head + end)
+    for row in result["volumes"]:
+        end = row.get("refused") or f"prints miss by {row['prints']:.3g}, with the curve by {row['both']:.3g}"
+        lines.append(f"a jug of {row['volume']:g} units, {row['buckets']} buckets: {end}")
     if "prints" in result:
         lines.append(_forecast_line(result["prints"]))
     return [*lines, f"wrote {result['written']}"]

@@ -20,6 +20,7 @@ NEAREST = 0.01  # two sills closer than this part of the axis become one: a stee
 WORTH = 1.02  # a bucket without which the loss is at most this many times as large is dropped
 LEAST_BEND = 0.012  # so is one whose bend is below this part of all bends: no printer would make its share
 LEAST_SHARE = 0.05  # of the jug that a bucket gets: half a tooth of ten is what a comb can still make
+TEETH = range(5, 14)  # of a comb with whole teeth
 SEEDS = 4  # nets trained side by side; the best is kept
 
 
@@ -89,6 +90,65 @@ def reduced(found: Fit, buckets: int) -> Fit:
     water = _water(curve, found.water.volume)
     losses = {**found.losses, "compiled": _loss(water, points)}
     return replace(found, curve=curve, water=water, losses=losses)
+
+
+def evened(found: Fit) -> Fit:
+    """The curve drawn again with bends in the ratio of whole teeth: a comb splits such shares whatever its skin.
+
+    Of combs of `TEETH` the one that draws best; its sills are moved to suit by least squares.
+    """
+    points = found.points
+    knots = (found.curve.breakpoints[:-1] - points.low) / (points.high - points.low)
+    bends = found.curve.bends[:, 0] * (points.high - points.low)
+    counts = {tuple(_whole(np.abs(bends), teeth)) for teeth in TEETH if teeth >= len(bends)}
+    if not bends.any() or not counts:
+        return found
+    drawn = [_drawn_in(points, knots, np.sign(bends) * np.array(count)) for count in sorted(counts)]
+    curve, _ = min(drawn, key=lambda one: one[1])
+    water = _water(curve, found.water.volume)
+    return replace(found, curve=curve, water=water, losses={**found.losses, "compiled": _loss(water, points)})
+
+
+def _whole(sizes: Array, teeth: int) -> list[int]:
+    """So many teeth dealt out in proportion to `sizes`, one at least to each."""
+    wanted = sizes / sizes.sum() * teeth
+    counts = np.maximum(np.floor(wanted), 1.0)
+    while counts.sum() != teeth:
+        short = wanted - counts
+        step = 1.0 if counts.sum() < teeth else -1.0
+        counts[int((step * short - 1e9 * ((counts + step) < 1)).argmax())] += step
+    return [int(count) for count in counts]
+
+
+def _drawn_in(points: Points, knots: Array, ratio: Array) -> tuple[Curve, float]:
+    """The curve whose bends have this ratio, signs and all, and the loss: sills by least squares from `knots`."""
+    from scipy.optimize import least_squares
+
+    def line(inner: Array) -> tuple[Array, Array, Array]:
+        ramp = np.maximum(points.places[:, None] - np.append(0.0, inner), 0.0) @ ratio
+        table = np.stack([np.ones_like(ramp), ramp], axis=1)
+        return table, np.linalg.lstsq(table, points.y)[0], inner
+
+    def misses(inner: Array) -> Array:
+        table, found, _ = line(inner)
+        return np.asarray(table @ found - points.y)
+
+    inner = np.clip(knots[1:], NEAREST, 1.0 - NEAREST)
+    if len(inner):
+        bounds = (np.full(len(inner), 0.5 * NEAREST), np.full(len(inner), 1.0 - 0.5 * NEAREST))
+        inner = least_squares(misses, inner, bounds=bounds, diff_step=1e-4, max_nfev=60).x
+    _, (start, scale), _ = line(inner)
+    order = np.argsort(inner)
+    places, signed = np.append(0.0, inner[order]), np.append(ratio[:1], ratio[1:][order])
+    places = np.maximum.accumulate(places + 1e-9 * np.arange(len(places)))
+    edges = np.append(places, 1.0)
+    heights = start + scale * np.maximum(edges[:, None] - places, 0.0) @ signed
+    return Curve(points.low + edges * (points.high - points.low), heights), float((misses(inner) ** 2).sum())
+
+
+def refilled(found: Fit, volume: float) -> Fit:
+    """The same curve in a jug of another size."""
+    return replace(found, water=_water(found.curve, volume))
 
 
 def _water(curve: Curve, volume: float) -> WaterSum:
