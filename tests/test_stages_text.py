@@ -32,8 +32,9 @@ def test_every_card_gutter_and_vessel_stands_in_the_texts() -> None:
         assert f"card {card} keeps" in dimensions and f"card {card} " in places
     for duct in stages.lowered.netlist.ducts:
         assert f"run {duct.source} -> {duct.target}:" in places
-    for port, label in stages.lowered.netlist.inputs:
-        assert f"jug {port} {label}:" in dimensions
+    assert "jug: 85 mL in" in dimensions
+    for port, _ in stages.lowered.netlist.inputs:
+        assert f"  ruler {port}: from 0 cm on, 0.1 a mL" in dimensions
     for port, _ in stages.lowered.netlist.outputs:
         assert f"cup {port}" in dimensions and f"cup {port}" in places
     for tray in stages.layout.trays:
