@@ -21,6 +21,7 @@ LEVEL = 0.5  # upward part of the normal of a face that something can stand on
 BATCH = 256  # pairs of faces looked at together once only the least air counts
 MANY = 200_000  # places times faces that are sooner looked up in a grid than compared
 ON_EDGE = 1e-6  # mm
+LARGE, INSIDE = 10.0, 0.03  # mm2: of such a triangle the corners are probed as well, so far towards its middle
 LEEWAY = 0.5  # mm in plan: places of contact are probed, not known to the last edge
 DROPS = "drops so far until it stands: on other parts or the table, its centre of mass between the contacts"
 ALONE = "drops so far until it stands alone on a table"
@@ -95,11 +96,16 @@ class _Faces:
 
     @cached_property
     def places(self) -> tuple[Array, Index]:
-        """Places (n, 3) spread over each triangle, and where those of each start (m + 1)."""
+        """Places (n, 3) spread over each triangle and in its corners, and where those of each start (m + 1)."""
         owner, _, u, v = spots(self.areas)
         a, b, c = self.corners[owner].transpose(1, 0, 2)
-        starts = np.searchsorted(owner, np.arange(len(self.areas) + 1))
-        return a + u[:, None] * (b - a) + v[:, None] * (c - a), starts
+        large = np.flatnonzero(self.areas > LARGE)
+        ends = self.corners[large]
+        ends = ends + (ends.mean(axis=1, keepdims=True) - ends) * INSIDE
+        owner = np.append(owner, np.repeat(large, 3))
+        places = np.append(a + u[:, None] * (b - a) + v[:, None] * (c - a), ends.reshape(-1, 3), axis=0)
+        order = np.argsort(owner, kind="stable")
+        return places[order], np.searchsorted(owner[order], np.arange(len(self.areas) + 1))
 
     @cached_property
     def columns(self) -> Columns:

@@ -261,7 +261,7 @@ def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> f
     """From the middle to the inner face of a tray's outer walls."""
     bodies = [edge for card in row for edge in card.body]
     edge = max(-courses[0].span[0], courses[-1].span[1])
-    return on_grid(max(edge + process.printer.wall, *(abs(b) + RELIEF + SIDE_AIR for b in bodies)))
+    return on_grid(max(edge + process.printer.slanting, *(abs(b) + RELIEF + SIDE_AIR for b in bodies)))
 
 
 def _below(
@@ -382,7 +382,7 @@ def _trays(
                 max([GUTTER_WALL, *(_splash(p, plane) for p, n in zip(placed, pieces, strict=True) if n == number)])
                 + (CROWDED if len(courses) == 1 else 0.0)
             ),
-            wall=process.printer.wall,
+            wall=process.printer.slanting,
             side=on_grid(EAR_OUT + 2 * SIDE_AIR + process.printer.wall),  # what an ear stands on, and what stops it
             floor=process.printer.floor,
             length=0.0,

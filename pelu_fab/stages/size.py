@@ -15,7 +15,7 @@ from pelu_fab.ir.card import LED, Card, Fin, Mouth, Plate, Span, Underside, spre
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
-from pelu_fab.ir.process import Process
+from pelu_fab.ir.process import Printer, Process
 from pelu_fab.ir.ruler import Ruler
 from pelu_fab.ir.sized import Course, Jug, Sized, SizedCup
 from pelu_fab.ir.units import MM3_PER_ML, on_grid
@@ -166,7 +166,7 @@ def _site(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span], pro
     if not courses:
         return _Site(comb, mouths, ((-CUP_WIDTH / 2, CUP_WIDTH / 2),), feed)
     spans = _spans(_span(comb, courses, feeds), (courses[0].span[0], courses[-1].span[1]))
-    return _Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer.wall) for s in spans), feed)
+    return _Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer) for s in spans), feed)
 
 
 def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) -> _Comb:
@@ -239,7 +239,7 @@ def _widths(combs: Sequence[_Comb], process: Process) -> dict[str, float]:
 
 def _margin(process: Process) -> float:
     """Between a spout and its gutter's wall, mm: waters of two gutters keep apart at their lips."""
-    return on_grid(max(MARGIN, (process.channels.spout_gap - process.printer.wall) / 2))
+    return on_grid(max(MARGIN, (process.channels.spout_gap - process.printer.slanting) / 2))
 
 
 def _is_row(netlist: Netlist, layer: int) -> bool:
@@ -248,7 +248,7 @@ def _is_row(netlist: Netlist, layer: int) -> bool:
 
 
 def _side_by_side(order: Sequence[str], widths: Mapping[str, float], process: Process) -> tuple[Course, ...]:
-    wall = process.printer.wall
+    wall = process.printer.slanting
     left = -(sum(widths[t] for t in order) + (len(order) - 1) * wall) / 2
     courses = []
     for target in order:
@@ -318,16 +318,16 @@ def _span(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> 
     return low, high
 
 
-def _roofing(span: Span, mouths: Sequence[Mouth], courses: Sequence[Course], wall: float) -> Span:
+def _roofing(span: Span, mouths: Sequence[Mouth], courses: Sequence[Course], printer: Printer) -> Span:
     """The span with each end far enough out that the card's body lies over the whole of a gutter's wall, or none of it.
 
     What climbs a wall that is cut for the card then meets the card.
     """
-    low, high = span
+    (low, high), wall, gutter = span, printer.wall, printer.slanting
     edges = [x for mouth in mouths for s in (mouth.opening, mouth.section, mouth.spout) for x in s]
     left, right = min(low - wall, min(edges) - 2 * wall), max(high + wall, max(edges) + 2 * wall)
     for course in courses:
-        for a, b in ((course.span[0] - wall, course.span[0]), (course.span[1], course.span[1] + wall)):
+        for a, b in ((course.span[0] - gutter, course.span[0]), (course.span[1], course.span[1] + gutter)):
             low = a - ROOFED + wall if a - ROOFED < left < b + OPEN_WALL else low
             high = b + ROOFED - wall if a - OPEN_WALL < right < b + ROOFED else high
     return on_grid(low), on_grid(high)
@@ -360,8 +360,9 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
     crest = (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), card.rim_z + CREST) if feed else None
     floor = card.floor_z
     if len(mouths) == 1:
-        y1 = on_grid(-card.depth + LONE_INLET + STOP)
-        foot = card.floor_at(y1 - STOP / 2)
+        stop = max(STOP, process.printer.blade)
+        y1 = on_grid(-card.depth + LONE_INLET + stop)
+        foot = card.floor_at(y1 - stop / 2)
         number, least = _foot_slots((card.x0, card.x1))
         if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
             top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
@@ -373,7 +374,7 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
             (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, top)
             for k in range(number)
         )
-        return replace(card, plates=(Plate(on_grid(y1 - STOP), y1, brim, holes, crest),))
+        return replace(card, plates=(Plate(on_grid(y1 - stop), y1, brim, holes, crest),))
     plates, fins = _cells(tuple(mouths), (card.x0, card.x1), floor, process.printer.blade, process.comb.tooth)
     return replace(card, plates=(replace(plates[0], crest=crest), *plates[1:]), fins=fins)
 
@@ -388,8 +389,9 @@ def _cells(
     for a, b in (span for mouth in mouths for span in mouth.teeth):
         half = SLOT * (b - a) / tooth / 2
         slots.append((on_grid((a + b) / 2 - half), on_grid((a + b) / 2 + half), floor, on_grid(floor + SLOT_HEIGHT)))
-    last = Plate(on_grid(front - SLOT_PLATE), front, SLOT_TOP, tuple(slots))
-    low = Plate(on_grid(last.y0 - CHAMBER - LOW_WALL), on_grid(last.y0 - CHAMBER), on_grid(floor + LOW_HEIGHT))
+    plate, wall = _across(blade)
+    last = Plate(on_grid(front - plate), front, SLOT_TOP, tuple(slots))
+    low = Plate(on_grid(last.y0 - CHAMBER - wall), on_grid(last.y0 - CHAMBER), on_grid(floor + LOW_HEIGHT))
     number = max(3, round(width / (tooth + blade)))
     centres = [inside[0] + width * (k + 0.5) / number for k in range(number)]
     feet = tuple(
@@ -410,7 +412,12 @@ def _cells(
 
 def _least_pool(comb: _Comb) -> float:
     """Flat floor that a comb needs before it."""
-    return 0.0 if comb.is_lone else on_grid(OPEN + CELL + SLOT_PLATE + 2 * CHAMBER + LOW_WALL + BAFFLE)
+    return 0.0 if comb.is_lone else on_grid(OPEN + CELL + sum(_across(comb.blade)) + 2 * CHAMBER + BAFFLE)
+
+
+def _across(blade: float) -> tuple[float, float]:
+    """Thickness of an inlet's slotted plate, and of its low wall: two lines at least."""
+    return max(SLOT_PLATE, blade), max(LOW_WALL, blade)
 
 
 def _inside(

@@ -143,11 +143,11 @@ def _names(card: Card, text: str, least: float) -> tuple[Prism, ...]:
     """The bucket's name on both sides, and above it what people call it."""
     back = card.back_at(NAME_FOOT)
     middle, room = (card.sill + back) / 2, card.sill - back - 2.0
-    own = fitted(card.name, 4.0, room, least=least, lines=1)
+    own = fitted(card.name, max(4.0, least), room, least=least, lines=1)
     lines: list[Line] = [(card.name, own.height, middle, NAME_FOOT)]
     if text:
         foot = NAME_FOOT + own.height + 2.0
-        label = fitted(text, 4.5, room, least=least, tall=card.rim_z - 1.0 - foot)
+        label = fitted(text, max(4.5, least), room, least=least, tall=card.rim_z - 1.0 - foot)
         lines += [(line, label.height, middle, z) for line, z in zip(label.lines, label.feet(foot), strict=True)]
     left, right = card.body
     made = (*raised(lines, left, -1, -1), *raised(lines, right, 1, 1))
