@@ -12,7 +12,9 @@ from pelu_fab.layers.energy_network import NetworkEnergy, bucket_layer
 from pelu_fab.layers.high_order import high_order_fc_layers
 from pelu_fab.layers.to_pelu import to_pelu
 from pelu_fab.network import algebra
+from pelu_fab.training.functions import read_points
 from pelu_fab.training.functions_plot import EARTH, INK, WATER, blank, png
+from pelu_fab.training.segments import segments_gif, segments_png, watched
 
 HERE = Path(__file__).parent
 LAYERS = (
@@ -130,9 +132,9 @@ def sine() -> bytes:
     design = pelu_fab.load(HERE.parent / "designs" / "sine")
     degrees = np.linspace(0, 360, 361)
     cups = algebra.outputs(design.network, degrees[:, None] * design.network.input_scale)
-    (readout,) = design.readouts
+    (readout,) = design.network.readouts
     names = design.network.outputs
-    read = [readout.value(dict(zip(names, row.tolist(), strict=True))) for row in cups]
+    read = readout.values(cups, names)
     figure = blank(8.0, 2.8)
     left, right = figure.subplots(1, 2)
     left.plot(degrees, np.sin(np.radians(degrees)), color="#999999", linewidth=4, alpha=0.6, label="sin")
@@ -147,6 +149,12 @@ def sine() -> bytes:
     return png(figure)
 
 
+def segments() -> dict[str, bytes]:
+    """Where the bends of a net lie while it learns a sine, as a figure and as a film."""
+    found = watched(read_points("sin"), buckets=8, steps=1500)
+    return {"theory-segments.png": segments_png(found), "theory-segments.gif": segments_gif(found)}
+
+
 def main() -> None:
     """Write every figure."""
     torch.set_num_threads(1)
@@ -154,6 +162,8 @@ def main() -> None:
     for draw in (descents, bucket, network, five_pieces, straightened, sine):
         (HERE / "figures" / f"theory-{draw.__name__.replace('_', '-')}.png").write_bytes(draw())
         print(draw.__name__, file=sys.stderr)
+    for name, blob in segments().items():
+        (HERE / "figures" / name).write_bytes(blob)
 
 
 if __name__ == "__main__":

@@ -278,6 +278,16 @@ def test_of_all_buckets_those_are_chosen_whose_prints_read_the_function_best(tmp
     assert rows[0]["curve"] > rows[-1]["curve"], "and draw best"
 
 
+def test_a_jug_that_would_spill_when_dumped_is_not_chosen(tmp_path: Path) -> None:
+    words = ["fit", "2x+8", "--steps", "20", "--prints", "16", "-o", str(tmp_path / "d"), "--json"]
+    run = CliRunner().invoke(application(), words)
+    assert run.exit_code == 0, run.output
+    rows = json.loads(run.stdout)["volumes"]
+    spilling = [row for row in rows if "would break flow.freeboard" in row.get("refused", "")]
+    assert spilling and max(row["volume"] for row in rows if "both" in row) < min(row["volume"] for row in spilling)
+    assert not pelu_fab.compile(pelu_fab.load(tmp_path / "d")).findings
+
+
 @pytest.mark.parametrize("name", ["exp", "1/x", "sin"])
 def test_whole_teeth_are_shares_that_a_comb_splits_evenly_and_draw_nearly_as_well(name: str) -> None:
     whole = fit(read_points(name), buckets=4, steps=60, beside=(), volume=200.0)

@@ -161,13 +161,14 @@ def _check_readable(best: "Fit", choices: list[dict[str, Any]]) -> None:
 
 def _forecast(folder: Path, prints: int) -> dict[str, Any]:
     """How far y is read off prints of the default process; or why there can be none."""
-    from pelu_fab.commands.source import rig_of
+    from pelu_fab.commands.source import rig_of_design
     from pelu_fab.network.algebra import pours_up_to
     from pelu_fab.sim.noise import Noise
     from pelu_fab.sim.readings import readings
+    from pelu_fab.sources.design import load
 
     try:
-        rig = rig_of(folder)
+        rig = rig_of_design(load(folder), is_strict=True)
     except FabError as error:
         return {"refused": str(error)}
     pours, noise = pours_up_to(rig.input_max) * rig.unit_volume, Noise.of(rig.process, primed=True)

@@ -24,12 +24,14 @@ def rig_of(source: Path, *, process: str | None = None, settings: Sequence[str] 
     return rig_of_design(load(source, process=process, settings=settings))
 
 
-def rig_of_design(design: Design) -> Rig:
-    """Lower, size and place a design; no solids are built."""
+def rig_of_design(design: Design, *, is_strict: bool = False) -> Rig:
+    """Lower, size and place a design; no solids are built. `is_strict` refuses one whose jugs would spill."""
     from pelu_fab.sim.water import water_of
     from pelu_fab.stages.lay_out import lay_out
 
-    lowered, sized, layout, _ = lay_out(design)
+    lowered, sized, layout, findings = lay_out(design)
+    if findings and is_strict:
+        raise FabError(findings[0].where, f"would break {findings[0].rule}: {findings[0].why}", "use smaller jugs")
     return Rig(
         network=design.network,
         netlist=lowered.netlist,

@@ -20,7 +20,6 @@ THROAT = 1.2  # mm of the sill that blades part at least; further back one may h
 AMID, LONGEST = 2.03, 6.0  # mm above the sill where its blades are looked for; and how long it may be
 STEP, STEEPEST = 0.5, 0.75  # mm, and rise over run, of a floor before the sill: what it shuts, the flood has seen
 BESIDE = 1e-4  # mm from a corner of a cut
-ROUNDED = 0.05  # mm that a sill, or the bed before it, may rise here and there: what an exporter rounds
 THIN = 2e-3  # mm: a slab between two heights of corners that is thinner changes nothing
 
 
@@ -51,7 +50,7 @@ def open_widths(corners: Array, row: Row) -> tuple[Array, Array]:
     for height in _heights(placed[:, :, 2], row.level):
         tooth, at, free, unwalled = _across(cut(placed, height)[0], row)
         above = height - row.level - STEEPEST * np.maximum(at - row.length[tooth], 0.0)
-        ground = (above < ROUNDED) | ((free <= 0.0) & (above < STEP))
+        ground = (free <= 0.0) & (above < STEP)
         np.minimum.at(least, tooth[~ground], free[~ground])
         between = (at < row.length[tooth]) & ((at < THROAT) | ~unwalled)
         np.maximum.at(most, tooth[between], free[between])

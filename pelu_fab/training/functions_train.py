@@ -9,6 +9,7 @@ from torch import Tensor
 from pelu_fab.training.functions_nets import Ensemble, restart_idle
 
 Watch = Callable[[int, float], None]
+Snap = Callable[[int, Ensemble], None]
 CHECKS = 100  # losses kept of a run
 RESTARTS = 6  # times that dead buckets are looked for
 
@@ -34,11 +35,12 @@ def train(
     revive: int | None = None,
     anneal: bool = True,
     watch: Watch | None = None,
+    snap: Snap | None = None,
 ) -> Tensor:
     """Train all nets in place on y (rows,) at u (rows,) by Adam; returns mean squared errors (checks, nets).
 
     `anneal` lets the learning rate fall to 0 along a cosine. With a seed in `revive` dead buckets are restarted in the
-    first half of the run.
+    first half of the run. `snap` sees the nets at every look at their losses.
     """
     parameters = list(ensemble.state.values())
     optimiser = torch.optim.Adam(parameters, learning_rate)
@@ -52,6 +54,8 @@ def train(
             history.append(losses.detach())
             if watch is not None:
                 watch(step, float(losses.detach().min()))
+            if snap is not None:
+                snap(step, ensemble)
         optimiser.zero_grad(set_to_none=True)
         losses.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
