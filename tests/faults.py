@@ -179,6 +179,8 @@ def narrow_faults(device: Device) -> Iterator[Fault]:
     yield Fault(
         f"post before the sill {name}", device.edit(vessel.part, lambda s: s + (before + floor)), ("lvs.tooth",), place
     )
+    ridge = oriented_box(at - 0.8 * out - [0, 0, 0.3], along, (tooth.width / 2, 0.4, 0.34))
+    yield Fault(f"ridge of 0.04 mm {name}", device.edit(vessel.part, lambda s: s + ridge), ("lvs.tooth",), place)
     for label, back, deep in (("", 0.8, 1.58), (" at the inner end", 1.35, 0.4)):
         lid = oriented_box(at - back * out + [0, 0, 1.3], along, (0.82, deep, TOP - 1.3))
         lid = lid.translate([float(v) for v in along * (tooth.width / 2 - 0.39)])

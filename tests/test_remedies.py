@@ -170,6 +170,7 @@ COMMANDS: dict[str, tuple[list[str], str, list[list[str]]]] = {
         "add --data CSV, or --sample",
         [
             ["yield", "{}", "--prints", "2", "--sample", "20"],
+            ["yield", "{}", "--prints", "2", "--sample", "20", "--json"],
             ["yield", "{}", "--prints", "2", "--data", "{}/../one.csv"],
         ],
     ),

@@ -193,9 +193,11 @@ def _show(table: dict[str, Any]) -> None:
         for name, lost in table[f"changed_by_{kind}"].items():
             print(f"  {name:<14} {100 * lost:6.2f} {'█' * round(BAR * max(lost, 0.0) / most)}")
     gap = certified["gap_ml"]
+    budget = "none can be lost to another cup, there is one"
+    if gap is not None:
+        budget = f"{gap['min']:.2f} mL smallest, {gap['p05']:.2f} mL at 5 %, {gap['median']:.2f} mL median"
     print(
-        f"certified budget: {gap['min']:.2f} mL smallest, {gap['p05']:.2f} mL at 5 %, {gap['median']:.2f} mL median; "
-        f"{certified['pairs']:.1%} of answers certain: the print's own errors stay inside"
+        f"certified budget: {budget}; {certified['pairs']:.1%} of answers certain: the print's own errors stay inside"
     )
 
     tilt = table["tilt"]

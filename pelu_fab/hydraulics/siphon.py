@@ -1,7 +1,7 @@
 """A siphon that primes itself, runs full and breaks: lengths and levels in, flows out. mm, mm3/s, s.
 
-One-dimensional, and no CFD or print has confirmed it: how air leaves the bore is Viana's law for round upright pipes,
-and when the intake draws air is taken as half a bore of water over it.
+One-dimensional: how air leaves the bore is Viana's law for round upright pipes, and the intake is taken to draw air
+below half a bore of water. Three short CFD runs saw it prime and run (docs/cfd.md); no print has been tried.
 """
 
 from math import inf, pi, sqrt

@@ -238,11 +238,13 @@ def to_json(found: Forecast, thresholds: Sequence[float]) -> dict[str, Any]:
         "changed_by_bucket": dict(found.by_bucket),
         "certified": {
             "pairs": found.certified,
-            "gap_ml": {
+            "gap_ml": {  # None with one cup, which nothing can overtake
                 "min": float(gaps.min()),
                 "p05": float(np.quantile(gaps, 0.05)),
                 "median": float(np.median(gaps)),
-            },
+            }
+            if np.isfinite(gaps).all()
+            else None,
         },
         "histogram": {
             f"{value:.6g}": int(count)
