@@ -392,6 +392,22 @@ def test_one_measurement_fills_two_jugs_and_the_cups_say_yes_and_no(tmp_path: Pa
         running.quit()
 
 
+def test_a_siphon_keeps_one_jug_and_flushes_two(tmp_path: Path) -> None:
+    folder = export("half-adder", tmp_path)
+    running = browser(*SOFTWARE_GL)
+    try:
+        opened(running, folder / "report.html")
+        for other, carried, kept in ((0.0, 0.0, 12.0), (12.0, 23.0, 1.0)):
+            set_value(running, "jug-0", 12.0)
+            set_value(running, "jug-1", other)
+            running.execute_script("document.getElementById('pour').click()")
+            wait(running, "return peluFab.water.time > 0.5")  # it runs by itself; then one need not wait
+            assert to_the_end(running) == pytest.approx([carried], abs=0.15)
+            assert running.execute_script("return peluFab.water.volumes.at(-1) / 1000") == pytest.approx(kept, abs=0.2)
+    finally:
+        running.quit()
+
+
 def test_a_hostile_name_is_read_and_not_run(tmp_path: Path) -> None:
     folder = export("and-or", tmp_path)
     name = "\"><img src=x onerror='window.hit=1'></script><script>window.hit=1</script>"
