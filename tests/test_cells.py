@@ -77,7 +77,7 @@ def test_what_is_read_otherwise_than_it_stands_there_is_said(name: str, note: st
         ("long-header", "line 1, column 1: has a name that has 80 characters, at most 60 are allowed; rename it"),
         ("counts-as-header", "line 1, column 1: holds the number 150 where the column's name belongs; name every"),
         ("label-first", r"column 5 \(d\): holds 22 different numbers, .*; put the label last, .* column 1 \(class\)"),
-        ("regression", r"column 4 \(y\): holds 22 different numbers, like a measurement .*train learns classes, not"),
+        ("regression", r"column 4 \(y\): holds 22 different numbers, like a measurement .*say --target y to learn"),
     ],
 )
 def test_a_table_that_no_checkpoint_could_be_named_after_is_refused_before_training(name: str, match: str) -> None:

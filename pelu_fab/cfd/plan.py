@@ -123,7 +123,7 @@ def leg_named(device: Device, name: str) -> Leg:
 
 def cases_of(device: Device, name: str, pour: Asked, cells: int) -> list[Case]:
     """The cases of one name and one pour: a bucket's, or those of a transfer, lip by lip."""
-    vessel = device.vessels[name.partition("->")[0]]
+    vessel = device.vessels[device.transfers.get(name, (name, ""))[0]]
     if vessel.siphon is not None:
         if name in device.transfers:
             raise FabError(f"--at {name}", "leaves through a siphon", "give its bucket, whose case holds the way out")

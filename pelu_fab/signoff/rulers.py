@@ -12,6 +12,7 @@ from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array
 
 SIDES = ((1, -1.0), (0, 1.0), (1, 1.0), (0, -1.0))  # front, right, back, left: axis and direction that each looks
+EQUAL = 1.0 - 1e-5  # two lengths in single precision
 LONGER = 1.2  # times the shortest mark's length, that one with a numeral is
 
 
@@ -60,7 +61,7 @@ class _Standard:
         """mL between two marks at most, in a jug of this section: the finest round step that can be printed."""
         finest = self.pitch * section / 1e3
         if self.is_plain:
-            return next(s for s in STEPS if s >= finest - MARK)
+            return next(s for s in STEPS if s >= finest * EQUAL)
         return _round_up(finest * abs(self.scale.per_ml)) / abs(self.scale.per_ml)
 
 
@@ -114,4 +115,4 @@ def _nearest_round(value: float) -> float:
 def _round_up(value: float) -> float:
     """The next of 1, 2 and 5 times a power of ten."""
     power = floor(log10(value))
-    return min(step for k in (power, power + 1) for d in (1, 2, 5) if (step := d * 10.0**k) >= value * 0.999)
+    return min(step for k in (power, power + 1) for d in (1, 2, 5) if (step := d * 10.0**k) >= value * EQUAL)
