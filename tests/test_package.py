@@ -57,7 +57,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "build", "dist", "exports", "*.egg-info")
     shutil.copytree(HOME, home / "tree", ignore=ignored)
     with tarfile.open(built("sdist", home / "tree", home / "sdist")) as archive:
-        archive.extractall(home, filter="data")
+        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from Python 3.11.4 on
+        archive.extractall(home, **safely)
     (unpacked,) = home.glob("pelu_fab-*")
     made = built("wheel", unpacked, home / "from-sdist")
     assert files_in(made) == files_in(built("wheel", home / "tree", home / "from-tree"))
