@@ -14,7 +14,7 @@ from pelu_fab.cfd.plan import Device, cases_of
 from pelu_fab.cfd.pour import pour_of
 from pelu_fab.errors import FabError
 from pelu_fab.ir.card import Card
-from pelu_fab.ir.solid import Step, box
+from pelu_fab.ir.solid import Prism, Step, box
 from pelu_fab.network import algebra
 from pelu_fab.signoff import Report, verify
 from pelu_fab.signoff.recovery import recover_folder
@@ -121,15 +121,15 @@ def test_a_fault_planted_in_the_siphon_fails_by_name(
 ) -> None:
     plant, where = FAULTS[name]
     with monkeypatch.context() as patch:
-        patch.setattr(makers_card, "flush_body", lambda card: (*flush_body(card), *plant(card)))
+        patch.setattr(makers_card, "flush_body", lambda card, inside: (*flush_body(card, inside), *plant(card)))
         pelu_fab.write(device(), tmp_path / "faulty", formats=())
     assert ("lvs.siphon", where) in failing(verify(tmp_path / "faulty"))
 
 
 def test_a_bore_wholly_blocked_leaves_the_branch_without_water(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def blocked(card: Card) -> tuple[Step, ...]:
+    def blocked(card: Card, inside: tuple[Prism, ...]) -> tuple[Step, ...]:
         x, y = card.siphon.x_down, card.siphon.y
-        return (*flush_body(card), Step("add", (box((x - 3, x + 3), (y - 3, y + 3), (-9.0, -6.0)),)))
+        return (*flush_body(card, inside), Step("add", (box((x - 3, x + 3), (y - 3, y + 3), (-9.0, -6.0)),)))
 
     monkeypatch.setattr(makers_card, "flush_body", blocked)
     pelu_fab.write(device(), tmp_path / "shut", formats=())

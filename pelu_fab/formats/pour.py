@@ -169,7 +169,7 @@ def _answer(design: Design, held: Array) -> list[str]:
 
 def _is_measured(design: Design) -> bool:
     """Whether some jug stands for a measurement that is not its volume."""
-    return any((feature.offset, feature.factor) != (0.0, 1.0) for feature in design.network.measures.features)
+    return any(not feature.is_plain for feature in design.network.measures.features)
 
 
 def _measures(design: Design) -> list[str]:

@@ -43,6 +43,11 @@ class Feature:
         return self.offset + units / self.factor if self.factor else None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the units poured are themselves the measurement."""
+        return (self.offset, self.factor) == (0.0, 1.0)
+
+    @property
     def title(self) -> str:
         """Its name, and its unit where the name does not tell it."""
         return self.name if not self.unit or unit_in(self.name) else f"{self.name} in {self.unit}"

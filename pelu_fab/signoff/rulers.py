@@ -7,7 +7,7 @@ from math import floor, log10
 import numpy as np
 
 from pelu_fab.signoff.mesh import LoadedPart
-from pelu_fab.signoff.reading import MARK, STEPS, Relief, inside_of, least_pitch, reliefs
+from pelu_fab.signoff.reading import MARK, STEPS, Inside, Relief, inside_of, least_pitch, reliefs
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array
 
@@ -33,6 +33,8 @@ def ruler_checks(
     checks: list[Check] = []
     plain = Scale(0.0, 1.0, "mL", max(scale.fullest for scale in scales.values()))
     for jug in jugs:
+        inside = inside_of(jug.placed)
+        sides = {(one.axis, one.sign): one for one in reliefs(jug.placed)}
         for number, port in enumerate(jug.entry.rulers):
             where = f"{jug.entry.name} {port or 'mL'}"
             scale = scales.get(port) if port else plain
@@ -40,7 +42,7 @@ def ruler_checks(
                 checks.append(failed("read.ruler", where, "is no input, or a fifth side"))
             else:
                 standard = _Standard(scale, not port, priming_ml, least_pitch(nozzle))
-                checks += _ruler(jug, SIDES[number], standard, where)
+                checks += _ruler(inside, sides.get(SIDES[number]), standard, where)
     told = {port for jug in jugs for port in jug.entry.rulers}
     lost = [port for port in scales if port not in told and "" not in told]
     if told:
@@ -65,10 +67,8 @@ class _Standard:
         return _round_up(finest * abs(self.scale.per_ml)) / abs(self.scale.per_ml)
 
 
-def _ruler(jug: LoadedPart, side: tuple[int, float], standard: _Standard, where: str) -> Iterator[Check]:
+def _ruler(inside: Inside | None, relief: Relief | None, standard: _Standard, where: str) -> Iterator[Check]:
     scale, priming_ml = standard.scale, standard.priming_ml
-    inside = inside_of(jug.placed)
-    relief = next((one for one in reliefs(jug.placed) if (one.axis, one.sign) == side), None)
     if inside is None or relief is None or len(relief.marks) < 2:
         yield failed("read.ruler", where, "no two marks stand on its side")
         return

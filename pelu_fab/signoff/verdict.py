@@ -137,7 +137,7 @@ def scales(dossier: Dossier) -> dict[str, Scale]:
     fullest = (dossier.input_max / 1000.0).tolist()
     names = dossier.trained.inputs
     for i, (name, feature, most) in enumerate(zip(names, dossier.trained.measures.features, fullest, strict=True)):
-        if feature.factor and (feature.offset, feature.factor) != (0.0, 1.0):
+        if feature.factor and not feature.is_plain:
             scale = Scale(feature.offset, 1.0 / (feature.factor * unit), name.split(" (")[0] + feature.unit, most)
         else:
             scale = Scale(0.0, 1.0, name, most)

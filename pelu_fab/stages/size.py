@@ -702,7 +702,7 @@ def _rulers(design: Design) -> tuple[Ruler, ...]:
     network, unit = design.network, design.unit_volume
     found = []
     for i, (most, feature) in enumerate(zip(design.input_max, network.measures.features, strict=True)):
-        if (feature.offset, feature.factor) != (0.0, 1.0) and feature.factor and most * unit >= LEAST_RULER:
+        if not feature.is_plain and feature.factor and most * unit >= LEAST_RULER:
             found.append(Ruler(input_name(i), feature.unit, feature.offset, 1.0 / (feature.factor * unit), most * unit))
     if len(found) < len(network.inputs) or len(found) % JUG_SIDES:
         found.append(Ruler("", "mL", 0.0, 1.0 / MM3_PER_ML, max(design.input_max) * unit))

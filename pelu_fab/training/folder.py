@@ -19,6 +19,15 @@ FULL = 50.0  # mL of a full jug: easy to measure, and four fit a glass
 FULL_FOR_A_NUMBER = 80.0  # mL where cups are read as a number: the more water, the finer its scale
 LEAST_ROWS = 5  # of a class, of which one is then held out
 ROWS_AT_ONCE = 8000  # of all starts together: what a minute or two train
+COMMON: dict[str, Any] = {  # of classes and numbers
+    "scaling": "minmax",
+    "init": "open",
+    "steps": 3000,
+    "learning_rate": 0.03,
+    "schedule": "cycle",
+    "least_share": 0.05,
+    "teeth": 13,
+}
 
 
 def proposed(table: Table) -> dict[str, Any]:
@@ -29,18 +38,11 @@ def proposed(table: Table) -> dict[str, Any]:
     can_test = np.bincount(table.labels).min() >= LEAST_ROWS
     if table.targets is not None:
         return _proposed_for_a_number(inputs, rows, can_test=can_test and rows >= 4 * LEAST_ROWS)
-    return {
-        "scaling": "minmax",
+    return COMMON | {
         "full": FULL,
         "hidden": [hidden],
         "restarts": max(1, min(8, ROWS_AT_ONCE // max(rows, 1) // 2)),
-        "init": "open",
-        "steps": 3000,
-        "learning_rate": 0.03,
-        "schedule": "cycle",
         "branches": max(inputs + hidden + 3, dense // 2),
-        "least_share": 0.05,
-        "teeth": 13,
         "accept": 0.95,
         **({"test": 0.2} if can_test else {}),
         "noise": {"height": 0.8, "share": 0.08, "pour": 0.8},
@@ -50,18 +52,11 @@ def proposed(table: Table) -> dict[str, Any]:
 def _proposed_for_a_number(inputs: int, rows: int, *, can_test: bool) -> dict[str, Any]:
     """As for classes; few buckets, or their prints scatter more than they draw."""
     hidden = max(3, inputs + 1)
-    return {
-        "scaling": "minmax",
+    return COMMON | {
         "full": FULL_FOR_A_NUMBER,
         "hidden": [hidden],
         "restarts": max(2, min(16, ROWS_AT_ONCE // max(rows, 1) // 2)),
-        "init": "open",
-        "steps": 3000,
-        "learning_rate": 0.03,
-        "schedule": "cycle",
         "branches": inputs * hidden + hidden,
-        "least_share": 0.05,
-        "teeth": 13,
         "readout": "number",
         **({"test": 0.2} if can_test else {}),
         "noise": {"height": 0.4, "share": 0.03, "pour": 0.5},

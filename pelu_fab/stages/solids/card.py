@@ -22,7 +22,7 @@ TIP, EAR_HEIGHT = 3.6, 8.0  # mm
 def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -> Part:
     """The card's part, named after its bucket. `labels` are people's names of buckets that have one (inputs)."""
     card = placed.card
-    body = [flush_body(card)] if card.siphon else [_body(card), *_inlet(card), *_leads(card), _banks(card)]
+    body = [flush_body(card, _room(card))] if card.siphon else [_body(card), *_inlet(card), *_leads(card), _banks(card)]
     modules = [*body, (Step("add", _ears(placed)),)]
     least = least_height(process.printer.nozzle)
     modules.append((Step("add", _names(card, labels.get(card.name, ""), least)),))
@@ -38,13 +38,19 @@ def _body(card: Card) -> tuple[Step, ...]:
     teeth = tuple(
         box(t, (-BITE if card.pool > 0 else 0.0, card.sill + BITE), (0.0, HIGH)) for m in card.mouths for t in m.teeth
     )
-    gap: tuple[Prism, ...] = ()
-    if card.notch:
-        gap = (box(card.notch[:2], (-card.depth - card.wall - 1.0, -card.depth + BITE), (card.notch[2], HIGH)),)
+    room, *gap = _room(card)
     return (
         Step("add", (Prism("x", x0, x1, (card.outline,)),)),
-        Step("cut", (Prism("x", card.x0, card.x1, (_raised(card.cavity),)), *teeth, *gap)),
+        Step("cut", (room, *teeth, *gap)),
     )
+
+
+def _room(card: Card) -> tuple[Prism, ...]:
+    """The inside, and the gap in the back wall where a gutter comes in."""
+    room = Prism("x", card.x0, card.x1, (_raised(card.cavity),))
+    if not card.notch:
+        return (room,)
+    return room, box(card.notch[:2], (-card.depth - card.wall - 1.0, -card.depth + BITE), (card.notch[2], HIGH))
 
 
 def _raised(cavity: Outline) -> Outline:

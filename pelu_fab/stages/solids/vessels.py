@@ -43,14 +43,13 @@ def jug_part(jug: Jug, labels: Mapping[str, str], process: Process) -> Part:
     body = Prism("z", 0.0, top, (tuple((round(x, 3), round(y, 3)) for x, y in outer),))
     room = Prism("z", bottom, top + 1.0, (inner,))
     modules: list[tuple[Step, ...]] = [(Step("add", (body,)), Step("cut", (room,)))]
+    above, nozzle = jug.height - jug.capacity / jug.area - 1.0, process.printer.nozzle
     for number, ruler in enumerate(jug.rulers):
         face = jug.side + wall if number in (1, 2) else -wall
         ahead = 1 if number in (0, 1) else -1  # reading goes on along x in front, along y on the right, and back
         (left, right), outward = jug.flat(number), 1 if face > 0 else -1
         side = _Side(jug.side / 2, -left, right, face, outward, ahead)
         title = ", ".join(word for word in (labels.get(ruler.port, ""), ruler.unit) if word)
-        above = jug.height - jug.capacity / jug.area - 1.0
-        nozzle = process.printer.nozzle
         marks = _marks(ruler, jug.area, title, side, (bottom, top), nozzle, tall=above, priming=jug.priming_volume)
         modules.append((Step("add", tuple(map(swapped, marks)) if number in (1, 3) else marks),))
     part = upright(jug.name, "jug", modules, 0)
