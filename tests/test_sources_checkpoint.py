@@ -445,7 +445,8 @@ def test_no_single_damaged_byte_escapes_as_another_error(data: st.DataObject) ->
         (legacy.getvalue(), "a.pth"),
     ):
         damaged = bytearray(blob)
-        damaged[data.draw(st.integers(0, len(blob) - 1))] = data.draw(st.integers(0, 255))
+        place = data.draw(st.integers(0, 2**20 - 1)) % len(blob)  # torch's old format is not always as long
+        damaged[place] = data.draw(st.integers(0, 255))
         try:
             network = parse_checkpoint(bytes(damaged), name)
         except FabError:
