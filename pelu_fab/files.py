@@ -13,7 +13,7 @@ import re
 import shutil
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from pelu_fab.errors import FabBug, FabError
@@ -163,35 +163,60 @@ def write_all(
     be overwritten, `FabError` is raised unless `force`. One build at a time: a second one is refused.
     """
     _check_names(files, manifest)
-    _check_target(directory)
-    existed = not is_missing(directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with locked(directory):
-            _recover(directory)
+    with alone_in(directory) as put:
+        with _writing(directory):
             ours = _written_before(directory, manifest)
             _check_foreign(directory, files, ours, force)
+        put(files, manifest, ours or ())
+
+
+Put = Callable[[Mapping[str, bytes], str, Collection[str]], None]
+
+
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Iterator[Put]:
+    """Hold a folder alone, made if need be, from before a long work to its end: a second one is refused at once.
+
+    What this gives writes files by relative name, all or none: `put(files, last, ours)` lets `last` be the last that
+    changes, and takes away what else of `ours` is there. Whatever fails, the folder is as it was.
+    """
+    _check_target(directory)
+    existed = not is_missing(directory)
+
+    def put(files: Mapping[str, bytes], last: str, ours: Collection[str]) -> None:
+        with _writing(directory):
             try:
                 _stage(directory, files, ours)
-                _swap(directory, files, ours, manifest)
+                _swap(directory, files, ours, last)
             finally:
                 _recover(directory)
-    except OSError as error:
-        raise _unwritable(directory, error) from error
+
+    try:
+        with contextlib.ExitStack() as stack:
+            with _writing(directory):
+                directory.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(directory))
+                _recover(directory)
+            yield put
     finally:
         if not existed:
             with contextlib.suppress(OSError):
                 directory.rmdir()
 
 
+@contextlib.contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+
+
 def recover(directory: Path) -> None:
     """Bring a folder back to its last whole export, if a build into it was killed half-way. Every reader calls this."""
     if os.path.isdir(directory / WORK):  # noqa: PTH112 - unlike Path's, it takes any text for a path
-        try:
-            with locked(directory):
-                _recover(directory)
-        except OSError as error:
-            raise _unwritable(directory, error) from error
+        with _writing(directory), locked(directory):
+            _recover(directory)
 
 
 @contextlib.contextmanager
@@ -263,12 +288,12 @@ def _check_foreign(directory: Path, files: Mapping[str, bytes], ours: Sequence[s
         raise FabError(str(directory), what, "choose another output folder, or --force to write beside and over them")
 
 
-def _stage(directory: Path, files: Mapping[str, bytes], ours: Sequence[str] | None) -> None:
+def _stage(directory: Path, files: Mapping[str, bytes], ours: Collection[str]) -> None:
     """Put the new files, and second names for the old ones, into the work folder; touch nothing else."""
     work = directory / WORK
     for name, blob in files.items():
         _write_through(work / "new" / name, blob)
-    there = sorted(name for name in {*(ours or ()), *files} if (directory / name).is_file())
+    there = sorted(name for name in {*ours, *files} if (directory / name).is_file())
     for name in there:
         kept = work / "old" / name
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -280,13 +305,13 @@ def _stage(directory: Path, files: Mapping[str, bytes], ours: Sequence[str] | No
     write_file(work / JOURNAL, json.dumps({"old": there, "new": sorted(files)}).encode())
 
 
-def _swap(directory: Path, files: Mapping[str, bytes], ours: Sequence[str] | None, manifest: str) -> None:
-    """Rename the new files into place, manifest last. Until the journal is gone, `_recover` undoes all of it."""
+def _swap(directory: Path, files: Mapping[str, bytes], ours: Collection[str], last: str) -> None:
+    """Rename the new files into place, `last` last. Until the journal is gone, `_recover` undoes all of it."""
     work = directory / WORK
-    for name in [*sorted(set(files) - {manifest}), manifest]:
+    for name in [*sorted(set(files) - {last}), last]:
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (work / "new" / name).replace(directory / name)
-    for name in sorted(set(ours or ()) - set(files)):
+    for name in sorted(set(ours) - set(files)):
         _remove(directory, name)
     _sync_folder(directory)
     (work / JOURNAL).unlink()

@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelu_fab.errors import FabBug, FabError
-from pelu_fab.files import WORK, locked, read_input, recover, safe_name, sha256, write_all, write_file
+from pelu_fab.files import WORK, alone_in, locked, read_input, recover, safe_name, sha256, write_all, write_file
 
 
 def export(tag: str, *, parts: int = 2) -> dict[str, bytes]:
@@ -226,6 +226,76 @@ def test_two_builds_into_one_folder_are_refused_while_the_first_lives(directory:
     os.waitpid(child, 0)
     write_all(directory, NEW)
     assert is_whole(directory) == "new"
+
+
+# ---- a design that was trained: other names, no manifest ----
+
+OURS = ("iris.safetensors", "iris.png", "data.csv", "held-out.csv")
+TRAINED = {name: f"old {name}".encode() for name in (*OURS, "design.toml")}
+AGAIN = {name: f"new {name}".encode() * 30 for name in ("iris.safetensors", "data.csv", "design.toml")}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    path = tmp_path / "trained"
+    train_into(path, TRAINED)
+    (path / "my notes.txt").write_text("keep me")
+    return path
+
+
+def train_into(home: Path, files: Mapping[str, bytes]) -> None:
+    with alone_in(home) as put:
+        put(files, "design.toml", OURS)
+
+
+@pytest.mark.usefixtures("unsynced")
+@pytest.mark.parametrize("how", ["killed", "full"])
+def test_a_design_that_is_trained_anew_is_the_old_one_or_the_new_one_whole(home: Path, how: str) -> None:
+    def interrupted(at: int) -> None:
+        count = 0
+
+        def hook(event: str, _: tuple[object, ...]) -> None:
+            nonlocal count
+            count += event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link")
+            if count == at and how == "killed":
+                os._exit(9)
+            if count == at:
+                count += 1
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        sys.addaudithook(hook)
+        train_into(home, AGAIN)
+
+    note = {"my notes.txt": b"keep me"}
+    states = []
+    for at in range(1, 200):
+        train_into(home, TRAINED)
+        status = os.WEXITSTATUS(in_child(lambda at=at: interrupted(at)))  # type: ignore[misc]
+        recover(home)
+        found = content(home)
+        assert found in (TRAINED | note, AGAIN | note), sorted(found)
+        assert status != 70 and (status != 0 or found == AGAIN | note)
+        states.append((status, found == AGAIN | note))
+        if status == 0 and at > 1 and states[-1] == states[-2]:
+            break
+    assert (9 if how == "killed" else 2, False) in states and states[-1] == (0, True)
+
+
+def test_a_folder_is_held_alone_from_before_the_training_to_its_end(home: Path) -> None:
+    with alone_in(home) as put:
+        with pytest.raises(FabError, match="trained: another build is writing here; wait until it is done"):
+            train_into(home, AGAIN)
+        put(AGAIN, "design.toml", OURS)
+    assert content(home) == AGAIN | {"my notes.txt": b"keep me"}
+
+
+def test_a_training_that_fails_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), alone_in(tmp_path / "new" / "home"):
+        raise ZeroDivisionError
+    assert not (tmp_path / "new" / "home").exists()
+    (tmp_path / "taken").write_text("a thesis")
+    with pytest.raises(FabError, match="taken: is a file, not a folder"), alone_in(tmp_path / "taken"):
+        pytest.fail("it was entered")
 
 
 # ---- folders that are not ours ----

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -6,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import Result
 from typer.testing import CliRunner
 
 import pelu_fab
 from pelu_fab.cli import application
 from pelu_fab.errors import FabError
+from pelu_fab.files import alone_in
 from pelu_fab.network import algebra
 from pelu_fab.sources.checkpoint import read_checkpoint
 from pelu_fab.training.functions import FUNCTIONS, checked_points, read_points
@@ -239,6 +243,47 @@ def test_the_command_line_writes_a_design_and_says_what_it_found(tmp_path: Path)
         run = CliRunner().invoke(application(), ["fit", *arguments])
         assert run.exit_code == 2
         assert message in run.stderr
+
+
+def test_a_fit_replaces_a_fit_whole_and_no_other_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fitted(*words: str) -> Result:
+        words = (
+            "--steps",
+            "10",
+            "--buckets",
+            "2",
+            "--volume",
+            "100",
+            "--prints",
+            "0",
+            "-o",
+            str(tmp_path / "d"),
+            *words,
+        )
+        return CliRunner().invoke(application(), ["fit", "exp", "--range", "0,1", *words])
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def content() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (tmp_path / "d").iterdir()}
+
+    assert fitted().exit_code == 0
+    first = content()
+    monkeypatch.setattr(os, "fsync", full)
+    run = fitted("--seed", "7")
+    assert run.exit_code == 2 and "No space left on device" in run.stderr and content() == first
+    monkeypatch.undo()
+    with alone_in(tmp_path / "d"):
+        run = fitted("--seed", "7")
+    assert run.exit_code == 2 and "another build is writing here" in run.stderr and content() == first
+    assert fitted("--seed", "7").exit_code == 0
+    assert set(content()) == set(first) and content()["network.json"] != first["network.json"]
+    (tmp_path / "d" / "fit.json").unlink()
+    mine = content()
+    run = fitted()
+    assert run.exit_code == 2 and "that is no fit's; choose another folder with -o" in run.stderr.replace("\n", " ")
+    assert content() == mine
 
 
 def test_a_fit_with_fewer_buckets_misses_more_and_keeps_to_its_number(sine: Fit) -> None:

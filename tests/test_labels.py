@@ -192,6 +192,23 @@ def test_words_stay_whole_on_two_lines_or_smaller() -> None:
     assert len(low.lines) == 1 and low.height < fitted("petal length", 5.0, 35.0, least=2.4).height
 
 
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("Iris-versicolor", ("Iris-", "versicolor")),
+        ("SepalLengthCm", ("Sepal", "LengthCm")),
+        ("flavanoids/phenols", ("flavanoids/", "phenols")),
+    ],
+)
+def test_joined_words_are_parted_only_where_they_would_not_fit(name: str, lines: tuple[str, str]) -> None:
+    assert fitted(name, 5.0, 60.0, least=2.4).lines == (name,)
+    narrow = text_width(name, 2.3)
+    label = fitted(name, 5.0, narrow, least=2.4)
+    assert label.lines == lines and label.height >= 2.4 and all(text_width(line, 2.4) <= narrow for line in lines)
+    with pytest.raises(FabError, match="there is room for"):
+        fitted(name, 5.0, narrow, least=2.4, lines=1)
+
+
 def test_a_label_too_long_for_its_place_is_refused_and_the_advice_helps() -> None:
     with pytest.raises(
         FabError,

@@ -1,6 +1,10 @@
 """`pelu-fab train`: what it writes, and what it refuses; and training through prints of the device itself."""
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from typer.testing import CliRunner
 from pelu_fab.cli import application
 from pelu_fab.commands.train import _workshop
 from pelu_fab.errors import FabError, FabWarning
+from pelu_fab.files import WORK, alone_in
 from pelu_fab.network.algebra import predict
 from pelu_fab.sources.checkpoint import read_checkpoint
 from pelu_fab.sources.data import parse_samples
@@ -204,6 +209,43 @@ def test_a_csv_becomes_a_design_that_trains_again_to_the_same_bytes(
     assert code == 2 and "holds a design.toml already; pelu-fab train" in errors.replace("\n", " ")
     assert ran(flowers, *CHOSEN, *QUICK, "--force", "--set", "scale=10.0")[0] == 0
     assert {(f.offset, f.factor) for f in load(folder).network.measures.features} == {(0.0, 10.0)}
+
+
+def test_a_design_is_trained_anew_whole_or_not_at_all(
+    flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def content() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in home.iterdir()}
+
+    home = tmp_path / "home"
+    words = (flowers, *CHOSEN, "-o", home, *QUICK[:2], "--set", "restarts=1")
+    assert ran(*words)[0] == 0
+    (home / "my notes.txt").write_text("keep me")
+    before = content()
+    assert {"home.png", "My-flowers.png", "held-out.csv"} & set(before) == {"My-flowers.png", "held-out.csv"}
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, errors = ran(*words, "--force", "--set", "seed=5")
+    assert code == 2 and "can't be written: No space left on device" in errors and content() == before
+    monkeypatch.undo()
+    with alone_in(home):
+        code, _, errors = ran(*words, "--force")
+    assert code == 2 and "another build is writing here; wait until it is done" in errors and content() == before
+    assert ran(*words, "--force", "--no-plot", "--set", "test=0")[0] == 0
+    assert set(content()) == {"design.toml", "data.csv", "My-flowers.safetensors", "my notes.txt"}, "nothing stale"
+
+
+def test_two_trainings_into_one_folder_at_once_leave_one_design(flowers: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pelu_fab", "train", str(flowers), *CHOSEN, "-o", str(tmp_path / "home"), *QUICK]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [child.communicate(timeout=120)[1] for child in both]
+    codes = [child.returncode for child in both]
+    assert sorted(codes) == [0, 2], told
+    refused = told[codes.index(2)]
+    assert "another build is writing here" in refused or "holds a design.toml already" in refused
+    assert load(tmp_path / "home").samples is not None and not (tmp_path / "home" / WORK).exists()
 
 
 @pytest.mark.parametrize(

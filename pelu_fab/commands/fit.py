@@ -13,6 +13,7 @@ from pelu_fab.commands import print_json, printable, step
 from pelu_fab.errors import FabError
 
 if TYPE_CHECKING:
+    from pelu_fab.files import Put
     from pelu_fab.training.functions_fit import Fit
 
 MOST_BUCKETS = 8  # that are learnt with where none are told
@@ -52,33 +53,33 @@ def fit(
         from pelu_fab.training.functions_fit import fit as run
     except ModuleNotFoundError as error:
         raise FabError("fit", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
-    from pelu_fab.files import safe_name, write_file
+    from pelu_fab.files import safe_name
+    from pelu_fab.sources.design import DESIGN_FILE
 
     points = read_points(function, None if span is None else _span(span))
-    with _progress(steps) as watch:
-        kind: Any = readout
-        jug = volume or (VOLUME if prints else PLAIN)
-        found = run(
-            points, buckets=buckets or MOST_BUCKETS, readout=kind, steps=steps, seed=seed, volume=jug, watch=watch
-        )
+    folder = out or Path("fits") / safe_name(points.name)
     choices: list[dict[str, Any]] = []
     volumes: list[dict[str, Any]] = []
-    if prints:
-        with step("printing on paper") as say:
-            few, drawn = min(prints, FEW), _by_buckets(found)
-            if buckets is None:
-                found, choices = _chosen(drawn, few, say)
-                _check_readable(found, choices)
-            if volume is None:
-                found, volumes = _chosen(_by_volume([found]), few, say)
-            if buckets is None and volume is None:
-                beside = [one for one in drawn if abs(one.live - found.live) <= 1]
-                found, more = _chosen([found, *_by_volume(beside, found.water.volume)], few, say)
-                volumes += more[1:]
-    folder = out or Path("fits") / safe_name(points.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, blob in design_files(found).items():
-        write_file(folder / name, blob)
+    with _own_folder(folder) as put:
+        with _progress(steps) as watch:
+            kind: Any = readout
+            jug = volume or (VOLUME if prints else PLAIN)
+            found = run(
+                points, buckets=buckets or MOST_BUCKETS, readout=kind, steps=steps, seed=seed, volume=jug, watch=watch
+            )
+        if prints:
+            with step("printing on paper") as say:
+                few, drawn = min(prints, FEW), _by_buckets(found)
+                if buckets is None:
+                    found, choices = _chosen(drawn, few, say)
+                    _check_readable(found, choices)
+                if volume is None:
+                    found, volumes = _chosen(_by_volume([found]), few, say)
+                if buckets is None and volume is None:
+                    beside = [one for one in drawn if abs(one.live - found.live) <= 1]
+                    found, more = _chosen([found, *_by_volume(beside, found.water.volume)], few, say)
+                    volumes += more[1:]
+        put(design_files(found), DESIGN_FILE, ())
     result = {**figures(found), "written": str(folder)}
     if prints:
         with step("printing on paper"):
@@ -88,6 +89,19 @@ def fit(
         print_json(result)
     else:
         print("\n".join(printable(line) for line in _lines(result)))
+
+
+@contextmanager
+def _own_folder(folder: Path) -> Iterator["Put"]:
+    """A folder held alone until its design is written; one with a design that was not fitted is refused."""
+    from pelu_fab.files import alone_in
+    from pelu_fab.sources.design import DESIGN_FILE
+    from pelu_fab.training.functions_design import FIGURES
+
+    with alone_in(folder) as put:
+        if (folder / DESIGN_FILE).exists() and not (folder / FIGURES).exists():
+            raise FabError(str(folder), f"holds a {DESIGN_FILE} that is no fit's", "choose another folder with -o")
+        yield put
 
 
 def _by_buckets(found: "Fit") -> list["Fit"]:

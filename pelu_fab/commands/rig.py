@@ -8,6 +8,7 @@ import numpy as np
 
 from pelu_fab.errors import FabError, warn
 from pelu_fab.ir.design import Samples
+from pelu_fab.ir.device import Device
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network
@@ -18,7 +19,10 @@ from pelu_fab.sim.water import WaterNetwork
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rig:
-    """A trained network, the netlist built of it, and its water network; `origin`: drawing or STL."""
+    """A trained network, the netlist built of it, and its water network; `origin`: drawing or STL.
+
+    `device` is the drawing itself, without solids; a compiled folder has none.
+    """
 
     network: Network
     netlist: Netlist
@@ -29,6 +33,7 @@ class Rig:
     samples: Samples | None
     input_max: tuple[float, ...]  # units: the fullest jug of each input; none where not known
     origin: str
+    device: Device | None = None
 
     @property
     def inputs(self) -> int:

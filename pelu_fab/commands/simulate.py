@@ -45,7 +45,9 @@ def simulate(
     process: Annotated[str | None, typer.Option(help="A process by name or file.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="key=value of the design.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write levels, flows and cups over time as PNG.")] = None,
-    gif: Annotated[Path | None, typer.Option(help="Write the device filling and spilling, in section, as GIF.")] = None,
+    gif: Annotated[
+        Path | None, typer.Option(help="Write a film of the pour, in section, as GIF (of a design or checkpoint).")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
     """Pour water through the device: levels, heads, shares, cups, freeboard, spill, read-out time, energy."""
@@ -57,6 +59,9 @@ def simulate(
     from pelu_fab.sim.plumbing import Conditions
 
     rig = rig_of(source, process=process, settings=setting or [])
+    if gif is not None and rig.device is None:
+        what = f"can't be drawn of {source}: STL files hold the water's ways, not the drawing"
+        raise FabError("--gif", what, "simulate the design or checkpoint that it was compiled from")
     units = pour_of(rig, pour, row, sample, beyond=beyond)
     schedule = _schedule(rig, units, over, rate, order, pause, later or [])
     if mode not in ("ideal", "real"):
@@ -72,10 +77,12 @@ def simulate(
 
         write_file(plot, flow_png(found, rig.water, title=rig.water.name))
     if gif is not None:
-        from pelu_fab.show.section import section_gif
+        from pelu_fab.show.animation import film
 
-        with step("drawing the section"):
-            write_file(gif, section_gif(found, rig.water, schedule))
+        assert rig.device is not None
+        with step("drawing the film"):
+            told = ", ".join(f"{volume:g}" for volume in units)
+            write_file(gif, film(rig.device, schedule, found, f"pour {told}"))
     if json:
         print_json(result)
     else:

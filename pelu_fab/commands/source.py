@@ -7,6 +7,7 @@ from pelu_fab.commands.rig import Rig
 from pelu_fab.errors import FabError
 from pelu_fab.files import read_input, recover
 from pelu_fab.ir.design import Design
+from pelu_fab.ir.device import Device
 from pelu_fab.network.scaling import Scaling
 
 
@@ -42,6 +43,7 @@ def rig_of_design(design: Design, *, is_strict: bool = False) -> Rig:
         samples=design.samples,
         input_max=design.input_max,
         origin="drawing",
+        device=Device(design, lowered, sized, layout, (), (), findings),
     )
 
 

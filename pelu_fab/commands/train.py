@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ from pelu_fab.commands import print_json, printable
 from pelu_fab.errors import FabError
 
 if TYPE_CHECKING:
+    from pelu_fab.files import Put
     from pelu_fab.training.data import Table
     from pelu_fab.training.fit import Point
     from pelu_fab.training.prints import Workshop
@@ -47,19 +48,21 @@ def train(
         from pelu_fab.training.train import train as run
     except ModuleNotFoundError as error:
         raise FabError("train", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
-    task = _task(source, out, setting or [], _chosen(source, label, target, features), force=force)
+    task = _task(source, out, setting or [], _chosen(source, label, target, features))
     recipe, is_number = task.recipe, task.recipe.readout == "number"
     table = parse_table(task.data, task.where, scale=recipe.scale, is_number=is_number)
     if recipe.scaling == "none":
         check_amounts(table, task.where)
     workshop = _workshop(source, table, recipe.device.scale) if recipe.device.steps else None
-    with _progress() as watch:
-        trained = run(table, recipe, workshop=workshop, watch=watch)
-    held_out = cross_validate(table, recipe) if recipe.folds > 1 else ()
-    result = _figures(trained, recipe)
-    if held_out:
-        result["folds"] = {"wrong": [e.wrong for e in held_out], "rows": sum(e.rows for e in held_out)}
-    result["written"] = [str(path) for path in _write(trained, task, plot=plot)]
+    with ExitStack() as stack:
+        put = stack.enter_context(_new_folder(task.checkpoint.parent, force=force)) if task.is_folder else None
+        with _progress() as watch:
+            trained = run(table, recipe, workshop=workshop, watch=watch)
+        held_out = cross_validate(table, recipe) if recipe.folds > 1 else ()
+        result = _figures(trained, recipe)
+        if held_out:
+            result["folds"] = {"wrong": [e.wrong for e in held_out], "rows": sum(e.rows for e in held_out)}
+        result["written"] = [str(path) for path in _write(trained, task, put, plot=plot)]
     if json:
         print_json(result)
     else:
@@ -88,7 +91,7 @@ def _chosen(source: Path, label: str | None, target: str | None, features: str |
     return {"label": target or label, "features": chosen, "is_number": target is not None}
 
 
-def _task(source: Path, out: Path | None, settings: list[str], columns: dict[str, Any], *, force: bool) -> _Task:
+def _task(source: Path, out: Path | None, settings: list[str], columns: dict[str, Any]) -> _Task:
     """Recipe, data and where the checkpoint goes."""
     from pelu_fab.files import read_input
     from pelu_fab.sources.design import read_design_file, setting_table
@@ -101,7 +104,7 @@ def _task(source: Path, out: Path | None, settings: list[str], columns: dict[str
     where = f"{source}: training"
     if source.suffix.lower() == ".csv":
         if out is None or out.suffix != ".safetensors":
-            return _folder_task(source, out, told, columns, force=force)
+            return _folder_task(source, out, told, columns)
         if columns["is_number"]:
             told = merged({"readout": "number"}, told)
         return _Task(recipe_of(told, where), _plain_csv(source, columns), str(source), out)
@@ -130,12 +133,9 @@ def _plain_csv(source: Path, columns: dict[str, Any]) -> bytes:
     return table_csv(parse_table(blob, str(source), **columns)) if chosen else blob
 
 
-def _folder_task(
-    source: Path, out: Path | None, told: dict[str, Any], columns: dict[str, Any], *, force: bool
-) -> _Task:
+def _folder_task(source: Path, out: Path | None, told: dict[str, Any], columns: dict[str, Any]) -> _Task:
     """A CSV and what is proposed to train it with, for a folder of its own."""
     from pelu_fab.files import read_input, safe_name
-    from pelu_fab.sources.design import DESIGN_FILE
     from pelu_fab.sources.tables import merged
     from pelu_fab.training.data import parse_table
     from pelu_fab.training.folder import proposed, table_csv
@@ -145,15 +145,25 @@ def _folder_task(
         raise FabError(str(out), "is no .safetensors file", "name one with -o, or a folder for the whole design")
     name = safe_name(source.stem)
     folder = out or Path("trained") / name
-    if (folder / DESIGN_FILE).exists() and not force:
-        remedy = f"pelu-fab train {folder} trains it again; or --force, or another folder with -o"
-        raise FabError(str(folder), f"holds a {DESIGN_FILE} already", remedy)
     table = parse_table(read_input(source), str(source), **columns)
     proposal = proposed(table)
     if {"scale", "scaling"} & set(told):
         proposal = {key: value for key, value in proposal.items() if key not in ("scaling", "full")}
     recipe = recipe_of(merged(proposal, told), f"{source}: training")
     return _Task(recipe, table_csv(table), str(source), folder / f"{name}.safetensors", is_folder=True)
+
+
+@contextmanager
+def _new_folder(folder: Path, *, force: bool) -> Iterator["Put"]:
+    """A folder for a new design, held alone until it is trained and written; one with a design only with `force`."""
+    from pelu_fab.files import alone_in
+    from pelu_fab.sources.design import DESIGN_FILE
+
+    with alone_in(folder) as put:
+        if (folder / DESIGN_FILE).exists() and not force:
+            remedy = f"pelu-fab train {folder} trains it again; or --force, or another folder with -o"
+            raise FabError(str(folder), f"holds a {DESIGN_FILE} already", remedy)
+        yield put
 
 
 def _workshop(source: Path, table: "Table", scale: float) -> "Workshop":
@@ -215,45 +225,50 @@ def _number(trained: "Trained") -> dict[str, Any]:
     return {"number": {**readout.to_table(), "span": span, "rms": dict(trained.misses)}}
 
 
-def _write(trained: "Trained", task: _Task, *, plot: bool) -> list[Path]:
+def _write(trained: "Trained", task: _Task, put: "Put | None", *, plot: bool) -> list[Path]:
+    """Write the checkpoint and what lies around it: of a folder all or nothing, the design file last."""
     from pelu_fab.files import write_file
+    from pelu_fab.sources.design import DESIGN_FILE
+    from pelu_fab.training.folder import DATA, HELD_OUT
     from pelu_fab.training.save import checkpoint_bytes
 
-    recipe, checkpoint = task.recipe, task.checkpoint
+    recipe, home, name = task.recipe, task.checkpoint.parent, task.checkpoint.name
     metadata = {
         "data_sha256": trained.table.sha256,
         "readout": recipe.readout,
         "recipe": recipe.model_dump_json(exclude_defaults=True),
         "seed": str(trained.start),
     }
-    files = {checkpoint: checkpoint_bytes(trained.network, metadata)}
-    if task.is_folder:
-        files |= _design(trained, task)
+    picture = task.checkpoint.with_suffix(".png").name
+    files = {name: checkpoint_bytes(trained.network, metadata)}
     if plot:
         from pelu_fab.training.curve import ANSWERS, NUMBERS, curve_png
 
         beside = NUMBERS if trained.misses else ANSWERS
-        picture = curve_png(trained.history, title=printable(checkpoint.stem), beside=beside)
-        files[checkpoint.with_suffix(".png")] = picture
-    for path, blob in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, blob)
-    return list(files)
+        files[picture] = curve_png(trained.history, title=printable(task.checkpoint.stem), beside=beside)
+    if put is not None:
+        files |= _design(trained, task)
+        put(files, DESIGN_FILE, (name, picture, DATA, HELD_OUT))
+    else:
+        home.mkdir(parents=True, exist_ok=True)
+        for written, blob in files.items():
+            write_file(home / written, blob)
+    return [home / written for written in files]
 
 
-def _design(trained: "Trained", task: _Task) -> dict[Path, bytes]:
+def _design(trained: "Trained", task: _Task) -> dict[str, bytes]:
     """What lies around the checkpoint: the design, its data as measured, and the rows that nothing was chosen by."""
     from pelu_fab.sources.design import DESIGN_FILE
     from pelu_fab.training.data import parse_table
     from pelu_fab.training.folder import DATA, HELD_OUT, design_toml, table_csv
 
-    folder, name = task.checkpoint.parent, task.checkpoint.stem
-    files = {folder / DATA: task.data}
+    files = {DATA: task.data}
     if trained.split.test.any():
         table = parse_table(task.data, task.where, is_number=trained.table.targets is not None)
-        files[folder / HELD_OUT] = table_csv(table, trained.split.test)
-    toml = design_toml(name, task.checkpoint.name, task.recipe, Path(task.where).name)
-    return files | {folder / DESIGN_FILE: toml.encode()}
+        files[HELD_OUT] = table_csv(table, trained.split.test)
+    name = task.checkpoint
+    toml = design_toml(name.stem, name.name, task.recipe, Path(task.where).name)
+    return files | {DESIGN_FILE: toml.encode()}
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

@@ -1,4 +1,7 @@
-"""pour.gif: one pour in section, to scale, looped: the time-stepped simulation's water. A device in, GIF bytes out."""
+"""One pour in section, to scale, looped: the time-stepped simulation's water. A device and its flow in, GIF bytes out.
+
+What the device is drawn from are its views and its scene: no solids are needed.
+"""
 
 from collections.abc import Iterable, Mapping
 from io import BytesIO
@@ -13,6 +16,9 @@ from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.names import duct_name, input_name, unit_of
 from pelu_fab.show.scene import Scene, Stream, scene_of
 from pelu_fab.show.views import Drawing, Flat, View, cut, draw, water
+from pelu_fab.sim.flow import Flow, flow
+from pelu_fab.sim.schedule import Schedule, design_pour
+from pelu_fab.sim.water import water_of
 
 Array = NDArray[np.float64]
 WIDTH = 920  # pixels
@@ -39,10 +45,19 @@ PANELS: tuple[View, ...] = ("side", "front")
 
 
 def to_gif(device: Device) -> bytes:
-    """The first pour of the design's protocol, or jugs half full."""
+    """`film` of the first pour of the design's protocol, or of jugs half full."""
+    design = device.design
+    network = water_of(device.lowered.netlist, device.sized, device.layout)
+    title, units = design.protocol[0] if design.protocol else ("a pour", tuple(value / 2 for value in design.input_max))
+    schedule = design_pour(np.array(units) * design.unit_volume, design.pour_flow_ml * MM3_PER_ML)
+    return film(device, schedule, flow(network, design.process, schedule), title)
+
+
+def film(device: Device, schedule: Schedule, found: Flow, title: str) -> bytes:
+    """The first run of a flow from the pour until its cups are still, from the side and from the front."""
     from PIL import Image
 
-    scene, (schedule, found) = scene_of(device), _flow(device)
+    scene = scene_of(device)
     drawings = {view: draw(device, view) for view in PANELS}
     boxes = {view: drawing.box for view, drawing in drawings.items()}
     widths = [boxes[view][2] - boxes[view][0] for view in PANELS]
@@ -60,6 +75,7 @@ def to_gif(device: Device) -> bytes:
     )
     for view in PANELS:
         _shapes(sheet, view, drawings[view], FILLS)
+    _heading(sheet, f"{device.design.name}: {title}")
     last = int(np.searchsorted(found.trace.times, found.readout_times()[0] * 1.05 + 0.5))
     end = float(found.trace.times[min(last, len(found.trace.times) - 1)])
     times = end * np.linspace(0.0, 1.0, FRAMES) ** 2.1  # slow while much happens, faster as it settles
@@ -67,19 +83,6 @@ def to_gif(device: Device) -> bytes:
         _frame(device, drawings, scene, schedule, found, sheet, float(time)) for time in [*times, found.trace.times[-1]]
     ]
     return _encoded(frames)
-
-
-def _flow(device: Device) -> tuple[Any, Any]:
-    """The schedule of the pour, and what the water did."""
-    from pelu_fab.sim.flow import flow
-    from pelu_fab.sim.schedule import design_pour
-    from pelu_fab.sim.water import water_of
-
-    design = device.design
-    network = water_of(device.lowered.netlist, device.sized, device.layout)
-    units = design.protocol[0][1] if design.protocol else [value / 2 for value in design.input_max]
-    schedule = design_pour(np.array(units) * design.unit_volume, design.pour_flow_ml * MM3_PER_ML)
-    return schedule, flow(network, design.process, schedule)
 
 
 class _Sheet:
@@ -118,8 +121,8 @@ def _frame(
     device: Device,
     drawings: Mapping[View, Drawing],
     scene: Scene,
-    schedule: Any,
-    found: Any,
+    schedule: Schedule,
+    found: Flow,
     sheet: _Sheet,
     time: float,
 ) -> Any:
@@ -132,8 +135,8 @@ def _frame(
     for mouth, (b, t) in enumerate(zip(plumbing.mouth_bucket, plumbing.mouth_target, strict=True)):
         name = duct_name(names[b], names[t])
         by_duct[name] = by_duct.get(name, 0.0) + float(flows[mouth])
-    for i, flow in enumerate(schedule.rates(time)[0]):
-        by_duct[input_name(i)] = float(flow)
+    for i, rate in enumerate(schedule.rates(time)[0]):
+        by_duct[input_name(i)] = float(rate)
     for view in PANELS:
         for stream in (*scene.streams, *_jugs(scene)):
             _stream(picture, view, stream, sum(by_duct.get(name, 0.0) for name in stream.ducts))
@@ -147,7 +150,7 @@ def _frame(
             level = glass.floor_z + volume / ((glass.x[1] - glass.x[0]) * (glass.y[1] - glass.y[0]))
             if volume > 20 and view == "front":
                 _fill(picture, view, (-glass.x[1], glass.floor_z), (-glass.x[0], level))
-    _captions(device, scene, picture, cups, plumbing, time)
+    _captions(scene, picture, cups, plumbing, time)
     return picture.image
 
 
@@ -194,11 +197,13 @@ def _stream(sheet: _Sheet, view: View, stream: Stream, flow: float) -> None:
     sheet.pen.line(points, fill=STREAM, width=thick)
 
 
-def _captions(device: Device, scene: Scene, sheet: _Sheet, cups: Any, plumbing: Any, time: float) -> None:
-    pen, design = sheet.pen, device.design
-    title = design.protocol[0][0] if design.protocol else "a pour"
+def _heading(sheet: _Sheet, text: str) -> None:
     edge = MARGIN * sheet.scale
-    pen.text((edge, edge * 0.7), f"{design.name}: {title}", fill=INK, font=sheet.font(8.0))
+    sheet.pen.text((edge, edge * 0.7), text, fill=INK, font=sheet.font(8.0))
+
+
+def _captions(scene: Scene, sheet: _Sheet, cups: Any, plumbing: Any, time: float) -> None:
+    pen, edge = sheet.pen, MARGIN * sheet.scale
     pen.text((edge, edge * 0.7 + 10.5 * sheet.scale), f"{time:4.1f} s", fill=SOFT, font=sheet.font(6.0))
     best = int(np.argmax(cups))
     for glass in scene.glasses:

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pelu_fab.errors import FabError
-from pelu_fab.files import entries, is_folder, is_missing, read_input, safe_name, sha256
+from pelu_fab.files import entries, is_folder, is_missing, read_input, recover, safe_name, sha256
 from pelu_fab.ir.design import Compensation, Design, Samples
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
@@ -124,6 +124,7 @@ def read_design_file(path: str | Path, *, settings: Sequence[str] = ()) -> Desig
 
 def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, list[tuple[str, str, str]]]:
     """Name for errors, the checked table, and the files read: kind, name, hash."""
+    recover(path if is_folder(path) else path.parent)
     if is_folder(path):
         toml = path / DESIGN_FILE
         if is_missing(toml):

@@ -14,7 +14,7 @@ from pelu_fab.sources.tables import name_fault
 from pelu_fab.training.data import Rows, Table
 from pelu_fab.training.recipe import Recipe
 
-DATA, HELD_OUT = "data.csv", "held-out.csv"
+DATA, HELD_OUT = "data.csv", "held-out.csv"  # beside the design and its checkpoint
 FULL = 50.0  # mL of a full jug: easy to measure, and four fit a glass
 FULL_FOR_A_NUMBER = 80.0  # mL where cups are read as a number: the more water, the finer its scale
 LEAST_ROWS = 5  # of a class, of which one is then held out

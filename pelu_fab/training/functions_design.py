@@ -15,6 +15,8 @@ from pelu_fab.network.scaling import Feature, Scaling
 from pelu_fab.training.functions_fit import Fit
 from pelu_fab.training.functions_plot import fit_png
 
+FIGURES = "fit.json"
+
 
 def design_files(fit: Fit, *, picture: bool = True) -> dict[str, bytes]:
     """Bytes by file name: `design.toml`, the checkpoint it names, `fit.json` and, if asked, `fit.png`."""
@@ -23,7 +25,7 @@ def design_files(fit: Fit, *, picture: bool = True) -> dict[str, bytes]:
     return {
         "network.json": to_network_json(network_of(fit.water)),
         "design.toml": design_toml(name, fit.water, note=note).encode(),
-        "fit.json": (json.dumps(figures(fit), indent=1, sort_keys=True) + "\n").encode(),
+        FIGURES: (json.dumps(figures(fit), indent=1, sort_keys=True) + "\n").encode(),
         **({"fit.png": fit_png(fit)} if picture else {}),
     }
 

@@ -1,5 +1,6 @@
 """What is written on a device: names in; words that can be drawn, differ and fit out, or a refusal by name."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from math import floor, inf
@@ -12,6 +13,7 @@ LEADING = 1.7  # capitals' heights from line to line: room for a descender and a
 STROKES = 6.0  # nozzles that capitals are tall at least: their stems are then 1.5 nozzles wide
 STEP = 0.01  # mm: heights are multiples, so that no rounding error decides what fits
 RENAME = 'rename it: inputs and outputs in design.toml, or --set \'outputs=["a", "b"]\''
+JOINT = re.compile(r"(?<=\w)[-_/.,:+](?=\w)|(?<=[a-z])(?=[A-Z])")  # where a name is broken that has no space
 LETTER = "REGIONAL INDICATOR SYMBOL LETTER "
 
 
@@ -88,14 +90,18 @@ def fitted(
 ) -> Label:
     """`text` in as large letters as fit `room` mm along the wall and `tall` mm up it: whole words, on 1 or 2 lines.
 
-    Capitals are at most `height` tall; where they would have to be smaller than `least`, what the nozzle prints,
+    One that no space helps is broken where its words were joined: `Iris-/versicolor`, `SepalLength/Cm`. Capitals are at
+    most `height` tall; where they would have to be smaller than `least`, what the nozzle prints,
     `FabError` names the text, or `what` it stands for.
     """
     words = text.split()
     ways: list[tuple[str, ...]] = [(text,)]
     if lines > 1:
         ways += [(" ".join(words[:k]), " ".join(words[k:])) for k in range(1, len(words))]
-    best = max((_set(way, height, room, tall) for way in ways), key=lambda one: (one.height, -len(one.lines)))
+    best = _largest(ways, height, room, tall)
+    if best.height < least - STEP / 2 and lines > 1:
+        ways += [(text[: joint.end()], text[joint.end() :]) for joint in JOINT.finditer(text)]
+        best = _largest(ways, height, room, tall)
     if best.height < least - STEP / 2:
         need = min(max(text_width(line, least) for line in way) for way in ways)
         raise FabError(
@@ -109,6 +115,10 @@ def fitted(
 def least_height(nozzle: float) -> float:
     """The smallest capitals that a nozzle prints, mm."""
     return round(STROKES * nozzle, 3)
+
+
+def _largest(ways: Sequence[tuple[str, ...]], height: float, room: float, tall: float) -> Label:
+    return max((_set(way, height, room, tall) for way in ways), key=lambda one: (one.height, -len(one.lines)))
 
 
 def _set(lines: tuple[str, ...], height: float, room: float, tall: float) -> Label:
