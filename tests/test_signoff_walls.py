@@ -37,14 +37,16 @@ def test_the_thinnest_wall_and_the_narrowest_gap_are_found_to_the_micrometre(tur
     assert min(abs(along - 3.7), abs(along - 5.0)) < 1e-3
 
 
-@pytest.mark.parametrize(("height", "counts"), [(0.08, False), (0.4, True)])
-def test_what_is_thinner_than_the_limit_counts_unless_it_is_a_speck(height: float, counts: bool) -> None:
-    """A fin of 0.3 mm, 30 mm long: below 3 mm2 of it is lettering, above it is a wall."""
+@pytest.mark.parametrize(
+    ("height", "nozzle", "counts"), [(0.08, 0.4, False), (0.4, 0.4, True), (0.4, 0.8, False), (0.5, 0.8, True)]
+)
+def test_what_is_thinner_than_the_limit_counts_unless_it_is_a_speck(height: float, nozzle: float, counts: bool) -> None:
+    """A fin of 0.3 mm, 30 mm long: below 3 mm2, or 19 squares of the nozzle, it is lettering, above it is a wall."""
     solid = comb([2.0, 1.5], [3.0]) + box((3.4, 0, 0.4), (3.7, 30, 0.5 + height))
     mesh = mesh_of(solid)
     planes = np.round(np.c_[mesh.normals, np.einsum("ij,ij->i", mesh.normals, mesh.corners[:, 0])], 3)
     plane = np.unique(planes, axis=0, return_inverse=True)[1].reshape(-1)
-    material, _ = narrowest(mesh, plane, 0.8, 0.4)
+    material, _ = narrowest(mesh, plane, 0.8, nozzle)
     assert material is not None
     assert material[0] == pytest.approx(0.3 if counts else 1.5, abs=1e-4)
 

@@ -36,8 +36,8 @@ class Printer(_Table):
 
     @property
     def slanting(self) -> float:
-        """A wall that holds water and runs aside in plan, by up to 37 degrees: two lines thick even across."""
-        return max(self.wall, round(1.28 * self.blade, 3))
+        """A wall that holds water and runs aside in plan, by up to 45 degrees: two lines thick even across."""
+        return max(self.wall, round(1.42 * self.blade, 3))
 
 
 class Material(_Table):

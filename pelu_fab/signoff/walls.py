@@ -15,7 +15,7 @@ from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.stl import Array, Index, Mesh
 
 PITCH, MOST_STEPS = 3.0, 12  # mm between the places at which a large face is probed, and how many along it at most
-SPECK = 3.0  # mm2: thinner stuff on less than this is lettering
+SPECK, SPECK_LINES = 3.0, 19.0  # mm2, and squares of a nozzle's width: thinner stuff on less than either is lettering
 FAMILY = 40.0  # mm2: directions with less face than this are lettering
 FLUSH = 1.0 - 1e-4  # cosine of the angle between a face and the direction in which it is probed
 FACING = 0.94  # two faces within 20 degrees of back to back are a wall
@@ -66,6 +66,7 @@ class _Search:
 
     limit: float  # below it every place is noted
     air: bool
+    speck: float  # mm2 of one flat piece: what is thinner on no more than this does not count
     width: float = FARTHEST  # least so far of all that is not below the limit
     at: Array | None = None
     thin: list[tuple[Array, Index, Array, Array]] = field(default_factory=list)  # widths, faces, areas, places
@@ -75,9 +76,11 @@ def narrowest(mesh: Mesh, plane: Index, material: float, air: float) -> tuple[tu
     """Least thickness of material, and least width of air, with the place of each; None where it exceeds `FARTHEST`.
 
     What is thinner than its limit (`material`, `air`) counts only where it holds on more than a speck of one flat piece
-    of surface; `plane` numbers the piece that each triangle belongs to.
+    of surface; `plane` numbers the piece that each triangle belongs to. A wide nozzle's letters are larger: `air` is its
+    width.
     """
-    searches = _Search(material, air=False), _Search(air, air=True)
+    speck = max(SPECK, SPECK_LINES * air**2)
+    searches = _Search(material, air=False, speck=speck), _Search(air, air=True, speck=speck)
     for view in _views(mesh):
         for sense in (1.0, -1.0):
             front = np.flatnonzero(view.lean * sense > FLUSH)
@@ -169,7 +172,7 @@ def _result(search: _Search, plane: Index) -> tuple[float, Array] | None:
     """Least of what counts."""
     if search.thin:
         width, face, area, at = (np.concatenate(column) for column in zip(*search.thin, strict=True))
-        large = np.flatnonzero(np.bincount(plane[face], area, plane.max() + 1)[plane[face]] > SPECK)
+        large = np.flatnonzero(np.bincount(plane[face], area, plane.max() + 1)[plane[face]] > search.speck)
         if len(large):
             k = large[np.argmin(width[large])]
             return float(width[k]), at[k]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import combinations, pairwise, permutations
+from itertools import combinations, islice, pairwise, permutations
 from math import ceil, floor, inf, radians, sqrt, tan
 
 import numpy as np
@@ -626,7 +626,7 @@ def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
 def _least_depth(room: _Room, deepest: float) -> float:
     """The shortest card (whole mm) that keeps what is wanted over one of its spans; infinite if none does."""
     low, high = int(max(ceil(room.least[1]), ROW_LEAST if room.in_row else LONE_LEAST)), int(MAX_DEPTH)
-    enough = [span for span in room.site.spans if room.card(span, deepest, high)][:USUAL_SPANS]
+    enough = list(islice((span for span in room.site.spans if room.card(span, deepest, high)), USUAL_SPANS))
     if not enough:
         return inf
     while low < high:

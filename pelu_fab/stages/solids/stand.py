@@ -57,10 +57,10 @@ def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
     steps = [Step("add", (back, *solids))]
     cuts: list[Prism] = []
     for one, other in pairwise(spans):  # light, and water that went astray runs out
-        cuts += _arcade("y", rack.back, (one[1] + POST, other[0] - POST), (TIE, min(rack.back_z, high) - TIE))
+        cuts += _arcade("y", rack.back, (one[1] + POST, other[0] - POST), (TIE, rack.back_z - TIE))
     deep = (rack.back[1] + POST, rack.middle - POST)
     for x0, x1 in spans if hung else ():
-        cuts += _arcade("x", (x0, x1), deep, (max(TIE, low + 2.0), rack.seat_z - POST))
+        cuts += _arcade("x", (x0, x1), deep, (TIE, rack.seat_z - POST))
     if hung:
         y0, y1 = hung[0].y + hung[0].ear[0] - AIR, hung[0].y + hung[0].ear[1] + AIR
         thin = [*between, *([plates[0]] if left > 0.0 else []), *([plates[-1]] if right < 0.0 else [])]  # cut through

@@ -9,7 +9,7 @@ from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, lowest, sh
 
 CLEAR = 0.6  # mm of air between a card's underside and the walls below it
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
-AHEAD, TIP = 1.6, 0.4  # mm before and above a lip, where the walls' tops begin to lean away
+AHEAD, TIP, LEAN = 1.6, 0.4, 1 / 6  # mm before and above a lip, where the walls' tops begin to lean away; mm a mm
 TIE = 14.0  # mm of floor that ties gutters
 BESIDE, PAST, TIP_OVER = 1.2, 0.3, 1.2  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
 STOPPED = 0.3  # mm between an ear's end and the wall that stops it
@@ -131,8 +131,11 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray) -> list[Pri
     foot = card.foot
     slant = card.slant - CLEAR * 2**0.5
     back = -card.depth - card.wall - CLEAR
-    ahead = before.y + before.card.lip_y + AHEAD - placed.y if before else -inf
-    back = ahead if 0.0 < back - ahead < THIN else back
+    if before:  # its air leans this way, so that what stands between is thinnest at the walls' tops
+        ahead = before.y + before.card.lip_y + AHEAD
+        above = tray.wall_height - tray.to((ahead, before.z + before.card.under.bottom_z + TIP))[1]
+        ahead -= placed.y
+        back = ahead if 0.0 < back - ahead < max(THIN, tray.wall + above * LEAN) else back
     head = tray.head[0] - placed.y
     back = head - 1.0 if head < back < head + THIN + tray.wall_height * sin(radians(tray.slope_deg)) else back
     air: Outline = (
@@ -140,7 +143,7 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray) -> list[Pri
         (slant - bottom + CLEAR, bottom - CLEAR),
         (foot[1] + AHEAD, bottom - CLEAR),
         (foot[1] + AHEAD, bottom + TIP),
-        (foot[1] + AHEAD + far / 6, bottom + TIP + far),
+        (foot[1] + AHEAD + far * LEAN, bottom + TIP + far),
         (back, bottom + TIP + far),
     )
     low, high = _past(card.body[0] - BESIDE, -1.0, tray), _past(card.body[1] + BESIDE, 1.0, tray)
