@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pelu_fab.network.model import Layer, Network
     from pelu_fab.network.readout import Readout
     from pelu_fab.remembered import State
-    from pelu_fab.signoff import Check, Report
+    from pelu_fab.signoff import Check, Inspection, Report
 
 __version__ = "0.1.0"
 __all__ = [
@@ -100,7 +100,14 @@ def __dir__() -> list[str]:
 
 
 def load(path: str | PathLike[str], *, process: str | None = None, settings: Sequence[str] = ()) -> "Design":
-    """Read a design folder, a design.toml or a bare checkpoint; `settings` are `key=value`, over the file's."""
+    """Read a design folder, a design.toml or a bare checkpoint; `settings` are `key=value`, over the file's.
+
+    `process` names a profile or is the path of one. Raises `FabError` for what can't be read, with file, place, value
+    and what is allowed.
+
+    >>> load("designs/drip", settings=["pour_flow_ml=6"]).pour_flow_ml  # mL/s
+    6.0
+    """
     from pelu_fab.sources.design import load
 
     return load(Path(path), process=process, settings=settings)
@@ -109,7 +116,16 @@ def load(path: str | PathLike[str], *, process: str | None = None, settings: Seq
 def compile(  # noqa: A001
     design: "Design", progress: Callable[[str], None] | None = None, *, force: bool = False
 ) -> "Device":
-    """Turn a design into a device; one that would spill when its jugs are poured is refused unless `force`."""
+    """Turn a design into a device; one that would spill when its jugs are poured is refused unless `force`.
+
+    Pure: no file is written. `progress` is told each stage as it begins. Raises `FabError` where no such device can be
+    printed, and names the setting that helps.
+
+    >>> stages = []
+    >>> device = compile(load("designs/drip"), stages.append)
+    >>> device.sized.priming_volume, [round(length) for length in device.meshes[0].extents]  # mm3; mm
+    (0.0, [42, 53, 55])
+    """
     from pelu_fab.pipeline import compile_design
     from pelu_fab.show.notebook import device_bundle, show_as
 
@@ -121,7 +137,16 @@ def compile(  # noqa: A001
 def write(
     device: "Device", directory: str | PathLike[str], *, force: bool = False, formats: Sequence[str] | None = None
 ) -> "tuple[Skipped, ...]":
-    """Write a device's files into a folder, all or none; returns the formats that can't be made on this machine."""
+    """Write a device's files into a folder, all or none; returns the formats that can't be made on this machine.
+
+    `formats`: names of `pelu-fab compile --formats`, or None for the usual ones. Raises `FabError` for a folder that
+    holds something else (unless `force`), is locked or full; what was in it then stays.
+
+    >>> write(compile(load("designs/drip")), "written", formats=["stl"])
+    ()
+    >>> sorted(path.name for path in Path("written/parts").iterdir())
+    ['card-L0-b0.stl', 'cup-y0.stl', 'jug.stl', 'rack.stl']
+    """
     from pelu_fab.pipeline import write
 
     return write(device, Path(directory), force=force, formats=formats)
@@ -140,7 +165,13 @@ def verify(
 
     `process` and `settings` are those that it was compiled with, where they replaced the design's. Leaves
     `verify.json`, the page, and where findings are beside the files; where the folder can't be written to, the report
-    says so in `unwritten` and is whole all the same.
+    says so in `unwritten` and is whole all the same. `trace`: a pour in units, told bucket by bucket. Raises `FabError`
+    for a folder that is no export; all that a folder may hold otherwise is a finding.
+
+    >>> _ = write(compile(load("designs/drip")), "judged", formats=["stl"])
+    >>> report = verify("judged", against="designs/drip")
+    >>> report.verdict, report.counts["failed"]
+    ('pass', 0)
     """
     from dataclasses import replace
 
@@ -198,7 +229,13 @@ def _leave(directory: Path, report: "Report", before: "State | None") -> str:
 def simulate(source: "Netlist | Network", pour: Sequence[float]) -> "Outcome":
     """Where a pour ends by the algebra: what each bucket keeps and each cup gets, one row.
 
-    Units in and out for a network, mm3 for a netlist. For water over time see `pelu_fab.sim.flow`.
+    `pour` (in,); `kept[l]` (1, in_l) and `outputs` (1, out). Units in and out for a network, mm3 for a netlist. The
+    formula is relu(v - h²)·softmax(A), layer by layer. Raises `FabError` for another number of inputs. For water over
+    time see `pelu_fab.sim.flow`.
+
+    >>> outcome = simulate(load("designs/and-or").network, [30.0, 30.0])
+    >>> outcome.kept[1].tolist(), outcome.outputs.tolist()
+    ([[16.0, 4.0]], [[14.0, 26.0]])
     """
     import numpy as np
 
@@ -207,8 +244,17 @@ def simulate(source: "Netlist | Network", pour: Sequence[float]) -> "Outcome":
     return run(source, np.asarray(pour, dtype=np.float64))
 
 
-def inspect(path: str | PathLike[str]) -> Any:
-    """Tell what a mesh, or a folder of them, is; see `signoff.inspect`."""
+def inspect(path: str | PathLike[str]) -> "Inspection":
+    """Tell what an STL file is, or each of a folder, whoever made it: closed, bodies, genus, walls, what it holds.
+
+    An `Inspection`: its `meshes` hold one `MeshFacts` a file, in mm and mm3. Raises `FabError` for no file and for a
+    broken one.
+
+    >>> _ = write(compile(load("designs/drip")), "seen", formats=["stl"])
+    >>> cup = inspect("seen/parts/cup-y0.stl").meshes[0]
+    >>> cup.closed, cup.genus, len(cup.buckets)
+    (True, 0.0, 1)
+    """
     from pelu_fab.files import recover
     from pelu_fab.signoff import inspect
 

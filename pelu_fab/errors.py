@@ -9,6 +9,10 @@ class FabError(Exception):
 
     `where` names the file or the object (`L1.b0`), `what` says what was found and what is allowed,
     `remedy` is one next step.
+
+    >>> raise FabError("L1.b0", "keeps -2 mL, 0 or more are allowed", "give h; its square is kept")
+    Traceback (most recent call last):
+    pelu_fab.errors.FabError: L1.b0: keeps -2 mL, 0 or more are allowed; give h; its square is kept
     """
 
     def __init__(self, where: str, what: str, remedy: str) -> None:
@@ -28,12 +32,20 @@ def warn(where: str, what: str, remedy: str) -> None:
 
 
 class FabBug(Exception):
-    """A stage broke its own promise. Not the user's fault."""
+    """A stage broke its own promise. Not the user's fault.
+
+    >>> issubclass(FabBug, FabError)  # who catches the user's errors does not hide ours
+    False
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken rule at one place: data, never raised."""
+    """One broken rule at one place: data, never raised.
+
+    >>> print(Violation("flow.depth", "tray-L0", 9.2, 8.0, "mm"))
+    flow.depth at tray-L0: 9.2 mm, limit 8 mm
+    """
 
     rule: str
     where: str

@@ -94,7 +94,11 @@ def chosen(formats: Sequence[str] | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An output that can't be made on this machine, why, and what to do about it. All others are made."""
+    """An output that can't be made on this machine, why, and what to do about it. All others are made.
+
+    >>> Skipped("step", "cadquery is not installed", "pip install 'pelu_fab[step]'").remedy
+    "pip install 'pelu_fab[step]'"
+    """
 
     format: str
     why: str

@@ -1,9 +1,12 @@
 """What `import pelu_fab` gives: the verbs, and the types on first use."""
 
 import doctest
+import inspect
+import pydoc
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,8 +28,32 @@ def test_every_name_of_the_package_is_there() -> None:
 def test_the_manual_says_what_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(Path(__file__).parents[1] / "designs", tmp_path / "designs")
     monkeypatch.chdir(tmp_path)
-    found = doctest.testmod(pelu_fab)
-    assert found.failed == 0 and found.attempted > 7
+    (found,) = doctest.DocTestFinder(recurse=False).find(pelu_fab)
+    assert len(found.examples) > 7 and doctest.DocTestRunner().run(found).failed == 0
+
+
+@pytest.mark.parametrize("module", ["pelu_fab", "pelu_fab.layers"])
+def test_every_exported_name_tells_what_it_is_and_shows_it(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One example at least each, and it does what it says."""
+    shutil.copytree(Path(__file__).parents[1] / "designs", tmp_path / "designs")
+    monkeypatch.chdir(tmp_path)
+    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner(verbose=False)
+    for name in import_module(module).__all__:
+        thing = getattr(import_module(module), name)
+        (found,) = finder.find(thing, name, globs=dict(vars(sys.modules[thing.__module__])))
+        assert found.examples, f"{name} has no example"
+        assert runner.run(found).failed == 0, name
+
+
+def test_help_reads_like_a_manual() -> None:
+    """Every verb and every type is in it, with its sentence, after what it is for."""
+    text = pydoc.render_doc(pelu_fab, renderer=pydoc.plaintext)
+    assert text.index("From a checkpoint to files to print") < text.index("CLASSES") < text.index("FUNCTIONS")
+    for name in pelu_fab.__all__:
+        first = (inspect.getdoc(getattr(pelu_fab, name)) or "").splitlines()[0]
+        assert len(first) > 20 and first in text, name
 
 
 def test_every_layer_that_people_import_is_there() -> None:

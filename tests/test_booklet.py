@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 
 import pelu_fab
 from exports import device, export
+from pelu_fab.formats.bom import to_print_preset
 from pelu_fab.formats.pour import to_pour
 from pelu_fab.ir.solid import IDENTITY, Part, Step, box
 from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.show import booklet
-from pelu_fab.show.assembly import stages
+from pelu_fab.show.assembly import called, stages
 from pelu_fab.show.booklet import pages, to_booklet
 from pelu_fab.show.linework import INK, Piece, View, composed, drawn
 from pelu_fab.show.sheets import HEIGHT, WIDTH, Sheet, breadth, plain, wrapped
@@ -23,7 +25,7 @@ from pelu_fab.signoff.dossier import open_folder
 from pelu_fab.signoff.moving import FAR, room
 from pelu_fab.signoff.recovery import read_parts
 
-NAMES = ("drip", "and-or", pytest.param("iris", marks=pytest.mark.slow))
+NAMES = ("drip", "half-adder", "and-or", pytest.param("iris", marks=pytest.mark.slow))
 SIGHT = (1.0, 1.0, 1.0)
 
 
@@ -84,6 +86,20 @@ def test_lines_are_no_wider_than_they_may_and_lose_no_word() -> None:
         assert all(breadth(line, 10.0) > width for line in longer)
 
 
+@cache
+def laid(name: str) -> tuple[Sheet, ...]:
+    """A design's booklet."""
+    with plain():
+        return tuple(pages(device(name)))
+
+
+@cache
+def said(name: str) -> tuple[str, ...]:
+    """Every line of it."""
+    with plain():
+        return tuple(words for sheet in laid(name) for words, _ in texts(sheet))
+
+
 def texts(sheet: Sheet) -> list[tuple[str, Any]]:
     """Every line of text on a page with its box, points."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -95,7 +111,7 @@ def texts(sheet: Sheet) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_word_lies_on_its_page_and_over_no_other(name: str) -> None:
     with plain():
-        sheets = pages(device(name))
+        sheets = laid(name)
         for sheet in sheets:
             found = texts(sheet)
             whole = sheet.figure.bbox
@@ -112,19 +128,87 @@ def test_every_word_lies_on_its_page_and_over_no_other(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_names_every_piece_and_tells_the_numbers_of_the_pour_protocol(name: str) -> None:
     found = device(name)
-    with plain():
-        said = [words for sheet in pages(found) for words, _ in texts(sheet)]
     for part in found.parts:
-        assert any(part.name in words for words in said), part.name
+        assert any(part.name in words for words in said(name)), part.name
     for line in to_pour(found).splitlines():
         for number in re.findall(r"\| (\d+\.\d) (?:mL|g) (?=\|)", line.rpartition("|")[0].rpartition("|")[0] + "|"):
-            assert number in said, line
+            assert number in said(name), line
     v0 = found.sized.priming_volume / 1000.0
-    everything = " ".join(said)
+    everything = " ".join(said(name))
     if v0:
         assert f"V0 = {v0:.1f} mL ({v0 * found.design.process.fluid.density:.1f} g)" in everything
         assert "Go on within 5 minutes" in everything
     assert "level" in everything and "leak" in everything and "Rinse" in everything
+
+
+@pytest.mark.parametrize("name", ["petals", "and-or", pytest.param("tide", marks=pytest.mark.slow)])
+def test_the_order_that_a_step_tells_is_that_of_the_places_and_of_its_picture(name: str) -> None:
+    """Cards over one rack look alike: told by their numbers alone, they would be hung in another order."""
+    found = device(name)
+    told = stages(found)
+    index = {called(found, part): n for n, part in enumerate(found.parts)}
+    orders = 0
+    for stage in told:
+        if not (order := re.search(r"from (left to right|the highest seat down) (.*)\.$", stage.words)):
+            continue
+        names = re.split(r", | and ", order[2])
+        assert sorted(index[one] for one in names) == sorted(stage.parts)
+        middles = np.array([found.assembled(index[one]).reshape(-1, 3).mean(axis=0) for one in names])
+        across = order[1] == "left to right"
+        assert (np.diff(middles[:, 0]) < -10.0 if across else np.diff(middles[:, 1]) > 10.0).all(), stage.words
+        if across:  # x goes to the left for who looks at the cups, on the page as well
+            assert (np.diff(View(booklet.SIGHT, 1.0).flat(middles)[:, 0]) > 0.0).all()
+        orders += 1
+    assert orders >= 2
+
+
+@pytest.mark.parametrize("name", ["petals", pytest.param("tide", marks=pytest.mark.slow)])
+def test_stands_are_told_where_they_stand_and_trays_what_they_lie_on(name: str) -> None:
+    """Distances from the rack, and under both ends of every tray the part that its step names, within 3 mm."""
+    found = device(name)
+    index = {part.name: n for n, part in enumerate(found.parts)}
+    back = found.assembled(0)[..., 1].min()
+    words = next(stage.words for stage in stages(found) if "trestle" in stage.words)
+    stood = re.findall(r"(trestle-\w+)(?: \(\d+ mm high\))? (\d+) mm", words)
+    assert len(stood) == len(found.layout.trestles)
+    for one, gap in stood:
+        assert (
+            float(gap) == pytest.approx(back - found.assembled(index[one])[..., 1].max(), abs=0.5) and float(gap) > 1.0
+        )
+    lying = [
+        re.match(r"Lay on (\S+), .* on (\S+), between .* over (?:the head of (\S+)\.|the rack)", s.words)
+        for s in told(found)
+    ]
+    assert len(lying) == len(found.layout.trays)
+    for tray, upper, lower in (match.groups() for match in lying if match):
+        lies, under = (found.assembled(index[n]).reshape(-1, 3) for n in (tray, upper))
+        assert lies[:, 1].min() < under[:, 1].max() < lies[:, 1].max(), f"{upper} under {tray}"
+        head = next(t for t in found.layout.trays if t.name == tray)
+        assert head.floor_z(under[:, 1].max()) == pytest.approx(under[:, 2].max() - 8.0, abs=3.0), "below its horns"
+        end = found.assembled(index[lower] if lower else 0).reshape(-1, 3)
+        assert end[:, 1].min() - 1.0 < head.at(head.length)[0] < end[:, 1].max(), f"{tray} ends over {lower}"
+
+
+def told(found: Any) -> list[Any]:
+    return [stage for stage in stages(found) if stage.words.startswith("Lay on")]
+
+
+def test_what_must_be_set_is_what_the_preset_sets(tmp_path: Path) -> None:
+    found = device("and-or")
+    preset = dict(line.split(" = ") for line in to_print_preset(found.design.process).splitlines())
+    told = " ".join(said("and-or"))
+    assert f"{preset['layer_height']} mm high, the first one too" in told and preset["first_layer_height"] == "0.2"
+    assert f"{preset['perimeters']} perimeters, each {preset['extrusion_width']} mm wide" in told
+    assert f"{preset['bottom_solid_layers']} layers below, {preset['top_solid_layers']} above" in told
+    assert preset["fill_density"].replace("%", " %") in told
+    assert "clearance=0.25" in told and found.design.process.printer.clearance == 0.2
+
+
+def test_a_siphon_is_sealed_before_the_first_pour_and_rulers_are_told_where_there_are_some() -> None:
+    siphon, comb = (" ".join(said(name)) for name in ("half-adder", "petals"))
+    assert "Seal L1.b0: it has a siphon" in siphon and "Thin varnish in its bore" in siphon and "Seal" not in comb
+    assert "the mark of so many mL" in siphon and "your number on the side" in comb
+    assert "petal_length_cm x 10" in comb and "two within 1 mL are too close to tell" in comb
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -143,6 +227,24 @@ def test_hands_can_take_each_step_as_the_judge_sees_the_files(name: str, tmp_pat
             assert here.free(number, way, FAR, np.array(standing, np.int64)) >= FAR, found.parts[index].name
             standing.append(number)
     assert sorted(standing) == list(range(len(here.parts)))
+
+
+@pytest.mark.parametrize("name", ["and-or", pytest.param("tide", marks=pytest.mark.slow)])
+def test_cards_that_no_hand_can_lift_alone_are_those_that_are_told_to_lie_under_a_tray(
+    name: str, tmp_path: Path
+) -> None:
+    found, folder = device(name), export(name, tmp_path)
+    loaded, _ = read_parts(folder, open_folder(folder).inside, lambda _: None)
+    here = room(loaded)
+    stuck = set()
+    for number, part in enumerate(here.parts):
+        others = np.array([k for k in range(len(here.parts)) if k != number])
+        if part.entry.role == "card" and here.free(number, (0.0, 0.0, 1.0), FAR, others) < FAR:
+            stuck.add(called(found, next(one for one in found.parts if one.name == part.entry.name)))
+    stuck -= {placed.card.name for placed in found.layout.hung}  # these come forwards
+    assert {placed.card.name for placed in found.layout.covered} == stuck
+    assert bool(stuck) == (name == "tide") == ("lie under a tray: undo steps" in " ".join(said(name)))
+    assert ("under a tray" in to_pour(found)) == bool(stuck)
 
 
 def test_a_way_that_is_blocked_is_found(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What people read: levels that can be compared, marks that say volumes, names that are whole and differ."""
 
+import string
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -10,31 +11,33 @@ import numpy as np
 import pytest
 from handmade import box, stl_bytes
 from manifold3d import Manifold, Mesh64
+from shapely import Polygon, unary_union
 
 import pelu_fab
 from exports import device
 from pelu_fab.ir.ruler import Ruler
 from pelu_fab.signoff.dossier import open_folder
+from pelu_fab.signoff.letters import unread
 from pelu_fab.signoff.mesh import LoadedPart
-from pelu_fab.signoff.reading import inside_of, read_checks
+from pelu_fab.signoff.reading import inside_of, read_checks, reliefs
 from pelu_fab.signoff.recovery import read_parts
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.rulers import Scale, ruler_checks
 from pelu_fab.signoff.stl import read_stl, weld
 from pelu_fab.signoff.topology import topology
+from pelu_fab.signoff.verdict import written
+from pelu_fab.stages.solids.lettering import raised
 
 NOZZLE = 0.4  # mm
 
 
-def read(folder: Path) -> tuple[tuple[LoadedPart, ...], dict[str, str]]:
+def read(folder: Path) -> tuple[tuple[LoadedPart, ...], dict[str, list[str]]]:
     opened = open_folder(folder)
-    ports = [*(("cup", p) for p in opened.manifest.outputs), *(("jug", p) for p in opened.manifest.inputs)]
-    names = {f"{kind}-{port.port.split('.')[-1]}": port.label for kind, port in ports}
-    return read_parts(opened.folder, opened.inside, lambda _: None)[0], names
+    return read_parts(opened.folder, opened.inside, lambda _: None)[0], written(opened)
 
 
 @cache
-def iris() -> tuple[tuple[LoadedPart, ...], dict[str, str]]:
+def iris() -> tuple[tuple[LoadedPart, ...], dict[str, list[str]]]:
     folder = Path(mkdtemp(prefix="pelu_fab-test-")) / "iris"
     pelu_fab.write(device("iris"), folder, formats=[])
     return read(folder)
@@ -101,6 +104,73 @@ def test_two_names_that_look_alike_and_one_that_is_cut_off_are_found() -> None:
     assert {("read.label", "cup-y1"), ("read.marks", "cup-y1")} <= failing(bare)
 
 
+SYMMETRIC = set("0AHIMOTUVWXYilmnouvwx8")  # near enough: their mirror images read as themselves
+
+
+def drawn(text: str, *, mirrored: bool = False) -> list[Polygon]:
+    """Letters as the maker draws them on a wall that looks at us: pieces across and up."""
+    found: list[Polygon] = []
+    for prism in raised([(text, 4.0, 20.0, 5.0)], 0.0, -1, -1 if mirrored else 1):
+        outer, holes = (unary_union([Polygon(loop) for loop in loops]) for loops in (prism.outlines, prism.voids))
+        ink = outer.difference(holes)
+        found += getattr(ink, "geoms", [ink])
+    return found
+
+
+@pytest.mark.parametrize("text", ["setosa", "Virginica", "jug fjord", "iii", "Größe", "été", "x²", "Ωμέγα", "10.8 %"])
+def test_what_the_maker_writes_is_read(text: str) -> None:
+    assert unread(drawn(text), 1.0, text) == ""
+
+
+def test_no_letter_of_the_face_reads_as_its_own_mirror_image_unless_it_is_symmetrical() -> None:
+    for character in string.ascii_letters + string.digits:
+        assert unread(drawn(character), 1.0, character) == ""
+        assert (unread(drawn(character, mirrored=True), 1.0, character) == "") <= (character in SYMMETRIC), character
+    assert unread(drawn("setosa", mirrored=True), -1.0, "setosa") == ""  # as one sees it from within the wall
+
+
+def test_letters_in_another_order_and_letters_that_are_others_are_not_read() -> None:
+    assert unread(drawn("atesos"), 1.0, "setosa") != ""
+    assert unread(drawn("sefosa"), 1.0, "setosa") == "t"
+    assert unread([], 1.0, "setosa") == "setosa"
+
+
+@pytest.mark.fault("maker")
+def test_a_maker_that_writes_mirrored_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from pelu_fab.stages.solids import card, vessels
+
+    def mirrored(lines: object, face: float, outward: int, rightward: int, more: object = ()) -> object:
+        return raised(lines, face, outward, -rightward, more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(card, "raised", mirrored)
+    monkeypatch.setattr(vessels, "raised", mirrored)
+    design = pelu_fab.load(Path(__file__).parent.parent / "designs" / "drip")
+    pelu_fab.write(pelu_fab.compile(design), tmp_path / "drip", formats=[])
+    found = failing(list(pelu_fab.verify(tmp_path / "drip").checks))
+    assert found == {("read.label", "card-L0-b0"), ("read.label", "cup-y0"), ("read.ruler", "jug mL words")}
+
+
+def test_a_mirrored_word_on_one_side_of_a_card_and_swapped_cups_are_found() -> None:
+    parts, texts = iris()
+    card = next(part for part in parts if part.entry.name == "card-L1-b2")
+    left, right = (relief for relief in reliefs(card.mesh) if len(relief.words) == 5)
+    assert (left.axis, left.sign, right.axis, right.sign) == (0, -1.0, 0, 1.0)
+    y0, z0, y1, z1 = unary_union(left.words).bounds
+    near = card.mesh.points[(np.abs(card.mesh.points[:, 1] - (y0 + y1) / 2) < (y1 - y0) / 2)]
+    face = near[np.abs(near[:, 2] - (z0 + z1) / 2) < (z1 - z0) / 2][:, 0].min()
+
+    def half_mirrored(solid: Manifold) -> Manifold:
+        word = solid ^ box((face - 1.0, y0 - 0.1, z0 - 0.1), (face + 0.6, y1 + 0.1, z1 + 0.1))
+        return (solid - word) + word.mirror((0.0, 1.0, 0.0)).translate((0.01, y0 + y1, 0.0))
+
+    assert ("read.label", "card-L1-b2") in failing(changed("card-L1-b2", half_mirrored))
+    swapped = [
+        _as(part, {"cup-y0": "cup-y1", "cup-y1": "cup-y0"}.get(part.entry.name, part.entry.name), parts)
+        for part in parts
+    ]
+    assert {("read.label", "cup-y0"), ("read.label", "cup-y1")} <= failing(read_checks(swapped, texts, NOZZLE))
+
+
 def test_marks_too_far_apart_or_off_their_volume_are_found() -> None:
     parts, _ = iris()
     cup = next(part for part in parts if part.entry.name == "cup-y0")
@@ -138,7 +208,7 @@ def test_a_side_that_measures_another_input_or_in_another_unit_is_found() -> Non
     inches = known | {"in.x0": Scale(0.0, 0.1 / 2.54, "sepallengthin", 83.0)}
     assert ("read.ruler", "jug in.x0") in failing(rulers(scales=inches))
     moved = known | {"in.x1": Scale(0.05, 0.1, "sepalwidthcm", 47.0)}
-    assert failing(rulers(scales=moved)) == {("read.ruler", "jug in.x1")}
+    assert failing(rulers(scales=moved)) == {("read.ruler", "jug in.x1"), ("read.ruler", "jug in.x1 words")}
     turned = rulers(sides=("in.x1", "in.x0", "in.x2", "in.x3"))
     assert ("read.ruler", "jug in.x0 steps") in failing(turned)  # a width's ruler ends before the longest sepal
     assert failing(rulers(sides=("in.x0", "in.x1", "in.x2"))) == {("read.ruler", "in.x3")}

@@ -7,6 +7,8 @@ from pelu_fab.formats.plates import plates_of
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.process import Process
 
+FLOORS, ROOFS, FILL = 5, 4, 15  # layers of a bottom and of a top; % of what is inside
+
 
 def to_bom(device: Device) -> str:
     """Parts in print order, with volume, bounding box, and what each weighs and takes, estimated without a slicer."""
@@ -53,9 +55,9 @@ def to_print_preset(process: Process) -> str:
         "layer_height": f"{printer.layer_height:g}",
         "first_layer_height": f"{printer.layer_height:g}",
         "perimeters": f"{printer.perimeters}",
-        "top_solid_layers": "4",
-        "bottom_solid_layers": "5",
-        "fill_density": "15%",
+        "top_solid_layers": f"{ROOFS}",
+        "bottom_solid_layers": f"{FLOORS}",
+        "fill_density": f"{FILL}%",
         "fill_pattern": "grid",
         "seam_position": "aligned",
         "support_material": "0",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from pelu_fab.network.scaling import Feature
 Array = NDArray[np.float64]
 MORE = "Pour the rest now: the answer depends on how much, not on when."
 AGAIN = "Empty all and start again: a card with a siphon answers once, and then starts to fill anew."
+COVER = "what is above first, and pour V0 into what wants it before you put that back."
 LEVEL_DEG = 0.2  # what a bubble level or a phone reads, and what a comb stands: about a point of share
 
 
@@ -133,6 +135,9 @@ def _ready(device: Device) -> list[str]:
     v0 = priming(device)
     lines = ["## Get it ready, each time", ""]
     lines.append("1. Lift out the cards, tip them out, hang them back. Empty the cups. Wet walls are fine.")
+    if under := [placed.card.name for placed in device.layout.covered]:
+        words = f"{listed(under)} {'lie' if len(under) > 1 else 'lies'} under a tray: take off {COVER}"
+        lines += wrap(words, 110, initial_indent="   ", subsequent_indent="   ")
     if v0.cards:
         lines.append(
             f"2. Pour V0, {v0.ml:.1f} mL ({v0.grams:.1f} g), into each card that divides its water: {listed(v0.cards)}."
@@ -172,17 +177,25 @@ def _is_measured(design: Design) -> bool:
     return any(not feature.is_plain for feature in design.network.measures.features)
 
 
-def _measures(design: Design) -> list[str]:
-    """How a measurement becomes a pour, for samples that nobody has written down yet."""
+def measures(design: Design) -> tuple[tuple[str, str, str, str], ...]:
+    """How a measurement becomes a pour: for which input, its formula in mL, from and to which value; none if mL."""
     features = design.network.measures.features
-    lines = ["What you measured becomes a pour like this, and never less than nothing:", ""]
-    lines += ["| for | pour, mL | for a sample from | to |", "|---|---|---|---|"]
+    if all(feature.is_plain for feature in features):
+        return ()
+    found = []
     for name, feature in zip(design.network.inputs, features, strict=True):
         what, offset = _cell(feature.title), feature.offset
         shifted = f"({what} {'-' if offset > 0 else '+'} {abs(offset):.5g})" if offset else what
-        ends = ["" if end is None else feature.shown(end) for end in (feature.low, feature.high)]
-        lines.append(f"| {_cell(name)} | {shifted} x {feature.factor * design.unit_ml:.5g} | {ends[0]} | {ends[1]} |")
-    return [*lines, ""]
+        low, high = ("" if end is None else feature.shown(end) for end in (feature.low, feature.high))
+        found.append((_cell(name), f"{shifted} x {feature.factor * design.unit_ml:.5g}", low, high))
+    return tuple(found)
+
+
+def _measures(design: Design) -> list[str]:
+    """The same for samples that nobody has written down yet, in Markdown."""
+    lines = ["What you measured becomes a pour like this, and never less than nothing:", ""]
+    lines += ["| for | pour, mL | for a sample from | to |", "|---|---|---|---|"]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in measures(design)), ""]
 
 
 def _measured(feature: Feature, units: float) -> str:
@@ -201,7 +214,6 @@ def _preparation(device: Device) -> list[str]:
         if "detergent" in fluid.name
         else "Use clean tap water."
     )
-    flushes = [bucket for bucket in device.lowered.netlist.buckets if bucket.flush_volume]
     return [
         "## Before the first pour",
         "",
@@ -210,17 +222,27 @@ def _preparation(device: Device) -> list[str]:
         f"   feet until both stay within {LEVEL_DEG:g} degrees.",
         "3. Wet it: pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device",
         "   keeps about 1 mL on its walls, and dries again in a quarter of an hour.",
-        *(line for k, bucket in enumerate(flushes) for line in _sealed(4 + k, bucket.name)),
+        *(line for k, name in enumerate(siphons(device)) for line in _sealed(4 + k, name)),
     ]
+
+
+def siphons(device: Device) -> tuple[str, ...]:
+    """Cards that answer all at once."""
+    return tuple(bucket.name for bucket in device.lowered.netlist.buckets if bucket.flush_volume)
+
+
+SEAL = (
+    "thin varnish in its bore and outside. Stop its outlet with a finger and fill it to the rim: nothing may ooze out "
+    "of the pillar."
+)
 
 
 def _sealed(number: int, name: str) -> list[str]:
     """How a siphon is made to hold air, and looked at."""
-    return [
-        f"{number}. Seal {name}, the card with a siphon: thin varnish in its bore and outside. Stop its outlet with a",
-        "   finger and fill it to the rim: nothing may ooze out of the pillar. How to try whether it primes stands in",
-        "   docs/water.md.",
-    ]
+    words = (
+        f"{number}. Seal {name}, the card with a siphon: {SEAL} How to try whether it primes stands in docs/water.md."
+    )
+    return wrap(words, 110, subsequent_indent="   ")
 
 
 def _cell(text: str) -> str:

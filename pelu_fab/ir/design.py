@@ -14,7 +14,12 @@ Compensation = Literal["process", "none"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Rows of data: `inputs` (rows, in) in units, as poured; `labels` (rows,) index the outputs, or None."""
+    """Rows of data: `inputs` (rows, in) in units, as poured; `labels` (rows,) index the outputs, or None.
+
+    >>> iris = Samples(np.array([[51.0, 35.0, 14.0, 2.0]]), np.array([0]))
+    >>> iris.inputs.shape, iris.labels.tolist()
+    ((1, 4), [0])
+    """
 
     inputs: NDArray[np.float64]
     labels: NDArray[np.int64] | None = None
@@ -22,7 +27,13 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Design:
-    """A network to be made by a process. Volumes in units (see `unit_ml`), the pour flow in mL/s per jug."""
+    """A network to be made by a process. Volumes in units (see `unit_ml`), the pour flow in mL/s per jug.
+
+    >>> import pelu_fab
+    >>> design = pelu_fab.load("designs/and-or")
+    >>> design.network.widths, design.unit_volume, design.input_max
+    ((2, 2, 2), 1000.0, (30.0, 30.0))
+    """
 
     name: str
     network: Network

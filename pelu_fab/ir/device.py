@@ -47,7 +47,13 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Device:
-    """A compiled device; `meshes` go with `parts`, one by one. `findings`: what its jugs would break in it."""
+    """A compiled device; `meshes` go with `parts`, one by one. `findings`: what its jugs would break in it.
+
+    >>> import pelu_fab
+    >>> device = pelu_fab.compile(pelu_fab.load("designs/drip"))
+    >>> device.pieces, device.assembled(0).shape[1:]  # triangles (n, 3, 3), mm
+    (4, (3, 3))
+    """
 
     design: Design
     lowered: Lowered

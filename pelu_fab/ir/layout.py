@@ -272,6 +272,17 @@ class Layout:
         return self.floor_of(target)
 
     @property
+    def covered(self) -> tuple[PlacedCard, ...]:
+        """Cards under a tray of the layer before, which must be lifted before they can be."""
+        found = []
+        for placed in self.cards:
+            back, front = placed.y - placed.card.depth, placed.y + placed.card.lip_y
+            over = (t for t in self.trays if t.head[0] < front and t.at(t.length)[0] > back)
+            if not placed.card.under.is_beak and any(tray.floor_z(placed.y) > placed.z for tray in over):
+                found.append(placed)
+        return tuple(found)
+
+    @property
     def hung(self) -> tuple[PlacedCard, ...]:
         """The row's cards, which hang in the rack."""
         return tuple(placed for placed in self.cards if placed.card.under.is_beak)

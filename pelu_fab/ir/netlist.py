@@ -46,7 +46,13 @@ class Duct:
 
 @dataclass(frozen=True)
 class Netlist:
-    """Rows of buckets upstream first; ducts by source, then target; cups last. Ports carry people's names."""
+    """Rows of buckets upstream first; ducts by source, then target; cups last. Ports carry people's names.
+
+    >>> row, ducts = (Bucket("L0.b0", 5000.0),), (Duct("L0.b0", "out.y0", 1.0),)
+    >>> drip = Netlist("drip", (row,), ducts, (("in.x0", "water"),), (("out.y0", "cup"),))
+    >>> drip.targets(0), drip.layers[0].retained
+    (('out.y0',), array([5000.]))
+    """
 
     name: str
     rows: tuple[tuple[Bucket, ...], ...]

@@ -117,7 +117,13 @@ class Scatter(_Table):
 
 
 class Process(_Table):
-    """A process profile. `sources` says where each number comes from, by `table.key`."""
+    """A process profile. `sources` says where each number comes from, by `table.key`.
+
+    >>> import pelu_fab
+    >>> process = pelu_fab.load("designs/drip").process
+    >>> process.printer.perimeters, process.printer.nozzle, process.sources["printer.nozzle"]  # mm
+    (3, 0.4, 'the commonest hot end')
+    """
 
     name: str
     printer: Printer

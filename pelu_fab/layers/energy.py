@@ -32,6 +32,11 @@ class NeuronLayer(nn.Module):
 
     Layers with their Lagrangian built in take its options by name (`beta=2.0`) or in `init_lagrangian`, a table; with
     `train_lagrangian` these numbers are parameters, where they start and not where they stay.
+
+    >>> layer = NeuronLayer(lagrangians.relu, shape=2)
+    >>> x = torch.tensor([3.0, -1.0])
+    >>> layer.activation(x).tolist(), layer(x).item()  # energy: 3 · 3 - ½ 3²
+    ([3.0, 0.0], 4.5)
     """
 
     def __init__(
@@ -147,6 +152,10 @@ def descend(layer: NeuronLayer, x0: Tensor, dt: float, steps: int, *, scheme: Sc
     "explicit" is Euler's step: the energy falls where dt/τ is below 2 over the largest curvature of E. "implicit"
     solves x' + dt/τ·dE/dx(x') = x for each neuron by bisection between x and 0; it is stable for any dt and stops dead
     on a threshold, but needs a Lagrangian that is a sum over neurons.
+
+    >>> way = descend(NeuronLayer(lagrangians.identity, shape=1), torch.tensor([8.0]), dt=0.5, steps=3)
+    >>> way.states.flatten().tolist(), bool((way.energies.diff() < 0).all())
+    ([8.0, 4.0, 2.0, 1.0], True)
     """
     if not (isfinite(dt) and dt > 0) or steps < 1:
         raise FabError(layer.label, f"descends with dt {dt} in {steps} steps", "use dt above 0 and at least 1 step")

@@ -35,6 +35,12 @@ class NetworkEnergy:
     Written out this is a sum over layers of the identity's energy ½‖X‖², of a synapse −X·Aᵀg that aligns what arrives
     with what spilled above, and of ½‖Aᵀg‖², its own cost. Its only stationary point is the forward pass: the last
     residual must vanish, then the one before, and so on up. There the buckets hold min(X, θ).
+
+    >>> from pelu_fab.network.model import Layer
+    >>> drip = NetworkEnergy(Network((Layer([5.0], [[1.0]]),), ("water",), ("cup",)))
+    >>> pour, arrived = torch.tensor([20.0]), torch.tensor([[20.0, 15.0], [20.0, 11.0]])  # at rest; 4 mL under way
+    >>> drip.energy(arrived.double(), pour.double()).tolist()
+    [0.0, 8.0]
     """
 
     def __init__(self, network: Network) -> None:

@@ -20,6 +20,11 @@ class Flush(PeLU):
     while training. A step has no gradient: the backward pass sees a sigmoid of slope 1/`ramp` at the threshold
     (straight-through). With `soft` the forward pass while training sees it as well; steepen it by lowering `ramp`.
     In evaluation mode the step is sharp and nothing is drawn.
+
+    >>> bucket = Flush(1, 1, residue=1.0).eval()
+    >>> _ = bucket.heights.data.fill_(4.0)  # answers at h² = 16
+    >>> bucket(torch.tensor([[15.0], [18.0]])).tolist()
+    [[0.0], [17.0]]
     """
 
     residues: Tensor

@@ -292,6 +292,10 @@ def high_order_fc_layers(
     types; `alpha` for the products. `product` takes neither n nor segments. `rescale_output` divides a sum by its
     number of inputs (a product is left as it is), `scale` is the length of the axis, 2 for [−1, 1], and `device` where
     the weights lie. Wrong values raise `FabError`.
+
+    >>> layer = high_order_fc_layers("continuous", 2, in_features=4, out_features=3, segments=5)
+    >>> layer(torch.zeros(7, 4)).shape
+    torch.Size([7, 3])
     """
     names = get_args(LayerType)
     if layer_type == "product":

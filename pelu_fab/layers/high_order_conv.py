@@ -104,6 +104,10 @@ def high_order_convolution_layers(
     Sizes as in torch: one number, or one for each of the 1 or 2 axes. `rescale_output` divides each sum by its number
     of synapses, channels times places of the kernel; `scale` and `device` as for `high_order_fc_layers`. `FabError`
     names what is wrong.
+
+    >>> layer = high_order_convolution_layers("continuous1d", 2, 1, 4, kernel_size=3, segments=2)
+    >>> layer(torch.zeros(7, 1, 10)).shape
+    torch.Size([7, 4, 8])
     """
     if layer_type not in CONVOLUTIONS:
         make_basis(layer_type, n, segments, CONVOLUTIONS)
@@ -140,7 +144,12 @@ def high_order_convolution_transpose_layers(
     *,
     generator: torch.Generator | None = None,
 ) -> HighOrderConvolution:
-    """The transposed convolution of `layer_type`, with the same arguments as `high_order_convolution_layers`."""
+    """The transposed convolution of `layer_type`, with the same arguments as `high_order_convolution_layers`.
+
+    >>> layer = high_order_convolution_transpose_layers("polynomial1d", 3, 1, 4, kernel_size=3)
+    >>> layer(torch.zeros(7, 1, 8)).shape
+    torch.Size([7, 4, 10])
+    """
     return high_order_convolution_layers(
         layer_type,
         n,

@@ -27,6 +27,10 @@ class HighOrderMLP(nn.Sequential):
     x (rows, in_width) in [−1, 1] → (rows, out_width). Segments may differ at the input and the output. Without
     `normalize` values may leave [−1, 1] between layers, which the next layer refuses unless `periodicity` mirrors them.
     `rescale_output`, `scale` and `device` are each layer's.
+
+    >>> module = HighOrderMLP("continuous", 3, in_width=2, out_width=1, hidden_layers=1, hidden_width=8, segments=4)
+    >>> module(torch.zeros(7, 2)).shape
+    torch.Size([7, 1])
     """
 
     def __init__(

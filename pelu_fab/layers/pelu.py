@@ -31,6 +31,11 @@ class PeLU(nn.Module):
 
     `init`: "normal" draws both from N(0, 1), as the blog does; "open" retains nothing at first, so that no bucket
     starts dead; "even" also starts every branch with the same share, and then only the data break the symmetry.
+
+    >>> layer = PeLU(2, 1)
+    >>> _ = layer.heights.data.copy_(torch.tensor([2.0, 3.0]))
+    >>> layer(torch.tensor([[10.0, 10.0], [3.0, 10.0]])).tolist()  # 10 - 4 + 10 - 9; 10 - 9
+    [[7.0], [1.0]]
     """
 
     heights: nn.Parameter
@@ -92,6 +97,10 @@ def to_network(
     """The compiler's network of a `PeLU`, a `Flush` or an `nn.Sequential` of them; shares are computed in float64.
 
     Names default to x0, x1 … and y0, y1 …. Raises `FabError` for any other kind of layer: no water computes it.
+
+    >>> network = to_network(nn.Sequential(PeLU(4, 3), PeLU(3, 2)), outputs=("no", "yes"))
+    >>> network.widths, network.inputs
+    ((4, 3, 2), ('x0', 'x1', 'x2', 'x3'))
     """
     layers = []
     for name, layer in _flat(module):

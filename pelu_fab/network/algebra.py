@@ -18,7 +18,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """Where each row of pours ends: `kept[l]` (rows, in_l) in the buckets, `outputs` (rows, out) in the cups."""
+    """Where each row of pours ends: `kept[l]` (rows, in_l) in the buckets, `outputs` (rows, out) in the cups.
+
+    >>> network = [Layer(np.array([5.0]), np.array([[0.25, 0.75]]))]
+    >>> outcome = run(network, np.array([[3.0], [25.0]]))
+    >>> outcome.kept[0].tolist(), outcome.outputs.tolist()
+    ([[3.0], [5.0]], [[0.0, 0.0], [5.0, 15.0]])
+    """
 
     kept: tuple[Array, ...]
     outputs: Array

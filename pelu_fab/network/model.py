@@ -18,6 +18,11 @@ class Layer:
 
     A weir keeps `retained` = h² whatever comes. A flush keeps all below `met` = h² (in,); once that is met, everything
     leaves but `retained`. No `met`, or none above `retained`: a weir.
+
+    >>> shares = np.array([[0.25, 0.75], [1.0, 0.0]])
+    >>> layer = Layer(np.array([4.0, 1.0]), shares, met=np.array([4.0, 9.0]))
+    >>> layer.thresholds.tolist(), layer.flushes.tolist()
+    ([4.0, 9.0], [False, True])
     """
 
     retained: Array
@@ -50,6 +55,11 @@ class Network:
     """A trained PeLU network. Volumes are in units.
 
     A feature becomes units by `scaling`, or where there is none by `input_scale` units a value: `measures` is either.
+
+    >>> layer = Layer(np.array([5.0]), np.array([[0.25, 0.75]]))
+    >>> network = Network((layer,), inputs=("water",), outputs=("small", "large"))
+    >>> network.widths, network.branches
+    ((1, 2), 2)
     """
 
     layers: tuple[Layer, ...]

@@ -1,5 +1,6 @@
 """How a device is put together: steps in the order of its parts, for which sign-off finds ways in. A device in."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,34 +54,74 @@ def _kind(part: Part) -> tuple[str, str]:
 
 def _stage(device: Device, group: tuple[int, ...]) -> Stage:
     parts = [device.parts[n] for n in group]
-    names, many = listed([called(device, part) for part in parts]), len(group) > 1
     role = parts[0].role
-    if role == "cup":
-        cups = "cups, names" if many else "cup, its name"
-        return Stage(group, (0.0, SLIDE, 0.0), f"Slide in the {cups} outward: {names}.")
-    away = (0.0, 0.0, LIFT[role])
-    if role == "tray":
-        below = [part.name for part in device.parts[: group[0]] if part.role == "tray"]
-        over = f" Its lower end lies over the head of {below[-1]}." if below else ""
-        return Stage(group, away, f"Lay on {names}, gutters up, sloping towards the cups.{over}")
-    if role == "card":
-        cards = "cards" if many else "card"
-        if called(device, parts[0]) in {placed.card.name for placed in device.layout.hung}:
-            return Stage(group, away, f"Set {cards} {names} into the rack, combs over the cups.")
-        return Stage(group, away, f"Hang {cards} {names} in the seats, combs down the slope.")
+    away = (0.0, SLIDE, 0.0) if role == "cup" else (0.0, 0.0, LIFT[role])
+    words = {"cup": _cups, "card": _cards, "tray": _tray, "stand": _stand}[role]
+    return Stage(group, away, words(device, group))
+
+
+def _cups(device: Device, group: Sequence[int]) -> str:
+    if len(group) == 1:
+        return f"Slide in the cup, its name outward: {called(device, device.parts[group[0]])}."
+    return f"Slide in the cups, names outward; from left to right {_names(device, _across(device, group))}."
+
+
+def _cards(device: Device, group: Sequence[int]) -> str:
+    many = len(group) > 1
+    hung = {placed.card.name: placed.card for placed in device.layout.hung}
+    if (first := called(device, device.parts[group[0]])) in hung:
+        comb = "siphon" if hung[first].siphon else "comb"
+        cards, combs = ("the cards", f"{comb}s") if many else (f"card {first}", f"its {comb}")
+        order = f"; from left to right {_names(device, _across(device, group))}" if many else ""
+        return f"Set {cards} into the rack, {combs} to its low front{order}."
+    down = sorted(group, key=lambda n: float(device.assembled(n)[..., 1].mean()))
+    if many:
+        return (
+            f"Hang the cards in their seats, combs down the slope; from the highest seat down {_names(device, down)}."
+        )
+    return f"Hang card {first} in its seat, comb down the slope."
+
+
+def _tray(device: Device, group: Sequence[int]) -> str:
+    name, layout = device.parts[group[0]].name, device.layout
+    down = [tray.name for tray in layout.trays]
+    number = [tray.name for tray in sorted(layout.trays, key=lambda tray: tray.head[0])].index(name)
+    head = "its wings" if layout.trestles[number].straddles else "its head"
+    lower = "the rack's back wall" if name == down[-1] else f"the head of {down[down.index(name) + 1]}"
+    upper = _storeys(device, number)[-1]
+    return f"Lay on {name}, gutters up: {head} on {upper}, between its horns, its lower end over {lower}."
+
+
+def _stand(device: Device, group: Sequence[int]) -> str:
     if group[0] == 0:
-        return Stage(group, away, f"Stand {names} on the table, low front towards you: there go the cups.")
-    return Stage(group, away, f"Stand {names} behind it: {_gaps(device, group)}. The trays will set them right.")
+        racks = "the rack" if len(group) == 1 else f"{_names(device, _across(device, group))} side by side"
+        return f"Stand {racks} on the table, low front towards you: there go the cups."
+    stood = [_storeys(device, number) for number in range(len(device.layout.trestles))]
+    index = {part.name: n for n, part in enumerate(device.parts)}
+    back = float(device.assembled(0)[..., 1].min())
+    feet = sorted((back - float(device.assembled(index[names[0]])[..., 1].max()), names[0]) for names in stood)
+    if len(feet) == 1:
+        told = f"{feet[0][1]} {feet[0][0]:.0f} mm behind it, its open side to the back."
+    else:
+        told = "the trestles behind it, open sides to the back: "
+        heights = [device.meshes[index[name]].extents[2] for _, name in feet]
+        told += listed([f"{name} ({z:.0f} mm high) {gap:.0f} mm" for (gap, name), z in zip(feet, heights, strict=True)])
+        told += " from the rack to their front wall."
+    upon = [f" Put {upper} on {lower}." for names in stood for lower, upper in pairwise(names)]
+    trays = "trays" if len(device.layout.trays) > 1 else "tray"
+    return f"Stand {told}{''.join(upon)} The {trays} will set {'it' if len(feet) == 1 else 'them'} right."
 
 
-def _gaps(device: Device, group: Sequence[int]) -> str:
-    """How far behind each other the feet stand, from the front backwards."""
-    spans = {n: device.assembled(n)[..., 1] for n in (0, *group)}
-    row = sorted(spans, key=lambda n: -float(spans[n].max()))
-    return listed(
-        [
-            f"{device.parts[back].name} {float(spans[front].min() - spans[back].max()):.0f} mm behind "
-            f"{device.parts[front].name}"
-            for front, back in pairwise(row)
-        ]
-    )
+def _names(device: Device, group: Sequence[int]) -> str:
+    return listed([called(device, device.parts[n]) for n in group])
+
+
+def _across(device: Device, group: Sequence[int]) -> list[int]:
+    """From left to right for who has the cups in front."""
+    return sorted(group, key=lambda n: -float(device.assembled(n)[..., 0].max() + device.assembled(n)[..., 0].min()))
+
+
+def _storeys(device: Device, number: int) -> list[str]:
+    """The pieces of a trestle, by its place from the device's head, the lowest first."""
+    name = f"trestle-{number + 1}"
+    return [part.name for part in device.parts if re.fullmatch(rf"{name}[a-z]*", part.name)]

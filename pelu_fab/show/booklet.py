@@ -10,15 +10,16 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from pelu_fab.formats.bom import FILL, FLOORS, ROOFS
 from pelu_fab.formats.plates import FILAMENTS, Plate, plates_of
-from pelu_fab.formats.pour import AGAIN, LEVEL_DEG, MORE, Pour, listed, pours, priming
+from pelu_fab.formats.pour import AGAIN, COVER, LEVEL_DEG, MORE, SEAL, Pour, listed, measures, pours, priming, siphons
 from pelu_fab.ir.device import Device
 from pelu_fab.show.assembly import Stage, Vector, called, stages
 from pelu_fab.show.linework import Drawing, Patch, Piece, View, composed, drawn
 from pelu_fab.show.sheets import ACCENT, GREY, HEIGHT, INK, WATER, WIDTH, Sheet, breadth, plain, to_pdf
 
 SIGHT = (0.95, 1.25, 0.72)  # towards the eye: cups in front
-FRONT = (0.6, -1.0, 0.8)  # the same for a piece that lies as it prints
+FRONT, BEHIND = (0.6, -1.0, 0.8), (-0.6, 1.0, 0.8)  # the same for a piece that lies as it prints
 PIXELS = 1700.0  # of the device's longest side, seen so
 FINEST, COARSE = 5.0, 2.5  # pixels a mm: at most; for the pictures of pieces
 LARGEST = 1.3  # times life size that a picture is at most
@@ -29,6 +30,8 @@ COLOURS = {"card": (255, 255, 255), "cup": (222, 236, 247), "jug": (222, 236, 24
 LOOM, FRESH = (203, 209, 219), (255, 222, 173)  # stand and trays; what a step adds
 MINUTES = 5  # after which a film of 15 µm on a wall has begun to dry up; after 15 it is gone
 STILL: Vector = (0.0, 0.0, 0.0)
+UP: Vector = (0.0, 0.0, 45.0)  # a card's way out
+AHEAD: Vector = (0.0, 45.0, 8.0)  # that of one under gutters
 Array = NDArray[np.float64]
 
 
@@ -40,10 +43,11 @@ class Views:
     patches: dict[int, Patch]
     ends: dict[int, Array]
 
-    def at(self, index: int, moved: Vector = STILL, up: float = 0.5) -> Array:
-        """Pixel in the middle of a part's plan, `up` from its foot (0) to its head (1), once it is moved."""
+    def at(self, index: int, moved: Vector = STILL, up: float = 0.5, ahead: float = 0.5) -> Array:
+        """Pixel of a place in a part, once it is moved: `up` from foot (0) to head (1), `ahead` from back to front."""
         low, high = self.ends[index]
         place = (low + high) / 2
+        place[1] = low[1] + ahead * (high[1] - low[1])
         place[2] = low[2] + up * (high[2] - low[2])
         return np.asarray(self.view.flat((place + moved)[None])[0])
 
@@ -64,7 +68,7 @@ def pages(device: Device) -> list[Sheet]:
     views, told = _views(device), stages(device)
     whole = composed([_piece(device, views, n) for n in views.patches], views.view)
     sheets = [_cover(device, views, whole, told), *_needed(device), *_beds(device), *_steps(device, views, told)]
-    sheets += [_before(device, views, whole), _ready(device, views, whole), *_pouring(device, views, whole)]
+    sheets += [_before(device, views, whole), _ready(device, views, whole, told), *_pouring(device, views, whole)]
     sheets.append(_after(device, views, told))
     for number, sheet in enumerate(sheets[1:], 2):
         sheet.text((WIDTH / 2, HEIGHT - 10.0), f"{number}", 8.0, colour=GREY, align="center")
@@ -158,26 +162,36 @@ def _needed(device: Device) -> list[Sheet]:
 
 def _shopping(device: Device) -> Iterator[str]:
     process = device.design.process
-    grams = dict.fromkeys(FILAMENTS, 0.0)
-    for part, mesh in zip(device.parts, device.meshes, strict=True):
-        filament = next(name for name, roles in FILAMENTS.items() if part.role in roles)
-        grams[filament] += mesh.volume * part.count / 1000.0 * process.material.density
-    amounts = listed([f"{ceil(g / 10.0) * 10} g {filament}" for filament, g in grams.items() if g > 0.0])
-    yield f"{process.material.name} filament: {amounts} at most (what solid parts weigh; your slicer says less)"
+    amounts = listed([f"{ceil(_grams(device, f) / 10.0) * 10} g {f}" for f in FILAMENTS if _grams(device, f)])
+    yield f"{process.material.name} filament: about {amounts}. One colour does; clear cups show their water"
+    bed = " x ".join(f"{length:g}" for length in process.printer.bed)
+    yield f"a printer of {bed} mm with a nozzle of {process.printer.nozzle:g} mm: about {device.hours:.0f} hours"
     v0 = priming(device)
     most = max((sum(jug.ml for jug in pour.jugs) for pour in pours(device)), default=0.0) + v0.ml * len(v0.cards)
     drop = ", with one drop of dish detergent in each half litre" if "detergent" in process.fluid.name else ""
     yield f"{max(ceil(most / 100.0) / 10.0, 0.5):.1f} litres of clean tap water for a pour{drop}"
     yield "the printed jug, or a cup and a kitchen scale: grams are told beside millilitres"
     yield "a bubble level, or a phone that shows one; paper or card to lay under the feet"
-    yield "a tray or towel beneath, and a sink near by"
-    yield "clear varnish, for a card that weeps (not on sills and teeth)"
+    yield f"a {'ruler, a ' if device.layout.trestles else ''}tray or towel beneath, a soft brush, and a sink near by"
+    sealed = " and for a siphon" if siphons(device) else ""
+    yield f"clear varnish, for a card that weeps{sealed} (not on sills and teeth)"
+
+
+def _grams(device: Device, filament: str, plate: Plate | None = None) -> float:
+    """About what all pieces of a filament weigh, or those on one plate."""
+    if plate is None:
+        owners = [
+            n for n, part in enumerate(device.parts) if part.role in FILAMENTS[filament] for _ in range(part.count)
+        ]
+    else:
+        owners = [piece.part for piece in plate.pieces]
+    return sum(device.meshes[n].printed_volume for n in owners) / 1000.0 * device.design.process.material.density
 
 
 def _beds(device: Device) -> list[Sheet]:
     """What lies on which bed, and the settings that matter."""
     bed = device.design.process.printer.bed
-    sheets = [_headed("Print", f"plates/plate-N.3mf: one bed and one filament each, {bed[0]:g} x {bed[1]:g} mm")]
+    sheets = [_headed("Print", "open each plates/plate-N.3mf in your slicer: one bed, one filament")]
     wide = (INSIDE - 10.0) / 2
     scale = min(wide / bed[0], 72.0 / bed[1])
     step = bed[1] * scale + 16.0
@@ -190,7 +204,7 @@ def _beds(device: Device) -> list[Sheet]:
             y = TOP + 14.0
         _bed(sheets[-1], device, plate, number + 1, (EDGE + number % 2 * (wide + 10.0), y), scale)
     y += step
-    if y + 52.0 > LOWEST:
+    if y + 58.0 > LOWEST:
         sheets.append(_headed("Print", "continued"))
         y = TOP + 16.0
     _settings(sheets[-1], device, y)
@@ -202,7 +216,10 @@ def _bed(sheet: Sheet, device: Device, plate: Plate, number: int, at: tuple[floa
     x, y, _ = device.design.process.printer.bed
     left, top = at[0], at[1] + 3.0
     sheet.text(at, f"plate {number}", 10.0, bold=True)
-    sheet.text((left + 18.0, at[1]), f"{plate.filament} filament", 10.0, colour=GREY)
+    grams, process = _grams(device, plate.filament, plate), device.design.process
+    hours = grams / process.material.density * process.printer.hours_per_cm3
+    words = f"{plate.filament} filament, about {grams:.0f} g, {hours:.1f} h"
+    sheet.text((left + 18.0, at[1]), words, 9.0, colour=GREY)
     sheet.box((left, top), (x * scale, y * scale), "#f4f5f7", GREY)
     for piece in plate.pieces:
         wide, deep, _ = device.meshes[piece.part].extents
@@ -222,19 +239,21 @@ def _settings(sheet: Sheet, device: Device, y: float) -> None:
     sheet.text((EDGE, y), "Five settings matter; the rest is your printer's own", 12.0, bold=True)
     for key, words in (
         ("layers", f"{printer.layer_height:g} mm high, the first one too: sills stand on layer lines"),
-        ("walls", f"{printer.perimeters} perimeters at least, each {printer.nozzle:g} mm wide: they hold the water"),
-        ("floors", "5 layers below, 4 above"),
-        ("infill", "15 %"),
-        ("supports", "none; parts lie as they should print. Seam to the back, or aligned"),
+        ("walls", f"{printer.perimeters} perimeters, each {printer.nozzle:g} mm wide: they hold the water"),
+        ("floors", f"{FLOORS} layers below, {ROOFS} above"),
+        ("infill", f"{FILL} %"),
+        ("supports", "none; parts lie as they should print. Seam aligned, or to the back"),
     ):
-        y += 6.2
+        y += 6.0
         sheet.text((EDGE, y), key, 9.5, bold=True)
         sheet.text((EDGE + 26.0, y), words, 9.5)
+    loose = f"--set process_overrides.printer.clearance={printer.clearance + 0.05:.2f}"
     words = (
-        "Stand and trays first, then one card: hang it in its seat. If it is tight, compile again with more clearance "
-        "(--set process_overrides.printer.clearance=0.25) before you print the rest."
+        "PrusaSlicer takes them from print-preset.ini (File, Import, Import Config); your printer and filament stay. "
+        "Print stand and trays first, then one card, and hang it in its seat. If it is tight, compile again with more "
+        f"clearance ({loose}) before you print the rest."
     )
-    sheet.paragraph((EDGE, y + 10.0), words, INSIDE, 9.5, colour=GREY)
+    sheet.paragraph((EDGE, y + 9.0), words, INSIDE, 9.5, colour=GREY)
 
 
 # ---- with hands ----
@@ -254,48 +273,51 @@ def _steps(device: Device, views: Views, told: Sequence[Stage]) -> list[Sheet]:
         if second:
             sheet.rule((EDGE, y - 2.0), (WIDTH - EDGE, y - 2.0))
         sheet.disc((EDGE + 5.0, y + 7.0), 5.0, f"{number + 1}")
-        end = sheet.paragraph((EDGE + 14.0, y + 6.0), stage.words, INSIDE - 14.0, 10.5)
+        end = sheet.paragraph((EDGE + 14.0, y + 6.0), stage.words, INSIDE - 14.0, 10.5) + 4.0  # a tag's height
         away = stage.away if number else STILL
         pieces = [_piece(device, views, n) for n in standing]
         pieces += [_piece(device, views, n, away, fresh=True) for n in stage.parts]
-        box = INSIDE, y + tall - 6.0 - end
+        box = INSIDE, y + tall - 12.0 - end
         to_page = sheet.picture(composed(pieces, views.view), (EDGE, end), box, 0.5 / views.view.scale)
         for n in stage.parts:
             if number:
                 near: Vector = (away[0] * 0.15, away[1] * 0.15, away[2] * 0.15)
                 sheet.arrow(to_page(views.at(n, away, up=0.0)), to_page(views.at(n, near, up=0.0)))
             below = device.parts[n].role == "cup"  # in front of all others
-            x, y = to_page(views.at(n, away, up=0.0 if below else 1.0))
-            sheet.tag((x, y + (9.0 if below else -3.0)), called(device, device.parts[n]), down=below)
+            x, foot = to_page(views.at(n, away, up=0.0, ahead=1.0) if below else views.at(n, away, up=1.0))
+            sheet.tag((x, foot + (4.5 if below else -3.0)), called(device, device.parts[n]), down=below)
         standing += stage.parts
     return sheets
 
 
 def _before(device: Device, views: Views, whole: Drawing) -> Sheet:
     sheet = _headed("Before the first pour", "once")
-    name = device.layout.layers[0][0].card.name
+    placed = device.layout.layers[0][0]
+    name = placed.card.name
     first = next(n for n in views.patches if called(device, device.parts[n]) == name)
-    y = _numbered(
-        sheet,
-        TOP + 14.0,
-        1,
-        "Does it leak?",
-        "Fill each card to its sill over the sink, and look after five minutes. Wipe it, and watch the corners and",
-        "the floor. Coat one that weeps with clear varnish inside, never on the sill or the teeth.",
-        "Pour down one gutter of a tray: its neighbours stay dry." if device.layout.trays else "",
+    trays = "Pour down one gutter of a tray: its neighbours stay dry." if device.layout.trays else ""
+    words = (
+        "Over the sink, fill each card to its sill, which is the lower edge of its teeth, and cups and jug to their "
+        "highest mark. Wipe them, wait five minutes, and feel the corners and the floor. Coat one that weeps with "
+        f"clear varnish inside, never on the sill or the teeth. {trays}"
     )
+    y = _numbered(sheet, TOP + 14.0, 1, "Does it leak?", words)
     card = composed([_piece(device, views, first)], views.view)
-    to_page = sheet.picture(card, (EDGE + 14.0, y + 4.0), (INSIDE - 14.0, 40.0), views.most)
+    to_page = sheet.picture(card, (EDGE + 14.0, y + 4.0), (INSIDE - 14.0, 36.0), views.most)
     sheet.tag((to_page(views.at(first, up=1.0))[0], y + 2.0), f"{name}: fill to the teeth", colour=WATER)
-    y = _numbered(
-        sheet,
-        y + 54.0,
-        2,
-        "Is it level, both ways?",
-        "Lay a bubble level or a phone on a card's rim: along its comb, then across it. Push paper under the feet",
-        f"until both stay within {LEVEL_DEG:g} degrees: about a point of share.",
+    y, level = y + 48.0, 2
+    if sealed := siphons(device):
+        title = f"Seal {listed(sealed)}: {'each has' if len(sealed) > 1 else 'it has'} a siphon"
+        y, level = _numbered(sheet, y, 2, title, SEAL[0].upper() + SEAL[1:]) + 3.0, 3
+    row = " Then look at one in the rack." if device.layout.hung and device.layout.trays else ""
+    words = (
+        f"Lay a bubble level or a phone on the rim of {name}: along its comb, then across it. Push paper under the "
+        f"feet until both stay within {LEVEL_DEG:g} degrees; so much moves about 1 % of the water from one branch to "
+        "another."
     )
-    to_page = sheet.picture(whole, (EDGE + 20.0, y + 12.0), (INSIDE - 40.0, 84.0), views.most)
+    y = _numbered(sheet, y, level, "Is it level, both ways?", words + row)
+    tall = LOWEST - 34.0 - y
+    to_page = sheet.picture(whole, (EDGE + 20.0, y + 10.0), (INSIDE - 40.0, tall - 8.0), views.most)
     low, high = views.ends[first]
     for direction, words in (((1.0, 0.0, 0.0), "along"), ((0.0, 1.0, 0.0), "across")):
         reach = np.array(direction) * ((high - low) / 2 + 14.0)
@@ -303,22 +325,19 @@ def _before(device: Device, views: Views, whole: Drawing) -> Sheet:
         ends = sorted(to_page(views.view.flat(point[None])[0]) for point in (rim - reach, rim + reach))
         sheet.arrow(ends[0], ends[1], WATER, both=True)
         sheet.tag((ends[0][0] - 7.5, ends[0][1]), words, colour=WATER)
-    _numbered(
-        sheet,
-        y + 108.0,
-        3,
-        "Wet it",
-        "Pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device keeps about",
-        f"1 mL on its walls. A wet one is dry again in {MINUTES} to 15 minutes: then wet it once more.",
+    words = (
+        "Pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device keeps about "
+        f"1 mL on its walls. A wet one is dry again in {MINUTES} to 15 minutes: then wet it once more."
     )
+    _numbered(sheet, LOWEST - 18.0, level + 1, "Wet it", words)
     return sheet
 
 
-def _ready(device: Device, views: Views, whole: Drawing) -> Sheet:
+def _ready(device: Device, views: Views, whole: Drawing, told: Sequence[Stage]) -> Sheet:
     v0 = priming(device)
     sheet = _headed("Get ready", "before every answer")
     words = "Lift out the cards, tip them out, hang them back. Empty the cups. Wet walls are fine."
-    y = _numbered(sheet, TOP + 14.0, 1, "Empty it", words)
+    y = _numbered(sheet, TOP + 14.0, 1, "Empty it", words, _undone(device, told, COVER))
     if not v0.cards:
         words = "No card of this device divides its water, so none needs priming."
         y = _numbered(sheet, y + 6.0, 2, "That is all", words)
@@ -347,6 +366,18 @@ def _ready(device: Device, views: Views, whole: Drawing) -> Sheet:
     return sheet
 
 
+def _undone(device: Device, told: Sequence[Stage], words: str) -> str:
+    """How to come to cards under a tray; nothing where there are none."""
+    under = [placed.card.name for placed in device.layout.covered]
+    if not under:
+        return ""
+    hidden = {n for n, part in enumerate(device.parts) if called(device, part) in under}
+    last = max(k for k, stage in enumerate(told, 1) if hidden & {*stage.parts})
+    upper = max(k for k, stage in enumerate(told, 1) if device.parts[stage.parts[0]].role == "card")
+    steps = f"undo steps {upper} to {last + 1}" if upper > last + 1 else f"undo step {upper}"
+    return f"{listed(under)} {'lie' if len(under) > 1 else 'lies'} under a tray: {steps}, that is take off {words}"
+
+
 def _poured(sheet: Sheet, goal: tuple[float, float], words: str) -> None:
     """Water from above, and what it is."""
     sheet.arrow((goal[0], goal[1] - 15.0), (goal[0], goal[1] - 1.0), WATER)
@@ -355,20 +386,29 @@ def _poured(sheet: Sheet, goal: tuple[float, float], words: str) -> None:
 
 def _pouring(device: Device, views: Views, whole: Drawing) -> list[Sheet]:
     """Where each jug goes, then a table for each answer of the protocol."""
-    sheets = [_headed("Pour, then read")]
-    y = _numbered(
-        sheets[0],
-        TOP + 14.0,
-        1,
-        "Fill the jug by its rulers, for one card after another",
-        f"About {device.design.pour_flow_ml:g} mL a second, each behind the walls of its own card. Their order does",
-        f"not matter. Poured too little? {AGAIN if device.design.network.has_flush else MORE}",
+    sheets, flow = [_headed("Pour, then read")], device.design.pour_flow_ml
+    most = max((jug.ml for pour in pours(device) for jug in pour.jugs), default=flow)
+    seconds = f"{most:.0f} mL in {most / flow:.0f} seconds"
+    rulers = any(ruler.port for jug in device.sized.jugs for ruler in jug.rulers)
+    goal = "your number on the side that bears the card's name" if rulers else "the mark of so many mL"
+    words = (
+        f"Stand the jug level, and fill it to {goal}. Pour about "
+        f"{flow:g} mL a second ({seconds}) behind the walls of that card; then the next. Their order does not matter. "
+        f"Poured too little? {AGAIN if device.design.network.has_flush else MORE}"
     )
-    to_page = sheets[0].picture(whole, (EDGE, y + 16.0), (INSIDE, 110.0), views.most)
+    y = _numbered(sheets[0], TOP + 14.0, 1, "Fill the jug by its rulers, for one card after another", words)
+    aside = 48.0
+    to_page = sheets[0].picture(whole, (EDGE, y + 14.0), (INSIDE - aside - 6.0, 104.0), views.most)
     for placed, label in zip(device.layout.layers[0], device.design.network.inputs, strict=True):
         _poured(sheets[0], to_page(views.view.flat(np.array([placed.inlet]))[0]), _short(label))
+    _jug(sheets[0], device, (WIDTH - EDGE - aside, y + 8.0), (aside, 108.0))
     words = f"After the last drop has fallen, about a minute. {_reading(device)}"
-    y = _numbered(sheets[0], y + 135.0, 2, "Wait, and read at eye level", words) + 6.0
+    y = _numbered(sheets[0], y + 126.0, 2, "Wait, and read at eye level", words) + 5.0
+    if rows := measures(device.design):
+        head = ("with a scale, for any sample", "pour, mL (grams, nearly)", "from", "to")
+        bare = not any(low or high for _, _, low, high in rows)
+        table = [(*row[:2], "", "") if bare else row for row in (head, *rows)]
+        y = sheets[0].table((EDGE, y), table, (0.0, 60.0, -140.0, -INSIDE + 1.0)) + 4.0
     for pour in pours(device):
         if y + 18.0 + 5.4 * (max(len(pour.jugs), len(pour.cups)) + 1) + 5.0 * len(pour.answer) > LOWEST:
             sheets.append(_headed("Pour, then read", "try these"))
@@ -377,12 +417,37 @@ def _pouring(device: Device, views: Views, whole: Drawing) -> list[Sheet]:
     return sheets
 
 
+def _jug(sheet: Sheet, device: Device, at: tuple[float, float], size: tuple[float, float]) -> None:
+    """The first jug from two sides, or from one if it has no more rulers, and what they are."""
+    index = next(n for n, part in enumerate(device.parts) if part.role == "jug")
+    jug, corners = device.sized.jugs[0], device.meshes[index].corners
+    names = dict(device.lowered.netlist.inputs)
+    titles = [_short(names[ruler.port]) if ruler.port else "mL" for ruler in jug.rulers]
+    sides = [(FRONT, titles[:2]), *([(BEHIND, titles[2:])] if titles[2:] else [])]
+    tall = size[1] / len(sides)
+    for number, (sight, told) in enumerate(sides):
+        view, top = View(sight, FINEST), at[1] + number * tall
+        drawing = composed([Piece(drawn(corners, view), COLOURS["jug"])], view)
+        sheet.picture(drawing, (at[0], top), (size[0], min(tall - 8.0, 72.0)), 0.85 / FINEST)
+        foot = top + min(tall - 8.0, 72.0) + 3.5
+        words = listed(told)
+        sheet.text((at[0] + size[0] / 2, foot), words, _fitting(words, size[0], 8.0), bold=True, align="center")
+    if jug.priming_volume and len(sides) == 1:
+        sheet.text(
+            (at[0] + size[0] / 2, foot + 4.0), "the line V0 is for getting ready", 7.5, colour=GREY, align="center"
+        )
+
+
 def _reading(device: Device) -> str:
     if any(readout.kind != "fullest" for readout in device.design.network.answers):
         return "What the levels mean stands under each pour."
     if len(device.design.network.outputs) == 1:
         return "The cup's level is the answer."
-    return "All cups have one inner section, so the highest water is the fullest cup, and that is the answer."
+    close = 2 * device.design.process.scatter.read_ml
+    return (
+        "All cups have one inner section, so the highest water is the fullest cup, and that is the answer; two within "
+        f"{close:g} mL are too close to tell."
+    )
 
 
 def _short(name: str) -> str:
@@ -413,24 +478,50 @@ def _after(device: Device, views: Views, told: Sequence[Stage]) -> Sheet:
         1,
         "Reset between two answers, or two groups",
         "Lift out every card with two fingers, tip it out, hang it back; empty the cups.",
-        "Those under gutters come forwards, a little up first." if under else "",
-        "Then get ready as before. Nothing else is taken apart.",
+        "Those in the rack come forwards, a little up first." if under else "",
+        _undone(device, told, "what is above first."),
+        "Then get ready as before." + ("" if device.layout.covered else " Nothing else is taken apart."),
     )
     cards = [stage.parts for stage in told if device.parts[stage.parts[0]].role == "card"]
-    up = (0.0, 0.0, 45.0)
-    pieces = [_piece(device, views, n, up if n in cards[-1] else STILL, fresh=n in cards[-1]) for n in views.patches]
-    to_page = sheet.picture(composed(pieces, views.view), (EDGE, y + 14.0), (INSIDE, 138.0), views.most)
-    for n in cards[-1]:
-        x, top = to_page(views.at(n, up, up=1.0))
-        sheet.arrow((x, top), (x, top - 11.0))
+    hung = {placed.card.name for placed in device.layout.hung} if under else set()
+    covered = {placed.card.name for placed in device.layout.covered}
+    ways = {n: AHEAD if called(device, device.parts[n]) in hung else UP for group in cards for n in group}
+    ways = {n: way for n, way in ways.items() if called(device, device.parts[n]) not in covered}
+    pieces = [_piece(device, views, n, ways.get(n, STILL), fresh=n in ways) for n in views.patches]
+    to_page = sheet.picture(composed(pieces, views.view), (EDGE, y + 10.0), (INSIDE, 104.0), views.most)
+    for n, way in ways.items():
+        start = np.array(to_page(views.at(n, way, up=1.0)))
+        along = np.array(to_page(views.at(n, way, up=1.0) + views.at(n, way) - views.at(n))) - start
+        end = start + along / np.hypot(*along) * 11.0
+        sheet.arrow((float(start[0]), float(start[1])), (float(end[0]), float(end[1])))
     y = _numbered(
         sheet,
-        y + 162.0,
+        y + 126.0,
         2,
         "Clean",
         "Rinse cards, cups and trays with cold water and a soft brush: hot water bends them. Never scrape a sill or a",
         "tooth. Detergent that dries leaves a film, so rinse before you put it away, and let it dry open.",
     )
-    words = "Compile into the same folder: it tells which cards changed. Print those and hang them in."
-    _numbered(sheet, y + 5.0, 3, "Trained again?", words)
+    sheet.text((EDGE, y + 5.0), "If something is odd", 12.0, bold=True)
+    y += 11.5
+    for seen, done in _odd(device):
+        sheet.text((EDGE, y), seen, 9.0, bold=True)
+        y = sheet.paragraph((EDGE + 62.0, y), done, INSIDE - 62.0, 9.0) + 1.4
     return sheet
+
+
+def _odd(device: Device) -> Iterator[tuple[str, str]]:
+    """What people see, and what to do."""
+    yield "water outside a card", "varnish it inside, as after the first test"
+    if "detergent" in device.design.process.fluid.name:
+        yield "drops hang at the teeth", "the water lacks its drop of detergent"
+    yield (
+        "too little in every cup",
+        f"it was dry{', or V0 was forgotten' if priming(device).cards else ''}: wet it and start again",
+    )
+    yield (
+        "one cup takes another's water",
+        "cards or cups stand in another order than in the pictures, or it is not level",
+    )
+    yield "water over a gutter's wall", "pour more slowly, behind the walls of the card"
+    yield "trained again", "compile into the same folder: it tells which cards changed. Print those and hang them in"

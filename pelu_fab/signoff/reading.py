@@ -3,7 +3,7 @@
 All from the triangles: relief is what stands on the largest flat of a part's side; a mark's upper edge is its level.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
@@ -27,6 +27,7 @@ from shapely import (
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.columns import height_at
+from pelu_fab.signoff.letters import unread
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.planar import solid_at
 from pelu_fab.signoff.report import Check, failed, most, passed
@@ -89,6 +90,10 @@ class Relief:
         """Pieces that are no marks."""
         return tuple(compress(self.pieces, ~self._ruled))
 
+    def unread(self, text: str) -> str:
+        """Letters and digits of a text that can't be read here, in their order, by who looks at the side."""
+        return unread(self.words, self.sign if self.axis == 0 else -self.sign, text)
+
     @cached_property
     def looks(self) -> tuple[tuple[float, ...], ...]:
         """Where each piece of the words lies and how large it is: equal for equal words."""
@@ -105,14 +110,14 @@ def _each(pieces: Sequence[Polygon]) -> NDArray[np.object_]:
     return np.array(pieces, dtype=np.object_)
 
 
-def read_checks(parts: Sequence[LoadedPart], names: dict[str, str], nozzle: float) -> list[Check]:
-    """All read rules but rulers. `names`: what is written on parts, where the manifest says it; `nozzle` in mm."""
+def read_checks(parts: Sequence[LoadedPart], texts: Mapping[str, Sequence[str]], nozzle: float) -> list[Check]:
+    """All read rules but rulers. `texts`: what is to be read on parts, each on a part as a whole; `nozzle` in mm."""
     pitch = least_pitch(nozzle)
     cups = [part for part in parts if part.entry.role == "cup"]
     jugs = [part for part in parts if part.entry.role == "jug"]
     found = {part.entry.name: reliefs(part.placed) for part in (*cups, *jugs, *_cards(parts))}
     boxes = {part.entry.name: inside_of(part.placed) for part in (*cups, *jugs)}
-    checks = [*_levels(cups, boxes), *_labels([*cups, *jugs, *_cards(parts)], found, boxes, names)]
+    checks = [*_levels(cups, boxes), *_labels([*cups, *jugs, *_cards(parts)], found, boxes, texts)]
     for part in (*cups, *(jug for jug in jugs if not jug.entry.rulers)):
         checks += _marks(part.entry.name, boxes[part.entry.name], found[part.entry.name], pitch)
     return checks
@@ -216,9 +221,11 @@ def _labels(
     parts: Sequence[LoadedPart],
     found: dict[str, tuple[Relief, ...]],
     boxes: dict[str, Inside | None],
-    names: dict[str, str],
+    texts: Mapping[str, Sequence[str]],
 ) -> list[Check]:
-    """Whether every part that has a name says it: words stand on it whole, and no two parts of a kind look alike."""
+    """Whether every part that has a name says it: words stand on it whole and can be read, and no two parts of a kind
+    look alike.
+    """
     checks: list[Check] = []
     seen: dict[tuple[str, object], str] = {}
     for part in parts:
@@ -228,32 +235,38 @@ def _labels(
             checks.append(failed("read.label", name, "no word stands on it"))
             continue
         beyond = sum(float(area(difference(_each(relief.words), relief.wall)).sum()) for relief in worded)
-        letters = max(len(relief.words) for relief in worded)
-        wanted = sum(c.isalnum() for c in names.get(name, "").split(" (")[0]) + _digits(
-            boxes.get(name) if role == "cup" else None, worded
-        )
         looks = tuple(relief.looks for relief in worded)
         other = seen.setdefault((role, looks), name)
+        wanted = [*texts.get(name, ()), *_numerals(boxes.get(name) if role == "cup" else None, worded)]
+        lost = _unread(worded, wanted)
         if other != name:
             checks.append(failed("read.label", name, f"looks like {other}"))
-        elif letters < wanted:
-            checks.append(
-                failed("read.label", name, f"{letters} letters and digits stand on it; its name has {wanted}")
-            )
+        elif lost:
+            checks.append(failed("read.label", name, lost))
         else:
             checks.append(most("read.label", name, beyond, WHOLE, "mm2", "of its words lie beyond its side"))
     return checks
 
 
-def _digits(one: Inside | None, sides: Sequence[Relief]) -> int:
-    """Of the numerals that a cup's longer marks call for."""
+def _unread(sides: Sequence[Relief], texts: Sequence[str]) -> str:
+    """What can't be read on a side that has about as many letters as the fullest; '' if all can."""
+    fullest = max(len(relief.words) for relief in sides)
+    for relief in sides:
+        for text in texts if len(relief.words) > fullest / 2 else ():
+            if lost := relief.unread(text):
+                return f"{text!r} is to be read on it; {lost!r} can't: other letters, or mirrored ones"
+    return ""
+
+
+def _numerals(one: Inside | None, sides: Sequence[Relief]) -> list[str]:
+    """Those that a cup's longer marks call for, from above, as one text."""
     marks = max((relief.marks for relief in sides), key=len, default=())
     if one is None or not marks:
-        return 0
+        return []
     ends = bounds(_each(marks))
     wide = ends[:, 2] - ends[:, 0]
-    tops = ends[wide > 1.2 * wide.min(), 3].tolist()
-    return sum(len(str(round((top - one.floor) * one.sections[1] / 1e3))) for top in tops)
+    tops = sorted(ends[wide > 1.2 * wide.min(), 3].tolist(), reverse=True)
+    return [" ".join(str(round((top - one.floor) * one.sections[1] / 1e3)) for top in tops)]
 
 
 def _marks(name: str, one: Inside | None, sides: Sequence[Relief], pitch: float) -> list[Check]:

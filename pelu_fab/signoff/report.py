@@ -15,7 +15,11 @@ _ORDER = {"fail": 0, "skipped": 1, "pass": 2}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule at one place. `found` and `limit` in `unit`; `at` in assembly coordinates, mm."""
+    """One rule at one place. `found` and `limit` in `unit`; `at` in assembly coordinates, mm.
+
+    >>> print(Check("lvs.share", "L0.b0->out.y0", "fail", 9.6, 0.05, "pp"))
+    FAIL    lvs.share L0.b0->out.y0; found 9.6 pp; limit 0.05 pp
+    """
 
     id: str
     where: str
@@ -129,6 +133,10 @@ class Report:
     `against` says what the trained network was read from: `kind` is "copy" (in the folder), "checkpoint" or "design",
     the latter two with `file` and `sha256` of the checkpoint. `unwritten` says why verify.json and the page could not
     be left beside the files, where they could not.
+
+    >>> report = Report((Check("mesh.bed", "rack", "pass", 118.0, 220.0, "mm"),))
+    >>> report.verdict, report.counts["run"], "lvs.share" in report.unproven  # what did not run proves nothing
+    ('fail', 1, True)
     """
 
     checks: tuple[Check, ...]

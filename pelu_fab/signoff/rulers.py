@@ -103,6 +103,10 @@ def _words(relief: Relief, values: Array, step: float, scale: Scale, where: str,
         return failed(
             "read.ruler", f"{where} words", f"{found} letters and digits stand on its side, {wanted} belong there"
         )
+    for text in (scale.name, " ".join(reversed(longer)), "V0" if priming_ml else ""):
+        if lost := relief.unread(text):
+            why = f"{text!r} is to be read on its side; {lost!r} can't: other letters, or mirrored ones"
+            return failed("read.ruler", f"{where} words", why)
     return passed("read.ruler", f"{where} words", f"{found} letters and digits, {wanted} at least", None)
 
 

@@ -91,7 +91,7 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     checks += [
         *hands.stands(parts),
         *moving.paths(moving.room(parts)),
-        *reading.read_checks(parts, _written(opened), nozzle),
+        *reading.read_checks(parts, written(opened), nozzle),
     ]
     jugs = [part for part in parts if part.entry.role == "jug"]
     checks += ruler_checks(jugs, scales(opened.dossier), opened.manifest.priming_ml, nozzle)
@@ -124,11 +124,20 @@ def _networks(dossier: Dossier) -> list[Check]:
     return [*checks, *lowering_checks(dossier.trained, dossier.lowered, terms)]
 
 
-def _written(opened: Opened) -> dict[str, str]:
-    """What is to be read on cups and jugs, by the name of the part: the network's names of outputs and inputs."""
-    manifest = opened.manifest
-    ports = [*(("cup", port) for port in manifest.outputs), *(("jug", port) for port in manifest.inputs)]
-    return {f"{kind}-{port.port.split('.')[-1]}": port.label for kind, port in ports}
+def written(opened: Opened) -> dict[str, list[str]]:
+    """What is to be read on parts, by their names: on cups, jugs and the first row's cards the network's names of
+    outputs and inputs, without what stands in brackets; on each card its bucket's name.
+    """
+    manifest, texts = opened.manifest, dict[str, list[str]]()
+    for number, port in enumerate(manifest.inputs):
+        for name in (f"jug-{port.port.split('.')[-1]}", f"card-{bucket_name(0, number).replace('.', '-')}"):
+            texts[name] = [port.label.split(" (")[0]]
+    for port in manifest.outputs:
+        texts[f"cup-{port.port.split('.')[-1]}"] = [port.label.split(" (")[0]]
+    for part in manifest.parts:
+        if part.role == "card":
+            texts.setdefault(part.name, []).append(part.name.removeprefix("card-").replace("-", "."))
+    return texts
 
 
 def scales(dossier: Dossier) -> dict[str, Scale]:

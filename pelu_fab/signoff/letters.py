@@ -1,0 +1,147 @@
+"""Whether lettering reads as it should: pieces on a wall, as they are seen from outside, against the typeface. mm.
+
+A mirrored letter is another shape, and mirrored words run from right to left: neither reads.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely import Polygon, affinity
+
+from pelu_fab.signoff.stl import Array
+
+TALL, WIDE = 48, 96  # px of the picture in which two letters are compared
+ALIKE = 0.78  # of the area of two shapes together, that both cover where they are one letter
+DOT, NEAR, OVER = 0.5, 0.4, 0.8  # of a letter's height that a dot is tall and above it at most; of its width over it
+FACE = ("mpl-data", "fonts", "ttf", "DejaVuSans-Bold.ttf")  # as matplotlib ships it: the device's typeface
+LACKING = "\uffff"  # is in no typeface
+DRAWN = 128  # px that a letter of the typeface is drawn tall
+
+Mask = NDArray[np.float32]
+
+
+def unread(pieces: Sequence[Polygon], rightward: float, text: str) -> str:
+    """Letters and digits of `text` that do not stand on a wall in their order: line by line, from left to right.
+
+    `pieces` across and up; `rightward` (±1) is the direction in which one reads them. Other letters may stand between;
+    a character that the typeface lacks is not looked for.
+    """
+    wanted = [c for character in text for c in _in_face(character) if c.isalnum()]
+    if not wanted or not pieces:
+        return "".join(wanted)
+    found = np.stack([_picture(letter) for letter in _letters(pieces, rightward)])
+    asked = np.stack([_drawn(character) for character in wanted])
+    both = asked @ found.T
+    alike = both > ALIKE * (asked.sum(axis=1)[:, None] + found.sum(axis=1) - both)
+    return "".join(wanted[k] for k in _missed(alike))
+
+
+def _letters(pieces: Sequence[Polygon], rightward: float) -> Iterator[list[Polygon]]:
+    """Pieces of one letter each, as one reads."""
+    turned = pieces if rightward > 0 else [affinity.scale(p, -1.0, 1.0, origin=(0.0, 0.0)) for p in pieces]
+    boxes = np.array([p.bounds for p in turned])
+    head = _below(boxes)
+    whole = boxes.copy()
+    np.minimum.at(whole[:, :2], head, boxes[:, :2])
+    np.maximum.at(whole[:, 2:], head, boxes[:, 2:])
+    left, low, _, high = whole.T
+    line, foot, lines = 0, np.inf, np.zeros(len(boxes), np.int64)
+    for k in np.argsort(-high, kind="stable").tolist():
+        if high[k] <= foot and np.isfinite(foot):
+            line, foot = line + 1, np.inf
+        lines[k], foot = line, min(foot, low[k])
+    for k in np.lexsort((left, lines)).tolist():
+        if head[k] == k:
+            yield [turned[i] for i in np.flatnonzero(head == k).tolist()]
+
+
+def _below(boxes: Array) -> NDArray[np.int64]:
+    """For each piece that of the letter it belongs to: a dot or accent, the one that it stands over; else its own."""
+    left, low, right, high = boxes.T
+    tall = high - low
+    gap = low[:, None] - high
+    over = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    narrow = np.minimum((right - left)[:, None], right - left)
+    is_dot = (gap > 0.0) & (gap < NEAR * tall) & (tall[:, None] < DOT * tall) & (over > OVER * narrow)
+    nearest = np.argmin(np.where(is_dot, gap, np.inf), axis=1)
+    return np.where(is_dot.any(axis=1), nearest, np.arange(len(boxes)))
+
+
+def _picture(letter: Sequence[Polygon]) -> Mask:
+    """A letter `TALL` px tall, in the middle of its picture."""
+    from PIL import Image, ImageDraw
+
+    boxes = np.array([p.bounds for p in letter])
+    (left, low), (right, high) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    scale = TALL / (high - low)
+    image = Image.new("1", (max(round((right - left) * scale), 1), TALL))
+    pen = ImageDraw.Draw(image)
+    for polygon in sorted(letter, key=lambda p: -Polygon(p.exterior).area):  # an island lies in another's hole
+        for ring, ink in ((polygon.exterior, 1), *((hole, 0) for hole in polygon.interiors)):
+            pen.polygon([((x - left) * scale - 0.5, (high - y) * scale - 0.5) for x, y in ring.coords], fill=ink)
+    return _centred(np.asarray(image))
+
+
+@cache
+def _drawn(character: str) -> Mask:
+    """The typeface's own."""
+    from PIL import Image
+
+    ink = _face().getmask(character, mode="L")
+    image = Image.frombytes("L", ink.size, bytes(ink))
+    box = image.getbbox()
+    if box is None:
+        return np.zeros(TALL * WIDE, np.float32)
+    image = image.crop(box)
+    size = max(round(image.width * TALL / image.height), 1), TALL
+    return _centred(np.asarray(image.resize(size, Image.Resampling.BOX)) > 127)
+
+
+def _in_face(character: str) -> str:
+    """A character as the typeface writes it; empty where it can't."""
+    plain = unicodedata.normalize("NFKD", character)
+    ways = (way for way in (character, plain) if not any((_drawn(c) == _drawn(LACKING)).all() for c in way))
+    return next(ways, "")
+
+
+@cache
+def _face() -> Any:
+    from PIL import ImageFont
+
+    spec = find_spec("matplotlib")
+    assert spec is not None and spec.origin is not None
+    return ImageFont.truetype(str(Path(spec.origin).parent.joinpath(*FACE)), DRAWN)
+
+
+def _centred(ink: NDArray[np.bool_]) -> Mask:
+    picture = np.zeros((TALL, WIDE), np.float32)
+    wide = min(ink.shape[1], WIDE)
+    start = (WIDE - wide) // 2
+    picture[:, start : start + wide] = ink[:, :wide]
+    return picture.reshape(-1)
+
+
+def _missed(alike: NDArray[np.bool_]) -> list[int]:
+    """Rows of the longest way down a table (wanted, found) that find no column of their own further right."""
+    many, places = alike.shape
+    longest = np.zeros((many + 1, places + 1), np.int64)
+    for i in range(many - 1, -1, -1):
+        for j in range(places - 1, -1, -1):
+            onward = longest[i + 1, j + 1] + 1 if alike[i, j] else 0
+            longest[i, j] = max(onward, longest[i + 1, j], longest[i, j + 1])
+    missed, i, j = [], 0, 0
+    while i < many:
+        if j < places and alike[i, j] and longest[i, j] == longest[i + 1, j + 1] + 1:
+            i, j = i + 1, j + 1
+        elif j < places and longest[i, j] == longest[i, j + 1]:
+            j += 1
+        else:
+            missed.append(i)
+            i += 1
+    return missed
