@@ -76,8 +76,7 @@ def narrowest(mesh: Mesh, plane: Index, material: float, air: float) -> tuple[tu
     """Least thickness of material, and least width of air, with the place of each; None where it exceeds `FARTHEST`.
 
     What is thinner than its limit (`material`, `air`) counts only where it holds on more than a speck of one flat piece
-    of surface; `plane` numbers the piece that each triangle belongs to. A wide nozzle's letters are larger: `air` is its
-    width.
+    of surface; `plane` numbers the piece that each triangle belongs to. Letters of a wide nozzle, `air`, are larger.
     """
     speck = max(SPECK, SPECK_LINES * air**2)
     searches = _Search(material, air=False, speck=speck), _Search(air, air=True, speck=speck)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import cos, inf, radians, sin
+from math import cos, radians, sin
 
 from pelu_fab.ir.layout import NEAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, lowest, shifted
