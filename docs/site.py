@@ -27,8 +27,16 @@ from pelu_fab.show.linework import Piece, View, composed, drawn
 from pelu_fab.show.report_data import Facts, read_facts
 
 HOME = Path(__file__).parents[1]
-TEXTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md", "designs/*/README.md", "benchmarks/README.md")
-FILES = ("docs/figures/*", "LICENSE", "CITATION.cff")
+TEXTS = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/*.md",
+    "docs/*.ipynb",
+    "designs/*/README.md",
+    "benchmarks/README.md",
+)
+FILES = ("docs/figures/*", "docs/*.ipynb", "LICENSE", "CITATION.cff")
 OFFERED = {  # of an export, and what it is
     "report.html": "the device in 3-D, with water to pour, and the proof",
     "booklet.pdf": "the booklet: print, put together, pour",
@@ -41,6 +49,7 @@ BAR = {
     "index.html": "pelu_fab",
     "gallery.html": "Gallery",
     "docs/tutorial.html": "Tutorial",
+    "docs/notebook.html": "Notebook",
     "docs/faq.html": "Questions",
 }
 STYLE = """
@@ -62,6 +71,16 @@ def target(source: str) -> str:
     """Where a page of the project stands in the site."""
     path = PurePosixPath(source)
     return str(path.with_name("index.html") if path.name == "README.md" else path.with_suffix(".html"))
+
+
+def text_of(source: str) -> str:
+    """A page's Markdown; of a notebook its cells, and where to take it from."""
+    text = (HOME / source).read_text()
+    if not source.endswith(".ipynb"):
+        return text
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(text)["cells"]]
+    told = [words if kind == "markdown" else f"```python\n{words}\n```" for kind, words in cells]
+    return "\n\n".join([*told, f'<a href="{PurePosixPath(source).name}" download>The notebook itself</a>']) + "\n"
 
 
 def html_of(text: str, page: str, texts: frozenset[str]) -> str:
@@ -105,7 +124,7 @@ def build(out: Path, exports: Mapping[str, Path]) -> None:
     cards = {name: read_facts(folder) for name, folder in exports.items()}
     texts = frozenset(sources)
     for source in sources:
-        text = (HOME / source).read_text()
+        text = text_of(source)
         body = html_of(text, source, texts)
         if source.startswith("designs/"):
             name = source.split("/")[1]

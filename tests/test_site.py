@@ -35,6 +35,8 @@ def test_every_text_of_the_project_is_a_page_and_every_link_leads_on(built: tupl
     module, site = built
     pages = {file.relative_to(site).as_posix() for file in site.rglob("*.html")}
     assert {"index.html", "gallery.html", "docs/tutorial.html", "docs/signoff.html", "CHANGELOG.html"} <= pages
+    assert "The notebook itself" in (site / "docs" / "notebook.html").read_text()
+    assert (site / "docs" / "notebook.ipynb").read_bytes() == (HOME / "docs" / "notebook.ipynb").read_bytes()
     assert {"designs/drip/index.html", "designs/drip/report.html"} <= pages
     lost = module.broken(site)
     assert {link.partition(": ")[2].partition("#")[0].split("/")[-2] for link in lost} <= {
