@@ -214,12 +214,24 @@ def _manifest(directory: Path) -> Any:
 
 
 def _check_bed(device: Device) -> None:
+    """Refuse pieces that the bed does not take, with the bed that does and what the whole device comes to."""
     x, y, z = device.design.process.printer.bed
-    for part, mesh in zip(device.parts, device.meshes, strict=True):
-        a, b, c = mesh.extents
-        if c > z + 1e-6 or not ((a <= x + 1e-6 and b <= y + 1e-6) or (a <= y + 1e-6 and b <= x + 1e-6)):
-            raise FabError(
-                part.name,
-                f"measures {a:.0f} x {b:.0f} x {c:.0f} mm, the bed takes {x:g} x {y:g} x {z:g} mm",
-                "use a larger bed ([process_overrides.printer] bed), fewer units in a layer or fewer teeth",
-            )
+    sizes = {part.name: mesh.extents for part, mesh in zip(device.parts, device.meshes, strict=True)}
+    large = {name: e for name, e in sizes.items() if not _fits(e, (x, y, z))}
+    if large:
+        name, (a, b, c) = max(large.items(), key=lambda one: max(one[1]))
+        side, tall = (10 * ceil(max(e[axis] for e in sizes.values() for axis in axes) / 10) for axes in ((0, 1), (2,)))
+        bed = f"{max(side, round(x)):d},{max(side, round(y)):d},{max(tall, round(z)):d}"
+        raise FabError(
+            name,
+            f"measures {a:.0f} x {b:.0f} x {c:.0f} mm, the bed takes {x:g} x {y:g} x {z:g} mm "
+            f"({len(large)} of {device.pieces} pieces are too large; {device.figures})",
+            f"use a larger bed (--set 'process_overrides.printer.bed=[{bed}]'), fewer units in a layer, or shares that "
+            "are multiples of 1/N, whose combs are shorter",
+        )
+
+
+def _fits(extents: tuple[float, float, float], bed: tuple[float, float, float]) -> bool:
+    """Whether a piece lies on the bed, turned by a right angle or not."""
+    (a, b, c), (x, y, z) = (round(e, 3) for e in extents), bed
+    return c <= z and ((a <= x and b <= y) or (a <= y and b <= x))

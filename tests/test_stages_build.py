@@ -1,5 +1,6 @@
 """Every part is one body of the right shape, and every network compiles or is refused by name."""
 
+import re
 from dataclasses import replace
 from math import cos, radians
 from pathlib import Path
@@ -228,3 +229,15 @@ def test_planted_faults_in_parts_are_found() -> None:
     moved = replace(device.parts[cups[1]], transform=device.parts[cups[0]].transform)
     planted = replace(device, parts=(*device.parts[: cups[1]], moved, *device.parts[cups[1] + 1 :]))
     assert "cup-y0 | cup-y1" in clashes(planted)
+
+
+def test_a_bed_that_is_too_small_is_told_with_what_the_device_comes_to_and_the_bed_told_does() -> None:
+    network = random_network((1, 7), 3)
+    with pytest.raises(FabError, match=r"the bed takes 140 x 140 .* pieces, about \d+ g and \d+ h") as refused:
+        compile_design(design_of(network, process_named("fdm-pla-detergent", 140.0)), force=True)
+    told = re.search(r"bed=\[(\d+),(\d+),(\d+)\]", refused.value.remedy)
+    assert told
+    x, y, z = map(float, told.groups())
+    process = process_named("fdm-pla-detergent", 140.0)
+    larger = process.model_copy(update={"printer": process.printer.model_copy(update={"bed": (x, y, z)})})
+    assert faults(compile_design(design_of(network, larger), force=True)) == []

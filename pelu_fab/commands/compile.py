@@ -53,7 +53,7 @@ def compile_design(
     if not unchanged:
         with step(f"compiling {design.name}") as say:
             device = pelu_fab.compile(design, say, force=force)
-        figures = _figures(device)
+        figures = device.figures
         if device.findings:
             print(printable(f"WARNING {device.findings[0].where}: {first_of(device.findings)}"), file=sys.stderr)
         with step(f"writing {directory}"):
@@ -80,14 +80,6 @@ def compile_design(
             print(printable(f"to look at: {signed.page} (pelu-fab view {directory})"))
     if signed.table["verdict"] != "pass":
         raise typer.Exit(CHECK_FAILED)
-
-
-def _figures(device: "Device") -> str:
-    """What the device asks of a maker and of a table, as estimated without a slicer."""
-    return (
-        f"to print: {device.pieces} pieces, about {device.grams:.0f} g and {device.hours:.0f} h; "
-        f"it stands {device.height / 10.0:.0f} cm tall"
-    )
 
 
 def _reprint(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -85,6 +85,14 @@ class Device:
         return max(float(corners[..., 2].max()) for corners in placed if len(corners))
 
     @property
+    def figures(self) -> str:
+        """What it asks of a maker and of a table, as estimated without a slicer."""
+        return (
+            f"to print: {self.pieces} pieces, about {self.grams:.0f} g and {self.hours:.0f} h; "
+            f"it stands {self.height / 10.0:.0f} cm tall"
+        )
+
+    @property
     def _printed_cm3(self) -> float:
         pairs = zip(self.parts, self.meshes, strict=True)
         return sum(part.count * mesh.printed_volume for part, mesh in pairs) / 1000.0
