@@ -241,3 +241,16 @@ def test_a_bed_that_is_too_small_is_told_with_what_the_device_comes_to_and_the_b
     process = process_named("fdm-pla-detergent", 140.0)
     larger = process.model_copy(update={"printer": process.printer.model_copy(update={"bed": (x, y, z)})})
     assert faults(compile_design(design_of(network, larger), force=True)) == []
+
+
+@pytest.mark.parametrize(("widths", "seed"), [((3, 7), 3), ((4, 8), 10), ((7, 1), 3)])
+def test_many_cups_or_cards_side_by_side_are_narrower_so_that_the_usual_bed_takes_what_leads_to_them(
+    widths: tuple[int, ...], seed: int
+) -> None:
+    device = compile_design(design_of(random_network(widths, seed)), force=True)
+    assert faults(device) == []
+    few = compile_design(design_of(random_network((2, 3), 3)), force=True)
+    wide, usual = device.sized.cups[0], few.sized.cups[0]
+    inside = wide.width if widths[-1] > 1 else device.sized.layers[-1][0].x1 - device.sized.layers[-1][0].x0
+    assert 20.0 <= inside < usual.width == 30.0
+    assert wide.width * wide.depth == pytest.approx(usual.width * usual.depth, rel=0.01) or widths[-1] == 1

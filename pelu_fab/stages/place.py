@@ -24,7 +24,7 @@ from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.size import PLATE
+from pelu_fab.stages.size import PLATE, WITHIN
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
@@ -49,7 +49,7 @@ DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE, LEAST_TRESTLE = 13.0, 42.0, 24.0  # from a tray's head to its trestle; depth of that, at least
 LEG_AIR, WING, RACK_AIR = 4.2, 14.0, 0.6  # beside a leg that others pass; run of a wing; before the rack
-EDGE, AIMED = 6.0, 10.0  # between a gutter's water and its vessel's walls; of a gutter over a cup, straight at its end
+AIMED = 10.0  # of a gutter over a cup, straight at its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +324,7 @@ def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
     if not courses:
         return {name: Exit(after, on_grid(x), room) for name, x in goals.items()}
     spans = {course.target: course.span for course in courses}
-    ends = {name: min(span[1] - span[0], room - 2 * EDGE) for name, span in spans.items()}
+    ends = {name: min(span[1] - span[0], room - 2 * WITHIN) for name, span in spans.items()}
     run = max(max(abs(goals[n] - sum(s) / 2) / KINK, (s[1] - s[0] - ends[n]) / 2 * LEAD, 6.0) for n, s in spans.items())
     straight = AIMED if sized.courses[-1] else 0.0
     return {n: Exit(on_grid(after + run + straight), on_grid(goals[n]), on_grid(ends[n]), straight) for n in spans}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations, islice, pairwise, permutations
-from math import ceil, floor, inf, radians, sqrt, tan
+from math import ceil, floor, hypot, inf, radians, sqrt, tan
 
 import numpy as np
 
@@ -49,6 +49,8 @@ SPOUT, MARGIN = 9.0, 2.0  # mm: led in to this at most; between a spout and its 
 MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of a row's cards below the sill
 LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 CUP_WIDTH, CUP_DEPTH, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 120.0, 9.0, 1.05
+CUP_LEAST, BED_EDGE = 20.0, 2.0  # width of a cup where many stand side by side; of a bed that stays free
+WITHIN = 6.0  # mm between a gutter's water and the walls of the vessel that it ends over
 JUG_SIDES, JUG_SIDE, SLENDER = 4, 34.5, 2.2  # rulers a jug; the narrowest, with marks every 2 mL; height to width
 LEAST_JUG, LEAST_RULER = 20e3, 8e3  # mm3
 TITLE, BESIDE = 16.2, 2.6  # nozzles that two lines of the smallest letters take over a jug's marks; mm round them
@@ -110,9 +112,29 @@ def size(lowered: Lowered, design: Design, rim: float = RIM) -> Sized:
             break
         combs = [[_trimmed(comb, drains[comb.bucket.name], design) for comb in row] for row in combs]
         cards = _cards(netlist, orders, combs, cards.priming_volume, design)
-    pitch = on_grid(CUP_WIDTH + 2 * process.printer.wall + 2 * CUP_AIR + PLATE)
+    width = _cup_width(netlist, process)
+    pitch = on_grid(width + _between_cups(process))
     sized = Sized(cards.layers, cards.courses, (), _jugs(design, cards.priming_volume), cards.priming_volume, pitch)
-    return replace(sized, cups=_cups(lowered, sized.cup_pitch - (pitch - CUP_WIDTH), design))
+    return replace(sized, cups=_cups(lowered, sized.cup_pitch - (pitch - width), design))
+
+
+def _between_cups(process: Process) -> float:
+    """From the inside of a cup to the inside of the next: two walls, a plate, air."""
+    return 2 * process.printer.wall + 2 * CUP_AIR + PLATE
+
+
+def _cup_width(netlist: Netlist, process: Process) -> float:
+    """Inside of a cup, and of a row's card: less than usual where the tray that fans out to many fits the bed so."""
+    last = netlist.rows[-1]
+    fed = [duct.target for bucket in last for duct in netlist.leaving[bucket.name]]
+    abreast = max(map(fed.count, fed)) if _is_row(netlist, len(netlist.rows) - 1) else 1
+    number, between = len(set(fed)) * abreast, _between_cups(process)
+    most = process.printer.bed[0] - BED_EDGE - 2 * process.printer.slanting
+    fan = (most - (number - 1) * between + 2 * WITHIN) / number  # the outer gutters end within their vessels
+    rack = (process.printer.bed[0] - BED_EDGE - PLATE) / abreast - between if abreast > 1 else fan  # round one cup
+    width = floor(min(fan, rack))
+    least = max(CUP_LEAST, LONE_TEETH * (process.comb.tooth + process.printer.blade))
+    return min(float(width), CUP_WIDTH) if width >= least else CUP_WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +165,9 @@ def _cards(
     """The cards for these combs."""
     process = design.process
     courses = [_side_by_side(order, _widths(combs[n], process), process) for n, order in enumerate(orders)]
+    width = _cup_width(netlist, process)
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
-    sites = [[_site(comb, courses[n], feeds, process) for comb in row] for n, row in enumerate(combs)]
+    sites = [[_site(comb, courses[n], feeds, width, process) for comb in row] for n, row in enumerate(combs)]
     several = [_least_room(site, design) for row in sites for site in row if not site.comb.is_lone]
     priming = max(ceil(max(several, default=0.0) / 500.0) * 500.0, least_priming)  # whole half millilitres
     layers = tuple(_layer(row, courses[n], priming, design) for n, row in enumerate(sites))
@@ -161,10 +184,11 @@ class _Site:
     feed: Span | None
 
 
-def _site(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span], process: Process) -> _Site:
-    mouths, feed = _mouths(comb, courses, process), _feed(comb, courses, feeds)
+def _site(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span], width: float, process: Process) -> _Site:
+    """`width` is that of a row's card."""
+    mouths, feed = _mouths(comb, courses, process), _feed(comb, courses, feeds, width)
     if not courses:
-        return _Site(comb, mouths, ((-CUP_WIDTH / 2, CUP_WIDTH / 2),), feed)
+        return _Site(comb, mouths, ((-width / 2, width / 2),), feed)
     spans = _spans(_span(comb, courses, feeds), (courses[0].span[0], courses[-1].span[1]))
     return _Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer) for s in spans), feed)
 
@@ -509,12 +533,12 @@ def _no_room(short: Bucket, deepest: float) -> FabError:
     return FabError(short.name, what, "make the unit smaller (unit_ml), or train smaller thresholds")
 
 
-def _feed(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> Span | None:
+def _feed(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span], width: float) -> Span | None:
     """Where along x a gutter's jet comes in: over a staircase its own span, in a row the whole width."""
     if comb.bucket.name not in feeds:
         return None
     low, high = feeds[comb.bucket.name]
-    return (low + 0.4, high - 0.4) if courses else (-CUP_WIDTH / 2, CUP_WIDTH / 2)
+    return (low + 0.4, high - 0.4) if courses else (-width / 2, width / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -635,23 +659,34 @@ def _least_depth(room: _Room, deepest: float) -> float:
     return float(low)
 
 
+def _behind(comb: _Comb, middles: Sequence[float], aims: Sequence[float]) -> list[float]:
+    """Left edges of the sections: as far apart as the banks between, which lean from there to the spouts, stay thick."""
+    behind = spread_mouths(comb.sections, middles, comb.blade + LEANING)
+    slopes = [
+        max(abs(aim - at - section / 2 + side * (spout - section) / 2) for side in (-1, 1)) / (RUN - LED)
+        for aim, at, section, spout in zip(aims, behind, comb.sections, comb.spouts, strict=True)
+    ]
+    steep = max(slopes) > 1.0 / CLOSING + 0.01  # steeper than they close by themselves, for which LEANING is made
+    return behind if not steep else spread_mouths(comb.sections, middles, comb.blade * hypot(1.0, max(slopes)) + 0.01)
+
+
 def _mouths(comb: _Comb, courses: Sequence[Course], process: Process) -> tuple[Mouth, ...]:
     lefts, margin = _places(comb, courses), _margin(process)
     goals = {course.target: course.span for course in courses}
     middles = [left + group / 2 for left, group in zip(lefts, comb.groups, strict=True)]
-    behind = spread_mouths(comb.sections, middles, comb.blade + LEANING)
+    aims = []
+    for duct, middle, spout in zip(comb.ducts, middles, comb.spouts, strict=True):
+        low, high = goals.get(duct.target, (-inf, inf))
+        aims.append(min(max(middle, low + margin + spout / 2), high - margin - spout / 2))
+    behind = _behind(comb, middles, aims)
     mouths = []
-    for duct, teeth, left, middle, section, start, spout in zip(
-        comb.ducts, comb.teeth, lefts, middles, comb.sections, behind, comb.spouts, strict=True
+    for duct, teeth, left, section, start, spout, aim in zip(
+        comb.ducts, comb.teeth, lefts, comb.sections, behind, comb.spouts, aims, strict=True
     ):
         x, spans = left, []
         for width in teeth:
             spans.append((on_grid(x), on_grid(x + width)))
             x += width + comb.blade
-        aim = middle
-        if duct.target in goals:
-            low, high = goals[duct.target]
-            aim = min(max(middle, low + margin + spout / 2), high - margin - spout / 2)
         mouths.append(
             Mouth(
                 duct.target,
@@ -676,7 +711,7 @@ def _cups(lowered: Lowered, width: float, design: Design) -> tuple[SizedCup, ...
 def _cup(port: str, label: str, volume: float, width: float) -> SizedCup:
     """A whole number of 5 mL; deeper where it would be too tall."""
     capacity = max(ceil(volume / 5000.0 - 1e-9) * 5000.0, 10000.0)
-    depth = on_grid(max(CUP_DEPTH, capacity / (width * CUP_TALL)))
+    depth = on_grid(max(CUP_DEPTH, CUP_DEPTH * CUP_WIDTH / width, capacity / (width * CUP_TALL)))
     return SizedCup(port, label, capacity, width, depth, on_grid(capacity / (width * depth) + CUP_FREEBOARD))
 
 
