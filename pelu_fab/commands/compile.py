@@ -14,7 +14,6 @@ from pelu_fab.commands.verify import Asked, signed_off
 
 if TYPE_CHECKING:
     from pelu_fab.exports import Skipped
-    from pelu_fab.ir.device import Device
 
 
 def compile_design(

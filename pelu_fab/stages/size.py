@@ -660,7 +660,7 @@ def _least_depth(room: _Room, deepest: float) -> float:
 
 
 def _behind(comb: _Comb, middles: Sequence[float], aims: Sequence[float]) -> list[float]:
-    """Left edges of the sections: as far apart as the banks between, which lean from there to the spouts, stay thick."""
+    """Left edges of the sections, so far apart that the banks between, which lean to the spouts, stay thick enough."""
     behind = spread_mouths(comb.sections, middles, comb.blade + LEANING)
     slopes = [
         max(abs(aim - at - section / 2 + side * (spout - section) / 2) for side in (-1, 1)) / (RUN - LED)
