@@ -11,7 +11,22 @@ from pelu_fab.cfd.result import fresh, read_results
 from pelu_fab.network.names import branch_name, duct_name
 from pelu_fab.signoff.dossier import PartEntry, read_dossier
 
-TOLD = ("at", "kind", "pour", "process", "flow", "poured", "kept", "shares", "steady", "left", "lands", "pictures")
+TOLD = (
+    "at",
+    "kind",
+    "pour",
+    "process",
+    "flow",
+    "poured",
+    "kept",
+    "delivered",
+    "shares",
+    "steady",
+    "left",
+    "lands",
+    "pictures",
+)
+ON_ITS_WAY = ("back",)  # thrown back up its gutter, from where it comes again
 
 
 def digests(folder: Path, entries: Iterable[PartEntry]) -> dict[str, str]:
@@ -59,18 +74,31 @@ def table_lines(folder: Path) -> list[str]:
         for (i, j), share in np.ndenumerate(layer.shares)
     }
     lines = [
-        "| where | pour | fluid | goes to, % | points off | left elsewhere, mL |",
+        "| where | pour | fluid | goes to, % | points off | astray, mL |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in compared(folder).get("cfd", []):
         off = [abs(share - trained.get(duct_name(row["at"], goal), share)) for goal, share in row["shares"].items()]
-        got = row["shares"] if row["kind"] == "bucket" else row["lands"] or row["shares"]
-        told = " / ".join(f"{goal} {100 * share:.2f}" for goal, share in got.items())
-        left = ", ".join(f"{name} {volume:.2f}" for name, volume in row["left"].items() if volume > 5e-3) or "none"
+        told = " / ".join(f"{goal} {100 * share:.2f}" for goal, share in row["shares"].items())
+        astray = sum(volume for name, volume in row["left"].items() if name not in ON_ITS_WAY)
         points = f"{100 * max(off):.2f}" if row["kind"] == "bucket" and off else ""
+        if row["kind"] == "transfer":
+            told, astray = _arrives(row)
         pour = f"{row['pour']}, {row['flow']:.1f} mL/s"
-        lines.append(f"| {row['at']} | {pour} | {row['process']} | {told} | {points} | {left} |")
+        lines.append(f"| {row['at']} | {pour} | {row['process']} | {told} | {points} | {astray:.3f} |")
     return lines
+
+
+def _arrives(row: Mapping[str, Any]) -> tuple[str, float]:
+    """How much of what has left a tray, or come to a pool, arrives where it should, and the mL that do not."""
+    goal = row["at"].partition("->")[2].split(" ")[0]
+    if " into " in row["at"]:
+        came = row["poured"] - row["left"].get("back", 0.0)
+        astray = sum(volume for name, volume in row["left"].items() if name not in ON_ITS_WAY)
+    else:
+        flown = sum(row["left"].values())
+        came, astray = sum(row["delivered"].values()) + flown, flown * (1.0 - row["lands"].get(goal, 0.0))
+    return f"{goal} {100 * (1.0 - astray / max(came, 1e-9)):.2f}", astray
 
 
 def _plain(value: Any) -> Any:

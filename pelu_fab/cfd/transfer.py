@@ -30,7 +30,7 @@ PAST = 10.0  # mm beyond a lip
 UNDER, UNDER_SPOUT = 5.0, 12.0  # mm under a tray's floor at its lip; under a spout that nothing is below
 LONGEST = 45.0  # mm of tray after the landing; a longer one is cut, and what is in it counts as under way
 HEAD = 14.0  # mm of tray before the place where drops come down
-WIDEST = 60.0  # mm from there to a gutter's wall, at most
+WIDEST, PLACES = 60.0, 6  # mm from there to a gutter's wall, at most; places along the way where they are looked for
 HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
 
 
@@ -92,7 +92,7 @@ def over_case(
     cut, is_lip = _end_of(frame.local(run.path))
     low, high = _box(source, frame.local(run.path), cut, is_lip=is_lip, under=UNDER if number else UNDER_SPOUT)
     if number:
-        left, right = _walls_beside(local, 6.0)
+        left, right = _between_walls(local, frame.local(run.path), cut)
         low[0], high[0] = min(low[0], left - BESIDE), max(high[0], right + BESIDE)
     top = max(_top(frame.local(part), low, high), source.lip[2] + OVER_LIP)
     high[2] = max(source.high[2] + AIR, top)
@@ -253,15 +253,23 @@ class Gutter:
     way: Array
 
 
-def _walls_beside(local: Array, y: float) -> tuple[float, float]:
-    """Where the walls of a channel stand, left and right of x = 0 at `y`, 1.5 mm over z = 0; 0 where there is none."""
-    steps = np.arange(-WIDEST, WIDEST, 0.05) + 0.013
+def _between_walls(local: Array, path: Array, cut: float) -> tuple[float, float]:
+    """How far a channel reaches to the left and right on the way that drops run in it, from 6 mm on to the cut."""
+    ahead = path[np.argsort(path[:, 1], kind="stable")]
+    places = np.linspace(6.0, max(cut - TIP, 6.0), PLACES)
+    sides = [_walls_beside(local, float(y), float(np.interp(y, ahead[:, 1], ahead[:, 0]))) for y in places]
+    return min(left for left, _ in sides), max(right for _, right in sides)
+
+
+def _walls_beside(local: Array, y: float, x: float = 0.0) -> tuple[float, float]:
+    """Where the walls of a channel stand, left and right of `x` at `y`, 1.5 mm over z = 0; `x` where there is none."""
+    steps = np.arange(x - WIDEST, x + WIDEST, 0.05) + 0.013
     solid = inside(local, Grid(steps, np.array([y - 0.01, y + 0.01]), np.array([1.49, 1.51])))[:, 0, 0]
-    here = int(np.searchsorted(steps, 0.0))
+    here = int(np.searchsorted(steps, x))
     left, right = np.flatnonzero(solid[:here]), np.flatnonzero(solid[here:])
     if solid[here]:
-        return 0.0, 0.0
-    return float(steps[left[-1] + 1]) if len(left) else 0.0, float(steps[here + right[0]]) if len(right) else 0.0
+        return x, x
+    return float(steps[left[-1] + 1]) if len(left) else x, float(steps[here + right[0]]) if len(right) else x
 
 
 def gutter_at(run: Run, matrix: Array, corners: Array) -> Gutter:
