@@ -24,10 +24,12 @@ def _svg(device: Device) -> dict[str, bytes]:
 def _report(device: Device) -> dict[str, bytes]:
     """What the report needs and no mesh says; the report itself follows the sign-off."""
     from pelu_fab.formats.manifest import to_json
+    from pelu_fab.show.assembly import stages
     from pelu_fab.show.scene import scene_of, to_scene_table
 
     table = to_scene_table(scene_of(device))
     table["protocol"] = [{"title": title, "units": list(units)} for title, units in device.design.protocol]
+    table["steps"] = [stage.words for stage in stages(device)]
     table["readouts"] = [asdict(readout) for readout in device.design.network.readouts]
     return {"scene.json": to_json(table)}
 

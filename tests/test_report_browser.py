@@ -196,16 +196,109 @@ def test_sliders_change_what_the_cups_will_hold_and_more_water_adds_up(driver: A
     assert held(driver) == [0.0, 0.0, 0.0]
 
 
-def test_a_click_on_a_bucket_tells_its_numbers(driver: Any) -> None:
-    told = driver.execute_script(
-        "const s = peluFab.stage, p = peluFab.data.scene.pools[0];"
-        "const [x, y] = s.project([(p.x[0] + p.x[1]) / 2, p.y - 3, p.rim_z]);"
-        "const view = document.getElementById('view'), r = view.getBoundingClientRect();"
-        "const at = {clientX: r.left + x, clientY: r.top + y, pointerId: 1, bubbles: true};"
-        "for (const kind of ['pointerdown', 'pointerup']) view.dispatchEvent(new PointerEvent(kind, at));"
-        "return document.getElementById('chosen').textContent"
+POINTED = """
+const [place, kinds] = arguments; const [x, y] = peluFab.stage.project(place);
+const view = document.getElementById('view'), r = view.getBoundingClientRect();
+const at = {clientX: r.left + x, clientY: r.top + y, pointerId: 1, pointerType: 'mouse', bubbles: true};
+for (const kind of kinds) view.dispatchEvent(new PointerEvent(kind, at));
+return document.getElementById('chosen').textContent
+"""
+CLICK = ["pointerdown", "pointerup"]
+
+
+def above(driver: Any, index: int) -> list[float]:
+    """A place on the rim of a bucket."""
+    place = "const p = peluFab.data.scene.pools[arguments[0]]; return [(p.x[0] + p.x[1]) / 2, p.y - 3, p.rim_z]"
+    return [float(x) for x in driver.execute_script(place, index)]
+
+
+def test_a_click_on_a_part_tells_what_it_is_and_a_buckets_numbers(driver: Any, folder: Path) -> None:
+    told = driver.execute_script(POINTED, above(driver, 0), CLICK)
+    name, grams = re.match(r"(card-L0-b\d): card of bucket L0\.b\d \(.*\), about (\d+) g and \d\.\d h", told).groups()
+    assert "as built; trained" in told and " mm. It keeps " in told
+    line = next(line for line in (folder / "bom.txt").read_text().splitlines() if line.startswith(name))
+    assert float(grams) == pytest.approx(float(line.split()[3]), abs=0.51)
+    assert driver.execute_script("return document.querySelectorAll('tr.chosen').length") > 0
+    glass = "const g = peluFab.data.scene.glasses[0]; return [g.x[1] - 1, g.y[1] + 1, g.floor_z + 20, g.label]"
+    *place, label = driver.execute_script(glass)
+    assert f"cup of {label}, about" in driver.execute_script(POINTED, place, CLICK)
+    assert driver.execute_script("return document.querySelectorAll('tr.chosen').length") == 0
+    driver.execute_script("peluFab.stage.choose(null); document.getElementById('chosen').hidden = true")
+
+
+def test_what_the_mouse_points_at_lights_up_and_goes_out(driver: Any) -> None:
+    blue = (
+        "return peluFab.stage.parts.filter(({mesh}) => mesh.material.emissive.getHex() === 0x2a8fd0)"
+        ".map(({part}) => part.name)"
     )
-    assert told.startswith("L0.b") and "as built; trained" in told
+    plain = pixels(driver)
+    driver.execute_script(POINTED, above(driver, 2), ["pointermove"])
+    wait(driver, f"return (() => {{ {blue} }})().length === 1")
+    (name,) = driver.execute_script(blue)
+    assert name.startswith("card-L0-b") and (np.abs(pixels(driver) - plain).sum(-1) > 40).mean() > 0.003
+    assert driver.execute_script("return document.getElementById('view').style.cursor") == "pointer"
+    driver.execute_script("document.getElementById('view').dispatchEvent(new PointerEvent('pointerleave'))")
+    assert driver.execute_script(blue) == []
+
+
+def test_a_pour_can_be_looked_at_at_any_time_forth_and_back(driver: Any) -> None:
+    """The same water at the same time, from whichever side; on from there it ends where it ended."""
+    set_value(driver, "row", 149, "change")
+    end = float(driver.execute_script("return document.getElementById('scrub').max"))
+    assert end > 20
+    state = "const w = peluFab.water; return [...w.volumes, ...w.chutes, ...w.cups, ...w.waiting].map((v) => v / 1000)"
+    seen = {}
+    for part in (0.2, 0.5, 0.9, 0.5, 0.2):
+        set_value(driver, "scrub", end * part)
+        assert driver.execute_script("return peluFab.water.time") == pytest.approx(end * part, abs=0.01)
+        assert driver.execute_script("return document.getElementById('pause').textContent") == "go on"
+        found = driver.execute_script(state)
+        assert found == pytest.approx(seen.setdefault(part, found), abs=1e-9)
+        assert sum(found) == pytest.approx(sum(driver.execute_script("return [...peluFab.water.poured]")) / 1000)
+    assert seen[0.2] != seen[0.5] != seen[0.9]
+    driver.execute_script("peluFab.water.advance(arguments[0])", end)
+    walked = held(driver)
+    set_value(driver, "scrub", end)
+    assert driver.execute_script("return peluFab.water.still") and held(driver) == pytest.approx(walked, abs=0.4)
+    assert "virginica" in driver.execute_script("return document.getElementById('answer').textContent")
+    set_value(driver, "scrub", 5.0)
+    driver.execute_script("document.getElementById('pour-more').click()")
+    assert float(driver.execute_script("return document.getElementById('scrub').max")) > end + 5.0
+    set_value(driver, "scrub", 4.0)
+    once = sum(driver.execute_script("return [...peluFab.water.poured]"))
+    set_value(driver, "scrub", 6.0)
+    assert sum(driver.execute_script("return [...peluFab.water.poured]")) == pytest.approx(2 * once)
+    driver.execute_script("document.getElementById('empty').click()")
+    assert driver.execute_script("return Number(document.getElementById('scrub').max)") < 1.0
+
+
+def test_it_takes_the_whole_screen_and_gives_it_back(driver: Any) -> None:
+    from selenium.webdriver.common.by import By
+
+    button = driver.find_element(By.ID, "full")
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button)
+    button.click()  # by hand: a script may not
+    wait(driver, "return document.fullscreenElement?.className === 'stage-row'")
+    wait(driver, "return document.getElementById('full').textContent === 'smaller'")
+    driver.execute_script("document.exitFullscreen()")
+    wait(driver, "return document.fullscreenElement === null")
+    wait(driver, "return document.getElementById('full').textContent === 'full screen'")
+
+
+def test_on_paper_device_and_drawing_stand_side_by_side_without_a_button(driver: Any) -> None:
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        with screen(driver, {"width": 794, "height": 1123, "deviceScaleFactor": 1, "mobile": False}):
+            seen = (
+                "return ['.still img', '#schematic svg', '.panel', '.tools', '.time'].map((s) => {"
+                "const e = document.querySelector(s), r = e.getBoundingClientRect();"
+                "return getComputedStyle(e).visibility === 'visible' ? [r.left, r.right, r.height] : [0, 0, 0]; })"
+            )
+            picture, drawing, *controls = driver.execute_script(seen)
+            assert picture[2] > 100 and drawing[2] > 100 and picture[1] <= drawing[0]
+            assert all(height == 0 for _, _, height in controls)
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_one_jug_pours_after_the_other_never_faster_than_the_device_is_made_for(driver: Any) -> None:

@@ -36,9 +36,8 @@ def pack(parts: Sequence[PrintedPart]) -> tuple[list[Table], str]:
         corners = np.stack([(unique >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (32, 16, 0)], axis=1)
         blobs.append(corners.astype("<u2").tobytes() + index.astype("<u4").tobytes())
         box = [np.round(low, 4).tolist(), np.round(high, 4).tolist()]
-        tables.append(
-            {"name": part.name, "role": part.role, "corners": len(unique), "triangles": len(part.placed), "box": box}
-        )
+        told = {"name": part.name, "role": part.role, "grams": round(part.grams, 2), "hours": round(part.hours, 3)}
+        tables.append(told | {"corners": len(unique), "triangles": len(part.placed), "box": box})
     packed = gzip.compress(b"".join(blobs), 6, mtime=0)
     return tables, b64encode(packed[:9] + UNKNOWN_SYSTEM + packed[10:]).decode()
 

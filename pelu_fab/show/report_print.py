@@ -1,7 +1,6 @@
 """What to print, how to put it together and how to pour. Facts in, HTML out."""
 
 from html import escape
-from itertools import groupby
 
 from pelu_fab.show.report_data import Facts
 from pelu_fab.show.report_html import image
@@ -65,20 +64,9 @@ def _settings(facts: Facts) -> str:
     )
 
 
-STEPS = {
-    "stand": "Stand {} on the table one behind the other, the lowest in front.",
-    "tray": "Lay on, from the lowest up: {}. A tray's lower end lies over the head of the next one below.",
-    "card": "Hang in their seats, combs downstream: {}.",
-    "cup": "Set the cups below the last spouts, names outward: {}.",
-}
-
-
 def _assembly(facts: Facts) -> str:
-    """The parts in their order, which sign-off found a way in for."""
-    steps = []
-    for role, parts in groupby(facts.parts, key=lambda part: part.role):
-        if role in STEPS:
-            steps.append(STEPS[role].format(", ".join(f"<b>{escape(part.name)}</b>" for part in parts)))
+    """The booklet's steps, in the order that sign-off found a way in for."""
+    steps = [escape(words) for words in facts.scene.get("steps", [])]
     steps.append("Level it, along a card's comb and across it, with paper under the feet: see below.")
     return '<ol class="steps">' + "".join(f"<li>{step}</li>" for step in steps) + "</ol>"
 

@@ -52,8 +52,8 @@ def numbers(facts: Facts) -> dict[str, Table]:
 
 def _keeps(layer: Layer, unit: int, ml: float) -> str:
     """What a unit keeps, mL: of a flush its threshold, and what then stays."""
-    told = f"{layer.thresholds[unit] * ml:.2f}"
-    return f"{told}, then {layer.retained[unit] * ml:.2f}" if layer.flushes[unit] else told
+    told = f"{layer.thresholds[unit] * ml:z.2f}"
+    return f"{told}, then {layer.retained[unit] * ml:z.2f}" if layer.flushes[unit] else told
 
 
 def _targets(facts: Facts, depth: int, count: int) -> list[str]:

@@ -116,7 +116,8 @@ def _jugs(facts: Facts) -> tuple[str, str]:
         ends = sorted(feature.value(units) or 0.0 for units in (0.0, limits[i]))
         if network.scaling is None:
             ends = [0.0, top]
-        sliders.append(_jug(m, feature.title, feature.offset if value is None else value, ends))
+        name = network.inputs[i] if measures.columns.count(m) == 1 else feature.title
+        sliders.append(_jug(m, name, feature.offset if value is None else value, ends))
     if network.scaling is not None:
         return "".join(sliders), "in the units of the data"
     return "".join(sliders), f"1 in a jug is {network.input_scale * float(facts.manifest['unit_ml']):g} mL"

@@ -96,6 +96,8 @@ def _basin(search: _Search, number: int, *, is_cup: bool) -> int:
     key = ("basin", number)
     if key in search.index:
         return search.index[key]
+    if number in search.puddles and not is_cup:
+        return NOWHERE
     surface, basin = search.surface, search.surface.basins[number]
     part = int(surface.part_of_basin[number])
     under = surface.faces_of_basin(number)
@@ -319,13 +321,14 @@ def _over_puddles(search: _Search, drops: Drops) -> Drops:
     """Send drops that ended in a small hollow on over its saddle, as when it has filled."""
     for _ in range(MOST_PUDDLES):
         held = np.flatnonzero(drops.state == BASIN)
-        held = held[[_is_puddle(search, int(n)) for n in drops.basin[held]]] if len(held) else held
-        exits = [_exit(search.surface, int(n)) for n in drops.basin[held]]
-        held = held[[face >= 0 for _, face in exits]] if len(held) else held
-        if not len(held):
+        hollows = np.unique(drops.basin[held]).tolist()
+        exits = {n: _exit(search.surface, n) for n in hollows if _is_puddle(search, n)}
+        ways = [exits.get(n, (np.zeros(3), -1)) for n in drops.basin[held].tolist()]
+        face = np.array([face for _, face in ways], np.int64)
+        if not (face >= 0).any():
             return drops
-        at = np.array([point for point, face in exits if face >= 0])
-        drops.resume(held, trace(search.surface, at, np.array([face for _, face in exits if face >= 0])))
+        at = np.array([point for point, _ in ways])[face >= 0]
+        drops.resume(held[face >= 0], trace(search.surface, at, face[face >= 0]))
     return drops
 
 

@@ -15,9 +15,9 @@ from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import inlets
 from pelu_fab.signoff.report import Check, failed, least, most
-from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.stl import Array, Index, Mask
 from pelu_fab.signoff.water import GRAVITY, speed_after
-from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Way, covered, flows, frames, ways
+from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Look, Way, at_once, covered, flows, frames, ways
 
 DUMP = 36e3  # mm3/s: a jug emptied in three seconds
 SLOWEST = 250.0  # mm/s of the slowest water that leaves a lip as a sheet
@@ -33,6 +33,8 @@ EDGES = (0.1, 0.5, 0.9)  # of a lip's width, where parcels leave
 SLIT = 0.8  # mm along a wall to both sides: a narrower gap in it lets nothing but spray through
 ROOFED = 99.0  # mm: a wall that ends right under another part
 LEAN = radians(12.0)  # that water out of a siphon may spread
+LESS = 1e-6  # mm
+AT_A_TIME = 6  # places of a look at which roofs are looked for together
 DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
 
 
@@ -44,7 +46,7 @@ def flow_checks(
     `poured`: where a hand pours each input; `trays`: names of parts in which some stream must have been seen.
     """
     reached, landed = _reaches(wet, streams)
-    walls = [check for stream in streams for check in _walls(wet, stream)]
+    walls = _walls(wet, [stream for stream in streams if stream.over is not None])
     seen = {wet.surface.names[stream.over.frame.part] for stream in streams if stream.over is not None}
     dry = [name for name in trays if name not in seen]
     walls += [
@@ -84,11 +86,17 @@ def streams_of(wet: Wet, design_flow: float) -> list["Stream"]:
     table = flows(wet.found, design_flow)
     found = [way for way in ways(wet) if (way.source, way.goal) in table]
     turned = frames(wet, {leg.part for way in found for leg in way.legs[1:-1]})
-    return [
-        stream
-        for way in found
-        for stream in _streams(wet, way, turned, *table[way.source, way.goal], DUMP / design_flow)
-    ]
+    lips = [_first(way, DUMP / design_flow) for way in found]
+    streams: list[list[Stream]] = [[] for _ in found]
+    running = list(range(len(found)))
+    while running:
+        for k in running:
+            own, total = table[found[k].source, found[k].goal]
+            streams[k].append(_stream(wet, lips[k], len(streams[k]), turned, own, total, DUMP / design_flow))
+        running = [k for k in running if streams[k][-1].over is not None]
+        for k, lip in zip(running, _ends(wet, [streams[k][-1] for k in running]), strict=True):
+            lips[k] = lip
+    return [stream for row in streams for stream in row]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,74 +146,98 @@ def ramp_speed(height: float, ratio: float = 1.0) -> float:
     return sqrt((AT_SILL * ratio ** (1 / 3)) ** 2 + RAMP * GRAVITY * max(height, 0.0))
 
 
-def _streams(wet: Wet, way: Way, turned: Mapping[int, Frame], own: float, total: float, dump: float) -> list[Stream]:
-    """The falls of one way, lip by lip."""
-    name = wet.duct(way.source, way.goal)
-    found: list[Stream] = []
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lip:
+    """What water leaves, as it does: `ends` (2, 3), `ahead` (2,) level, `heading` (3,) of the floor before it, and how
+    fast, at the design flow and at a dump.
+    """
+
+    way: Way
+    ends: Array
+    ahead: Array
+    heading: Array
+    speeds: tuple[float, float]
+
+
+def _first(way: Way, dump: float) -> _Lip:
+    """The lip of a way's ramp."""
     along = np.array([-way.outward[1], way.outward[0]])
     first = way.legs[0]
     height = float(first.floor[0, 2] - first.lip[2])
-    speeds = ramp_speed(height), ramp_speed(height, dump)
     across = np.array(way.lip)[:, None] * along + (first.lip[:2] @ way.outward) * way.outward
-    lip, ahead = np.column_stack([across, np.full(2, first.lip[2])]), way.outward
-    heading = first.heading
-    for number, (leg, after) in enumerate(zip(way.legs[:-1], way.legs[1:], strict=True)):
-        last = number + 2 == len(way.legs)
-        over = None if last else _channel(turned[after.part], after)
-        part = wet.surface.names[after.part]
-        stream = Stream(
-            way,
-            f"{name} {'into' if last else 'over'} {part}",
-            lip,
-            ahead,
-            asin(min(max(-float(heading[2]), 0.0), 1.0)),
-            (own, own * dump),
-            (own, own * dump) if number == 0 and last else (total, total * dump),
-            speeds,
-            float(leg.lip[2] - after.floor[0, 2]),
-            over,
-            after,
-            leg.part,
+    ends = np.column_stack([across, np.full(2, first.lip[2])])
+    return _Lip(way, ends, way.outward, first.heading, (ramp_speed(height), ramp_speed(height, dump)))
+
+
+def _stream(
+    wet: Wet, lip: _Lip, number: int, turned: Mapping[int, Frame], own: float, total: float, dump: float
+) -> Stream:
+    """What falls from the lip at the end of a way's leg `number`."""
+    leg, after = lip.way.legs[number : number + 2]
+    last = number + 2 == len(lip.way.legs)
+    over = None if last else turned[after.part].channel(float(np.median(after.floor @ turned[after.part].turn[2])))
+    name = wet.duct(lip.way.source, lip.way.goal)
+    return Stream(
+        lip.way,
+        f"{name} {'into' if last else 'over'} {wet.surface.names[after.part]}",
+        lip.ends,
+        lip.ahead,
+        asin(min(max(-float(lip.heading[2]), 0.0), 1.0)),
+        (own, own * dump),
+        (own, own * dump) if number == 0 and last else (total, total * dump),
+        lip.speeds,
+        float(leg.lip[2] - after.floor[0, 2]),
+        over,
+        after,
+        leg.part,
+    )
+
+
+def _ends(wet: Wet, streams: Sequence[Stream]) -> list[_Lip]:
+    """Where the channel that each stream fell into ends, and how fast its water is there."""
+    stations = [_stations(stream.leg) for stream in streams]
+    looks: list[Look] = []
+    for stream, (at, _, _) in zip(streams, stations, strict=True):
+        assert stream.over is not None
+        down = stream.over.frame.down
+        looks.append(_all_down(stream.over, np.vstack([at, stream.leg.lip - BEFORE_LIP * down])))
+    found = []
+    viscosity = wet.process.fluid.viscosity
+    for (over, _, _), stream, (_, sines, step), (sides,) in zip(
+        looks, streams, stations, at_once(looks, _to_walls), strict=True
+    ):
+        widths, steps = _widths(sides[:-1]), np.full(len(sines), step)
+        slow, fast = (
+            speed_after(_landing_speed(stream, dump), flow, widths, sines, steps, viscosity)
+            for dump, flow in zip((False, True), stream.total, strict=True)
         )
-        found.append(stream)
-        if over is None:
-            break
-        speeds = _at_end(wet, stream)
-        heading = after.heading
-        lip = _lip(over, after)
+        down, heading = over.frame.down, stream.leg.heading
+        left, right = np.where(np.isfinite(sides[-1]), sides[-1], 1.0)
+        side = np.array([-down[1], down[0], 0.0]) / max(hypot(down[0], down[1]), 1e-9)
+        ends = np.array([stream.leg.lip + left * side, stream.leg.lip - right * side])
         ahead = heading[:2] / max(hypot(heading[0], heading[1]), 1e-9)
+        found.append(_Lip(stream.way, ends, ahead, heading, (slow, fast)))
     return found
 
 
-def _channel(frame: Frame, leg: Leg) -> Channel:
-    return Channel(frame, float(np.median(leg.floor @ frame.turn[2])))
+def _all_down(over: Channel, at: Array) -> Look:
+    """A look at places along a channel, straight down it."""
+    return over, at, np.broadcast_to(over.frame.down, at.shape)
 
 
-def _lip(over: Channel, leg: Leg) -> Array:
-    """Ends (2, 3) of a gutter's lip, wall to wall across the floor's own slope."""
-    down = over.frame.down
-    wide, _, _ = over.sides((leg.lip - BEFORE_LIP * down)[None], down)
-    left, right = np.where(np.isfinite(wide[0]), wide[0], 1.0)
-    side = np.array([-down[1], down[0], 0.0]) / max(hypot(down[0], down[1]), 1e-9)
-    return np.array([leg.lip + left * side, leg.lip - right * side])
+def _to_walls(over: Channel, at: Array, heading: Array) -> tuple[Array]:
+    return (over.widths(at, heading),)
+
+
+def _up_walls(over: Channel, at: Array, heading: Array) -> tuple[Array, Array, Mask]:
+    """Height of the walls (n, 2), places on and before their tops, and whether there is a floor at all."""
+    _, high, top = over.sides(at, heading)
+    return high, top, over.has_floor(at)
 
 
 def _landing_speed(stream: Stream, dump: bool) -> float:
     """Speed along the floor of a sheet that a floor turns: it keeps what it has."""
     return sqrt(stream.speeds[dump] ** 2 + 2.0 * GRAVITY * max(stream.fall, 0.0))
-
-
-def _at_end(wet: Wet, stream: Stream) -> tuple[float, float]:
-    """Speeds at the end of the channel that a stream fell into, at the design flow and at a dump."""
-    assert stream.over is not None
-    at, sines, step = _stations(stream.leg)
-    widths, viscosity = _widths(stream.over.sides(at, stream.over.frame.down)[0]), wet.process.fluid.viscosity
-    steps = np.full(len(at), step)
-    slow, fast = (
-        speed_after(_landing_speed(stream, dump), flow, widths, sines, steps, viscosity)
-        for dump, flow in zip((False, True), stream.total, strict=True)
-    )
-    return slow, fast
 
 
 def _widths(sides: Array) -> Array:
@@ -281,29 +313,52 @@ def _is_in(wet: Wet, goal: int, end: tuple[int, Array]) -> bool:
     return bool(x0 - 1.0 <= at[0] <= x1 + 1.0 and y0 - 1.0 <= at[1] <= y1 + 1.0 and abs(at[2] - vessel.level) < 1.0)
 
 
-def _walls(wet: Wet, stream: Stream) -> list[Check]:
-    """How high water climbs where it lands and stands on its way, against the walls there."""
-    if stream.over is None:
-        return []
-    return [_climb(wet, stream, False), _climb(wet, stream, True), _depth(wet, stream)]
+def _walls(wet: Wet, streams: Sequence[Stream]) -> list[Check]:
+    """How high water climbs where it lands and stands on its way, against the walls there: each stream's climb at the
+    design flow and dumped, and its depth.
+    """
+    looks = [look for stream in streams for look in (_landing(stream, False), _landing(stream, True), _course(stream))]
+    wide = [_widths(sides) for (sides,) in at_once(looks, _to_walls)]
+    stands = [np.zeros(len(at)) for _, at, _ in looks]
+    stands[2::3] = _depths(streams, wide[2::3])
+    lowest = _lowest(wet, looks, stands)
+    checks = []
+    for k, stream in enumerate(streams):
+        for n, dump in ((3 * k, False), (3 * k + 1, True)):
+            checks.append(_climb(stream, dump, looks[n][1], float(np.median(wide[n])), *lowest[n]))
+        left = lowest[3 * k + 2][0] - stands[3 * k + 2]
+        worst = int(np.argmin(left))
+        why = f"of wall above water that stands {stands[3 * k + 2][worst]:.1f} mm deep"
+        at = place_of(looks[3 * k + 2][1][worst])
+        checks.append(least("flow.depth", stream.name, float(left[worst]), SURE, "mm", why, at))
+    return checks
 
 
-def _climb(wet: Wet, stream: Stream, dump: bool) -> Check:
-    """What climbs where water lands, against the lowest wall from the nearest landing to beyond the farthest."""
-    over = stream.over
-    assert over is not None
+def _landing(stream: Stream, dump: bool) -> Look:
+    """Into the channel from the nearest landing to beyond the farthest."""
+    assert stream.over is not None
     near, far = stream.lands(dump)
     middle = stream.lip.mean(axis=0)[:2]
-    at = over.on_floor(middle + np.linspace(near, far + DEEP, 5)[:, None] * stream.ahead)
-    width = float(np.median(_widths(over.sides(at, over.frame.down)[0])))
-    along = _landing_speed(stream, dump)
+    at = stream.over.on_floor(middle + np.linspace(near, far + DEEP, 5)[:, None] * stream.ahead)
+    return _all_down(stream.over, at)
+
+
+def _course(stream: Stream) -> Look:
+    """Along the way of slow water."""
+    assert stream.over is not None
+    at, _, _ = _stations(stream.leg)
+    ways = np.gradient(at, axis=0)
+    return stream.over, at, ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
+
+
+def _climb(stream: Stream, dump: bool, at: Array, width: float, walls: Array, floors: Mask) -> Check:
+    """What climbs where water lands (n, 3), against the lowest of the `walls` there (n,)."""
+    assert stream.over is not None
+    slope, along = stream.over.frame.slope, _landing_speed(stream, dump)
     depth, base = stream.total[dump] / (width * along), (stream.total[dump] - stream.flow[dump]) / (width * along)
-    climbs = climb(
-        stream.speeds[dump], stream.angle - asin(over.frame.slope), over.frame.slope, stream.fall, depth, base
-    )
-    walls = _lowest(wet, over, at, over.frame.down)
+    climbs = climb(stream.speeds[dump], stream.angle - asin(slope), slope, stream.fall, depth, base)
     k = int(np.argmin(walls))
-    high = float(walls[k]) if over.has_floor(at).any() else 0.0  # it all lands beside or beyond the channel
+    high = float(walls[k]) if floors.any() else 0.0  # it all lands beside or beyond the channel
     why = f"wall beside a landing; water climbs {climbs:.1f} mm there"
     name = f"{stream.name}{', dumped' if dump else ''}"
     return least("flow.climb", name, high, climbs + (SURE_DUMP if dump else SURE), "mm", why, place_of(at[k]))
@@ -318,39 +373,78 @@ def climb(speed: float, angle: float, slope: float, fall: float, depth: float, b
     return depth + ((speed * sin(max(angle, 0.0))) ** 2 + pull * max(fall - base, 0.0)) / pull
 
 
-def _lowest(wet: Wet, over: Channel, at: Array, heading: Array) -> Array:
-    """Height (n,) of the lower wall beside each place (n, 3); under a roof it is as high as can be."""
-    near = np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)])
-    ahead = np.tile(np.broadcast_to(heading, at.shape), (3, 1))
-    _, high, top = over.sides(near, ahead)
-    known, part = np.isfinite(top[..., 0]), over.frame.part
-    gaps = np.full(known.shape, np.inf)
-    beyond = top + SLIT * ahead[:, None, None, :]  # another part that stands less than a slit ahead closes a wall too
-    closed = inside(wet.surface, beyond[known], part)
-    gaps[known] = np.where(closed, 0.0, covered(wet, top[known], part))
-    gaps = gaps.min(axis=2)
-    height = np.where(gaps < SHUT, ROOFED, high)
-    height[~over.has_floor(near)] = ROOFED  # beyond the channel's end are no walls
-    return np.asarray(height.reshape(3, len(at), 2).max(axis=0).min(axis=1))
+def _lowest(wet: Wet, looks: Sequence[Look], stands: Sequence[Array]) -> list[tuple[Array, Mask]]:
+    """Height (n,) of the lower wall beside each place of a look, as high as can be under a roof; and whether there is
+    floor under it. Roofs are looked for only where a wall stands least above what `stands` (n,) there; elsewhere inf.
+    """
+    wider = []
+    for over, at, heading in looks:
+        near = np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)])
+        wider.append((over, near, np.tile(heading, (3, 1))))
+    found = at_once(wider, _up_walls)
+    heights = [np.where(floor[:, None], high, ROOFED).reshape(3, -1, 2) for high, _, floor in found]  # none: its end
+    walls = [high.max(axis=0).min(axis=1) for high in heights]
+    known = [np.zeros(len(one), bool) for one in walls]
+    waiting = list(range(len(looks)))
+    while waiting:
+        chosen = [_next(walls[k] - stands[k], known[k]) for k in waiting]
+        asked = [(k, places) for k, places in zip(waiting, chosen, strict=True) if len(places)]
+        roofs = _roofs(wet, [_some(wider[k], found[k][1], places) for k, places in asked])
+        for (k, places), roofed in zip(asked, roofs, strict=True):
+            high = np.where(roofed, ROOFED, heights[k][:, places])
+            walls[k][places], known[k][places] = high.max(axis=0).min(axis=1), True
+        waiting = [k for k, _ in asked]
+    least_known = [np.where(sure, one, np.inf) for one, sure in zip(walls, known, strict=True)]
+    return [(one, floor.reshape(3, -1)[1]) for one, (_, _, floor) in zip(least_known, found, strict=True)]
 
 
-def _depth(wet: Wet, stream: Stream) -> Check:
-    """Depth of slow water on the way, with cross waves where the channel narrows or bends, against its walls."""
-    over = stream.over
-    assert over is not None
-    at, sines, step = _stations(stream.leg)
-    ways = np.gradient(at, axis=0)
-    ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
-    width = _widths(over.sides(at, ways)[0])
-    depth = _normal_depth(stream.total[0], width, np.maximum(sines, 1e-3))
-    stands = depth * np.where(-np.gradient(width, step) > NARROWS, CROSS, 1.0)
-    left = _lowest(wet, over, at, ways) - stands
-    k = int(np.argmin(left))
-    why = f"of wall above water that stands {stands[k]:.1f} mm deep"
-    return least("flow.depth", stream.name, float(left[k]), SURE, "mm", why, place_of(at[k]))
+def _next(above: Array, known: Mask) -> Index:
+    """Places at which walls may stand less above the water than at every one that is known: the least few."""
+    best = float(above[known].min(initial=np.inf))
+    open_ = np.flatnonzero(~known & (above < best - LESS))
+    return open_[np.argsort(above[open_], kind="stable")[:AT_A_TIME]]
 
 
-def _normal_depth(flow: float, width: Array, sine: Array) -> Array:
+def _some(look: Look, tops: Array, places: Index) -> tuple[int, Array, Array]:
+    """Part, and tops and headings (3, k, ...) of some places of a look that was widened to three shifts."""
+    over, _, heading = look
+    many = (3, len(heading) // 3)
+    return over.frame.part, tops.reshape(*many, 2, 2, 3)[:, places], heading.reshape(*many, 3)[:, places]
+
+
+def _roofs(wet: Wet, asked: Sequence[tuple[int, Array, Array]]) -> list[Mask]:
+    """Whether another part closes each wall's top (3, k, 2): right above it, or less than a slit ahead."""
+    if not asked:
+        return []
+    tops = np.concatenate([top.reshape(-1, 2, 2, 3) for _, top, _ in asked])
+    ahead = np.concatenate([heading.reshape(-1, 3) for _, _, heading in asked])
+    part = np.repeat([part for part, _, _ in asked], [top[..., 0, 0, 0].size for _, top, _ in asked])
+    known = np.isfinite(tops[..., 0])
+    gaps, own = np.full(known.shape, np.inf), np.broadcast_to(part[:, None, None], known.shape)[known]
+    beyond = (tops + SLIT * ahead[:, None, None, :])[known]
+    gaps[known] = np.where(inside(wet.surface, beyond, own), 0.0, covered(wet, tops[known], own))
+    shut = gaps.min(axis=2) < SHUT
+    parted = np.split(shut, np.cumsum([top[..., 0, 0, 0].size for _, top, _ in asked])[:-1])
+    return [one.reshape(3, -1, 2) for one in parted]
+
+
+def _depths(streams: Sequence[Stream], wide: Sequence[Array]) -> list[Array]:
+    """Depth of slow water at each place on the way, with cross waves where the channel narrows or bends."""
+    if not streams:
+        return []
+    sines, narrows = [], []
+    for stream, width in zip(streams, wide, strict=True):
+        _, sine, step = _stations(stream.leg)
+        sines.append(np.maximum(sine, 1e-3))
+        narrows.append(-np.gradient(width, step) > NARROWS)
+    counts = [len(one) for one in sines]
+    flow = np.repeat([stream.total[0] for stream in streams], counts)
+    depth = _normal_depth(flow, np.concatenate(wide), np.concatenate(sines))
+    stands = depth * np.where(np.concatenate(narrows), CROSS, 1.0)
+    return np.split(stands, np.cumsum(counts)[:-1])
+
+
+def _normal_depth(flow: Array, width: Array, sine: Array) -> Array:
     """Depth (mm) at which the slowest stream runs evenly: u = √(8 g R sin b / f)."""
     low, high = np.zeros(np.shape(width)), np.full(np.shape(width), 60.0)
     for _ in range(40):

@@ -167,7 +167,7 @@ def _margins(wet: Wet, stream: Stream, along: Array) -> tuple[float, float]:
         ends = [float(np.array([x, y, 0.0]) @ along) for x in corners[:, 0] for y in corners[:, 1]]
         return max(ends) - high, low - min(ends)
     at = stream.over.on_floor(stream.landing[None])
-    wide, _, _ = stream.over.sides(at, stream.over.frame.down)
+    wide = stream.over.widths(at, stream.over.frame.down)
     down, place = stream.over.frame.down, float(at[0] @ along)
     left = float(np.array([-down[1], down[0], 0.0]) @ along) > 0.0  # which of the two walls lies ahead
     ahead, back = (wide[0, 0], wide[0, 1]) if left else (wide[0, 1], wide[0, 0])

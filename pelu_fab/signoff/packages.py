@@ -4,7 +4,6 @@ Nothing is unpacked beyond a limit, and no document may declare an entity or a t
 """
 
 import io
-import re
 import zipfile
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -19,11 +18,12 @@ LARGEST = 1 << 30  # bytes of a model; the largest of ours are a tenth of it
 RATIO = 200  # how often smaller a zip may be than what it holds; XML of numbers stays below 20
 DEEPEST = 32  # elements inside each other
 AGAIN = "compile it again"
-LISTS = re.compile(rb"<(vertices|triangles)>(.*?)</\1>", re.DOTALL)  # long: read apart from the document round them
-ROWS = {
-    "vertices": re.compile(rb'<vertex x="([^"<]+)" y="([^"<]+)" z="([^"<]+)" ?/>'),
-    "triangles": re.compile(rb'<triangle v1="([^"<]+)" v2="([^"<]+)" v3="([^"<]+)" ?/>'),
+ROWS = {  # what stands before, between and behind the three numbers of a row, and the mark that is put there
+    "vertices": {b'<vertex x="': b"\1", b'" y="': b"\2", b'" z="': b"\3", b'" />': b"\4", b'"/>': b"\4"},
+    "triangles": {b'<triangle v1="': b"\1", b'" v2="': b"\2", b'" v3="': b"\3", b'" />': b"\4", b'"/>': b"\4"},
 }
+MARKS = b"\1\2\3\4"
+SPACES = bytes.maketrans(MARKS, b"    ")
 
 
 @dataclass(slots=True)
@@ -57,7 +57,8 @@ def _unzipped(blob: bytes) -> bytes:
 
 def _model(text: bytes) -> Package:
     """Fill a package while the document goes by, its long lists cut out."""
-    lots = iter(LISTS.findall(text))
+    text, cut_out = _parted(text)
+    lots = iter(cut_out)
     found, stack, tables = Package(), [""], dict.fromkeys(ROWS, np.zeros((0, 3)))
     current = ""
 
@@ -68,7 +69,7 @@ def _model(text: bytes) -> Package:
         if len(stack) > DEEPEST:
             raise ValueError("its elements lie too deep")
         if kind in ROWS:
-            tables[kind] = _rows(kind, next(lots, (b"", b"")))
+            tables[kind] = _rows(kind, *next(lots, ("", b"")))
         elif kind == "object":
             current, tables = told["id"], dict.fromkeys(ROWS, np.zeros((0, 3)))
             found.names[current] = told.get("name", "")
@@ -92,19 +93,43 @@ def _model(text: bytes) -> Package:
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
-    parser.Parse(LISTS.sub(rb"<\1/>", text), True)
+    parser.Parse(text, True)
     if next(lots, None) is not None:
         raise ValueError("a list of corners or triangles lies outside the document")
     return found
 
 
-def _rows(kind: str, lot: tuple[bytes, bytes]) -> Array:
+def _parted(text: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """A document without what stands in its long lists; and of each list its kind and what stands in it."""
+    kept: list[bytes] = []
+    lots: list[tuple[str, bytes]] = []
+    at = 0
+    while True:
+        starts = {text.find(b"<%b>" % kind.encode(), at): kind for kind in ROWS}
+        starts.pop(-1, None)
+        if not starts:
+            return b"".join([*kept, text[at:]]), lots
+        start = min(starts)
+        kind = starts[start]
+        end = text.find(b"</%b>" % kind.encode(), start)
+        if end < 0:
+            raise ValueError(f"its {kind} do not end")
+        kept += [text[at:start], b"<%b/>" % kind.encode()]
+        lots.append((kind, text[start + len(kind) + 2 : end]))
+        at = end + len(kind) + 3
+
+
+def _rows(kind: str, told: str, body: bytes) -> Array:
     """Numbers (n, 3) of a list in which nothing else stands."""
-    told, body = lot
-    rows = ROWS[kind].findall(body)
-    if told.decode() != kind or len(rows) != body.count(b"<"):
+    rows = body.count(b"<")
+    for words, mark in ROWS[kind].items():
+        body = body.replace(words, mark)
+    if told != kind or body.translate(None, b"0123456789+-.eE \t\r\n") != MARKS * rows:
         raise ValueError(f"its {kind} are not written as such")
-    return np.array(rows, dtype=np.bytes_).astype(np.float64).reshape(-1, 3)
+    numbers = np.fromstring(body.translate(SPACES), sep=" ")
+    if len(numbers) != 3 * rows:
+        raise ValueError(f"its {kind} are not three numbers each")
+    return numbers.reshape(-1, 3)
 
 
 def _transform(text: str | None) -> Array:

@@ -1,5 +1,7 @@
 """Horizontal cuts through triangles, and distances measured in them. mm."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from pelu_fab.signoff.boxes import counted
@@ -39,6 +41,7 @@ def _crossing(tip: Array, other: Array, upward: Mask, z: Array) -> Array:
     return np.asarray(low[:, :2] + way[:, :2] * ((z - low[:, 2]) / way[:, 2])[:, None])
 
 
+BLOCK = 60_000  # pairs of ray and segment looked at together
 STEPS = (6.0, 30.0)  # mm that a ray looks ahead at first, and then
 
 
@@ -46,7 +49,8 @@ class Segments:
     """Plan index of line segments, for many short rays at once; `sheets` tells which of several plans each lies in."""
 
     def __init__(self, segments: Array, sheets: Index | None = None, pitch: float = 4.0) -> None:
-        self._segments = segments
+        start, way = segments[:, 0], segments[:, 1] - segments[:, 0]
+        self._lines = tuple(np.ascontiguousarray(k) for k in (start[:, 0], start[:, 1], way[:, 0], way[:, 1]))
         low, high = segments.min(axis=1), segments.max(axis=1)
         self._origin = low.min(axis=0) - 1.0 if len(low) else np.zeros(2)
         span = high.max(axis=0) + 1.0 - self._origin if len(low) else np.ones(2)
@@ -93,16 +97,37 @@ class Segments:
     def _reach(self, origins: Array, directions: Array, limit: float, sheet: Index, leaving: bool) -> Array:
         ends = origins + directions * limit
         query, cell = self._spread(np.minimum(origins, ends), np.maximum(origins, ends), sheet)
-        of, local = counted(self._starts[cell + 1] - self._starts[cell])
-        query = query[of]
-        found = self._segments[self._members[self._starts[cell][of] + local]]
-        d, a, e = directions[query], found[:, 0] - origins[query], found[:, 1] - found[:, 0]
-        cross = d[:, 0] * e[:, 1] - d[:, 1] * e[:, 0]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            along = (a[:, 0] * e[:, 1] - a[:, 1] * e[:, 0]) / cross
-            place = (a[:, 0] * d[:, 1] - a[:, 1] * d[:, 0]) / cross
-        facing = cross > 1e-12 if leaving else cross < -1e-12  # material lies left of each segment
-        hit = facing & (along > -1e-5) & (along <= limit) & (place >= -1e-9) & (place <= 1 + 1e-9)
+        counts = self._starts[cell + 1] - self._starts[cell]
         distance = np.full(len(origins), np.inf)
-        np.minimum.at(distance, query[hit], along[hit])
+        # So many at a time that they stay in the processor's cache.
+        blocks = np.searchsorted(np.cumsum(counts), np.arange(BLOCK, counts.sum(), BLOCK)).tolist()
+        for first, after in pairwise([0, *blocks, len(cell)]):
+            some = slice(first, after)
+            self._met(distance, origins, directions, limit, query[some], cell[some], counts[some], leaving)
         return distance
+
+    def _met(
+        self,
+        distance: Array,
+        origins: Array,
+        directions: Array,
+        limit: float,
+        query: Index,
+        cell: Index,
+        counts: Index,
+        leaving: bool,
+    ) -> None:
+        """Lower each query's distance to that of the nearest segment in its cells."""
+        of, local = counted(counts)
+        query = query.take(of)
+        found = self._members.take(self._starts.take(cell).take(of) + local)
+        ax, ay, ex, ey = (k.take(found) for k in self._lines)
+        dx, dy = directions[:, 0].take(query), directions[:, 1].take(query)
+        ax, ay = ax - origins[:, 0].take(query), ay - origins[:, 1].take(query)
+        cross = dx * ey - dy * ex
+        facing = np.flatnonzero(cross > 1e-12 if leaving else cross < -1e-12)  # material lies left of each segment
+        query = query.take(facing)
+        ax, ay, ex, ey, dx, dy, cross = (k.take(facing) for k in (ax, ay, ex, ey, dx, dy, cross))
+        along, place = (ax * ey - ay * ex) / cross, (ax * dy - ay * dx) / cross
+        hit = np.flatnonzero((along > -1e-5) & (along <= limit) & (place >= -1e-9) & (place <= 1 + 1e-9))
+        np.minimum.at(distance, query[hit], along[hit])

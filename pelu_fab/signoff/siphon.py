@@ -60,8 +60,10 @@ def siphon_of(surface: Surface, number: int) -> FoundSiphon | None:
     """The siphon over whose crown a basin spills, if it does over one."""
     basin, part = surface.basins[number], int(surface.part_of_basin[number])
     near = np.array(basin.exit_at) + NUDGES
-    query, face, z, _ = surface.columns.crossings(near)
-    if not ((z > near[query, 2] + 1e-3) & (surface.part_of_face[face] == part)).any():
+    query, face, z, facing = surface.columns.crossings(near)
+    above = (z > near[query, 2] + 1e-3) & (surface.part_of_face[face] == part)
+    roofs, inside = (np.bincount(query[above], weights, len(near)) for weights in (None, facing[above]))
+    if not ((roofs > 0) & (np.abs(inside) < 0.5)).any():
         return None  # open to the sky: a weir
     own = np.arange(len(surface.corners))[surface.faces_of_part(part)]
     used, local = np.unique(surface.mesh.faces[own], return_inverse=True)

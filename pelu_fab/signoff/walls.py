@@ -4,7 +4,6 @@ Faces are looked at from places spread over them, straight into the material and
 boxes lie nearest come first; once the least width found is below what the next pair could give, the rest is left.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +20,8 @@ FLUSH = 1.0 - 1e-4  # cosine of the angle between a face and the direction in wh
 FACING = 0.94  # two faces within 20 degrees of back to back are a wall
 SQUARE = 0.999  # a wedge of air closes by itself and means nothing
 FARTHEST = 12.0  # mm: faces further apart are no wall worth measuring
+USUAL = 2.0  # mm: nearly every part has a wall, and a gap, that is thinner
+ROOM = 1e5  # mm that the faces of two views are kept apart, so that one search is enough for all
 TOUCHING = 1e-3  # mm
 ROUNDED = 2e-3  # of a cosine: what rounding a normal to three decimals can change
 BATCH = 512  # pairs of faces looked at together once only the least counts
@@ -48,16 +49,24 @@ _SPOTS = _all_spots()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """A part's faces along one direction, turned so that it points up. Arrays by face, of those that may matter."""
+class _Views:
+    """A part's faces along each direction that owns enough face, turned so that it points up: one below the other.
 
+    Arrays by row: the `view`, the face, and of what may matter there its corners, box, lean and area. `turns` by view.
+    """
+
+    view: Index
     faces: Index
     corners: Array
     low: Array
     high: Array
     lean: Array
     area: Array
-    turn: Array
+    turns: Array
+
+    def back_at(self, rows: Index, places: Array) -> Array:
+        """Places (n, 3) of these rows as they lie in the part."""
+        return np.asarray(np.einsum("ni,nij->nj", places, self.turns[self.view[rows]]))
 
 
 @dataclass(eq=False)
@@ -66,7 +75,6 @@ class _Search:
 
     limit: float  # below it every place is noted
     air: bool
-    speck: float  # mm2 of one flat piece: what is thinner on no more than this does not count
     width: float = FARTHEST  # least so far of all that is not below the limit
     at: Array | None = None
     thin: list[tuple[Array, Index, Array, Array]] = field(default_factory=list)  # widths, faces, areas, places
@@ -78,19 +86,29 @@ def narrowest(mesh: Mesh, plane: Index, material: float, air: float) -> tuple[tu
     What is thinner than its limit (`material`, `air`) counts only where it holds on more than a speck of one flat piece
     of surface; `plane` numbers the piece that each triangle belongs to. Letters of a wide nozzle, `air`, are larger.
     """
+    views = _views(mesh)
     speck = max(SPECK, SPECK_LINES * air**2)
-    searches = _Search(material, air=False, speck=speck), _Search(air, air=True, speck=speck)
-    for view in _views(mesh):
+    searches = (_searched(views, limit, is_air) for limit, is_air in ((material, False), (air, True)))
+    return tuple(_result(search, plane, speck) for search in searches)
+
+
+def _searched(views: _Views, limit: float, is_air: bool) -> _Search:
+    """What is nearer than `USUAL`, or than the limit; all that is a wall where nothing is."""
+    search = _Search(limit, is_air)
+    for far in (max(limit, USUAL), FARTHEST):
+        search = _Search(limit, is_air, width=far)
         for sense in (1.0, -1.0):
-            front = np.flatnonzero(view.lean * sense > FLUSH)
-            for search in searches if len(front) else ():
-                back = np.flatnonzero(view.lean * sense < -(SQUARE if search.air else FACING))
-                _look(search, view, front, back, up=(sense > 0) == search.air)
-    return tuple(_result(search, plane) for search in searches)
+            front = np.flatnonzero(views.lean * sense > FLUSH)
+            back = np.flatnonzero(views.lean * sense < -(SQUARE if is_air else FACING))
+            if len(front):
+                _look(search, views, front, back, up=(sense > 0) == is_air)
+        if search.at is not None:
+            break
+    return search
 
 
-def _views(mesh: Mesh) -> Iterator[_View]:
-    """One for each direction (up to sign) that owns enough face."""
+def _views(mesh: Mesh) -> _Views:
+    """Of each direction (up to sign) the faces that look along it, or nearly so."""
     normals, area = mesh.normals, mesh.areas
     sign = np.where(normals[:, 0] + 1e-3 * normals[:, 1] + 1e-6 * normals[:, 2] < 0, -1.0, 1.0)
     axes, family = np.unique(np.round(normals * sign[:, None], 3) + 0.0, axis=0, return_inverse=True)
@@ -98,41 +116,52 @@ def _views(mesh: Mesh) -> Iterator[_View]:
     owned = np.bincount(family, area)
     order = np.argsort(family, kind="stable")
     starts = np.searchsorted(family[order], np.arange(len(axes) + 1))
-    for i in np.flatnonzero((owned > FAMILY) & (np.abs(axes).sum(axis=1) > 0)):
-        axis = axes[i] / np.linalg.norm(axes[i])
-        kin = np.flatnonzero(np.abs(axes @ axis) > FACING - ROUNDED)
-        owner, local = counted(starts[kin + 1] - starts[kin])
-        faces = np.sort(order[starts[kin][owner] + local])
-        turn = upright(axis)
-        corners = mesh.corners[faces] @ turn.T
-        low, high = corners.min(axis=1), corners.max(axis=1)
-        yield _View(faces, corners, low, high, normals[faces] @ axis, area[faces], turn)
+    chosen = np.flatnonzero((owned > FAMILY) & (np.abs(axes).sum(axis=1) > 0))
+    along = axes[chosen] / np.linalg.norm(axes[chosen], axis=1, keepdims=True)
+    turns = np.array([upright(axis) for axis in along]).reshape(-1, 3, 3)
+    view, kin = np.nonzero(np.abs(along @ axes.T) > FACING - ROUNDED)
+    owner, local = counted(starts[kin + 1] - starts[kin])
+    view, faces = view[owner], order[starts[kin][owner] + local]
+    corners = mesh.corners[faces] @ turns[view].transpose(0, 2, 1)
+    lean = np.einsum("ni,ni->n", normals[faces], along[view])
+    low, high = _ends(corners)
+    return _Views(view, faces, corners, low, high, lean, area[faces], turns)
 
 
-def _look(search: _Search, view: _View, front: Index, back: Index, *, up: bool) -> None:
-    """From the faces `front` straight up, or down, to the faces `back`."""
-    far = np.array([0.0, 0.0, max(search.limit, search.width)])
-    low, high = view.low[front] - (0.0 if up else far), view.high[front] + (far if up else 0.0)
-    back = back[_touch(view.low[back, 2], view.high[back, 2], low[:, 2], high[:, 2])]
-    one, other = meeting(low, high, view.low[back], view.high[back])
-    one, other = front[one], back[other]
+def _ends(corners: Array) -> tuple[Array, Array]:
+    """Boxes of triangles: three at a time is faster than along an axis."""
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    return np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+
+
+def _look(search: _Search, views: _Views, front: Index, back: Index, *, up: bool) -> None:
+    """From the faces `front` straight up, or down, to the faces `back` of the same view."""
+    far = np.array([0.0, 0.0, search.width])
+    apart = ROOM * views.view[:, None] * np.array([1.0, 0.0, 1.0])
+    low, high = (views.low + apart)[front] - (0.0 if up else far), (views.high + apart)[front] + (far if up else 0.0)
+    bottom, top = (views.low + apart)[back], (views.high + apart)[back]
+    near = _touch(bottom[:, 2], top[:, 2], low[:, 2], high[:, 2])
+    back, bottom, top = back[near], bottom[near], top[near]
+    near = _touch(low[:, 2], high[:, 2], bottom[:, 2], top[:, 2])
+    one, other = meeting(low[near], high[near], bottom, top)
+    one, other = front[near[one]], back[other]
     below, above = (one, other) if up else (other, one)
-    least = view.low[above, 2] - view.high[below, 2]  # that a place on the one can be away from the other
-    kept = np.flatnonzero(view.high[above, 2] - view.low[below, 2] > TOUCHING)
-    kept = kept[np.lexsort((other[kept], one[kept], least[kept]))]
+    least = views.low[above, 2] - views.high[below, 2]  # that a place on the one can be away from the other
+    kept = np.flatnonzero(views.high[above, 2] - views.low[below, 2] > TOUCHING)
+    kept = kept[np.argsort(least[kept], kind="stable")]
     one, other, least = one[kept], other[kept], least[kept]
     end = int(np.searchsorted(least, search.limit))
-    spot, face, width, at = _widths(view, one[:end], other[:end], up=up)
-    noted = _note_thin(search, view, spot, face, width, at)
+    spot, row, width, at = _widths(views, one[:end], other[:end], up=up)
+    noted = _note_thin(search, views, spot, row, width, at)
     while True:
         counts = np.flatnonzero((width >= search.limit) & (width < search.width))
         counts = counts[~np.isin(spot[counts], noted)]
         if len(counts):
             k = counts[np.argmin(width[counts])]
-            search.width, search.at = float(width[k]), at[k] @ view.turn
+            search.width, search.at = float(width[k]), views.back_at(row[k : k + 1], at[k : k + 1])[0]
         if end >= len(least) or least[end] >= search.width:
             return
-        spot, face, width, at = _widths(view, one[end : end + BATCH], other[end : end + BATCH], up=up)
+        spot, row, width, at = _widths(views, one[end : end + BATCH], other[end : end + BATCH], up=up)
         end += BATCH
 
 
@@ -141,37 +170,38 @@ def _touch(low: Array, high: Array, bottom: Array, top: Array) -> Index:
     order = np.argsort(bottom, kind="stable")
     reach = np.maximum.accumulate(top[order])
     before = np.searchsorted(bottom[order], high, "right") - 1
-    return np.flatnonzero((before >= 0) & (reach[before] >= low))
+    return np.flatnonzero((before >= 0) & (reach[before] >= low)) if len(order) else order
 
 
-def _widths(view: _View, one: Index, other: Index, *, up: bool) -> tuple[Index, Index, Array, Array]:
-    """Places on the faces `one` that lie straight over or under `other`: their numbers, faces, widths and points."""
-    pair, number, u, v = spots(view.area[one])
-    face, beyond = one[pair], other[pair]
-    a, b, c = view.corners[face].transpose(1, 0, 2)
+def _widths(views: _Views, one: Index, other: Index, *, up: bool) -> tuple[Index, Index, Array, Array]:
+    """Places on the rows `one` that lie straight over or under `other`: their numbers, rows, widths and points."""
+    pair, number, u, v = spots(views.area[one])
+    row, beyond = one[pair], other[pair]
+    a, b, c = views.corners[row].transpose(1, 0, 2)
     at = a + u[:, None] * (b - a) + v[:, None] * (c - a)
-    width = (height_at(view.corners[beyond], at) - at[:, 2]) * (1.0 if up else -1.0)
+    width = (height_at(views.corners[beyond], at) - at[:, 2]) * (1.0 if up else -1.0)
     hit = np.flatnonzero(width > TOUCHING)
-    return view.faces[face[hit]] * MOST_SPOTS + number[hit], face[hit], width[hit], at[hit]
+    return row[hit] * MOST_SPOTS + number[hit], row[hit], width[hit], at[hit]
 
 
-def _note_thin(search: _Search, view: _View, spot: Index, face: Index, width: Array, at: Array) -> Index:
+def _note_thin(search: _Search, views: _Views, spot: Index, row: Index, width: Array, at: Array) -> Index:
     """Keep the least width below the limit at each place; the numbers of these places."""
     near = np.flatnonzero(width < search.limit)
     near = near[np.lexsort((width[near], spot[near]))]
     near = near[np.diff(spot[near], prepend=-1) > 0]
     if len(near):
-        own = face[near]
-        steps = np.bincount(spots(view.area[own])[0], minlength=len(own))
-        search.thin.append((width[near], view.faces[own], view.area[own] / steps, at[near] @ view.turn))
+        own = row[near]
+        steps = np.bincount(spots(views.area[own])[0], minlength=len(own))
+        places = views.back_at(own, at[near])
+        search.thin.append((width[near], views.faces[own], views.area[own] / steps, places))
     return spot[near]
 
 
-def _result(search: _Search, plane: Index) -> tuple[float, Array] | None:
+def _result(search: _Search, plane: Index, speck: float) -> tuple[float, Array] | None:
     """Least of what counts."""
     if search.thin:
         width, face, area, at = (np.concatenate(column) for column in zip(*search.thin, strict=True))
-        large = np.flatnonzero(np.bincount(plane[face], area, plane.max() + 1)[plane[face]] > search.speck)
+        large = np.flatnonzero(np.bincount(plane[face], area, plane.max() + 1)[plane[face]] > speck)
         if len(large):
             k = large[np.argmin(width[large])]
             return float(width[k]), at[k]

@@ -3,9 +3,11 @@
 Where it runs is told by the drops, how wide each channel is and how high its walls stand by rays on the triangles.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.gravity import Wet, reached_floor
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.sections import Segments, cut
-from pelu_fab.signoff.stl import Array, Mask
+from pelu_fab.signoff.stl import Array, Index, Mask
 
 FLOOR_UP = 0.3  # upward part of the normal of a floor
 ON_FLOOR = 0.3  # mm
@@ -86,23 +88,17 @@ def _legs(wet: Wet, start: int, stop: int) -> tuple[Leg, ...]:
     """The floors that a drop ran over, parted where it fell."""
     trails, surface = wet.found.trails, wet.surface
     at, face = trails.at[start:stop], trails.face[start:stop]
-    floors: list[list[Array]] = [[]]
-    parts: list[int] = []
-    for place, triangle in zip(at, face, strict=True):
-        if triangle < 0:
-            floors.append([])
-            continue
-        part = int(surface.part_of_face[triangle])
-        if not floors[-1]:
-            parts.append(part)
-            floors[-1].append(place)
-        elif surface.mesh.normals[triangle, 2] > FLOOR_UP:
-            floors[-1].append(place)
-    kept = [np.array(floor) for floor in floors if floor]
-    return tuple(Leg(part, floor) for part, floor in zip(parts, kept, strict=True))
+    part, is_floor = surface.part_of_face[face], surface.mesh.normals[face, 2] > FLOOR_UP
+    ends = np.r_[-1, np.flatnonzero(face < 0), len(face)]
+    legs = []
+    for a, b in pairwise(ends.tolist()):
+        if b - a > 1:
+            kept = a + 1 + np.flatnonzero(np.r_[True, is_floor[a + 2 : b]])
+            legs.append(Leg(int(part[a + 1]), at[kept]))
+    return tuple(legs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """A part turned so that its floors lie level; `probe` mm beyond its walls' faces their tops are looked for."""
 
@@ -115,6 +111,14 @@ class Frame:
     def columns(self) -> Columns:
         """Plan index of its triangles, turned."""
         return Columns(self.corners)
+
+    @cached_property
+    def _channels(self) -> "dict[float, Channel]":
+        return {}
+
+    def channel(self, height: float) -> "Channel":
+        """The channel whose floor lies at this height; one for all that lie within a thousandth of a mm."""
+        return self._channels.setdefault(round(height, 3), Channel(self, height))
 
     @property
     def down(self) -> Array:
@@ -144,9 +148,9 @@ def frames(wet: Wet, parts: Iterable[int]) -> dict[int, Frame]:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Channel:
-    """A gutter: the part that it belongs to, and the height of its floor in that one's frame."""
+    """A gutter's floor: the part that it belongs to, and the height of its floor in that one's frame."""
 
     frame: Frame
     height: float
@@ -166,26 +170,32 @@ class Channel:
         query, _, z, facing = self.frame.columns.crossings(places)
         return np.bincount(query[(facing > 0) & (np.abs(z - self.height) < ON_FLOOR)], minlength=len(at)) > 0
 
-    def sides(self, at: Array, heading: Array) -> tuple[Array, Array, Array]:
-        """Distance to the wall on each side (n, 2), height of each wall above the floor (n, 2), and places at
-        that height (n, 2, 2, 3): on the wall's top, and before its face.
+    def widths(self, at: Array, heading: Array) -> Array:
+        """Distance to the wall on each side (n, 2): `at` (n, 3) on the floor, `heading` (3,) of all or (n, 3)."""
+        places, across = at @ self.frame.turn.T, self._across(at, heading)
+        both = self._lines.reach(np.tile(places[:, :2], (2, 1)), np.concatenate([across, -across]), WIDEST)
+        return both.reshape(2, len(at)).T
 
-        `at` (n, 3) on the floor, `heading` (3,) of all or (n, 3): assembly.
+    def sides(self, at: Array, heading: Array) -> tuple[Array, Array, Array]:
+        """As `widths`; height of each wall above the floor (n, 2); places at that height (n, 2, 2, 3), in the assembly:
+        on the wall's top, and before its face.
         """
-        places, ahead = at @ self.frame.turn.T, np.broadcast_to(heading @ self.frame.turn.T, at.shape)
-        across = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
-        across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
-        wide, high = np.full((len(at), 2), np.inf), np.full((len(at), 2), 0.0)
+        places, across = at @ self.frame.turn.T, self._across(at, heading)
+        wide, high = self.widths(at, heading), np.zeros((len(at), 2))
         top = np.full((len(at), 2, 2, 3), np.nan)
-        for side, sign in enumerate((1.0, -1.0)):
-            ways = sign * across
-            wide[:, side] = self._lines.reach(places[:, :2], ways, WIDEST)
-            met = np.flatnonzero(np.isfinite(wide[:, side]))
-            tops = places[met, :2] + (wide[met, side][:, None] + self.frame.probe) * ways[met]
-            high[met, side] = self._tops(tops)
-            for k, plan in enumerate((tops, tops - 2.0 * self.frame.probe * ways[met])):
-                top[met, side, k] = np.column_stack([plan, self.height + high[met, side]]) @ self.frame.turn
+        met, side = np.nonzero(np.isfinite(wide))
+        ways = across[met] * np.where(side == 0, 1.0, -1.0)[:, None]
+        tops = places[met, :2] + (wide[met, side][:, None] + self.frame.probe) * ways
+        high[met, side] = self._tops(tops)
+        for k, plan in enumerate((tops, tops - 2.0 * self.frame.probe * ways)):
+            top[met, side, k] = np.column_stack([plan, self.height + high[met, side]]) @ self.frame.turn
         return wide, high, top
+
+    def _across(self, at: Array, heading: Array) -> Array:
+        """Unit direction (n, 2), in its frame, to the left of each heading."""
+        ahead = np.broadcast_to(heading @ self.frame.turn.T, at.shape)
+        across = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
+        return np.asarray(across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9))
 
     def _tops(self, plan: Array) -> Array:
         """Height above the floor to which material stands without a gap at places in a wall."""
@@ -197,6 +207,24 @@ class Channel:
         lowest = np.concatenate([[True], who[1:] != who[:-1]]) if len(who) else np.zeros(0, bool)
         found[who[lowest]] = level[lowest] - self.height
         return found
+
+
+Look = tuple[Channel, Array, Array]  # into a channel at places (n, 3), each under a heading (n, 3)
+
+
+def at_once(looks: Sequence[Look], measure: Callable[[Channel, Array, Array], Sequence[Any]]) -> list[list[Any]]:
+    """For each look what `measure` finds there: all places in one channel are looked at together."""
+    found: list[list[Any]] = [[] for _ in looks]
+    of_channel: dict[int, list[int]] = {}
+    for number, (channel, _, _) in enumerate(looks):
+        of_channel.setdefault(id(channel), []).append(number)
+    for numbers in of_channel.values():
+        at, heading = (np.concatenate([looks[k][column] for k in numbers]) for column in (1, 2))
+        ends = np.cumsum([len(looks[k][1]) for k in numbers])[:-1]
+        for array in measure(looks[numbers[0]][0], at, heading):
+            for k, own in zip(numbers, np.split(array, ends), strict=True):
+                found[k].append(own)
+    return found
 
 
 def flows(found: Extraction, design_flow: float) -> dict[tuple[int, int], tuple[float, float]]:
@@ -228,10 +256,10 @@ def _split(vessel: Vessel) -> dict[int, float]:
     return parts
 
 
-def covered(wet: Wet, tops: Array, part: int) -> Array:
-    """Air (n,) between each place and the first face of another part above it; inf where none is near."""
+def covered(wet: Wet, tops: Array, part: Index) -> Array:
+    """Air (n,) from each place to the first face above it of another part than `part` (n,); inf where none is near."""
     query, face, z, facing = wet.surface.columns.crossings(tops)
-    over = (facing < 0) & (z > tops[query, 2] - TOUCHING) & (wet.surface.part_of_face[face] != part)
+    over = (facing < 0) & (z > tops[query, 2] - TOUCHING) & (wet.surface.part_of_face[face] != part[query])
     gap = np.full(len(tops), np.inf)
     np.minimum.at(gap, query[over], z[over] - tops[query[over], 2])
     return gap

@@ -3,6 +3,7 @@ import { unpack } from "./mesh.js";
 import { Stage } from "./stage.js";
 import { Schematic } from "./schematic.js";
 import { Water } from "./water.js";
+import { Film } from "./film.js";
 import { bindStage } from "./sight.js";
 
 const $ = (id) => document.getElementById(id);
@@ -11,6 +12,7 @@ const unit = 1000 * data.unit_ml; // mm3
 const { features, columns } = data.measures; // what each jug stands for: (value - offset) * factor units of a measurement
 const ml = (volume) => (volume / 1000).toFixed(1);
 const water = data.recovered.length ? new Water(data) : null;
+const film = water ? new Film(water) : null;
 const drawing = water ? new Schematic($("schematic"), data, water) : null;
 const page = { data, water, drawing, stage: null, paused: false, ready: false };
 page.show = (seconds) => show(seconds);
@@ -58,15 +60,18 @@ function pour(more) {
   if (!more) empty();
   pause(false);
   water.pour(volumes());
+  film.shoot();
   page.label = more ? null : page.preset;
   foretell();
   $("answer").textContent = "The water is running …";
   page.stage?.lightUp(null);
+  show(0);
   wake();
 }
 
 function empty() {
   water.empty();
+  film.clear();
   page.stage?.lightUp(null);
   foretell();
   show(0);
@@ -130,6 +135,8 @@ function show(seconds) {
   });
   drawing.show(leader(), seconds);
   $("clock").textContent = `${water.time.toFixed(1)} s`;
+  $("scrub").max = Math.max(film.end, water.time, 0.1);
+  $("scrub").value = water.time;
   page.stage?.flowing(water, seconds);
 }
 
@@ -148,10 +155,13 @@ function frame(now) {
   const passed = Math.min((now - last) / 1000, 0.1);
   last = now;
   if (water && !water.still && !page.paused) {
-    water.advance(passed * Number($("speed").value));
+    const seconds = passed * Number($("speed").value);
+    if (water.time < film.end) film.go(Math.min(water.time + seconds, film.end));
+    else water.advance(seconds);
     show(passed);
     if (water.still) tellAnswer();
   }
+  page.hover?.();
   page.stage?.draw();
   page.relabel?.();
   running = Boolean(page.stage) || Boolean(water && !water.still && !page.paused);
@@ -163,6 +173,25 @@ function pause(paused) {
   $("pause").setAttribute("aria-pressed", paused);
   $("pause").textContent = paused ? "go on" : "pause";
   if (!paused) wake();
+}
+
+// To any time of the pour, and there it stands.
+function scrub(time) {
+  pause(true);
+  film.go(time);
+  show(0);
+  if (water.still) tellAnswer();
+  else {
+    $("answer").textContent = `After ${water.time.toFixed(1)} of ${film.end.toFixed(1)} seconds.`;
+    page.stage?.lightUp(null);
+  }
+}
+
+function skip() {
+  film.go(film.end);
+  if (!water.still) water.settle();
+  show(0);
+  tellAnswer();
 }
 
 // The jugs as an address: #pour=51,35,14,2, what the sliders say. Opened, it sets them and pours.
@@ -210,7 +239,8 @@ function bindWater() {
   $("pause").addEventListener("click", () => pause(!page.paused));
   $("link").addEventListener("click", link);
   window.addEventListener("hashchange", follow);
-  $("skip").addEventListener("click", () => { water.settle(); show(0); tellAnswer(); });
+  $("skip").addEventListener("click", skip);
+  $("scrub").addEventListener("input", (event) => scrub(Number(event.target.value)));
   for (const button of document.querySelectorAll("[data-row]")) button.addEventListener("click", () => choose(Number(button.dataset.row)));
   for (const button of document.querySelectorAll("[data-pour]")) button.addEventListener("click", () => {
     setJugs(JSON.parse(button.dataset.pour));
@@ -228,7 +258,16 @@ function look(flat) {
   $("look").textContent = flat ? "in 3-D" : "as a drawing";
 }
 
+// Device, drawing, jugs and cups on the whole screen, where there is such a thing.
+function whole() {
+  const row = $("looks").parentElement;
+  $("full").hidden = !document.fullscreenEnabled;
+  $("full").addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : row.requestFullscreen()));
+  document.addEventListener("fullscreenchange", () => ($("full").textContent = document.fullscreenElement ? "smaller" : "full screen"));
+}
+
 async function start() {
+  whole();
   $("look").addEventListener("click", () => look(!$("looks").classList.contains("flat")));
   if (water) bindWater();
   try {

@@ -23,6 +23,7 @@ export function bindStage(page) {
   });
   keys(stage);
   clicks(page);
+  hovers(page);
   page.relabel = names(stage, data);
   $("names").addEventListener("change", page.relabel);
 }
@@ -42,23 +43,48 @@ function clicks({ stage, data }) {
   $("view").addEventListener("pointerdown", (event) => (down = [event.clientX, event.clientY]));
   $("view").addEventListener("pointerup", (event) => {
     if (!down || Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 5) return;
-    const hit = stage.pick(event.clientX, event.clientY);
-    const bucket = hit?.part.startsWith("card-") ? hit.part.slice(5).replace("-", ".") : null;
-    choose(data, bucket in data.numbers ? bucket : null, hit?.part ?? null);
+    choose(data, stage, stage.pick(event.clientX, event.clientY)?.part ?? null);
   });
 }
 
-// Lights up the bucket's row in the table and tells its numbers beside the stage.
-function choose(data, bucket, part) {
+// What a mouse points at lights up. Looked for once a frame, and never while it drags.
+function hovers(page) {
+  let at = null;
+  $("view").addEventListener("pointermove", (event) => (at = event.pointerType === "mouse" && !event.buttons ? [event.clientX, event.clientY] : null));
+  $("view").addEventListener("pointerleave", () => { at = null; page.stage.highlight(null); });
+  page.hover = () => {
+    if (!at) return;
+    const part = page.stage.pick(...at)?.part ?? null;
+    page.stage.highlight(part);
+    $("view").style.cursor = part ? "pointer" : "";
+    at = null;
+  };
+}
+
+const bucketOf = (part) => (part.startsWith("card-") ? part.slice(5).replace("-", ".") : null);
+
+// What a part is: its role in words, what it weighs and takes, how large it is where it stands.
+function told(data, { name, role, box, grams, hours }) {
+  const bucket = bucketOf(name);
+  const label = bucket && data.numbers[bucket]?.label;
+  const what = { card: `card of bucket ${bucket}${label ? ` (${label})` : ""}`, cup: `cup of ${data.outputs[Number(name.slice(5))]}`, tray: "tray of gutters", stand: "part of the stand" }[role] ?? role;
+  const size = [0, 1, 2].map((axis) => (box[1][axis] - box[0][axis]).toFixed(0)).join(" x ");
+  return `${name}: ${what}, about ${grams.toFixed(0)} g and ${hours.toFixed(1)} h to print, ${size} mm.`;
+}
+
+// Lights up a part, and its bucket's row in the table, and tells what it is beside the stage.
+function choose(data, stage, name) {
+  stage.choose(name);
   for (const row of document.querySelectorAll("tr.chosen")) row.classList.remove("chosen");
+  const part = data.parts.find((one) => one.name === name);
+  const bucket = part ? bucketOf(name) : null;
   const rows = [...document.querySelectorAll("[data-bucket]")].filter((row) => row.dataset.bucket === bucket);
   for (const row of rows) row.classList.add("chosen");
-  const told = $("chosen");
-  told.hidden = !bucket && !part;
-  if (bucket) {
-    const numbers = data.numbers[bucket];
-    told.textContent = `${bucket}${numbers.label ? ` (${numbers.label})` : ""} keeps ${numbers.built} mL as built; trained ${numbers.trained}, lowered ${numbers.lowered}. It spills ${numbers.spills}.`;
-  } else if (part) told.textContent = `Part ${part}`;
+  $("chosen").hidden = !part;
+  if (!part) return;
+  const numbers = data.numbers[bucket];
+  const keeps = numbers ? ` It keeps ${numbers.built} mL as built; trained ${numbers.trained}, lowered ${numbers.lowered}. It spills ${numbers.spills}.` : "";
+  $("chosen").textContent = told(data, part) + keeps;
 }
 
 function names(stage, data) {

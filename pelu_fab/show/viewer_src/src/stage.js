@@ -7,6 +7,7 @@ import { partArrays } from "./mesh.js";
 const PORCELAIN = { card: 0xf6f2e9, cup: 0xdcebf5, jug: 0xdcebf5, tray: 0x333c4b, stand: 0x414b5c };
 const PASTELS = [0xb89bc0, 0xbcc3ca, 0x6f9e86, 0x8fb8de, 0xf4c95d, 0xe07a5f, 0x81b29a, 0xc9ada7, 0x9fc9a5, 0xa3b18a, 0x7aa6c2, 0xd9a679];
 const WATER = 0x2a8fd0;
+const AIR = 1.12; // of the device's size, round it: its jets and names
 
 export class Stage {
   constructor(canvas, data, buffer) {
@@ -105,15 +106,19 @@ export class Stage {
     const [x, y] = this.data.view ?? [0.95, 1.25];
     const sight = new THREE.Vector3(x, y, 0.72).normalize();
     this.controls.target.copy(this.middle);
-    this.camera.position.copy(this.middle).addScaledVector(sight, this.distance());
+    this.camera.position.copy(this.middle).addScaledVector(sight, this.distance(sight));
     this.controls.update();
     this.touch();
   }
 
-  distance() {
-    const half = THREE.MathUtils.degToRad(this.camera.fov / 2);
-    const narrow = Math.min(half, Math.atan(Math.tan(half) * (this.camera.aspect || 1)));
-    return (this.size * 0.5) / Math.sin(narrow) / 1.12;
+  // From which all corners of the parts' boxes are seen, by the way that `home` looks.
+  distance(sight) {
+    const right = new THREE.Vector3().crossVectors(this.camera.up, sight).normalize();
+    const up = new THREE.Vector3().crossVectors(sight, right);
+    const tan = Math.tan(THREE.MathUtils.degToRad(this.camera.fov / 2));
+    const ends = this.parts.map(({ mesh }) => [mesh.geometry.boundingBox.min, mesh.geometry.boundingBox.max]);
+    const corners = ends.flatMap((two) => two.flatMap(({ x }) => two.flatMap(({ y }) => two.map(({ z }) => new THREE.Vector3(x, y, z).sub(this.middle)))));
+    return Math.max(...corners.map((c) => c.dot(sight) + AIR * Math.max(Math.abs(c.dot(up)), Math.abs(c.dot(right)) / (this.camera.aspect || 1)) / tan));
   }
 
   resize() {
@@ -197,12 +202,29 @@ export class Stage {
     this.touch();
   }
 
+  // The cup that won in gold; what is pointed at or was clicked in blue.
   lightUp(port) {
+    this.won = port === null ? null : `cup-${port.split(".")[1]}`;
+    this.#glow();
+  }
+
+  highlight(name) {
+    if (name === this.pointed) return;
+    this.pointed = name;
+    this.#glow();
+  }
+
+  choose(name) {
+    this.chosen = name;
+    this.#glow();
+  }
+
+  #glow() {
     for (const { part, mesh } of this.parts) {
-      if (part.role !== "cup") continue;
-      const won = port !== null && part.name === `cup-${port.split(".")[1]}`;
-      mesh.material.emissive.setHex(won ? 0xe0a21b : 0);
-      mesh.material.emissiveIntensity = won ? 0.55 : 0;
+      const blue = part.name === this.pointed || part.name === this.chosen;
+      const gold = part.name === this.won;
+      mesh.material.emissive.setHex(blue ? WATER : gold ? 0xe0a21b : 0);
+      mesh.material.emissiveIntensity = blue ? 0.45 : gold ? 0.55 : 0;
     }
     this.touch();
   }

@@ -6,6 +6,7 @@ const GRAVITY = 9810;
 const CALM = 0.1; // mm of head below which the rest is delivered at once, as in the ideal simulation
 const STEP = 1 / 240;
 const BROKEN = 10; // mm3 above what a flush leaves, at which its siphon has broken
+const KEPT = ["poured", "waiting", "pouring", "volumes", "chutes", "flows", "cups", "running"]; // what a state is made of
 const LONGEST = 3600; // s of water that is looked ahead
 
 export class Water {
@@ -69,7 +70,7 @@ export class Water {
   // counts when the water comes, so it is run ahead: from here on, or of a fresh pour.
   final(poured = this.poured) {
     if (this.flushes) {
-      const ahead = this.#copy();
+      const ahead = this.copy();
       if (poured !== this.poured) {
         ahead.empty();
         ahead.pour(poured);
@@ -91,10 +92,21 @@ export class Water {
     return { kept, cups: volumes };
   }
 
-  #copy() {
-    const copy = Object.assign(new Water(this.data), this);
-    for (const [name, value] of Object.entries(this)) if (ArrayBuffer.isView(value)) copy[name] = value.slice();
+  copy() {
+    const copy = new Water(this.data);
+    copy.back(this);
     return copy;
+  }
+
+  // All that changes, as it is now; and back to it.
+  state() {
+    return { time: this.time, still: this.still, ...Object.fromEntries(KEPT.map((name) => [name, this[name].slice()])) };
+  }
+
+  back(state) {
+    for (const name of KEPT) this[name].set(state[name]);
+    this.time = state.time;
+    this.still = state.still;
   }
 
   head(index) {
