@@ -18,6 +18,7 @@ from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network
 from pelu_fab.pipeline import compile_design
+from pelu_fab.stages.lay_out import lay_out
 
 DESIGNS = Path(__file__).parent.parent / "designs"
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN}
@@ -232,13 +233,13 @@ def test_planted_faults_in_parts_are_found() -> None:
 
 
 def test_a_bed_that_is_too_small_is_told_with_what_the_device_comes_to_and_the_bed_told_does() -> None:
-    network = random_network((1, 7), 3)
-    with pytest.raises(FabError, match=r"the bed takes 140 x 140 .* pieces, about \d+ g and \d+ h") as refused:
-        compile_design(design_of(network, process_named("fdm-pla-detergent", 140.0)), force=True)
+    network = random_network((2, 8), 3)
+    with pytest.raises(FabError, match=r"the bed takes 130 x 130 .* pieces, about \d+ g and \d+ h") as refused:
+        compile_design(design_of(network, process_named("fdm-pla-detergent", 130.0)), force=True)
     told = re.search(r"bed=\[(\d+),(\d+),(\d+)\]", refused.value.remedy)
     assert told
     x, y, z = map(float, told.groups())
-    process = process_named("fdm-pla-detergent", 140.0)
+    process = process_named("fdm-pla-detergent", 130.0)
     larger = process.model_copy(update={"printer": process.printer.model_copy(update={"bed": (x, y, z)})})
     assert faults(compile_design(design_of(network, larger), force=True)) == []
 
@@ -254,3 +255,17 @@ def test_many_cups_or_cards_side_by_side_are_narrower_so_that_the_usual_bed_take
     inside = wide.width if widths[-1] > 1 else device.sized.layers[-1][0].x1 - device.sized.layers[-1][0].x0
     assert 20.0 <= inside < usual.width == 30.0
     assert wide.width * wide.depth == pytest.approx(usual.width * usual.depth, rel=0.01) or widths[-1] == 1
+
+
+def test_a_device_wider_than_the_bed_gets_fewer_and_wider_teeth_and_one_that_fits_keeps_its_own() -> None:
+    def found(widths: tuple[int, ...], seed: int, bed: float) -> tuple[int, float]:
+        process = process_named("fdm-pla-detergent", bed)
+        laid = lay_out(design_of(random_network(widths, seed), process))
+        teeth = [b - a for card in laid.sized.cards.values() for m in card.mouths for a, b in m.teeth]
+        assert max(teeth) < 1.15 * 5.0
+        return len(teeth), laid.layout.across(2 * process.printer.wall)
+
+    usual, wide = found((3, 8), 17, 400.0), found((3, 8), 17, 220.0)
+    assert wide[0] < 0.75 * usual[0]
+    assert wide[1] <= 220.0 < usual[1]
+    assert found((2, 3, 2), 17, 220.0) == found((2, 3, 2), 17, 221.0)

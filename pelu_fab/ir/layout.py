@@ -14,6 +14,7 @@ from pelu_fab.ir.solid import Outline, Point
 
 SHORT_EAR, EAR_BAR = 8.0, 6.0  # mm: an ear up to this long is solid; breadth of the bar to a longer one
 SEAT_AIR, NEAR = 0.2, 40.0  # mm: before and behind an ear; a card further above a floor belongs to another tray
+AIR_BESIDE = 0.2  # mm between a tray and the legs of its trestle
 STRADDLE = 8.0  # mm: breadth of a leg beside what passes below, on which a tray's wing lies
 
 
@@ -158,6 +159,12 @@ class Tray:
         y, z = point[0] - self.head[0], point[1] - self.head[1]
         return y * c - z * s, y * s + z * c
 
+    @property
+    def across(self) -> float:
+        """From its left to its right, mm."""
+        edges = [x for gutter in self.gutters for s in gutter.stations for x in (s.x0 - self.wall, s.x1 + self.wall)]
+        return max(max(edges) - min(edges), 2 * (self.half + self.side), 2 * self.wings.half if self.wings else 0.0)
+
     def floor_z(self, y: float) -> float:
         """Elevation of the floor's upper face at `y`."""
         return self.head[1] - (y - self.head[0]) * tan(radians(self.slope_deg))
@@ -218,6 +225,11 @@ class Trestle:
         """Whether something passes between its legs."""
         return self.passing_z is not None
 
+    def outer(self, wall: float) -> Span:
+        """x of its outer faces, when its walls are `wall` thick."""
+        out = AIR_BESIDE + wall + (STRADDLE if self.straddles else 0.0)
+        return self.x[0] - out, self.x[1] + out
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -228,6 +240,11 @@ class Layout:
     cups: tuple[PlacedCup, ...]
     rack: Rack
     trestles: tuple[Trestle, ...]
+
+    def across(self, wall: float) -> float:
+        """Width of its widest tray or trestle, whose walls are `wall` thick."""
+        trestles = (b - a for a, b in (trestle.outer(wall) for trestle in self.trestles))
+        return max([0.0, *(tray.across for tray in self.trays), *trestles])
 
     @property
     def cards(self) -> tuple[PlacedCard, ...]:

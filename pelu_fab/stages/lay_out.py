@@ -1,6 +1,7 @@
 """A design in, its device laid out: the stages before the solids, in their order, and what its jugs would break."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from pelu_fab.stages.place import place
 from pelu_fab.stages.pour import pour_findings
 from pelu_fab.stages.size import RIM, size
 
+WIDE_TOOTH = 5.0  # mm: the widest of a device that would be wider than the bed
 MOST_RIMS = 8  # tries to find walls that the fullest jugs stay within
 
 
@@ -27,9 +29,22 @@ class LaidOut(NamedTuple):
 
 
 def lay_out(design: Design, say: Callable[[str], None] = lambda _: None) -> LaidOut:
-    """Lower, size and place a design, its rims as high as its jugs ask; nothing is built."""
+    """Lower, size and place a design, its rims as high as its jugs ask; nothing is built.
+
+    Where combs of usual teeth make it wider than the bed, teeth may be wider, which takes fewer of them.
+    """
     say("lower")
     lowered = lower(design)
+    found = _laid_out(lowered, design, say)
+    printer, comb = design.process.printer, design.process.comb
+    if found.layout.across(2 * printer.wall) <= max(printer.bed[:2]) or comb.max_tooth >= WIDE_TOOTH:
+        return found
+    wide = design.process.model_copy(update={"comb": comb.model_copy(update={"max_tooth": WIDE_TOOTH})})
+    shorter = _laid_out(lowered, replace(design, process=wide), say)
+    return min(found, shorter, key=lambda one: one.layout.across(2 * printer.wall))
+
+
+def _laid_out(lowered: Lowered, design: Design, say: Callable[[str], None]) -> LaidOut:
     rim = RIM
     for _ in range(MOST_RIMS):  # rims follow the jugs
         say("size")

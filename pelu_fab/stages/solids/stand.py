@@ -5,14 +5,14 @@ from itertools import pairwise
 from math import ceil
 from typing import Literal
 
-from pelu_fab.ir.layout import STRADDLE, Layout, Trestle, lettered
+from pelu_fab.ir.layout import AIR_BESIDE, Layout, Trestle, lettered
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle, upright
 
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
 TENON, HORN, SHOULDER = 8.0, 8.0, 12.0  # mm: into the storey above; beside a tray; legs end so far below it
 POST, WIDEST_ARCH, LEAST_ARCH = 7.0, 40.0, 5.0  # mm: between two arches; the widest one; half of the narrowest
-AIR_BESIDE, TIE = 0.2, 14.0  # mm between a tray and its legs; height of what ties them
+TIE = 14.0  # mm: height of what ties legs
 SILL = 2.2  # mm before a row card's ear: over it the card comes out forwards, under the gutter that ends in it
 GUIDE = 24.0  # mm: height of the plates that guide the cups
 
@@ -101,14 +101,12 @@ def _storey(name: str, trestle: Trestle, foot: float, head: float | None, proces
     x0, x1 = trestle.x[0] - AIR_BESIDE, trestle.x[1] + AIR_BESIDE
     y0, y1 = trestle.y[1] - wall, trestle.y[1]
     top = trestle.top_z if head is None else head
-    out = wall + (STRADDLE if trestle.straddles else 0.0)
+    left, right = trestle.outer(wall)
     legs_top = min(top, trestle.top_z - SHOULDER)
-    solids = [box((x0 - out, x1 + out), (y0, y1), (foot, top))]
+    solids = [box((left, right), (y0, y1), (foot, top))]
     solids += [box(x, (trestle.y[0], y1), (foot, legs_top)) for x in ((x0 - wall, x0), (x1, x1 + wall))]
     if head is None:
-        solids += [
-            box(x, (y0, y1), (foot, top + HORN)) for x in ((x0 - out, x0 - out + wall), (x1 + out - wall, x1 + out))
-        ]
+        solids += [box(x, (y0, y1), (foot, top + HORN)) for x in ((left, left + wall), (right - wall, right))]
     else:
         solids += [_tenon(x, side, (trestle.y[0] + 1.0, y0 - 1.0), top, wall) for x, side in ((x0, 1.0), (x1, -1.0))]
     held = 0.0 if head is None else 3 * TENON + wall  # of a leg, where its tenon stands
