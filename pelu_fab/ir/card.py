@@ -217,6 +217,13 @@ class Card:
         return tuple((round(y, 3), round(z, 3)) for y, z in corners)
 
     @property
+    def middle(self) -> float:
+        """y of the middle of its outline's area; its centre of mass lies nearer the sill."""
+        ring = zip(self.outline, (*self.outline[1:], self.outline[0]), strict=True)
+        parts = [(y0 * z1 - y1 * z0, y0 + y1) for (y0, z0), (y1, z1) in ring]
+        return sum(area * both for area, both in parts) / sum(area for area, _ in parts) / 3.0
+
+    @property
     def slant(self) -> float:
         """y + z of the underside that rises at 45 degrees behind the foot, at least a wall below the inside's."""
         if self.spread is not None:

@@ -32,6 +32,7 @@ BETWEEN, LANDING, BREAK = 1.5, 18.0, 15.0  # between two cards; past a lip, stra
 GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
 CROWDED = 0.6  # of a wall: where one gutter takes all, a dumped jug falls on what already runs there
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; of tray before the first ear
+FORWARD = 2.0  # that a card's centre of mass lies before its middle, at least
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
 HALF_WAY = 0.7  # of a bucket's length that an ear reaches back under it, where its comb lies before it
 SEAT_AIR = 0.3  # behind an ear, at most
@@ -223,10 +224,12 @@ def _behind_jet(before: Card, lip: float, card: Card, process: Process) -> float
 
 
 def ear(card: Card) -> Span:
-    """Local y of a card's ears: what they stand on, no further back than the card; under a bucket behind its comb."""
+    """Local y of a card's ears: what they stand on, under its weight, no further back than the card; under a bucket
+    behind its comb.
+    """
     if card.spread:
         return on_grid(-HALF_WAY * card.depth), on_grid(card.comb_y + EAR[1])
-    return on_grid(max(EAR[0], EAR_BEHIND - card.depth)), EAR[1]
+    return on_grid(max(min(EAR[0], card.middle + FORWARD), EAR_BEHIND - card.depth)), EAR[1]
 
 
 def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
