@@ -50,13 +50,15 @@ BAR = {
     "gallery.html": "Gallery",
     "docs/tutorial.html": "Tutorial",
     "docs/notebook.html": "Notebook",
+    "docs/worksheet.html": "Lesson",
     "docs/faq.html": "Questions",
 }
 STYLE = """
 :root{color-scheme:light dark;--ink:#1d2a35;--soft:#5b6a76;--paper:#fbfaf7;--line:#e4e1da;--link:#155d8b}
 @media (prefers-color-scheme:dark){:root{--ink:#e8edf1;--soft:#a3b1bc;--paper:#12181d;--line:#2a3640;--link:#8bcdf2}}
 body{margin:0 auto;max-width:54rem;padding:0 1.2rem 4rem;background:var(--paper);color:var(--ink);font:16px/1.6
-system-ui,sans-serif}a{color:var(--link)}nav{display:flex;gap:1.4rem;padding:1rem 0;border-bottom:1px solid var(--line)}
+system-ui,sans-serif}a{color:var(--link)}nav{display:flex;flex-wrap:wrap;
+gap:.2rem 1.4rem;padding:1rem 0;border-bottom:1px solid var(--line)}
 h1,h2,h3{font-family:Georgia,serif;line-height:1.2}img{max-width:100%;height:auto;background:#fff;border-radius:10px}
 pre{overflow-x:auto;padding:.8rem 1rem;border:1px solid var(--line);border-radius:10px;font-size:.85rem}
 code{font-size:.9em;overflow-wrap:anywhere}pre code{overflow-wrap:normal}img[src="device.png"]{max-height:34rem}
@@ -159,8 +161,9 @@ def told(facts: Facts, export: Path) -> Iterator[tuple[str, str]]:
     yield "pieces", str(sum(part.count for part in facts.parts))
     sliced = all(part.is_sliced for part in facts.parts)
     grams, hours = (sum(getattr(part, what) * part.count for part in facts.parts) for what in ("grams", "hours"))
-    yield "filament", f"{grams:.0f} g" + ("" if sliced else ", if solid")
-    yield "printing", f"{hours:.0f} h" + ("" if sliced else ", estimated by volume")
+    by = "by a slicer" if sliced else "estimated"
+    yield "filament", f"{grams:.0f} g, {by}"
+    yield "printing", f"{hours:.1f} h, {by}"
     if built.get("rows") and built.get("errors") is not None:
         right = {key: 100 * (1 - built[key] / built["rows"]) for key in ("errors_trained", "errors")}
         yield "right as trained", f"{right['errors_trained']:.1f} % of {built['rows']}"
@@ -171,9 +174,22 @@ def told(facts: Facts, export: Path) -> Iterator[tuple[str, str]]:
         least, share = sorted(table["yield"].items())[1]
         yield "prints that work", f"{100 * share:.0f} % of {table['prints']} imagined: {100 * float(least):.0f} % right"
     yield "sign-off", f"{facts.verify['verdict']}, {facts.verify['counts']['run']} checks"
-    yield "solver", "see its page" if (export / "cfd.json").is_file() else "not run for these files"
+    yield "solver", "; ".join(_solved(facts)) or "not run for these files"
     for kind, source in manifest["sources"].items():
         yield kind, f"{source['file']}, sha256 {source['sha256'][:12]}…"
+
+
+def _solved(facts: Facts) -> Iterator[str]:
+    """What OpenFOAM saw in each card that it was asked about, beside what training asked for."""
+    asked = {row["where"]: row["trained"] for row in facts.verify.get("recovered", {}).get("flows", [])}
+    for row in facts.verify.get("cfd", []):
+        gaps = [
+            abs(share - asked[duct])
+            for goal, share in row["shares"].items()
+            if (duct := f"{row['at']}->{goal}") in asked
+        ]
+        if row["kind"] == "bucket" and gaps:
+            yield f"{row['at']}, {row['pour']}: {100 * max(gaps):.1f} points off at most"
 
 
 def card_page(facts: Facts, export: Path) -> str:
@@ -185,7 +201,8 @@ def card_page(facts: Facts, export: Path) -> str:
         if (export / file).is_file()
     )
     picture = f'<p><img src="device.png" alt="{escape(facts.name)}, assembled"></p>'
-    return f"{picture}<h2>Card</h2><table>{rows}</table><h2>Files</h2><ul>{files}</ul>"
+    water = '<p>What a solver has seen so far, design by design: <a href="../../docs/cfd.html">docs/cfd</a>.</p>'
+    return f"{picture}<h2>Card</h2><table>{rows}</table>{water}<h2>Files</h2><ul>{files}</ul>"
 
 
 def gallery(cards: Mapping[str, Facts], exports: Mapping[str, Path]) -> str:
@@ -194,7 +211,9 @@ def gallery(cards: Mapping[str, Facts], exports: Mapping[str, Path]) -> str:
     for name, facts in cards.items():
         table = dict(told(facts, exports[name]))
         words = " · ".join(
-            f"{key} {table[key]}" for key in ("layers", "pieces", "filament", "right as built") if key in table
+            f"{key} {table[key]}"
+            for key in ("layers", "pieces", "filament", "printing", "right as built", "prints that work")
+            if key in table
         )
         items.append(
             f'<li><a href="designs/{name}/index.html"><img src="designs/{name}/device.png" alt=""><b>{escape(name)}</b>'

@@ -181,7 +181,7 @@ def test_the_judges_bound_holds_for_flushes_too(seed: int) -> None:
 
 def test_a_flush_is_never_compiled_as_a_weir(tmp_path: Path) -> None:
     (tmp_path / "step.json").write_bytes(to_network_json(NETWORK))
-    with pytest.raises(FabError, match=r"L0\.b0.*is a flush above the last layer.*no card is compiled"):
+    with pytest.raises(FabError, match=r"L0\.b0.*leaves 0\.40 mL of a flush, and any siphon leaves more"):
         pelu_fab.compile(pelu_fab.load(tmp_path / "step.json"))
     with pytest.raises(FabError, match="flush"):
         NetworkEnergy(NETWORK)

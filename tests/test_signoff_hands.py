@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from handmade import box, stl_bytes
 from manifold3d import Manifold, Mesh64
+from stagework import DETERGENT, design_of, network_of, staged
 
 import pelu_fab
 from exports import device
@@ -152,3 +153,16 @@ def test_a_card_without_the_walls_that_stop_its_ears_slides_off_its_gutters() ->
     wide = float(mesh.points[:, 0].max())
     path.write_bytes(stl_bytes(solid ^ box((4.5, -1, -1), (wide - 4.5, 1e3, 1e3))))
     assert any(where.startswith("L0.b1") for where in failures(list(slack(copy).values())))
+
+
+def test_heavy_cards_of_five_perimeters_lie_on_their_ears_with_their_weight(tmp_path: Path) -> None:
+    """Walls of 3 mm draw the centre of mass back, and the card would tip until its heel met the tray."""
+    printer = DETERGENT.printer.model_copy(update={"nozzle": 0.6, "perimeters": 5, "bed": (400.0, 400.0, 400.0)})
+    rng = np.random.default_rng(7)
+    rows = [rng.uniform(0.5, 1.5, shape) for shape in ((2, 3), (3, 2))]
+    network = network_of(*(([15.0] * len(a), (a / a.sum(axis=1, keepdims=True)).tolist()) for a in rows))
+    design = design_of(network, DETERGENT.model_copy(update={"printer": printer}), input_max=(40.0, 40.0))
+    pelu_fab.write(pelu_fab.compile(design, force=True), tmp_path / "heavy", formats=())
+    checks = {check.where: check for check in hands.stands(parts_of(tmp_path / "heavy"))}
+    assert all(checks[f"card-L{row}-b{k}"].status == "pass" for row, k in ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)))
+    assert max(card.card.middle for card in staged(design).layout.layers[1]) < -18.0, "heavier behind than the seat"

@@ -195,9 +195,7 @@ def test_a_tilted_table_moves_the_crown():
     assert gap == pytest.approx([600 * 12.5 * np.tan(np.radians(1.0))])
 
 
-def test_a_siphon_with_two_mouths_or_a_residue_above_its_crown_is_refused():
-    with pytest.raises(FabError, match="one mouth"):
-        check_water(device(replace(BUCKET, mouths=BUCKET.mouths * 2)))
+def test_a_residue_above_the_crown_is_refused():
     with pytest.raises(FabError, match="residue"):
         check_water(device(replace(BUCKET, residue=18_000.0)))
 

@@ -50,6 +50,7 @@ def test_a_card_tells_what_it_is_and_what_was_not_looked_at(built: tuple[ModuleT
     page = (built[1] / "designs" / "drip" / "index.html").read_text()
     for words in ("drip: one bucket, one cup", "sign-off", "pass, ", "not run for these files", "drip.json, sha256 "):
         assert words in page
+    assert re.search(r"filament</th><td>\d+ g, estimated<.*printing</th><td>\d+\.\d h, estimated<", page)
     assert (built[1] / "designs" / "drip" / "device.png").read_bytes().startswith(b"\x89PNG")
     assert "drip" in (built[1] / "gallery.html").read_text()
 
@@ -65,3 +66,12 @@ def test_a_link_that_leads_nowhere_is_found(planted: str, built: tuple[ModuleTyp
     page.write_text(page.read_text().replace("<main>", f"<main>{planted}"))
     (lost,) = [link for link in module.broken(tmp_path / "site") if link not in before]
     assert lost == f"index.html: {planted.split(chr(34))[1]}"
+
+
+def test_what_a_solver_found_stands_on_the_card(built: tuple[ModuleType, Path], tmp_path: Path) -> None:
+    module, _ = built
+    folder = export("and-or", tmp_path)
+    facts = module.read_facts(folder)
+    row = {"at": "L0.b0", "kind": "bucket", "pour": "middle", "shares": {"L1.b0": 0.512, "L1.b1": 0.488}}
+    facts.verify["cfd"] = [row, {"at": "L0.b0->L1.b0", "kind": "into", "pour": "middle", "shares": {}}]
+    assert dict(module.told(facts, folder))["solver"] == "L0.b0, middle: 1.2 points off at most"

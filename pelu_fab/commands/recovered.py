@@ -123,8 +123,9 @@ def _bucket(
     siphon = None
     if found is not None:
         siphon = Siphon(found.bore, found.crest, found.intake_z - found.crown_z, -found.head, found.length)
+    comb = recovery.found.comb(index)
     mouths = tuple(
-        _mouth(recovery, vessel, [vessel.teeth[t] for t in mouth.teeth], mouth.goal, process) for mouth in vessel.mouths
+        _mouth(recovery, comb, [comb.teeth[t] for t in mouth.teeth], mouth.goal, process) for mouth in comb.mouths
     )
     bed_width, bed_depth, slope = vessel.bed
     is_bed = slope > 0.0
@@ -149,6 +150,7 @@ def _bucket(
         flush_volume=built.flush_volume,
         residue=found.residue if found else 0.0,
         foot=found.foot if found else 0.0,
+        pool=comb.bed[0] * comb.bed[1] if comb is not vessel else 0.0,
     )
 
 

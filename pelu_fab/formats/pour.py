@@ -16,6 +16,8 @@ from pelu_fab.network.scaling import Feature
 
 Array = NDArray[np.float64]
 MORE = "Pour the rest now: the answer depends on how much, not on when."
+ANY_ORDER = "Their order does not matter."
+AT_ONCE = "In any order, but without a pause: what comes after a flush fills its card anew."
 AGAIN = "Empty all and start again: a card with a siphon answers once, and then starts to fill anew."
 COVER = "what is above first, and pour V0 into what wants it before you put that back."
 LEVEL_DEG = 0.2  # what a bubble level or a phone reads, and what a comb stands: about a point of share
@@ -92,8 +94,7 @@ def pours(device: Device) -> tuple[Pour, ...]:
 def priming(device: Device) -> Priming:
     """How much to pour into which cards before each answer."""
     ml = device.sized.priming_volume / MM3_PER_ML
-    netlist = device.lowered.netlist
-    primed = tuple(bucket.name for bucket in netlist.buckets if len(netlist.leaving[bucket.name]) > 1)
+    primed = tuple(card.name for card in device.sized.cards.values() if card.is_primed)
     return Priming(ml, ml * device.design.process.fluid.density, primed if ml > 0.0 else ())
 
 
@@ -101,9 +102,10 @@ def to_pour(device: Device) -> str:
     """Markdown for the person with the jug. Volumes in mL, grams for who has a scale; expectations of what is built."""
     design = device.design
     lines = [f"# Pouring {design.name}", "", *_preparation(device), "", *_ready(device), "", "## Pour", ""]
+    flushes = design.network.has_flush
     lines += [
         "Fill the jug for one card after the other, by the ruler on its side, and pour about",
-        f"{design.pour_flow_ml:g} mL a second, behind the walls of its card. Their order does not matter.",
+        f"{design.pour_flow_ml:g} mL a second, behind the walls of its card. {AT_ONCE if flushes else ANY_ORDER}",
         "Grams are for who has a scale.",
         "",
     ]
@@ -125,7 +127,7 @@ def to_pour(device: Device) -> str:
         lines += ["", *pour.answer, ""]
     lines += [
         "Wait until the last drop has fallen (about a minute), then read the cups at eye level. Poured too little?",
-        AGAIN if design.network.has_flush else MORE,
+        AGAIN if flushes else MORE,
     ]
     return "\n".join(lines) + "\n"
 
@@ -222,7 +224,7 @@ def _preparation(device: Device) -> list[str]:
         f"   feet until both stay within {LEVEL_DEG:g} degrees.",
         "3. Wet it: pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device",
         "   keeps about 1 mL on its walls, and dries again in a quarter of an hour.",
-        *(line for k, name in enumerate(siphons(device)) for line in _sealed(4 + k, name)),
+        *(_sealed(siphons(device)) if siphons(device) else []),
     ]
 
 
@@ -237,11 +239,10 @@ SEAL = (
 )
 
 
-def _sealed(number: int, name: str) -> list[str]:
-    """How a siphon is made to hold air, and looked at."""
-    words = (
-        f"{number}. Seal {name}, the card with a siphon: {SEAL} How to try whether it primes stands in docs/water.md."
-    )
+def _sealed(names: Sequence[str]) -> list[str]:
+    """How siphons are made to hold air, and looked at."""
+    what = f"{names[0]}, the card with a siphon" if len(names) == 1 else f"the cards with a siphon, {', '.join(names)}"
+    words = f"4. Seal {what}: {SEAL} How to try whether it primes stands in docs/water.md."
     return wrap(words, 110, subsequent_indent="   ")
 
 

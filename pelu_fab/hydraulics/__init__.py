@@ -27,6 +27,7 @@ from pelu_fab.hydraulics.ranges import range_notes
 from pelu_fab.hydraulics.siphon import (
     BREAKING_SCATTER,
     PRIMING_SCATTER,
+    bore_flow,
     bubble_froude,
     crest_flow,
     flush_volume,
@@ -51,6 +52,7 @@ __all__ = [
     "BREAKING_SCATTER",
     "PRIMING_SCATTER",
     "ToothLaw",
+    "bore_flow",
     "bubble_froude",
     "channel_capacity",
     "comb_head",

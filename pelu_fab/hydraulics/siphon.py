@@ -54,6 +54,12 @@ def full_flow(head: Array, bore: Array, length: Array, viscosity: float) -> Arra
     return np.asarray(speed * pi * bore**2 / 4.0)
 
 
+def bore_flow(siphon: Siphon, process: Process, level: float = 0.0) -> float:
+    """Flow (mm3/s) of the full bore with the water at its crown, or at another `level` from there."""
+    head, bore, length = (np.asarray(one) for one in (level - siphon.outlet_z, siphon.bore, siphon.length))
+    return float(full_flow(head, bore, length, process.fluid.viscosity))
+
+
 def full_head(flow: float, siphon: Siphon, process: Process) -> float:
     """Head (mm) from the level to the outlet at which a full siphon passes `flow` (mm3/s): `full_flow` turned round."""
     bore, length = np.asarray(siphon.bore), np.asarray(siphon.length)

@@ -77,6 +77,20 @@ class Underside:
     is_beak: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What a flush falls into: a pool that keeps nothing and the comb that divides it, its sill at (`y`, `z`) of the
+    bucket's card. `card` is both as a card of its own, whose back wall is the bucket's front wall."""
+
+    card: "Card"
+    y: float
+    z: float
+
+    def at(self, outline: Outline) -> Outline:
+        """A (y, z) outline of the pool in the bucket's coordinates."""
+        return tuple((round(y + self.y, 3), round(z + self.z, 3)) for y, z in outline)
+
+
 @dataclass(frozen=True)
 class Card:
     """One bucket. Inside `x0..x1` along the comb; a flat floor from the sill back `pool`, then one that rises by
@@ -105,22 +119,43 @@ class Card:
     design_head: float
     predicted: tuple[float, ...]  # share of real water at that head, by mouth
     notch: tuple[float, float, float] | None = None  # x0, x1 and foot of the back wall's gap where a gutter comes in
-    siphon: Pillar | None = None  # in place of a comb: z is 0 at its crown, and a trench lies before its intake
+    siphon: Pillar | None = None  # in place of a comb: z is 0 at its crown, and a sump lies before its intake
+    crest: tuple[float, float, float] | None = None  # x0, x1 and top of its front wall where a gutter's jet meets that
+    spread: Spread | None = None  # downstream of the siphon, on the same piece; its mouths are the card's
+
+    @property
+    def comb(self) -> "Card":
+        """The card whose comb divides the water: itself, or the pool that a flush falls into."""
+        return self.spread.card if self.spread else self
+
+    @property
+    def comb_y(self) -> float:
+        """Where that comb's sill begins."""
+        return self.spread.y if self.spread else 0.0
 
     @property
     def lip_y(self) -> float:
         """Where the water leaves."""
+        if self.spread:
+            return round(self.spread.y + self.spread.card.lip_y, 3)
         return self.siphon.y if self.siphon else round(self.sill + self.run, 3)
 
     @property
     def lip_z(self) -> float:
         """Upper edge of the lip, below the sill."""
+        if self.spread:
+            return round(self.spread.z + self.spread.card.lip_z, 3)
         return self.siphon.siphon.outlet_z if self.siphon else -self.run
 
     @property
     def is_bare(self) -> bool:
         """Whether its floor falls straight to the sill: no pool."""
         return self.pool == 0.0 and self.floor_z == 0.0
+
+    @property
+    def is_primed(self) -> bool:
+        """Whether its comb divides water over a pool, which is filled to make it ready; none is where a siphon runs."""
+        return len(self.mouths) > 1 and self.siphon is None
 
     @property
     def open_width(self) -> float:
@@ -145,8 +180,13 @@ class Card:
         return tuple((round(y, 3), round(z, 3)) for y, z in (*corners, (-self.depth, self.rim_z)))
 
     @property
+    def room(self) -> Outline:
+        """The inside in (y, z) without a siphon's sump, which is as long only at its top."""
+        return self.cavity if self.siphon is None else (self.cavity[0], (0.0, self.floor_z), *self.cavity[3:])
+
+    @property
     def _front(self) -> Outline:
-        """The foot of the front wall in (y, z): before a siphon's intake the trench."""
+        """The foot of the front wall in (y, z): before a siphon's intake the sump."""
         if self.siphon is None:
             return ((0.0, self.floor_z),)
         return ((0.0, self.siphon.trench_z), (-self.siphon.trench, self.siphon.trench_z))
@@ -155,6 +195,12 @@ class Card:
     def outline(self) -> Outline:
         """The whole piece in (y, z): back wall, underside, lip, ramp, front wall up to the rim; no siphon's pillar."""
         bottom, behind = self.under.bottom_z, -self.depth - self.wall
+        if self.spread is not None:
+            front = self.spread.at(self.spread.card.outline[-3:])  # lip, sill, rim of the pool
+            foot = ((self.slant - bottom, bottom), (self.lip_y, bottom))
+            step = ((self.sill, front[-1][1]), (self.sill, self.rim_z))
+            box = ((behind, self.rim_z), (behind, self.slant - behind), *foot, *front, *step)
+            return tuple((round(y, 3), round(z, 3)) for y, z in box)
         if self.siphon is not None:
             box = ((behind, self.rim_z), (behind, bottom), (self.sill, bottom), (self.sill, self.rim_z))
             return tuple((round(y, 3), round(z, 3)) for y, z in box)
@@ -171,8 +217,19 @@ class Card:
         return tuple((round(y, 3), round(z, 3)) for y, z in corners)
 
     @property
+    def middle(self) -> float:
+        """y of the middle of its outline's area; its centre of mass lies nearer the sill."""
+        ring = zip(self.outline, (*self.outline[1:], self.outline[0]), strict=True)
+        parts = [(y0 * z1 - y1 * z0, y0 + y1) for (y0, z0), (y1, z1) in ring]
+        return sum(area * both for area, both in parts) / sum(area for area, _ in parts) / 3.0
+
+    @property
     def slant(self) -> float:
         """y + z of the underside that rises at 45 degrees behind the foot, at least a wall below the inside's."""
+        if self.spread is not None:
+            inside = (*self.cavity, *self.spread.at(self.spread.card.cavity))
+            low = min(y + z for y, z in inside) - self.wall * 2**0.5
+            return min(low, self.under.bottom_z + self.spread.y - LEAST_HEEL)
         return min(self.floor_z - self.pool - self.wall * 2**0.5, self.under.bottom_z - LEAST_HEEL)
 
     def back_at(self, z: float) -> float:
@@ -272,15 +329,18 @@ class Card:
         )
         fins = tuple(replace(fin, x0=at(fin.x0), x1=at(fin.x1)) for fin in self.fins)
         siphon = self.siphon and self.siphon.moved(x)
-        return replace(self, x0=at(self.x0), x1=at(self.x1), mouths=mouths, plates=plates, fins=fins, siphon=siphon)
+        spread = self.spread and replace(self.spread, card=self.spread.card.moved(x))
+        crest = self.crest and (at(self.crest[0]), at(self.crest[1]), self.crest[2])
+        own = replace(self, x0=at(self.x0), x1=at(self.x1), mouths=mouths, plates=plates, fins=fins)
+        return replace(own, siphon=siphon, spread=spread, crest=crest)
 
     @property
     def leads(self) -> tuple[Outline, ...]:
         """Where a card has no pool: corners in plan (x, y) that fill its sides, so that its floor falls to the comb."""
-        if not self.is_bare or len(self.mouths) != 1:
+        if not self.is_bare:
             return ()
-        left, right = self.mouths[0].opening
-        back = self.plates[0].y0
+        left, right = min(m.opening[0] for m in self.mouths), max(m.opening[1] for m in self.mouths)
+        back = self.plates[0].y0 if len(self.mouths) == 1 else self.plates[-1].y1
         sides = ((left, self.x0), (right, self.x1))
         return tuple(((edge, 0.0), (wall, 0.0), (wall, back)) for edge, wall in sides if abs(edge - wall) > 0.5)
 

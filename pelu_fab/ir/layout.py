@@ -261,7 +261,7 @@ class Layout:
         for placed in self.cards:
             card, lip = placed.card, placed.y + placed.card.lip_y
             for mouth in card.mouths:
-                legs = [Leg(round(card.sill + card.run * 2**0.5, 3), mouth.narrowest, BANK_TOP, 45.0)]
+                legs = [Leg(round(card.comb.sill + card.comb.run * 2**0.5, 3), mouth.narrowest, BANK_TOP, 45.0)]
                 below = [] if card.under.is_beak else laid.get(mouth.target, [])
                 first = max((n for n, (tray, _) in enumerate(below) if tray.head[0] <= lip), default=0)
                 for tray, gutter in below[first:]:

@@ -32,9 +32,12 @@ class Siphon:
 
 @dataclass(frozen=True, slots=True)
 class Pillar:
-    """The siphon as a solid: two legs side by side in a pillar before the front wall, a trench before its intake.
+    """The siphon as a solid: two legs side by side in a pillar before the front wall, a sump before its intake.
 
-    `x_up` and `x_down` are the legs' middles, `y` is that of both; the trench spans the inside and y from -`trench`.
+    `x_up` and `x_down` are the legs' middles, `y` is that of both. The sump takes y from -`trench`; its floor falls
+    from the whole inside at `floor_z` to the intake's width at `trench_z`. Where a pool takes the flush, the pillar
+    stands in it, and the falling leg opens into it through a window that ends at the outlet; `sole` is then that
+    window's floor at the leg's middle, and `fall` how much a mm it falls.
     """
 
     siphon: Siphon
@@ -44,6 +47,9 @@ class Pillar:
     wall: float
     trench: float
     trench_z: float
+    floor_z: float
+    sole: float | None = None
+    fall: float = 0.0
 
     @property
     def span(self) -> tuple[float, float]:
@@ -79,6 +85,33 @@ class Pillar:
         return gable(self.y, 0.0, self.siphon.bore)
 
     @property
+    def window(self) -> Outline:
+        """The opening from the falling leg to the pool that it stands in, in (x, z)."""
+        assert self.sole is not None
+        half, eaves = round(NARROW * self.siphon.bore / 2.0, 3), self.siphon.outlet_z
+        left, right = round(self.x_down - half, 3), round(self.x_down + half, 3)
+        roof = (right, round(eaves - half, 3)), (self.x_down, eaves), (left, round(eaves - half, 3))
+        return ((left, self.sole), (right, self.sole), *roof)
+
+    @property
+    def landing(self) -> Outline:
+        """What is cut below that window, in (y, z): a floor that falls forward, from behind the leg to the front."""
+        assert self.sole is not None
+        back, ahead = round(self.y - self.siphon.bore / 2.0 - 0.05, 3), round(self.front + 1.0, 3)
+        low, high = (round(self.sole - self.fall * (y - self.y), 3) for y in (ahead, back))
+        return ((back, high), (ahead, low), (ahead, round(high + 0.2, 3)), (back, round(high + 0.2, 3)))
+
+    def sump(self, x0: float, x1: float) -> Outline:
+        """The sump's section in (x, z) between the inside's walls, drawn up to `floor_z`."""
+        left, right = round(self.x_up - self._reach, 3), round(self.x_up + self._reach, 3)
+        return ((left, self.trench_z), (right, self.trench_z), (x1, self.floor_z), (x0, self.floor_z))
+
+    @property
+    def _reach(self) -> float:
+        """From the middle of the sump's floor to its ends."""
+        return NARROW * self.siphon.bore / 2.0
+
+    @property
     def leg_area(self) -> float:
         """Section of a leg, mm2."""
         return pi * self.siphon.bore**2 / 4.0
@@ -89,8 +122,13 @@ class Pillar:
         return pi * self.siphon.bore
 
     def trench_below(self, level: float, width: float) -> float:
-        """Water (mm3) below `level`, at most the floor's, in a trench so wide, the intake and the leg."""
-        return width * self.trench * max(level - self.trench_z, 0.0) + self.volume_below(level)
+        """Water (mm3) below `level`, at most the floor's, in a sump so wide at its top, the intake and the leg."""
+        return self.trench * self.sump_below(level, width) + self.volume_below(level)
+
+    def sump_below(self, level: float, width: float) -> float:
+        """Its section (mm2) along x below `level`, at most the floor's."""
+        deep, least = max(level - self.trench_z, 0.0), 2.0 * self._reach
+        return least * deep + (width - least) * deep**2 / (2.0 * (self.floor_z - self.trench_z))
 
     def volume_below(self, level: float) -> float:
         """Water (mm3) in intake and rising leg below `level`, at most the crown's."""

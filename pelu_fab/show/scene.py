@@ -116,7 +116,7 @@ def _pool(placed: PlacedCard, priming_volume: float, viscosity: float) -> Pool:
         area=round(card.water_area(), 3),
         flare=round((card.x1 - card.x0) / card.rise, 3) if card.brim > 0.0 else 0.0,
         brim=round(max(card.brim, 0.0), 3),
-        primed=priming_volume if len(card.mouths) > 1 else 0.0,
+        primed=priming_volume if card.is_primed else 0.0,
         open_width=round(card.open_width, 3),
         inlet=(round(x, 3), round(y, 3), round(z, 3)),
         siphon=_siphon(card.siphon.siphon, viscosity) if card.siphon else None,

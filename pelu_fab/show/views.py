@@ -128,6 +128,7 @@ def _card(placed: PlacedCard, view: View) -> Iterator[Shape]:
             across = (placed.y + plate.y0, placed.y + plate.y1)
             foot = placed.z + card.floor_at(plate.middle)
             yield Shape("plate", _box(view, inside, across, (foot, placed.z + plate.top_z)), card.name)
+        yield from _spread(placed, view)
         yield from _siphon(placed, view)
         return
     body = (placed.y + card.outline[0][0], placed.y + card.lip_y)
@@ -136,11 +137,29 @@ def _card(placed: PlacedCard, view: View) -> Iterator[Shape]:
     yield Shape("water", _box(view, inside, (placed.y - card.reach(), placed.y), (floor_z, placed.z)), card.name)
     for plate in card.plates if view == "plan" else ():
         yield Shape("plate", _box(view, inside, (placed.y + plate.y0, placed.y + plate.y1), (0.0, 1.0)), card.name)
+    yield from _spread(placed, view)
     yield from _siphon(placed, view)
-    sill = (placed.y, placed.y + card.sill)
-    for mouth in card.mouths if card.siphon is None else ():
+    comb, y, z = card.comb, placed.y + card.comb_y, placed.z + (card.spread.z if card.spread else 0.0)
+    sill, up = (y, y + comb.sill), (z, z + comb.rim_z)
+    for mouth in card.mouths if card.siphon is None or card.spread else ():
         for tooth in mouth.teeth:
-            yield Shape("tooth", _box(view, tooth, sill, (placed.z, rim_z)), duct_name(card.name, mouth.target))
+            yield Shape("tooth", _box(view, tooth, sill, up), duct_name(card.name, mouth.target))
+
+
+def _spread(placed: PlacedCard, view: View) -> Iterator[Shape]:
+    """The pool that a siphon falls into, and its walls."""
+    card = placed.card
+    if card.spread is None:
+        return
+    pool, (y, z) = card.spread.card, placed.at((card.spread.y, card.spread.z))
+    inside = (pool.x0, pool.x1)
+    if view == "side":
+        yield Shape("room", tuple(placed.at(point) for point in card.spread.at(pool.cavity)), card.name)
+    elif view == "plan":
+        yield Shape("room", _box(view, inside, (y - pool.depth, y), (z, z + pool.rim_z)), card.name)
+    for plate in pool.plates if view != "front" else ():
+        up = (z + pool.floor_at(plate.middle), z + plate.top_z)
+        yield Shape("plate", _box(view, inside, (y + plate.y0, y + plate.y1), up), card.name)
 
 
 def _siphon(placed: PlacedCard, view: View) -> Iterator[Shape]:
@@ -150,6 +169,8 @@ def _siphon(placed: PlacedCard, view: View) -> Iterator[Shape]:
         return
     siphon, half = pillar.siphon, pillar.siphon.bore / 2
     front, foot = (placed.y + card.sill, placed.y + pillar.front), placed.z + siphon.outlet_z
+    if pillar.sole is not None:  # it stands in the pool
+        foot = placed.z + pillar.sole
     yield Shape("card", _box(view, pillar.span, front, (foot, placed.z + pillar.top_z)), card.name)
     along = (placed.y + pillar.y - half, placed.y + pillar.y + half)
     for x, low in ((pillar.x_up, pillar.trench_z), (pillar.x_down, siphon.outlet_z)):

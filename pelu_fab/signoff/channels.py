@@ -25,8 +25,9 @@ from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.comb import CLOSED_AT
 from pelu_fab.signoff.found import NOWHERE, Place, Vessel, place_of
-from pelu_fab.signoff.gravity import Wet, inflows, reached_floor
+from pelu_fab.signoff.gravity import Wet, full_siphons, inflows, reached_floor
 from pelu_fab.signoff.planar import SNAP, solid_at, upright
+from pelu_fab.signoff.pools import standing
 from pelu_fab.signoff.report import Check, failed, least, passed
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.siphon import primes_at
@@ -158,7 +159,8 @@ def _back(turn: Array, point: Point, height: float) -> Place:
 
 def freeboards(wet: Wet, design_flow: float) -> list[Check]:
     """How high above the design head each bucket is walled in, its own teeth apart; holes and low rims both show."""
-    flows = inflows(wet.found, wet.found.layers, design_flow)
+    flows = inflows(wet.found, full_siphons(wet.found, wet.process), design_flow)
+    pools = {pool: wet.found.vessels[v].siphon for v, pool in wet.found.pools.items()}
     need = wet.process.channels.meniscus_freeboard + wet.process.channels.slosh_freeboard
     checks = []
     for index, name in sorted(wet.names.items(), key=lambda item: item[1]):
@@ -166,7 +168,10 @@ def freeboards(wet: Wet, design_flow: float) -> list[Check]:
         if vessel.teeth:
             width = sum(t.width for t in vessel.teeth)
             head = weir_head(flows.get(index, 0.0), max(width, 0.1), wet.process.comb.discharge)
-            if vessel.siphon is not None:  # it passes its inflow with the water at the crown, or lvs.siphon says so
+            before = pools.get(index)
+            if before is not None:
+                head = standing(wet.surface, vessel, before, wet.process) - vessel.level
+            elif vessel.siphon is not None:  # it passes its inflow with the water at the crown, or lvs.siphon says so
                 head = primes_at(vessel.siphon, wet.process) if flows.get(index) else 0.0
             checks.append(_walled(wet, index, name, vessel, head, need))
     return checks

@@ -43,13 +43,20 @@ def extract(surface: Surface, inputs: Array, outputs: Array, progress: Progress)
     sources = _pour(search, inputs, is_cup=False)
     layers: list[tuple[int, ...]] = []
     ahead = sorted(set(sources) - {NOWHERE})
-    known = set(cups)
+    known, pools = set(cups), dict[int, int]()
     while ahead:
         layers.append(tuple(ahead))
         progress(f"extract: row {len(layers) - 1}, {len(ahead)} buckets")
         known |= set(ahead)
         _follow(search, ahead)
-        goals = {g for v in ahead for tooth in search.vessels[v].teeth for g in tooth.goals}
+        below = _pools(search, ahead)
+        if below:
+            pools |= below
+            layers.append(tuple(below.values()))
+            known |= set(below.values())
+            _follow(search, layers[-1])
+        leaving = [search.vessels[below.get(v, v)] for v in ahead]
+        goals = {g for vessel in leaving for tooth in vessel.teeth for g in tooth.goals}
         ahead = sorted(goals - known - {NOWHERE})
     return Extraction(
         tuple(search.vessels),
@@ -58,7 +65,18 @@ def extract(surface: Surface, inputs: Array, outputs: Array, progress: Progress)
         tuple(layers),
         tuple(search.puddles.values()),
         _joined(search.trails),
+        pools,
     )
+
+
+def _pools(search: _Search, row: Sequence[int]) -> dict[int, int]:
+    """Of a row's siphons, the vessel with a comb on the same part that all the water of one falls into."""
+    found = {}
+    for v in (v for v in row if search.vessels[v].siphon and search.vessels[v].teeth):
+        goal = search.vessels[v].teeth[0].goal
+        if goal != NOWHERE and search.vessels[goal].part == search.vessels[v].part and search.sills[goal]:
+            found[v] = goal
+    return found
 
 
 def _pour(search: _Search, points: Array, *, is_cup: bool) -> list[int]:

@@ -4,7 +4,7 @@ Formulas of free jets and of fast flow in open channels, held against a solver (
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import asin, cos, degrees, hypot, radians, sin, sqrt, tau
 
 import numpy as np
@@ -12,9 +12,12 @@ import numpy as np
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
 from pelu_fab.signoff.flight import inside, landings
 from pelu_fab.signoff.found import NOWHERE, place_of
-from pelu_fab.signoff.gravity import Wet
+from pelu_fab.signoff.gravity import Wet, full_siphons
 from pelu_fab.signoff.inlets import inlets
+from pelu_fab.signoff.pools import standing
 from pelu_fab.signoff.report import Check, failed, least, most
+from pelu_fab.signoff.siphon import passes
+from pelu_fab.signoff.siphons import DRY
 from pelu_fab.signoff.stl import Array, Index, Mask
 from pelu_fab.signoff.water import GRAVITY, speed_after
 from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Look, Way, at_once, covered, flows, frames, ways
@@ -32,7 +35,7 @@ LEAST_WIDTH, UNKNOWN = 2.0, 15.0  # mm: narrower is a place on a wall; taken whe
 EDGES = (0.1, 0.5, 0.9)  # of a lip's width, where parcels leave
 SLIT = 0.8  # mm along a wall to both sides: a narrower gap in it lets nothing but spray through
 ROOFED = 99.0  # mm: a wall that ends right under another part
-LEAN = radians(12.0)  # that water out of a siphon may spread
+LEAN, CLOSE = radians(12.0), 0.96  # that water out of a siphon may spread; of its radius, where parcels leave
 LESS = 1e-6  # mm
 AT_A_TIME = 6  # places of a look at which roofs are looked for together
 DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
@@ -71,32 +74,48 @@ def _siphons(wet: Wet) -> list[Check]:
         for out in rim:
             for speed in (SLOWEST, fastest):
                 for lean in (0.0, LEAN):
-                    starts.append([*(np.array(siphon.axis) + siphon.bore / 2.0 * out), siphon.outlet_z - 0.1])
+                    starts.append([*(np.array(siphon.axis) + CLOSE * siphon.bore / 2.0 * out), siphon.outlet_z - 0.1])
                     velocities.append([*(speed * sin(lean) * out), -speed * cos(lean)])
         at, face = landings(wet.surface, np.array(starts), np.array(velocities))
         astray = [not _is_in(wet, goal, end) for end in _drained(wet, at, face)] if goal != NOWHERE else [True]
         why = f"of its jet comes down elsewhere, at up to {fastest / 1e3:.2f} m/s and {degrees(LEAN):.0f} degrees aside"
         part = 100.0 * float(np.mean(astray))
         checks.append(most("flow.reach", f"{wet.duct(index, goal)} out of its siphon", part, 0.0, "%", why))
+        if index in wet.found.pools:
+            pool = wet.found.vessels[goal]
+            air = siphon.outlet_z - standing(wet.surface, pool, siphon, wet.process)
+            why = "of air from the water that stands there as it flushes up to its outlet"
+            outlet = place_of(np.array([*siphon.axis, siphon.outlet_z]))
+            checks.append(least("flow.depth", wet.names.get(goal, pool.part), air, DRY, "mm", why, outlet))
     return checks
 
 
 def streams_of(wet: Wet, design_flow: float) -> list["Stream"]:
     """Every branch's water lip by lip, one jug after another at the design flow (mm3/s) and dumped."""
-    table = flows(wet.found, design_flow)
+    table = flows(wet.found, design_flow, full_siphons(wet.found, wet.process))
     found = [way for way in ways(wet) if (way.source, way.goal) in table]
     turned = frames(wet, {leg.part for way in found for leg in way.legs[1:-1]})
-    lips = [_first(way, DUMP / design_flow) for way in found]
+    of_pools = {pool: _most(wet, v) for v, pool in wet.found.pools.items()}
+    dumps = [of_pools.get(way.source, DUMP / design_flow) for way in found]
+    lips = [_first(way, dump) for way, dump in zip(found, dumps, strict=True)]
     streams: list[list[Stream]] = [[] for _ in found]
     running = list(range(len(found)))
     while running:
         for k in running:
             own, total = table[found[k].source, found[k].goal]
-            streams[k].append(_stream(wet, lips[k], len(streams[k]), turned, own, total, DUMP / design_flow))
+            streams[k].append(_stream(wet, lips[k], len(streams[k]), turned, own, total, dumps[k]))
         running = [k for k in running if streams[k][-1].over is not None]
         for k, lip in zip(running, _ends(wet, [streams[k][-1] for k in running]), strict=True):
             lips[k] = lip
     return [stream for row in streams for stream in row]
+
+
+def _most(wet: Wet, vessel: int) -> float:
+    """How many times its full flow a siphon passes with its bucket as full as can be, however fast a jug is dumped."""
+    one = wet.found.vessels[vessel]
+    assert one.siphon is not None
+    top = float(wet.surface.corners[wet.surface.faces_of_part(wet.surface.names.index(one.part))][:, :, 2].max())
+    return passes(replace(one.siphon, crown_z=top), wet.process) / passes(one.siphon, wet.process)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,8 @@
 """What extraction finds: buckets, teeth and mouths as measured on the triangles. Plain data, mm, mm2, mm3."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from pelu_fab.signoff.siphon import FoundSiphon
 from pelu_fab.signoff.stl import Array, Index
@@ -121,9 +123,13 @@ class Trails:
     goal: Index
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Extraction:
-    """The network as built: vessels, which input pours into which, which vessel is which cup, in layers downstream."""
+    """The network as built: vessels, which input pours into which, which vessel is which cup, in layers downstream.
+
+    `pools` tells of a siphon's vessel into which other one of its part it falls, whose comb then divides the flush; in
+    `layers` these are rows of their own.
+    """
 
     vessels: tuple[Vessel, ...]
     inputs: tuple[int, ...]
@@ -131,3 +137,14 @@ class Extraction:
     layers: tuple[tuple[int, ...], ...]
     puddles: tuple[Puddle, ...]
     trails: Trails
+    pools: Mapping[int, int] = field(default_factory=dict)
+
+    @cached_property
+    def rows(self) -> tuple[tuple[int, ...], ...]:
+        """The layers without the pools between them."""
+        pools = set(self.pools.values())
+        return tuple(row for row in self.layers if not pools.issuperset(row))
+
+    def comb(self, vessel: int) -> Vessel:
+        """The one whose teeth divide what leaves a vessel: itself, or the pool that its siphon falls into."""
+        return self.vessels[self.pools.get(vessel, vessel)]

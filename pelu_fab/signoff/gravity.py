@@ -1,6 +1,6 @@
 """Gravity rules: water finds a steep enough way down, leaves none behind, and keeps clear of other water."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,7 +12,9 @@ from pelu_fab.ir.process import Process
 from pelu_fab.network.names import duct_name
 from pelu_fab.signoff.comb import spread
 from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Tooth, Vessel
+from pelu_fab.signoff.recovered import POOL
 from pelu_fab.signoff.report import Check, failed, least, most, passed
+from pelu_fab.signoff.siphon import passes
 from pelu_fab.signoff.stl import Array, Index
 from pelu_fab.signoff.surface import Surface
 
@@ -51,7 +53,7 @@ class Wet:
 
     def duct(self, source: int, goal: int) -> str:
         """`L0.b1->L1.b0`, or with a question mark where the water went astray."""
-        return duct_name(self.names.get(source, "?"), self.names.get(goal, "?"))
+        return duct_name(self.names.get(source, "?").removesuffix(POOL), self.names.get(goal, "?"))
 
 
 def slopes(wet: Wet) -> list[Check]:
@@ -182,24 +184,30 @@ def _lips(wet: Wet, index: int, vessel: Vessel) -> list[tuple[tuple[float, ...],
     return lips
 
 
-def inflows(found: Extraction, layers: Sequence[tuple[int, ...]], design_flow: float) -> dict[int, float]:
-    """Flow (mm3/s) into each vessel at most, one jug after another, once nothing is retained any more."""
+def full_siphons(found: Extraction, process: Process) -> dict[int, float]:
+    """What each vessel with a siphon passes on (mm3/s) as it flushes, whatever flows in."""
+    return {v: passes(one.siphon, process) for v, one in enumerate(found.vessels) if one.siphon is not None}
+
+
+def inflows(found: Extraction, full: Mapping[int, float], design_flow: float) -> dict[int, float]:
+    """Flow (mm3/s) into each vessel at most, one jug after another, once nothing is retained; siphons run `full`."""
     most: dict[int, float] = {}
-    for source in layers[0] if layers else ():
-        for vessel, flow in _inflows_of(found, layers, {source: design_flow}).items():
+    for source in found.layers[0] if found.layers else ():
+        for vessel, flow in _inflows_of(found, full, {source: design_flow}).items():
             most[vessel] = max(most.get(vessel, 0.0), flow)
     return most
 
 
-def _inflows_of(found: Extraction, layers: Sequence[tuple[int, ...]], flow: dict[int, float]) -> dict[int, float]:
-    for row in layers:
+def _inflows_of(found: Extraction, full: Mapping[int, float], flow: dict[int, float]) -> dict[int, float]:
+    for row in found.layers:
         for v in row:
-            teeth = found.vessels[v].teeth
+            teeth, leaves = found.vessels[v].teeth, flow.get(v, 0.0)
+            leaves = full.get(v, leaves) if leaves else 0.0
             total = sum(t.width for t in teeth)
             for tooth in teeth:
                 for goal in tooth.goals:
                     if goal != NOWHERE and total > 0:
-                        flow[goal] = flow.get(goal, 0.0) + flow.get(v, 0.0) * tooth.width / total / len(tooth.goals)
+                        flow[goal] = flow.get(goal, 0.0) + leaves * tooth.width / total / len(tooth.goals)
     return flow
 
 

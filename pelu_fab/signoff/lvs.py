@@ -13,7 +13,7 @@ from pelu_fab.network.names import branch_name, bucket_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Vessel
 from pelu_fab.signoff.recovered import Demand, Recovered, comb_law, held, met, open_widths
 from pelu_fab.signoff.report import Check, failed, most, passed
-from pelu_fab.signoff.siphons import Flush, siphon_checks
+from pelu_fab.signoff.siphons import Flush, pool_checks, siphon_checks
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.water import asked_widths
 
@@ -63,8 +63,17 @@ def compare(case: Comparison) -> list[Check]:
     return [*checks, *_shorts(case), *_extras(case)]
 
 
+def _number(case: Comparison, depth: int, unit: int) -> int:
+    return case.recovered.layers[depth].vessels[unit]
+
+
 def _vessel(case: Comparison, depth: int, unit: int) -> Vessel:
-    return case.found.vessels[case.recovered.layers[depth].vessels[unit]]
+    return case.found.vessels[_number(case, depth, unit)]
+
+
+def _comb(case: Comparison, depth: int, unit: int) -> Vessel:
+    """The vessel whose comb divides what a unit lets go."""
+    return case.found.comb(_number(case, depth, unit))
 
 
 def retained_limit(vessel: Vessel, wanted: float, process: Process) -> float:
@@ -76,7 +85,7 @@ def retained_limit(vessel: Vessel, wanted: float, process: Process) -> float:
 def _keeps(case: Comparison, depth: int, unit: int) -> list[Check]:
     """What a unit keeps, and how it lets the rest go: over a comb, or through a siphon."""
     asked, vessel = case.network.layers[depth], _vessel(case, depth, unit)
-    where, flushes = bucket_name(depth, unit), bool(asked.flushes[unit])
+    where, flushes, v = bucket_name(depth, unit), bool(asked.flushes[unit]), _number(case, depth, unit)
     if flushes != (vessel.siphon is not None):
         kinds = "a flush is asked for, and no siphon", "a weir is asked for, and a siphon"
         return [failed("lvs.siphon", where, f"{kinds[not flushes]} was found that holds air", vessel.exit_at)]
@@ -86,7 +95,10 @@ def _keeps(case: Comparison, depth: int, unit: int) -> list[Check]:
     wanted = Flush(float(asked.thresholds[unit]) * case.unit_volume, float(asked.retained[unit]) * case.unit_volume)
     holds = met(vessel, case.process, case.compensation, flow) - vessel.volume
     below = [case.found.vessels[goal] for goal in {g for tooth in vessel.teeth for g in tooth.goals} if goal != NOWHERE]
-    return siphon_checks(where, vessel, wanted, holds, flow, below, case.process)
+    checks = siphon_checks(where, vessel, wanted, holds, flow, below, case.process)
+    if (asked.shares[unit] > 0).sum() > 1 or v in case.found.pools:
+        checks += [*pool_checks(where, case.found.comb(v), v in case.found.pools), *_teeth(case, depth, unit)]
+    return checks
 
 
 def _retained(case: Comparison, depth: int, unit: int) -> Check:
@@ -124,7 +136,7 @@ def tolerances(case: Comparison) -> list[tuple[Array, Array]]:
 
 def _branches(case: Comparison, depth: int, unit: int) -> list[Check]:
     """Each branch: whether it is there, what it delivers, and its section behind the teeth."""
-    vessel, layer = _vessel(case, depth, unit), case.recovered.layers[depth]
+    vessel, layer = _comb(case, depth, unit), case.recovered.layers[depth]
     checks: list[Check] = []
     for j, share in enumerate(case.network.layers[depth].shares[unit]):
         where, got, section = case.duct(depth, unit, j), layer.shares[unit, j], layer.sections[unit, j]
@@ -210,7 +222,7 @@ def _ends(vessel: Vessel) -> str:
 
 def _teeth(case: Comparison, depth: int, unit: int) -> list[Check]:
     """Each tooth against what the tooth law asks of it, and the comb's sills against one level."""
-    vessel, where = _vessel(case, depth, unit), bucket_name(depth, unit)
+    vessel, where = _comb(case, depth, unit), bucket_name(depth, unit)
     if not vessel.teeth:
         return [failed("lvs.open", where, "no mouth was found: it can't spill through a comb", vessel.exit_at)]
     levels = np.array([t.level for t in vessel.teeth])
@@ -242,7 +254,7 @@ def ideal_widths(case: Comparison, depth: int, unit: int, owner: Sequence[int]) 
     apiece = np.array([wanted[b] / owner.count(b) for b in owner])
     total = sum(wanted[b] for b in set(owner))
     law, pour = comb_law(case.process, case.compensation), case.recovered.layers[depth].pours[unit]
-    return [float(w) for w in asked_widths(law, open_widths(_vessel(case, depth, unit)), apiece / total, pour)]
+    return [float(w) for w in asked_widths(law, open_widths(_comb(case, depth, unit)), apiece / total, pour)]
 
 
 def _shorts(case: Comparison) -> list[Check]:
@@ -263,6 +275,7 @@ def _shorts(case: Comparison) -> list[Check]:
 
 def _extras(case: Comparison) -> list[Check]:
     named = {v for layer in case.recovered.layers for v in layer.vessels} | set(case.found.outputs)
+    named |= {case.found.pools[v] for v in named & case.found.pools.keys()}
     why = "a pool that is no unit of the network takes water"
     checks = [
         failed("lvs.extra", vessel.part, why, vessel.at)

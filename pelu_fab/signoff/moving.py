@@ -141,7 +141,7 @@ def slacks(here: Room, wet: Wet, streams: Sequence[Stream]) -> list[Check]:
         why = "of play aside, against the room between its lip and the nearest wall of what it falls into"
         checks.append(most("hands.slack", stream.name, moved, room_there, "mm", why, place_of(stream.lip.mean(axis=0))))
     for index, vessel in enumerate(wet.found.vessels):
-        if vessel.siphon is None or not vessel.teeth or vessel.teeth[0].goal == NOWHERE:
+        if vessel.siphon is None or not vessel.teeth or vessel.teeth[0].goal == NOWHERE or index in wet.found.pools:
             continue
         below, name = wet.found.vessels[vessel.teeth[0].goal], wet.duct(index, vessel.teeth[0].goal)
         parts = [wet.surface.names.index(one.part) for one in (vessel, below)]

@@ -85,7 +85,7 @@ def name_units(
 
 def _hidden(found: Extraction, layers: int) -> list[tuple[int, ...]]:
     """Vessels met at each depth below the inputs, cups apart."""
-    rows = [tuple(v for v in row if v not in found.outputs) for row in found.layers[1:layers]]
+    rows = [tuple(v for v in row if v not in found.outputs) for row in found.rows[1:layers]]
     return rows + [()] * (layers - 1 - len(rows))
 
 
@@ -101,7 +101,7 @@ def _built(
     def sends(v: int, targets: Sequence[int]) -> Array:
         if v == NOWHERE:
             return np.zeros(len(targets))
-        return delivered(found.vessels[v], targets, law, STANDARD)[0]
+        return delivered(found.comb(v), targets, law, STANDARD)[0]
 
     last = np.zeros(len(members[-1]))
     return Rows(

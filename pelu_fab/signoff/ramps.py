@@ -59,7 +59,7 @@ def _places(wet: Wet, part: str) -> _Places:
     table: dict[tuple[float, float], list[tuple[Array, Array, str]]] = {}
     trails = wet.found.trails
     for index, vessel in enumerate(wet.found.vessels):
-        if vessel.part != part or not vessel.teeth:
+        if vessel.part != part or not vessel.teeth or index in wet.found.pools:
             continue
         x, y = vessel.teeth[0].outward
         along = np.array([-y, x])

@@ -12,7 +12,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network
 from pelu_fab.network.names import bucket_name, output_name
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
-from pelu_fab.signoff.siphon import over_crown
+from pelu_fab.signoff.siphon import over_crown, passes
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.water import (
     STANDARD,
@@ -26,6 +26,8 @@ from pelu_fab.signoff.water import (
     meniscus,
     tooth_shares,
 )
+
+POOL = ".pool"  # behind a bucket's name: what its siphon falls into
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,16 +69,32 @@ class Demand:
     spills: tuple[Array, ...]
 
 
-def demand(network: Network, input_max: Array, design_flow: float, unit_volume: float) -> Demand:
-    """Of a network, one jug after another at `design_flow`, all of the fullest jugs' water; `input_max` in mm3."""
+def demand(
+    network: Network, input_max: Array, design_flow: float, unit_volume: float, full: Sequence[Array] = ()
+) -> Demand:
+    """Of a network, one jug after another at `design_flow`, all of the fullest jugs' water; `input_max` in mm3.
+
+    `full` tells what each unit's full bore passes on (mm3/s), whatever comes in; 0 of a weir.
+    """
     arrives, flow = input_max, np.eye(len(input_max)) * design_flow  # a row a jug
     flows, spills = [], []
-    for layer in network.layers:
+    for depth, layer in enumerate(network.layers):
         flows.append(flow.max(axis=0))
         stays = np.where(arrives >= layer.thresholds * unit_volume, layer.retained * unit_volume, arrives)
         spills.append(np.maximum(arrives - stays, 0.0))
-        arrives, flow = spills[-1] @ layer.shares, flow @ layer.shares
+        leaves = np.where((full[depth] > 0.0) & (flow > 0.0), full[depth], flow) if full else flow
+        arrives, flow = spills[-1] @ layer.shares, leaves @ layer.shares
     return Demand(tuple(flows), tuple(spills))
+
+
+def full_bores(found: Extraction, names: Sequence[tuple[int, ...]], process: Process) -> list[Array]:
+    """What the full siphon of each unit passes (mm3/s), row by row; 0 where there is none."""
+
+    def full(v: int) -> float:
+        siphon = None if v == NOWHERE else found.vessels[v].siphon
+        return 0.0 if siphon is None else passes(siphon, process)
+
+    return [np.array([full(v) for v in row]) for row in names]
 
 
 def held(vessel: Vessel, process: Process, compensation: str) -> float:
@@ -108,8 +126,11 @@ def met(vessel: Vessel, process: Process, compensation: str, flow: float) -> flo
 
 
 def primed(found: Extraction, volume: float) -> Extraction:
-    """The extraction with every bucket of several branches holding `volume` (mm3) before the pour."""
-    ready = tuple(replace(v, primed=volume) if v.branches > 1 else v for v in found.vessels)
+    """The extraction with every bucket of several branches holding `volume` (mm3) before the pour; no siphon's pool."""
+    pools = set(found.pools.values())
+    ready = tuple(
+        replace(v, primed=volume) if v.branches > 1 and i not in pools else v for i, v in enumerate(found.vessels)
+    )
     return replace(found, vessels=ready)
 
 
@@ -159,10 +180,15 @@ def recover(
             flow, spill = float(asked.flows[depth][i]), float(asked.spills[depth][i])
             if vessel.siphon is not None:
                 retained[i], flushes[i] = vessel.siphon.residue, met(vessel, process, compensation, flow)
-            pours[i] = pour_of(vessel, law, flow, max(spill / 2.0, USUAL_POUR))
-            shares[i], sections[i] = delivered(vessel, targets, law, pours[i])
-            steady[i], _ = delivered(vessel, targets, law, [(pours[i][0][0], 1.0)])
-            fullest[i], _ = delivered(vessel, targets, law, pour_of(vessel, law, flow, spill))
+            comb, whole = found.comb(v), vessel.siphon if v in found.pools else None
+            if whole is not None:  # its full bore: half of the water as with that at the crown, half as before it ends
+                full = (passes(whole, process, below) for below in (0.0, whole.breaks))
+                pours[i] = [(pour_of(comb, law, flow, max(spill, USUAL_POUR))[0][0], 0.5) for flow in full]
+            else:
+                pours[i] = pour_of(comb, law, flow, max(spill / 2.0, USUAL_POUR))
+            shares[i], sections[i] = delivered(comb, targets, law, pours[i])
+            steady[i], _ = delivered(comb, targets, law, [(pours[i][0][0], 1.0)])
+            fullest[i], _ = delivered(comb, targets, law, pours[i] if whole else pour_of(comb, law, flow, spill))
             lost[i] = 1.0 - shares[i].sum()
         live = tuple(bool(r) for r in reached)
         layers.append(
@@ -199,6 +225,8 @@ def vessel_names(found: Extraction, recovered: Recovered) -> dict[int, str]:
         for i, v in enumerate(layer.vessels):
             if v != NOWHERE:
                 names.setdefault(v, bucket_name(depth, i))
+            if v in found.pools:
+                names.setdefault(found.pools[v], bucket_name(depth, i) + POOL)
     for i, v in enumerate(found.outputs):
         if v != NOWHERE:
             names.setdefault(v, output_name(i))

@@ -15,7 +15,7 @@ from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.found import Extraction
 from pelu_fab.signoff.mesh import LoadedPart, read_part
 from pelu_fab.signoff.naming import name_units
-from pelu_fab.signoff.recovered import Demand, Recovered, demand, primed, recover, vessel_names
+from pelu_fab.signoff.recovered import Demand, Recovered, demand, full_bores, primed, recover, vessel_names
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import Array
 from pelu_fab.signoff.surface import Surface, join
@@ -73,7 +73,8 @@ def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surfa
     found = primed(found, manifest.priming_ml * MM3_PER_ML)
     names = name_units(found, dossier.lowered, manifest.process, manifest.compensation, dossier.unit_volume)
     flow = manifest.design_flow or USUAL_FLOW
-    asked = demand(dossier.lowered, dossier.input_max, flow, dossier.unit_volume)
+    full = full_bores(found, names, manifest.process)
+    asked = demand(dossier.lowered, dossier.input_max, flow, dossier.unit_volume, full)
     recovered = recover(found, names, dossier.lowered, manifest.process, manifest.compensation, asked)
     return Recovery(dossier, parts, surface, found, recovered, asked)
 

@@ -51,6 +51,11 @@ class FoundSiphon:
     axis: tuple[float, float]  # of the falling leg, in plan
 
     @property
+    def breaks(self) -> float:
+        """How far below its crown the water stands when it draws air."""
+        return self.crown_z - self.intake_z - self.bore / 2.0
+
+    @property
     def head(self) -> float:
         """From the crown down to the outlet."""
         return self.crown_z - self.outlet_z
@@ -190,15 +195,18 @@ def priming(bore: float, process: Process) -> float:
     return float(froude * sqrt(GRAVITY * bore) * pi / 4.0 * bore**2)
 
 
-def passes(found: FoundSiphon, process: Process) -> float:
-    """Flow (mm3/s) of the full bore with water at the crown: v² / 2g (losses + f L / d), f of smooth pipes."""
-    low, high = 0.0, sqrt(2.0 * GRAVITY * max(found.head, 0.0))
+def passes(found: FoundSiphon, process: Process, below: float = 0.0) -> float:
+    """Flow (mm3/s) of the full bore with water at the crown, or so far `below`: v² / 2g (losses + f L / d), f of smooth
+    pipes.
+    """
+    head = found.head - below
+    low, high = 0.0, sqrt(2.0 * GRAVITY * max(head, 0.0))
     for _ in range(60):
         speed = (low + high) / 2.0
         reynolds = max(speed * found.bore / process.fluid.viscosity, 1.0)
         friction = max(64.0 / reynolds, 0.316 * reynolds**-0.25)
         lost = speed**2 / (2.0 * GRAVITY) * (HEADS + friction * found.length / max(found.bore, 1e-3))
-        low, high = (speed, high) if lost < found.head else (low, speed)
+        low, high = (speed, high) if lost < head else (low, speed)
     return low * pi / 4.0 * found.bore**2
 
 

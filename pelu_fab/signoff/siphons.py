@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pelu_fab.ir.process import Process
 from pelu_fab.signoff.found import Vessel
-from pelu_fab.signoff.report import Check, least, most
+from pelu_fab.signoff.report import Check, failed, least, most
 from pelu_fab.signoff.siphon import passes, priming
 
 THRESHOLD, FRACTION = 10.0, 0.001  # mm3, or of the threshold
@@ -15,6 +15,7 @@ QUICKER = 2.0  # times the priming flow that the inflow must be
 LINES = 3  # of the nozzle side by side hold air
 DRY = 2.0  # mm of air between an outlet and what is below it
 ROUND = 2e-3  # mm: float32
+STAYS = 10.0  # mm3 that a pool may keep below its sills
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +51,12 @@ def siphon_checks(
         least("lvs.siphon", f"{where} outlet", dry, DRY, "mm", "air below the outlet", at),
         least("lvs.siphon", f"{where} tight", found.wall, wall, "mm", "thinnest wall round its air", found.wall_at),
     ]
+
+
+def pool_checks(where: str, pool: Vessel, is_pool: bool) -> list[Check]:
+    """lvs.siphon of what a siphon with several branches falls into: a pool that keeps nothing back."""
+    if not is_pool:
+        why = "several branches are asked for, and its siphon falls into no pool with a comb"
+        return [failed("lvs.siphon", f"{where} pool", why, pool.exit_at)]
+    why = "stays below the sills of the pool that it flushes into"
+    return [most("lvs.siphon", f"{where} drains", pool.volume / 1e3, STAYS / 1e3, "mL", why, pool.at)]

@@ -3,7 +3,7 @@
 Where it runs is told by the drops, how wide each channel is and how high its walls stand by rays on the triangles.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -227,16 +227,22 @@ def at_once(looks: Sequence[Look], measure: Callable[[Channel, Array, Array], Se
     return found
 
 
-def flows(found: Extraction, design_flow: float) -> dict[tuple[int, int], tuple[float, float]]:
-    """Most (mm3/s) of each branch's own water and of all that its goal gets then, one jug after another."""
+def flows(
+    found: Extraction, design_flow: float, full: Mapping[int, float]
+) -> dict[tuple[int, int], tuple[float, float]]:
+    """Most (mm3/s) of each branch's own water and of all that its goal gets then, one jug after another.
+
+    A siphon passes what it does `full`, whatever flows in.
+    """
     table: dict[tuple[int, int], tuple[float, float]] = {}
     for jug in dict.fromkeys(v for v in found.inputs if v != NOWHERE):
         flow = {jug: design_flow}
         branch: dict[tuple[int, int], float] = {}
         for row in found.layers:
             for v in row:
+                leaves = full.get(v, flow.get(v, 0.0)) if flow.get(v, 0.0) else 0.0
                 for goal, share in _split(found.vessels[v]).items():
-                    branch[v, goal] = flow.get(v, 0.0) * share
+                    branch[v, goal] = leaves * share
                     flow[goal] = flow.get(goal, 0.0) + branch[v, goal]
         for (v, goal), own in branch.items():
             if own > 0.0:

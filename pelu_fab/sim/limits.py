@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pelu_fab.errors import Violation
-from pelu_fab.hydraulics import comb_head, full_flow, full_head, normal_depth, priming_head
+from pelu_fab.hydraulics import bore_flow, comb_head, full_head, normal_depth, priming_head
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim.flow import Array, Flow
@@ -52,7 +52,11 @@ def steady_inflows(p: Plumbing, pours: Array) -> Array:
     arriving[:, : len(pours)] = np.diag(pours)
     for row in range(int(p.row.max()) + 1):
         own = p.row[p.mouth_bucket] == row
-        through = (arriving[:, : len(p.buckets)] @ p.leaves.T) * p.mouth_share * own
+        passes = arriving[:, : len(p.buckets)].copy()
+        if p.siphons is not None:  # a full bore passes what it does, whatever comes in
+            here = p.siphons.bucket
+            passes[:, here] = np.where(passes[:, here] > 0.0, np.maximum(passes[:, here], p.siphons.full), 0.0)
+        through = (passes @ p.leaves.T) * p.mouth_share * own
         arriving += through @ p.reaches
     return np.asarray(arriving.max(axis=0))
 
@@ -78,9 +82,7 @@ def _head(flow: float, volume: float, bucket: WaterBucket, process: Process) -> 
     siphon = bucket.siphon
     if siphon is None:
         return comb_head(flow, bucket.teeth, process)
-    head, bore, length = (np.asarray(one) for one in (-siphon.outlet_z, siphon.bore, siphon.length))
-    passes = float(full_flow(head, bore, length, process.fluid.viscosity))
-    rise = max(flow - passes, 0.0) * volume / max(flow, 1e-9) / bucket.area
+    rise = max(flow - bore_flow(siphon, process), 0.0) * volume / max(flow, 1e-9) / bucket.area
     return priming_head(siphon, process) + min(rise, max(full_head(flow, siphon, process) + siphon.outlet_z, 0.0))
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics import (
     ToothLaw,
+    bore_flow,
+    comb_head,
     crest_flow,
     end_flags,
     full_flow,
@@ -34,6 +36,7 @@ Index = NDArray[np.int64]
 Mode = Literal["ideal", "real"]
 DENSE = 200_000  # entries of an incidence matrix, above which it is stored sparse
 LEAST_TRANSIT = 0.05  # s: a way down is at least this long in time
+HIGHEST, FINE = 20.0, 401  # mm of head over a comb in a siphon's pool, and steps up to there
 BROKEN = 10.0  # mm3 above what a flush leaves, at which it has broken
 
 
@@ -51,7 +54,9 @@ class Siphons:
     """The buckets that flush: arrays over them (F). Volumes mm3, lengths mm."""
 
     bucket: Index
-    mouth: Index
+    mouths: Index  # K, of all of them
+    owner: Index  # K: which siphon's
+    shares: Array  # K, ideal
     bore: Array
     crest: Array
     length: Array
@@ -62,6 +67,24 @@ class Siphons:
     foot: Array  # area of the surface there
     process: Process
     trickles: bool  # real water runs over a crown before it primes; ideal water waits
+    levels: Array  # heads (G,) of a comb in a pool downstream, and what each such comb (F, G) carries at them
+    carried: Array
+
+    @property
+    def full(self) -> Array:
+        """Flow (F,) of each full bore with water at its crown, mm3/s."""
+        return full_flow(self.drop, self.bore, self.length, self.process.fluid.viscosity)
+
+    def pools(self, flows: Array) -> Array:
+        """Head (runs, F) over each comb downstream that carries these flows; a pool holds little, and follows."""
+        return np.stack([np.interp(flows[:, f], own, self.levels) for f, own in enumerate(self.carried)], axis=1)
+
+    def split(self, flows: Array, taken: Array) -> Array:
+        """Flow (runs, K) of each mouth: their siphons' `flows` (runs, F), in parts as their teeth have `taken`."""
+        whole = np.stack([taken[:, self.owner == f].sum(axis=1) for f in range(len(self.bucket))], axis=1)
+        whole = whole[:, self.owner]
+        parts = np.where(whole > 0.0, taken / np.maximum(whole, 1e-9), self.shares)
+        return np.asarray(parts * flows[:, self.owner])
 
     def running(self, volumes: Array, before: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which flush (runs, F) at these volumes of all buckets, given which did `before`."""
@@ -181,14 +204,18 @@ class Plumbing:
 
     def flows(self, heads: Array, wet: NDArray[np.bool_], running: NDArray[np.bool_]) -> Array:
         """Flow (runs, M) of every mouth, mm3/s, while these siphons (runs, F) flush."""
+        s = self.siphons
+        through, levels = (heads, heads) if s is None else (s.flows(heads, running), heads.copy())
+        if s is not None:
+            levels[:, s.bucket] = s.pools(through)
         if self.mode == "ideal":
-            flows = self._ideal(heads)
+            flows = self._ideal(levels)
         else:
-            local = self.local_heads(heads)
+            local = self.local_heads(levels)
             teeth = self.law.flows(self.tooth_width, local, self.tooth_end) * (wet | (local >= self.start))
             flows = np.asarray(teeth @ self.gather)
-        if self.siphons is not None:
-            flows[:, self.siphons.mouth] = self.siphons.flows(heads, running)
+        if s is not None:
+            flows[:, s.mouths] = s.split(through, flows[:, s.mouths])
         return flows
 
     def _ideal(self, heads: Array) -> Array:
@@ -248,7 +275,12 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
         leaves=_incidence([i for i, _ in mouths], len(buckets)),
         reaches=_incidence([number[m.target] for _, m in mouths], len(number)),
         mouth_share=shares,
-        transit=np.array([_transit(m, water.design_flow * shares[k], process) for k, (_, m) in enumerate(mouths)]),
+        transit=np.array(
+            [
+                _transit(m, water.design_flow * shares[k], process) + _filling(buckets[i], process)
+                for k, (i, m) in enumerate(mouths)
+            ]
+        ),
         film=np.full(len(mouths), film),
         gather=_incidence([k for k, _, _ in teeth], len(mouths)),
         tooth_mouth=np.array([k for k, _, _ in teeth], dtype=np.int64),
@@ -263,13 +295,14 @@ def plumb(water: WaterNetwork, process: Process, conditions: Conditions) -> Plum
         else np.array([start_head(process.fluid, w, brim_deg=45.0) for w in widths]),
         law=law,
         width=np.array([sum(b.teeth) for b in buckets]),
-        siphons=_siphons(buckets, [i for i, _ in mouths], volumes, process, real),
+        siphons=_siphons(buckets, np.array([i for i, _ in mouths]), shares, volumes, process, real),
     )
 
 
 def _siphons(
     buckets: tuple[WaterBucket, ...],
-    owners: list[int],
+    owners: Index,
+    shares: Array,
     volumes: list[tuple[float, float]],
     process: Process,
     real: bool,
@@ -279,9 +312,15 @@ def _siphons(
     if not found:
         return None
     primes = [volumes[i][0] + b.area * priming_head(s, process) if real else b.flush_volume for i, b, s in found]
+    place = {i: f for f, (i, _, _) in enumerate(found)}
+    mouths = np.flatnonzero(np.isin(owners, list(place)))
+    levels = np.linspace(0.0, HIGHEST, FINE)
+    carried = [_carried(b, levels, process) for _, b, _ in found]
     return Siphons(
         bucket=np.array([i for i, _, _ in found]),
-        mouth=np.array([owners.index(i) for i, _, _ in found]),
+        mouths=mouths,
+        owner=np.array([place[int(i)] for i in owners[mouths]]),
+        shares=shares[mouths],
         bore=np.array([s.bore for _, _, s in found]),
         crest=np.array([s.crest for _, _, s in found]),
         length=np.array([s.length for _, _, s in found]),
@@ -292,7 +331,23 @@ def _siphons(
         foot=np.array([b.foot or b.area for _, b, _ in found]),
         process=process,
         trickles=real,
+        levels=levels,
+        carried=np.array(carried),
     )
+
+
+def _carried(bucket: WaterBucket, levels: Array, process: Process) -> Array:
+    """What a comb carries (mm3/s) at each of some heads."""
+    widths, ends = np.array(bucket.teeth), end_flags(len(bucket.teeth))
+    return np.asarray(tooth_law(process).flows(widths, levels[:, None], ends).sum(axis=1))
+
+
+def _filling(bucket: WaterBucket, process: Process) -> float:
+    """Seconds that a flush needs to raise the pool downstream to the head that carries it."""
+    if bucket.siphon is None or not bucket.pool:
+        return 0.0
+    flow = bore_flow(bucket.siphon, process)
+    return bucket.pool * comb_head(flow, bucket.teeth, process) / flow
 
 
 def _incidence(columns: list[int], count: int) -> Any:

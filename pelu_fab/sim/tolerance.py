@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pelu_fab.hydraulics import BREAKING_SCATTER, PRIMING_SCATTER, comb_head
+from pelu_fab.hydraulics import BREAKING_SCATTER, PRIMING_SCATTER, bore_flow, comb_head
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.sim.noise import CAUSES, Noise
@@ -70,12 +70,13 @@ def blank(water: WaterNetwork, process: Process) -> Blank:
     p = plumb(water, process, Conditions(mode="real"))
     layer, buckets = process.printer.layer_height, water.buckets
     sills = np.array([b.sill_height for b in buckets])
+    flows = [bore_flow(b.siphon, process) if b.siphon else water.design_flow for b in buckets]
     several = np.array([len({m.target for m in b.mouths}) > 1 for b in buckets])
     return Blank(
         plumbing=p,
         split=np.flatnonzero(several[p.tooth_bucket]),
         is_split=several[p.mouth_bucket],
-        heads=np.array([0.0 if b.siphon else comb_head(water.design_flow, b.teeth, process) for b in buckets]),
+        heads=np.array([comb_head(flow, b.teeth, process) for flow, b in zip(flows, buckets, strict=True)]),
         drawn=np.array([b.drawn_volume for b in buckets]),
         perimeter=np.array([b.perimeter for b in buckets]),
         depth=np.array([b.depth for b in buckets]),

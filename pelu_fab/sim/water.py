@@ -42,7 +42,7 @@ class WaterBucket:
     Above the sill its water widens by `flare` (mm2 a mm) up to the head `brim`; `area` is 0 where the floor falls to
     the sill. `priming_volume` of what it retains is poured in to get it ready.
     With a `siphon` its crown is the sill: it keeps all below `flush_volume`, and of a flush `retained_volume`, drawn
-    `residue`; its one mouth has one tooth, the crest.
+    `residue`. Its one mouth has one tooth, its outlet; or it falls into a pool with a comb, whose mouths these are.
     """
 
     name: str
@@ -65,6 +65,7 @@ class WaterBucket:
     flush_volume: float = 0.0  # wanted
     residue: float = 0.0  # of the cavity below the level at which the siphon breaks
     foot: float = 0.0  # area of the surface there; 0: as at the crown
+    pool: float = 0.0  # area (mm2) of the pool that the siphon falls into; 0: there is none
 
     @property
     def teeth(self) -> tuple[float, ...]:
@@ -122,9 +123,9 @@ def check_water(water: WaterNetwork) -> None:
         for bucket in row:
             if max(bucket.area, bucket.flare) <= 0 or bucket.rim_height <= 0 or not bucket.teeth:
                 raise FabError(bucket.name, "has no area, no rim or no tooth", "give each bucket all three")
-            if bucket.siphon and (len(bucket.mouths) != 1 or not 0.0 <= bucket.residue < bucket.drawn_volume):
-                what = "has a siphon, and not one mouth, or a residue that is not part of what it holds"
-                raise FabError(bucket.name, what, "give its siphon one mouth, and a residue below its crown's volume")
+            if bucket.siphon and not 0.0 <= bucket.residue < bucket.drawn_volume:
+                what = "has a siphon, and a residue that is not part of what it holds"
+                raise FabError(bucket.name, what, "give its siphon a residue below its crown's volume")
             for target in {m.target for m in bucket.mouths} | {t for t, _ in bucket.shares}:
                 if target not in targets:
                     raise FabError(duct_name(bucket.name, target), "leads to nothing in the row below", "rename it")
@@ -171,7 +172,7 @@ def _bucket(
         sill_height=-card.floor_z,
         rim_height=card.rim_z,
         mouths=_mouths(card, ways),
-        priming_volume=priming_volume if len(ducts) > 1 else 0.0,
+        priming_volume=priming_volume if card.is_primed else 0.0,
         flare=(card.x1 - card.x0) / card.rise if card.brim > 0.0 else 0.0,
         brim=max(card.brim, 0.0),
         screens=tuple(Screen(card.opening(plate), plate.top_z) for plate in reversed(card.plates)),
@@ -179,6 +180,7 @@ def _bucket(
         flush_volume=card.retained_volume if flush else 0.0,
         residue=card.volume_below(flush.break_z) if flush else 0.0,
         foot=(card.x1 - card.x0) * card.pool if flush else 0.0,
+        pool=(card.x1 - card.x0) * card.comb.depth if card.spread else 0.0,
     )
 
 

@@ -36,7 +36,8 @@ POOL = 22.0  # mm of water before a comb that drains over it
 class Load:
     """What a bucket must pass: mm3/s at the design pour, mm3 spilled of the fullest jugs; teeth `open` mm at least.
 
-    Its walls stand `rim` mm above the sill.
+    Its walls stand `rim` mm above the sill. A comb below a siphon divides the `flow` of its full bore, which falls to
+    `last` as the bucket empties; what the siphon takes in is then `inflow`, else 0.
     """
 
     flow: float
@@ -44,6 +45,8 @@ class Load:
     open: float
     rim: float
     area: float = 0.0  # of the pool that drains over the comb, mm2; 0: not known yet
+    inflow: float = 0.0
+    last: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,8 @@ def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, de
 def _heads(teeth: Sequence[float], load: Load, design: Design) -> list[tuple[float, float]]:
     """(head, weight) pairs of the pour that this comb is trimmed for."""
     process = design.process
+    if load.inflow:
+        return [(design_head(flow, teeth, process), 0.5) for flow in (load.flow, load.last)]
     area = load.area or POOL * (sum(teeth) + (len(teeth) - 1) * process.printer.blade)
     volume = max(load.spill / 2.0, LEAST_POUR)
     steady = design_head(load.flow, teeth, process)

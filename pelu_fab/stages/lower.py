@@ -32,7 +32,6 @@ def lower(design: Design) -> Lowered:
     _check_data(design)
     dead, printable = _printable(design, dead_buckets(trained, design.input_max))
     netlist = _netlist(design, printable)
-    _check_kinds(netlist)
     lowered = Lowered(
         netlist=netlist,
         network=printable,
@@ -74,22 +73,6 @@ def least_share(branches: int, design: Design) -> float:
 def most_teeth(branches: int, design: Design) -> int:
     """Teeth that one comb may have: the design's limit, or two a branch where there are many."""
     return max(design.max_teeth, 2 * branches)
-
-
-def _check_kinds(netlist: Netlist) -> None:
-    """A flush is never built as a weir, and a card with a siphon hangs in a row of its like over the cups alone."""
-    for depth, row in enumerate(netlist.rows):
-        for bucket in (b for b in row if b.flush_volume):
-            weirs = [b.name for b in row if not b.flush_volume]
-            if depth + 1 < len(netlist.rows):
-                what, remedy = "is a flush above the last layer", "let a last layer of flushes follow PeLU layers"
-            elif any(len(netlist.leaving[b.name]) > 1 for b in row):
-                what, remedy = "is a flush in a layer that divides its water", "give each unit of the layer one branch"
-            elif weirs:
-                what, remedy = f"is a flush beside {weirs[0]}, a weir", "make all of the last layer flushes"
-            else:
-                continue
-            raise FabError(bucket.name, f"{what}: no card is compiled for it yet", remedy)
 
 
 def _check_data(design: Design) -> None:

@@ -32,7 +32,9 @@ BETWEEN, LANDING, BREAK = 1.5, 18.0, 15.0  # between two cards; past a lip, stra
 GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
 CROWDED = 0.6  # of a wall: where one gutter takes all, a dumped jug falls on what already runs there
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; of tray before the first ear
+FORWARD = 2.0  # that a card's centre of mass lies before its middle, at least
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
+HALF_WAY = 0.7  # of a bucket's length that an ear reaches back under it, where its comb lies before it
 SEAT_AIR = 0.3  # behind an ear, at most
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
@@ -134,6 +136,7 @@ def _onward(
     lip = placed[-1].y + placed[-1].card.lip_y
     starts, reach = _starts(placed, pieces), _reach(process)
     baffles = [card.depth - OVERLAP + plate.y1 for card in following for plate in card.plates if plate.crest]
+    baffles += [card.depth - OVERLAP for card in following if card.siphon]  # its front wall
     inlet = max(baffles, default=0.0) + SEAT_AIR
     nearest = None
     for push in PUSHES:
@@ -214,13 +217,19 @@ def _behind_jet(before: Card, lip: float, card: Card, process: Process) -> float
     crowded = max(section / spout for section, spout in zip(sections, spouts, strict=True)) / sum(sections)
     thick = before.design_flow * DUMPED * crowded / AT_LIP
     behind = card.depth + card.wall
-    edge = fall(card, slope) - fall(before, slope) - before.lip + card.foot[0] + behind  # above the lip, on one level
+    edge = (
+        fall(card, slope) - fall(before, slope) - before.comb.lip + card.foot[0] + behind
+    )  # above the lip, on one level
     return (thick * 2**0.5 + JET_AIR - edge + (card.lip_y - lip) * fallen + behind + lip) / (1.0 - fallen)
 
 
 def ear(card: Card) -> Span:
-    """Local y of a card's ears: what they stand on, no further back than the card."""
-    return on_grid(max(EAR[0], EAR_BEHIND - card.depth)), EAR[1]
+    """Local y of a card's ears: what they stand on, under its weight, no further back than the card; under a bucket
+    behind its comb.
+    """
+    if card.spread:
+        return on_grid(-HALF_WAY * card.depth), on_grid(card.comb_y + EAR[1])
+    return on_grid(max(min(EAR[0], card.middle + FORWARD), EAR_BEHIND - card.depth)), EAR[1]
 
 
 def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
@@ -298,6 +307,8 @@ def _up_to(placed: Sequence[PlacedCard], trays: Sequence[Tray], process: Process
         gap = _above(one, trays, process) - one.z - one.card.rim_z
         raised = replace(one.card, rim_z=on_grid(one.card.rim_z + gap)) if 0.0 < gap < MOST_RAISED else one.card
         crest = lips.get(one.card.name, -inf) - one.z + OVER_JET
+        if raised.crest:
+            raised = replace(raised, crest=(*raised.crest[:2], on_grid(max(crest, raised.rim_z))))
         found.append(
             replace(one, card=replace(raised, plates=tuple(_crested(plate, crest) for plate in raised.plates)))
         )

@@ -1,14 +1,12 @@
-"""Buckets that flush in, cards with a printed siphon out: a row of them side by side over the cups, one branch each."""
+"""Buckets that flush in, cards with a printed siphon out: side by side over the cups, or over gutters with a pool."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, radians, tan
 
-import numpy as np
-
 from pelu_fab.errors import FabError
-from pelu_fab.hydraulics import flush_volume, full_flow, held_volume, priming_flow, priming_head
-from pelu_fab.ir.card import Card, Mouth, Span, Underside
+from pelu_fab.hydraulics import bore_flow, flush_volume, held_volume, priming_flow, priming_head
+from pelu_fab.ir.card import Card, Mouth, Span, Spread, Underside
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.netlist import Bucket
 from pelu_fab.ir.process import Process
@@ -23,6 +21,7 @@ LINES = 3  # side by side in a wall that must hold air
 LEAST_TRENCH = 2.5  # mm: narrower starves the intake
 FORWARD = 4.0  # mm that the legs stand out further, so that a cup may be pushed forward
 UNDER_WATER = 3.0  # mm that the floor's back end lies below the crown, at least
+SOLE = 0.2  # mm that a window's floor lies over the pool's
 QUICKER = 2.0  # times the priming flow that the inflow must be
 
 
@@ -36,21 +35,69 @@ class Wanted:
     rim: float
 
 
-def flush_row(wanted: Sequence[Wanted], inside: Span, design: Design) -> tuple[Card, ...]:
-    """Cards of one row, `inside` wide, equally long and high: the shortest that keep what is asked of each."""
+Pool = Callable[[Span, Pillar], tuple[Card, float]]  # and how high over its sill a dry outlet ends
+
+
+def flush_row(wanted: Sequence[Wanted], inside: Span, depth: float, design: Design) -> list[Card] | None:
+    """Cards of one row, `inside` wide and `depth` long, each down to its own outlet; None where one can't be so long.
+
+    Give them one foot with `on_one_bed`.
+    """
+    cards = [_card(one, inside, depth, design, pooled=False) for one in wanted]
+    return [card for card in cards if card] if all(cards) else None
+
+
+def flush_over(one: Wanted, spans: Sequence[Span], pool: Pool, design: Design) -> Card:
+    """The shortest card that keeps what is asked over one of the spans, and falls into a pool of its own."""
     for depth in range(int(SHORTEST), int(LONGEST) + 1):
-        cards = [_card(one, inside, float(depth), design) for one in wanted]
-        if all(cards):
-            return _on_one_bed([card for card in cards if card], design)
+        for inside in spans:
+            card = _card(one, inside, float(depth), design, pooled=True)
+            if card is not None:
+                return _over(card, pool, design)
+    raise no_flush([one], spans[0], design, pooled=True)
+
+
+def no_flush(wanted: Sequence[Wanted], inside: Span, design: Design, pooled: bool) -> FabError:
+    """Why there is no card for one of them."""
     for one in wanted:
-        least = min(_least_residue(_pillar(one, crown, inside, design.process), inside) for crown in _crowns(design))
+        pillars = [_pillar(one, crown, inside, design.process, pooled) for crown in _crowns(design)]
+        least = min(_least_residue(pillar, inside) for pillar in pillars)
         if one.bucket.retained_volume < least:
             what = f"leaves {one.bucket.retained_volume / 1e3:.2f} mL of a flush, and any siphon leaves more"
             remedy = f"train with a residue of at least {least / 1e3:.2f} mL, or pour more slowly (pour_flow_ml)"
-            raise FabError(one.bucket.name, what, remedy)
+            return FabError(one.bucket.name, what, remedy)
     most = max(wanted, key=lambda one: one.bucket.flush_volume)
     what = f"flushes at {most.bucket.flush_volume / 1e3:.2f} mL: no card {LONGEST:g} mm long holds just that"
-    raise FabError(most.bucket.name, what, "make the unit smaller or larger (unit_ml), or train another threshold")
+    return FabError(most.bucket.name, what, "make the unit smaller or larger (unit_ml), or train another threshold")
+
+
+def full_bore(bucket: Bucket, inflow: float, design: Design) -> tuple[float, float]:
+    """`first_and_last` of a siphon of usual height over a pool, whose bucket takes in `inflow` (mm3/s)."""
+    one = Wanted(bucket, "", inflow, 0.0)
+    return first_and_last(_pillar(one, _crowns(design)[0], (0.0, 0.0), design.process, pooled=True).siphon, design)
+
+
+def first_and_last(siphon: Siphon, design: Design) -> tuple[float, float]:
+    """What a full bore passes (mm3/s) with the water at its crown, and just before it breaks."""
+    return bore_flow(siphon, design.process), bore_flow(siphon, design.process, siphon.break_z)
+
+
+def _over(card: Card, pool: Pool, design: Design) -> Card:
+    """The card with the pool that its siphon falls into, both with their volumes and levels."""
+    assert card.siphon is not None
+    pillar = card.siphon
+    made, dry = pool((card.x0, card.x1), pillar)
+    z, y = on_grid(pillar.siphon.outlet_z - dry), on_grid(card.sill + made.depth)
+    sole = on_grid(z + made.floor_at(pillar.y - y) + SOLE)
+    whole = replace(
+        card,
+        mouths=made.mouths,
+        under=Underside(on_grid(z + made.under.bottom_z), False),
+        predicted=made.predicted,
+        siphon=replace(pillar, sole=sole, fall=made.rise),
+        spread=Spread(made, y, z),
+    )
+    return replace(whole, drawn_volume=whole.volume_below(), held_volume=held(whole, design))
 
 
 def held(card: Card, design: Design) -> float:
@@ -67,16 +114,16 @@ def residue(card: Card) -> float:
     return card.volume_below(card.siphon.siphon.break_z)
 
 
-def _card(one: Wanted, inside: Span, depth: float, design: Design) -> Card | None:
+def _card(one: Wanted, inside: Span, depth: float, design: Design, pooled: bool) -> Card | None:
     """The card of this length whose crown lies as usual, or nearest to that; None where none holds what is asked."""
     for crown in _crowns(design):
-        gentle = _tried(one, inside, depth, crown, GENTLEST, design)
+        gentle = _tried(one, inside, depth, crown, GENTLEST, design, pooled)
         if gentle is None or _lacks(gentle, one, design) > 0.0:
             continue
         steepest = min(STEEPEST, (crown - UNDER_WATER) / (depth - gentle.pool))
-        steep = _tried(one, inside, depth, crown, steepest, design)
+        steep = _tried(one, inside, depth, crown, steepest, design, pooled)
         if steep is not None and _lacks(steep, one, design) >= 0.0:
-            return _between(one, inside, depth, crown, steepest, design)
+            return _between(one, inside, depth, crown, steepest, design, pooled)
     return None
 
 
@@ -88,11 +135,9 @@ def _crowns(design: Design) -> list[float]:
 
 
 def _least_residue(pillar: Pillar, inside: Span) -> float:
-    """Water (mm3) that a siphon with the narrowest trench leaves."""
-    siphon = pillar.siphon
-    return pillar.volume_below(siphon.break_z) + LEAST_TRENCH * (inside[1] - inside[0]) * (
-        siphon.break_z - pillar.trench_z
-    )
+    """Water (mm3) that a siphon with the shortest sump leaves."""
+    level = pillar.siphon.break_z
+    return pillar.volume_below(level) + LEAST_TRENCH * pillar.sump_below(level, inside[1] - inside[0])
 
 
 def _lacks(card: Card, one: Wanted, design: Design) -> float:
@@ -100,25 +145,29 @@ def _lacks(card: Card, one: Wanted, design: Design) -> float:
     return one.bucket.flush_volume - card.volume_below() - held(card, design)
 
 
-def _between(one: Wanted, inside: Span, depth: float, crown: float, steepest: float, design: Design) -> Card | None:
+def _between(
+    one: Wanted, inside: Span, depth: float, crown: float, steepest: float, design: Design, pooled: bool
+) -> Card | None:
     """The card whose floor rises so that it keeps just what is asked."""
     low, high = GENTLEST, steepest
     for _ in range(40):
         middle = (low + high) / 2.0
-        card = _tried(one, inside, depth, crown, middle, design)
+        card = _tried(one, inside, depth, crown, middle, design, pooled)
         if card is None:
             return None
         low, high = (middle, high) if _lacks(card, one, design) < 0.0 else (low, middle)
-    return _tried(one, inside, depth, crown, low, design)
+    return _tried(one, inside, depth, crown, low, design, pooled)
 
 
-def _tried(one: Wanted, inside: Span, depth: float, crown: float, rise: float, design: Design) -> Card | None:
-    """A card whatever it keeps; None where its trench would be too narrow, or take more than half of it."""
+def _tried(
+    one: Wanted, inside: Span, depth: float, crown: float, rise: float, design: Design, pooled: bool
+) -> Card | None:
+    """A card whatever it keeps; None where its sump would be too short, or take more than half of it."""
     process = design.process
-    pillar = _pillar(one, crown, inside, process)
+    pillar = _pillar(one, crown, inside, process, pooled)
     siphon, width = pillar.siphon, inside[1] - inside[0]
-    aside, deep = pillar.volume_below(siphon.break_z), siphon.break_z - pillar.trench_z
-    trench = on_grid((one.bucket.retained_volume - aside) / (width * deep))
+    aside, section = pillar.volume_below(siphon.break_z), pillar.sump_below(siphon.break_z, width)
+    trench = on_grid((one.bucket.retained_volume - aside) / section)
     if not LEAST_TRENCH <= trench <= depth / 2.0:
         return None
     mouth = (on_grid(pillar.x_down - siphon.bore / 2.0), on_grid(pillar.x_down + siphon.bore / 2.0))
@@ -149,12 +198,12 @@ def _tried(one: Wanted, inside: Span, depth: float, crown: float, rise: float, d
     )
 
 
-def _pillar(one: Wanted, crown: float, inside: Span, process: Process) -> Pillar:
+def _pillar(one: Wanted, crown: float, inside: Span, process: Process, pooled: bool) -> Pillar:
     """The siphon of a bucket whose crown lies so high over its floor: the narrowest that passes the inflow."""
-    found = [_legs(bore, crown, inside, process) for bore in BORES]
-    enough = [pillar for pillar in found if _passes(pillar.siphon, process) >= one.flow]
+    found = [_legs(bore, crown, inside, process, pooled) for bore in BORES]
+    enough = [pillar for pillar in found if bore_flow(pillar.siphon, process) >= one.flow]
     if not enough:
-        what = f"takes in {one.flow / 1e3:.1f} mL/s, a siphon passes {_passes(found[-1].siphon, process) / 1e3:.1f}"
+        what = f"takes in {one.flow / 1e3:.1f} mL/s, a siphon passes {bore_flow(found[-1].siphon, process) / 1e3:.1f}"
         raise FabError(one.bucket.name, what, "pour more slowly (pour_flow_ml)")
     priming = priming_flow(enough[0].siphon.bore, process.fluid)
     if one.flow < QUICKER * priming:
@@ -163,27 +212,21 @@ def _pillar(one: Wanted, crown: float, inside: Span, process: Process) -> Pillar
     return enough[0]
 
 
-def _passes(siphon: Siphon, process: Process) -> float:
-    """Flow (mm3/s) of the full bore with the water at its crown."""
-    head, bore, length = (np.asarray(one) for one in (-siphon.outlet_z, siphon.bore, siphon.length))
-    return float(full_flow(head, bore, length, process.fluid.viscosity))
-
-
-def _legs(bore: float, crown: float, inside: Span, process: Process) -> Pillar:
-    """A siphon of this bore in the middle of the front wall; its trench has no length yet."""
+def _legs(bore: float, crown: float, inside: Span, process: Process, pooled: bool) -> Pillar:
+    """A siphon of this bore in the middle of the front wall; its sump has no length yet."""
     step, wall = process.printer.layer_height, max(process.printer.wall, LINES * process.printer.nozzle)
     trench_z = -on_grid(crown + ceil((peak(bore) + bore / 2.0) / step - 1e-9) * step)
-    outlet_z = on_grid(trench_z - ceil(process.printer.floor / step - 1e-9) * step)
-    pitch, y = on_grid(bore + wall), on_grid(wall + bore / 2.0 + FORWARD)
+    outlet_z = trench_z if pooled else on_grid(trench_z - ceil(process.printer.floor / step - 1e-9) * step)
+    pitch, y = on_grid(bore + wall), on_grid(wall + bore / 2.0 + (0.0 if pooled else FORWARD))
     middle = (inside[0] + inside[1]) / 2.0
     length = y - trench_z + pitch - outlet_z
     siphon = Siphon(bore, on_grid(NARROW * bore), on_grid(trench_z + peak(bore)), outlet_z, on_grid(length))
-    return Pillar(siphon, on_grid(middle - pitch / 2.0), on_grid(middle + pitch / 2.0), y, wall, 0.0, trench_z)
+    x = on_grid(middle - pitch / 2.0), on_grid(middle + pitch / 2.0)
+    return Pillar(siphon, *x, y, wall, 0.0, trench_z, -crown)
 
 
-def _on_one_bed(cards: Sequence[Card], design: Design) -> tuple[Card, ...]:
-    """The cards with their volumes; all reach down to one level, on which the row hangs."""
-    bottom = min(card.under.bottom_z for card in cards)
+def on_one_bed(cards: Sequence[Card], bottom: float, design: Design) -> tuple[Card, ...]:
+    """A row's cards with their volumes, all down to one level, on which the row hangs."""
     made = []
     for card in cards:
         assert card.siphon is not None

@@ -10,19 +10,31 @@ import numpy as np
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
-from pelu_fab.hydraulics.weir import weir_head
+from pelu_fab.hydraulics.comb import comb_head
+from pelu_fab.hydraulics.siphon import bore_flow
+from pelu_fab.hydraulics.weir import screen_head, weir_head
 from pelu_fab.ir.card import LED, Card, Fin, Mouth, Plate, Span, Underside, spread_mouths
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Printer, Process
 from pelu_fab.ir.ruler import Ruler
+from pelu_fab.ir.siphon import Pillar
 from pelu_fab.ir.sized import Course, Jug, Sized, SizedCup
-from pelu_fab.ir.units import MM3_PER_ML, on_grid
+from pelu_fab.ir.units import GRAVITY, MM3_PER_ML, on_grid
 from pelu_fab.network.algebra import outputs
 from pelu_fab.network.names import input_name
 from pelu_fab.stages.combs import Load, cut_comb, predicted, trimmed_teeth
-from pelu_fab.stages.siphon import Wanted, flush_row
+from pelu_fab.stages.siphon import (
+    SHORTEST,
+    Wanted,
+    first_and_last,
+    flush_over,
+    flush_row,
+    full_bore,
+    no_flush,
+    on_one_bed,
+)
 
 LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
 LONE_TEETH = 5  # of a bucket with one branch
@@ -38,6 +50,11 @@ STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a car
 BARE_GAP = 7.0  # of that foot where no pool lies behind
 OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
 LEAST_WAY, UNSEEN = 60.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
+GAP, EVEN = 3.0, 4.0  # of a pool that keeps nothing: between its two walls; head that it takes to get through one
+LEAST_SLOT = 1.0  # its narrowest
+FOOT_PITCH, CALMED = 4.0, 5.0  # of the first one's slots; from the only one to a comb of one branch
+BEFORE, DEEP_IN = 5.0, 4.6  # from a siphon's pillar to the first of them; of water in which it lands, at least
+DRY, ROOF = 2.6, 0.2  # from that water up to the outlet; and of its bore, for what swings
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
@@ -101,13 +118,24 @@ class _Comb:
 
 def size(lowered: Lowered, design: Design, rim: float = RIM) -> Sized:
     """Give every bucket its card, at the design pour of one jug at a time; walls stand `rim` mm above their sill."""
+    full: dict[str, tuple[float, float]] = {}
+    for _ in range(MOST_PASSES):  # what a siphon passes hangs on its height, and that on the comb that it feeds
+        sized = _sized(lowered, design, rim, full)
+        over = [card for card in sized.cards.values() if card.siphon and card.spread]
+        before, full = full, {c.name: first_and_last(c.siphon.siphon, design) for c in over if c.siphon}
+        if all(abs(first - before.get(name, (0.0,))[0]) <= SETTLED * first for name, (first, _) in full.items()):
+            break
+    return sized
+
+
+def _sized(lowered: Lowered, design: Design, rim: float, full: Mapping[str, tuple[float, float]]) -> Sized:
+    """The device whose siphons over pools pass what `full` says, or as of usual height where it says nothing."""
     netlist, process = lowered.netlist, design.process
-    spills, flows = _spills(netlist, design), _flows(netlist, design)
-    loads = {b.name: Load(flows[b.name], spills[b.name], flows[b.name] / LOAD, rim) for b in netlist.buckets}
+    loads = _loads(netlist, design, rim, full)
     orders, combs = _combs(netlist, loads, design)
     cards, drains = _cards(netlist, orders, combs, 0.0, design), dict[str, float]()
     for _ in range(MOST_PASSES):  # a comb is trimmed for the pool that drains over it, whose walls follow the comb
-        before, drains = drains, {card.name: card.water_area() for row in cards.layers for card in row}
+        before, drains = drains, {card.name: _drains(card) for row in cards.layers for card in row}
         if before and all(abs(drains[name] - area) <= SETTLED * area for name, area in before.items()):
             break
         combs = [[_trimmed(comb, drains[comb.bucket.name], design) for comb in row] for row in combs]
@@ -135,6 +163,11 @@ def _cup_width(netlist: Netlist, process: Process) -> float:
     width = floor(min(fan, rack))
     least = max(CUP_LEAST, LONE_TEETH * (process.comb.tooth + process.printer.blade))
     return min(float(width), CUP_WIDTH) if width >= least else CUP_WIDTH
+
+
+def _drains(card: Card) -> float:
+    """What a comb is trimmed for: the area (mm2) of the pool that drains over it, or the flow of the siphon before."""
+    return card.comb.design_flow if card.spread else card.water_area()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +201,8 @@ def _cards(
     width = _cup_width(netlist, process)
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     sites = [[_site(comb, courses[n], feeds, width, process) for comb in row] for n, row in enumerate(combs)]
-    several = [_least_room(site, design) for row in sites for site in row if not site.comb.is_lone]
+    calm = [site for row in sites for site in row if not site.comb.is_lone and not site.comb.load.inflow]
+    several = [_least_room(site, design) for site in calm]
     priming = max(ceil(max(several, default=0.0) / 500.0) * 500.0, least_priming)  # whole half millilitres
     layers = tuple(_layer(row, courses[n], priming, design) for n, row in enumerate(sites))
     return _Cards(layers, tuple(courses), priming)
@@ -204,26 +238,36 @@ def _comb_of(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Design) 
     return _Comb(bucket, tuple(ducts), teeth, load, process.printer.blade)
 
 
-def _trimmed(comb: _Comb, area: float, design: Design) -> _Comb:
-    """The comb, its teeth as many as before, for a pool of `area` (mm2)."""
+def _trimmed(comb: _Comb, drains: float, design: Design) -> _Comb:
+    """The comb, its teeth as many as before, for what `_drains` says."""
+    load = replace(comb.load, flow=drains) if comb.load.inflow else replace(comb.load, area=drains)
     if comb.is_lone:
-        return comb
-    load, counts = replace(comb.load, area=area), [len(teeth) for teeth in comb.teeth]
+        return replace(comb, load=load) if comb.load.inflow else comb
+    counts = [len(teeth) for teeth in comb.teeth]
     widths = iter(trimmed_teeth([duct.share for duct in comb.ducts], counts, load, design))
     return replace(comb, teeth=tuple(tuple(next(widths) for _ in teeth) for teeth in comb.teeth), load=load)
 
 
-def _flows(netlist: Netlist, design: Design) -> dict[str, float]:
-    """The most that flows into each bucket, mm3/s: one jug after another at the design pour, nothing retained."""
-    most = {bucket.name: 0.0 for bucket in netlist.buckets}
-    for poured in netlist.rows[0]:
-        flow = {poured.name: design.pour_flow_ml * 1000.0}
-        for bucket in netlist.buckets:
-            here = flow.get(bucket.name, 0.0)
-            most[bucket.name] = max(most[bucket.name], here)
-            for duct in netlist.leaving[bucket.name]:
-                flow[duct.target] = flow.get(duct.target, 0.0) + duct.share * here
-    return most
+def _loads(netlist: Netlist, design: Design, rim: float, full: Mapping[str, tuple[float, float]]) -> dict[str, Load]:
+    """The most that each bucket's comb carries: one jug after another at the design pour, nothing retained.
+
+    A flush over gutters passes on what its full bore does, whatever comes in.
+    """
+    jugs = [{poured.name: design.pour_flow_ml * 1000.0} for poured in netlist.rows[0]]
+    spills, loads = _spills(netlist, design), {}
+    pooled = {b.name for depth, row in enumerate(netlist.rows) if not _is_row(netlist, depth) for b in row}
+    for bucket in netlist.buckets:
+        name, here = bucket.name, [flow.get(bucket.name, 0.0) for flow in jugs]
+        passes, most = here, max(here)
+        loads[name] = Load(most, spills[name], most / LOAD, rim)
+        if bucket.flush_volume and name in pooled:
+            first, last = full.get(name) or full_bore(bucket, most, design)
+            passes = [first if came else 0.0 for came in here]
+            loads[name] = Load(first, spills[name], first / LOAD, rim, inflow=most, last=last)
+        for duct in netlist.leaving[bucket.name]:
+            for flow, passed in zip(jugs, passes, strict=True):
+                flow[duct.target] = flow.get(duct.target, 0.0) + duct.share * passed
+    return loads
 
 
 def _spills(netlist: Netlist, design: Design) -> dict[str, float]:
@@ -494,35 +538,187 @@ def _inside(
 
 
 def _layer(sites: Sequence[_Site], courses: Sequence[Course], priming: float, design: Design) -> tuple[Card, ...]:
-    """Cards of one layer, all equally long: the shortest for which each finds a pool."""
-    if not courses and any(site.comb.bucket.flush_volume for site in sites):
-        combs = [site.comb for site in sites]
-        wanted_flushes = [Wanted(c.bucket, c.ducts[0].target, c.load.flow, c.load.rim) for c in combs]
-        return flush_row(wanted_flushes, sites[0].spans[0], design)
-    process = design.process
-    step = process.printer.layer_height
-    deepest = on_grid(floor((LONE_DEEP if not courses else RUN + LIP - process.printer.floor) / step + 1e-9) * step)
+    """Cards of one layer in order: weirs all equally long, and so are all cards of a row; flushes as they need."""
+    weirs = [site for site in sites if not site.comb.bucket.flush_volume]
+    flushes = [site for site in sites if site.comb.bucket.flush_volume]
+    if not courses:
+        made = _row(weirs, flushes, design)
+    else:
+        length, rooms = _length(weirs, courses, priming, design)
+        made = [*_weirs(rooms, length, courses, design), *(_flush(site, design) for site in flushes)]
+    cards = {card.name: card for card in made}
+    return tuple(cards[site.comb.bucket.name] for site in sites)
+
+
+def _length(
+    sites: Sequence[_Site], courses: Sequence[Course], priming: float, design: Design
+) -> tuple[float, list["_Room"]]:
+    """The shortest for which each weir of a layer finds a pool, and what they must hold; 0 of none."""
     wanted = [s.comb.bucket.retained_volume + (0.0 if s.comb.is_lone else priming) for s in sites]
     tried = [_Room(site, want, not courses, design) for site, want in zip(sites, wanted, strict=True)]
+    deepest = _deepest(courses, design)
     deep_enough = [_least_depth(room, deepest) for room in tried]
     if inf in deep_enough:
         raise _no_room(sites[deep_enough.index(inf)].comb.bucket, deepest)
-    depth = max(deep_enough)
-    cards = [next(card for span in r.site.spans if (card := r.card(span, deepest, depth))) for r in tried]
-    bottom = max(max(-card.floor_z for card in cards) + process.printer.floor, 2 * LONE_RUN + LIP)  # room for a beak
+    return max(deep_enough, default=0.0), tried
+
+
+def _deepest(courses: Sequence[Course], design: Design) -> float:
+    """Of a weir's floor below its sill, mm."""
+    step = design.process.printer.layer_height
+    return on_grid(floor((LONE_DEEP if not courses else RUN + LIP - design.process.printer.floor) / step + 1e-9) * step)
+
+
+def _weirs(rooms: Sequence["_Room"], depth: float, courses: Sequence[Course], design: Design) -> list[Card]:
+    """Their cards, `depth` long."""
+    process, deepest = design.process, _deepest(courses, design)
+    step = process.printer.layer_height
+    cards = [next(card for span in r.site.spans if (card := r.card(span, deepest, depth))) for r in rooms]
+    bottom = max([*(-card.floor_z + process.printer.floor for card in cards), 2 * LONE_RUN + LIP])  # room for a beak
     under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True)
-    return tuple(
+    return [
         replace(
             card,
-            retained_volume=want,
+            retained_volume=room.wanted,
             drawn_volume=card.volume_below(),
             held_volume=_held(card, design),
             under=card.under if courses else under,
             run=RUN if courses else LONE_RUN,
-            predicted=tuple(predicted(site.comb.teeth, site.comb.load.flow, design)),
+            predicted=tuple(predicted(room.site.comb.teeth, room.site.comb.load.flow, design)),
         )
-        for site, card, want in zip(sites, cards, wanted, strict=True)
+        for room, card in zip(rooms, cards, strict=True)
+    ]
+
+
+def _row(weirs: Sequence[_Site], flushes: Sequence[_Site], design: Design) -> list[Card]:
+    """Cards side by side over the cups, all equally long and down to one level."""
+    length, rooms = _length(weirs, (), 0.0, design)
+    if not flushes:
+        return _weirs(rooms, length, (), design)
+    wanted = [Wanted(c.bucket, c.ducts[0].target, c.load.flow, c.load.rim) for c in (site.comb for site in flushes)]
+    inside = flushes[0].spans[0]
+    for depth in range(int(max(length, SHORTEST)), int(MAX_DEPTH) + 1):
+        deep = [any(room.card(span, _deepest((), design), depth) for span in room.site.spans) for room in rooms]
+        made = flush_row(wanted, inside, float(depth), design) if all(deep) else None
+        if made is not None:
+            beside = _weirs(rooms, float(depth), (), design)
+            bottom = min(card.under.bottom_z for card in (*made, *beside))
+            level = Underside(bottom, True)
+            return [*on_one_bed(made, bottom, design), *(replace(card, under=level) for card in beside)]
+    raise no_flush(wanted, inside, design, pooled=False)
+
+
+def _flush(site: _Site, design: Design) -> Card:
+    """A card that flushes into a pool of its own, over gutters."""
+    comb = site.comb
+    wanted = Wanted(comb.bucket, "", comb.load.inflow, comb.load.rim)
+    card = flush_over(wanted, site.spans, lambda span, pillar: _pool(site, span, pillar, design), design)
+    if site.feed is None:
+        return card
+    return replace(card, crest=(on_grid(site.feed[0]), on_grid(site.feed[1]), card.rim_z))
+
+
+def _pool(site: _Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card, float]:
+    """What a siphon falls into: a floor that falls to the comb, walls that make its water even, nothing kept.
+
+    And how high over its sill a siphon's outlet stays dry.
+    """
+    comb, process, mouths = site.comb, design.process, site.mouths
+    landing = on_grid(pillar.front - process.printer.wall + BEFORE)  # from the back to the first wall
+    flow = bore_flow(pillar.siphon, process)
+    head = comb_head(flow, [w for teeth in comb.teeth for w in teeth], process)
+    aside = max(min(m.opening[0] for m in mouths) - span[0], span[1] - max(m.opening[1] for m in mouths))
+    rise = on_grid(LED_RISE if comb.is_lone and aside > 0.5 else tan(radians(LONE_SLOPE)))
+    walls = max(STOP, process.printer.blade) if comb.is_lone else _least_pool(comb) - CHAMBER - _across(comb.blade)[1]
+    depth = on_grid(landing + walls + (max(LEAD_IN * aside, CALMED) if comb.is_lone else GAP - CHAMBER))
+    card = Card(
+        name=comb.bucket.name,
+        retained_volume=0.0,
+        drawn_volume=0.0,
+        held_volume=0.0,
+        x0=on_grid(span[0]),
+        x1=on_grid(span[1]),
+        pool=0.0,
+        depth=depth,
+        floor_z=0.0,
+        rise=rise,
+        rim_z=comb.load.rim,
+        plates=(),
+        fins=(),
+        mouths=tuple(mouths),
+        wall=process.printer.wall,
+        sill=process.comb.sill_length,
+        run=RUN,
+        lip=LIP,
+        under=Underside(-on_grid(RUN + LIP), False),
+        design_flow=flow,
+        design_head=head,
+        predicted=tuple(predicted(comb.teeth, flow, design)),
     )
+    card = _stopped(card, landing, process) if comb.is_lone else _evened(card, pillar, process)
+    level = head
+    for plate in reversed(card.plates):
+        level = _before(flow, level, card, plate, process)
+    low = card.floor_at(pillar.y - process.printer.wall - card.depth) + DEEP_IN
+    step = process.printer.layer_height
+    return card, on_grid(ceil((max(level, low) + DRY + ROOF * pillar.siphon.bore) / step - 1e-9) * step)
+
+
+def _before(flow: float, behind: float, card: Card, plate: Plate, process: Process) -> float:
+    """Level (mm) before a wall that `flow` goes through, `behind` behind it."""
+    opening, width, top, came = (np.asarray(v) for v in (card.opening(plate), card.x1 - card.x0, plate.top_z, flow))
+    return float(screen_head(came, np.asarray(behind), opening, width, top, discharge=process.comb.discharge))
+
+
+def _stopped(card: Card, landing: float, process: Process) -> Card:
+    """A pool with one branch: one wall that stops the siphon's jet, open along its foot."""
+    stop = max(STOP, process.printer.blade)
+    y1 = on_grid(-card.depth + landing + stop)
+    foot = card.floor_at(y1 - stop / 2)
+    number, least = _foot_slots((card.x0, card.x1))
+    step = (card.x1 - card.x0 + POST) / number
+    holes = tuple(
+        (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, on_grid(foot + least + 1.0))
+        for k in range(number)
+    )
+    return replace(card, plates=(Plate(on_grid(y1 - stop), y1, on_grid(card.rim_z - 2.0), holes),))
+
+
+def _evened(card: Card, pillar: Pillar, process: Process) -> Card:
+    """A pool with several: a wall with slots at its foot, none where the jet meets it and none before a tooth's; then
+    one with a slot for each tooth, and a cell behind each. All stand on the floor, so that all drains."""
+    printer, tooth = process.printer, process.comb.tooth
+    plates, fins = _cells(card.mouths, (card.x0, card.x1), 0.0, printer.blade, tooth)
+    even, brim = plates[-1], on_grid(card.rim_z - 2.0)
+    slots = _slots(card, even.middle, [hole[:2] for hole in even.holes], process)
+    y1 = on_grid(even.y0 - GAP)
+    first = Plate(on_grid(y1 - BAFFLE), y1, brim)
+    jet = pillar.siphon.bore / 2
+    ends = [card.x0, *(x for a, b, _, _ in slots for x in (a, b)), card.x1]
+    feet = []
+    for low, high in zip(ends[::2], ends[1::2], strict=True):
+        count = max(1, round((high - low) / FOOT_PITCH))
+        half = min(FOOT_SLOT, (high - low) / count - printer.blade) / 2
+        middles = [low + (k + 0.5) * (high - low) / count for k in range(count)]
+        feet += [(on_grid(x - half), on_grid(x + half)) for x in middles if half > LEAST_SLOT / 2]
+    feet = [(a, b) for a, b in feet if b < pillar.x_down - jet or a > pillar.x_down + jet]
+    return replace(
+        card,
+        plates=(
+            replace(first, holes=_slots(card, first.middle, feet, process)),
+            replace(even, top_z=brim, holes=slots),
+        ),
+        fins=fins,
+    )
+
+
+def _slots(
+    card: Card, y: float, spans: Sequence[Span], process: Process
+) -> tuple[tuple[float, float, float, float], ...]:
+    """Slots on the floor at `y`, so high that the card's flow takes `EVEN` mm of head to go through them."""
+    floor_z, speed = card.floor_at(y), process.comb.discharge * sqrt(2.0 * GRAVITY * EVEN)
+    high = card.design_flow / speed / sum(b - a for a, b in spans)
+    return tuple((a, b, on_grid(floor_z - 1.0), on_grid(floor_z + high)) for a, b in spans)
 
 
 def _no_room(short: Bucket, deepest: float) -> FabError:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pelu_fab.ir.card import BANK_TOP, BLADE_RUN, BLADE_TOP, Card, Mouth
 from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, swapped, upright
+from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, moved, shifted, swapped, upright
 from pelu_fab.stages.solids.labels import fitted, least_height
 from pelu_fab.stages.solids.lettering import Line, raised
 from pelu_fab.stages.solids.siphon import flush_body
@@ -22,7 +22,12 @@ TIP, EAR_HEIGHT = 3.6, 8.0  # mm
 def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -> Part:
     """The card's part, named after its bucket. `labels` are people's names of buckets that have one (inputs)."""
     card = placed.card
-    body = [flush_body(card, _room(card))] if card.siphon else [_body(card), *_inlet(card), *_leads(card), _banks(card)]
+    if card.spread:
+        comb, y, z = card.comb, card.spread.y, card.spread.z
+        pool = [moved(prism, 0.0, y, z) for prism in (*_room(comb), *_teeth(comb))]
+        body = [flush_body(card, (*_room(card), *pool)), *shifted(_comb(comb), 0.0, y, z)]
+    else:
+        body = [flush_body(card, _room(card))] if card.siphon else [_body(card), *_comb(card)]
     modules = [*body, (Step("add", _ears(placed)),)]
     least = least_height(process.printer.nozzle)
     modules.append((Step("add", _names(card, labels.get(card.name, ""), least)),))
@@ -35,19 +40,28 @@ def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -
 
 def _body(card: Card) -> tuple[Step, ...]:
     x0, x1 = card.body
-    teeth = tuple(
-        box(t, (-BITE if card.pool > 0 else 0.0, card.sill + BITE), (0.0, HIGH)) for m in card.mouths for t in m.teeth
-    )
     room, *gap = _room(card)
     return (
         Step("add", (Prism("x", x0, x1, (card.outline,)),)),
-        Step("cut", (room, *teeth, *gap)),
+        Step("cut", (room, *_teeth(card), *gap)),
     )
+
+
+def _teeth(card: Card) -> tuple[Prism, ...]:
+    """The comb's openings in the front wall."""
+    return tuple(
+        box(t, (-BITE if card.pool > 0 else 0.0, card.sill + BITE), (0.0, HIGH)) for m in card.mouths for t in m.teeth
+    )
+
+
+def _comb(card: Card) -> list[tuple[Step, ...]]:
+    """All that stands inside before a comb, and behind it."""
+    return [*_inlet(card), *_leads(card), _banks(card)]
 
 
 def _room(card: Card) -> tuple[Prism, ...]:
     """The inside, and the gap in the back wall where a gutter comes in."""
-    room = Prism("x", card.x0, card.x1, (_raised(card.cavity),))
+    room = Prism("x", card.x0, card.x1, (_raised(card.room),))
     if not card.notch:
         return (room,)
     return room, box(card.notch[:2], (-card.depth - card.wall - 1.0, -card.depth + BITE), (card.notch[2], HIGH))

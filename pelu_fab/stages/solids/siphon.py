@@ -1,29 +1,67 @@
 """A card with a siphon as solids: its box, the pillar before its front wall, and the water's way through it."""
 
 from pelu_fab.ir.card import Card
+from pelu_fab.ir.siphon import Pillar
 from pelu_fab.ir.solid import Prism, Step, box
 
-BITE = 0.3  # mm: every join overlaps by this
+BITE, BESIDE = 0.3, 0.05  # mm: every join overlaps by this; a floor reaches past the leg above it
 
 
 def flush_body(card: Card, inside: tuple[Prism, ...]) -> tuple[Step, ...]:
     """Everything but ears and names; `inside` is its room, and the gap through which a gutter comes in.
 
-    Prints upright on its foot, legs upright, every ceiling a roof of 45 degrees.
+    Prints upright on its foot, legs upright, every ceiling a roof of 45 degrees. With a pool downstream `inside` holds
+    the room of that as well, and its teeth: the pillar stands in it.
     """
     pillar, (x0, x1) = card.siphon, card.body
     assert pillar is not None
-    bore, bottom, ends = pillar.siphon.bore, pillar.siphon.outlet_z, sorted((pillar.x_up, pillar.x_down))
-    room, *gap = inside
-    solids = (
-        Prism("x", x0, x1, (card.outline,)),
-        box(pillar.span, (card.sill - BITE, pillar.front), (bottom, pillar.top_z)),
+    envelope, bottom = Prism("x", x0, x1, (card.outline,)), pillar.siphon.outlet_z
+    if card.spread is not None:
+        bottom = card.spread.z - BITE
+        assert pillar.sole is not None
+    post = box(pillar.span, (card.sill - BITE, pillar.front), (bottom, pillar.top_z))
+    if card.spread is None:
+        return Step("add", (envelope, post)), Step("cut", (*_sumped(card, inside), *_ways(card, pillar)))
+    crest: tuple[Prism, ...] = ()
+    if card.crest is not None and card.crest[2] > card.rim_z:
+        crest = (box(card.crest[:2], (0.0, card.sill), (card.rim_z - BITE, card.crest[2])),)
+    return (
+        Step("add", (envelope,)),
+        Step("cut", _sumped(card, inside)),
+        Step("add", (post, *crest)),
+        Step("cut", _ways(card, pillar)),
     )
-    ways = (
-        room,
+
+
+def _sumped(card: Card, inside: tuple[Prism, ...]) -> tuple[Prism, ...]:
+    """The room, with the sump that drains it."""
+    assert card.siphon is not None
+    return *inside, Prism("y", -card.siphon.trench, 0.0, (_raised(card),))
+
+
+def _raised(card: Card) -> tuple[tuple[float, float], ...]:
+    """The sump's section, drawn up a little into the room above it."""
+    assert card.siphon is not None
+    a, b, c, d = card.siphon.sump(card.x0, card.x1)
+    return a, b, c, (c[0], round(c[1] + BITE, 3)), (d[0], round(d[1] + BITE, 3)), d
+
+
+def _ways(card: Card, pillar: Pillar) -> tuple[Prism, ...]:
+    """The water's way: intake, rising leg, crown, falling leg, and the window through which it leaves."""
+    bore, ends = pillar.siphon.bore, sorted((pillar.x_up, pillar.x_down))
+    low = pillar.siphon.outlet_z - 1.0
+    out: tuple[Prism, ...] = ()
+    if pillar.sole is not None:
+        half = bore / 2.0 + BESIDE
+        low = round(pillar.sole + pillar.fall * bore / 2.0, 3)
+        out = (
+            Prism("y", pillar.y, pillar.front + 1.0, (pillar.window,)),
+            Prism("x", round(pillar.x_down - half, 3), round(pillar.x_down + half, 3), (pillar.landing,)),
+        )
+    return (
         Prism("y", -BITE, pillar.y, (pillar.intake,)),
         Prism("z", pillar.trench_z, BITE, (pillar.leg(pillar.x_up),)),
-        Prism("z", bottom - 1.0, BITE, (pillar.leg(pillar.x_down),)),
+        Prism("z", low, BITE, (pillar.leg(pillar.x_down),)),
         Prism("x", ends[0] - bore / 2.0, ends[1] + bore / 2.0, (pillar.crown,)),
+        *out,
     )
-    return Step("add", solids), Step("cut", (*ways, *gap))
