@@ -5,7 +5,7 @@ with 0 at the sill. Water comes in behind (y < 0), runs over the sill, down a 45
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -51,6 +51,14 @@ class Plate:
     top_z: float
     holes: tuple[tuple[float, float, float, float], ...] = ()
     crest: tuple[float, float, float] | None = None
+    # Its holes by height: how many, how wide together, z0 and z1. There are a hundred, and a pool's search asks often.
+    rows: tuple[tuple[int, float, float, float], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rows: dict[Span, list[float]] = {}
+        for x0, x1, z0, z1 in self.holes:
+            rows.setdefault((z0, z1), []).append(x1 - x0)
+        object.__setattr__(self, "rows", tuple((len(w), sum(w), *z) for z, w in rows.items()))
 
     @property
     def middle(self) -> float:
@@ -266,14 +274,14 @@ class Card:
     def opening(self, plate: Plate) -> float:
         """mm2 of a plate's holes, as far as they are above the floor."""
         floor = self.floor_at(plate.middle)
-        return sum((x1 - x0) * max(z1 - max(z0, floor), 0.0) for x0, x1, z0, z1 in plate.holes)
+        return sum(width * max(z1 - max(z0, floor), 0.0) for _, width, z0, z1 in plate.rows)
 
     def water_area(self, level: float = 0.0) -> float:
         """Water surface (mm2) at `level` above the sill, plates and fins taken out."""
         area = (self.x1 - self.x0) * self.reach(level)
         for plate in self.plates:
             if plate.top_z >= level > self.floor_at(plate.middle):
-                through = sum(x1 - x0 for x0, x1, z0, z1 in plate.holes if z0 < level < z1)
+                through = sum(width for _, width, z0, z1 in plate.rows if z0 < level < z1)
                 area -= (self.x1 - self.x0 - through) * (plate.y1 - plate.y0)
         area += self.siphon.leg_area if self.siphon else 0.0
         return area - sum((fin.x1 - fin.x0) * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z >= level)
@@ -291,7 +299,7 @@ class Card:
         for plate in self.plates:
             thick, floor = plate.y1 - plate.y0, self.floor_at(plate.middle)
             room -= thick * width * max(min(plate.top_z, level) - floor, 0.0)
-            room += thick * sum((x1 - x0) * max(0.0, min(z1, level) - max(z0, floor)) for x0, x1, z0, z1 in plate.holes)
+            room += thick * sum(w * max(0.0, min(z1, level) - max(z0, floor)) for _, w, z0, z1 in plate.rows)
         for fin in self.fins:
             room -= (fin.x1 - fin.x0) * (fin.y1 - fin.y0) * (min(fin.top_z, level) - self.floor_z)
         return room
@@ -303,8 +311,8 @@ class Card:
         for plate in self.plates:
             if plate.top_z > 0 > self.floor_at(plate.middle):
                 around += 2 * (self.x1 - self.x0 - (plate.y1 - plate.y0))
-                for x0, x1, z0, z1 in plate.holes:
-                    around += 2 * (plate.y1 - plate.y0) - 2 * (x1 - x0) if z0 < 0 < z1 else 0.0
+                for number, through, z0, z1 in plate.rows:
+                    around += 2 * number * (plate.y1 - plate.y0) - 2 * through if z0 < 0 < z1 else 0.0
         return around + sum(2 * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z > 0)
 
     def moved(self, x: float) -> "Card":

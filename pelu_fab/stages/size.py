@@ -444,7 +444,8 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
         )
         return replace(card, plates=(Plate(on_grid(y1 - stop), y1, brim, holes, crest),))
     plates, fins = _cells(tuple(mouths), (card.x0, card.x1), floor, process.printer.blade, process.comb.tooth)
-    return replace(card, plates=(replace(plates[0], crest=crest), *plates[1:]), fins=fins)
+    first = replace(plates[0], crest=crest) if crest else plates[0]
+    return replace(card, plates=(first, *plates[1:]), fins=fins)
 
 
 @lru_cache(maxsize=4096)  # a pool's length is searched with the same walls
