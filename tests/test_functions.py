@@ -19,11 +19,8 @@ from pelu_fab.cli import application
 from pelu_fab.commands.fit_choice import Prints, best, forecast
 from pelu_fab.commands.source import rig_of_design
 from pelu_fab.errors import FabError
-<<<<<<< HEAD
 from pelu_fab.files import alone_in
-=======
 from pelu_fab.ir.process import Process
->>>>>>> 805936c (fit: chosen by prints over buckets, teeth, jugs; cups apart)
 from pelu_fab.network import algebra
 from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.readings import readings
@@ -32,8 +29,8 @@ from pelu_fab.sources.process import DEFAULT, process_and_bytes
 from pelu_fab.training.functions import FUNCTIONS, checked_points, read_points
 from pelu_fab.training.functions_design import MOST_KEPT, design_files, design_of, made_of, turns
 from pelu_fab.training.functions_fit import Fit, evened, fit, reduced, refilled, sills, tidied
-from pelu_fab.training.functions_step import jump_of
 from pelu_fab.training.functions_nets import KINDS, WaterNet, gather, make_net, restart_idle, water_weights
+from pelu_fab.training.functions_step import jump_of
 from pelu_fab.training.functions_train import train
 
 torch.set_num_threads(1)
@@ -422,7 +419,8 @@ def test_a_jump_is_made_by_a_flush_that_compiles_and_answers_as_it_should(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("y", "at"), [([0, 0, 5, 5], 1.5), ([0, 1, 2, 2], None), ([5, 5, 0, 0], None), ([0, 5, 0, 5], None), ([3] * 4, None)]
+    ("y", "at"),
+    [([0, 0, 5, 5], 1.5), ([0, 1, 2, 2], None), ([5, 5, 0, 0], None), ([0, 5, 0, 5], None), ([3] * 4, None)],
 )
 def test_a_jump_is_two_levels_the_higher_one_last(y: list[float], at: float | None) -> None:
     jump = jump_of(checked_points("mine", np.arange(4.0), np.array(y, float)))
@@ -430,7 +428,8 @@ def test_a_jump_is_two_levels_the_higher_one_last(y: list[float], at: float | No
 
 
 def test_a_jump_near_an_end_of_the_range_is_refused_with_the_option_that_helps() -> None:
-    with pytest.raises(FabError, match=r"step: jumps at 9\d% of its range, a flush wants 30% to 90%; choose another --r"):
+    said = r"step: jumps at 9\d% of its range, a flush wants 30% to 90%; choose another --range"
+    with pytest.raises(FabError, match=said):
         jump_of(read_points("step", (-9.8, 0.2)))
 
 

@@ -19,11 +19,8 @@ from pelu_fab.network.scaling import Feature, Scaling
 from pelu_fab.training.functions_fit import Fit
 from pelu_fab.training.functions_plot import fit_png
 
-<<<<<<< HEAD
 FIGURES = "fit.json"
-=======
 MOST_KEPT = 57.5  # mL that one card over the cups keeps
->>>>>>> 805936c (fit: chosen by prints over buckets, teeth, jugs; cups apart)
 
 
 def design_files(fit: Fit, *, picture: bool = True) -> dict[str, bytes]:
@@ -32,15 +29,9 @@ def design_files(fit: Fit, *, picture: bool = True) -> dict[str, bytes]:
     note = f"{fit.points.name} on [{fit.points.low:g}, {fit.points.high:g}], fitted with {fit.live} buckets."
     network = made_of(fit)
     return {
-<<<<<<< HEAD
-        "network.json": to_network_json(network_of(fit.water)),
-        "design.toml": design_toml(name, fit.water, note=note).encode(),
-        FIGURES: (json.dumps(figures(fit), indent=1, sort_keys=True) + "\n").encode(),
-=======
         "network.json": to_network_json(network),
         "design.toml": design_toml(name, network, note=note).encode(),
-        "fit.json": (json.dumps(figures(fit), indent=1, sort_keys=True) + "\n").encode(),
->>>>>>> 805936c (fit: chosen by prints over buckets, teeth, jugs; cups apart)
+        FIGURES: (json.dumps(figures(fit), indent=1, sort_keys=True) + "\n").encode(),
         **({"fit.png": fit_png(fit)} if picture else {}),
     }
 

@@ -45,7 +45,8 @@ def jump_of(points: Points) -> Jump | None:
     first = int(after.argmax())
     if not low < high or not after[first:].all() or not (points.y[:first] == low).all():
         return None
-    jump = Jump(points, float(points.x[first - 1 : first + 1].mean()), low, high)
+    at = round(float(points.x[first - 1 : first + 1].mean() / points.width), 12) * points.width + 0.0
+    jump = Jump(points, at, low, high)
     part = (jump.at - points.low) / points.width
     if not EARLIEST <= part <= LATEST:
         what = f"jumps at {part:.0%} of its range, a flush wants {EARLIEST:.0%} to {LATEST:.0%}"
