@@ -66,8 +66,7 @@ def _check_readable(design: Design) -> None:
             continue
         span = float(np.ptp(readout.gaps(outputs(network, pours), network.outputs))) * unit
         if span < LEAST_SPAN:
-            gap = readout.plus + (f" - {readout.minus}" if readout.minus else "")
-            what = f"runs through {span:.2g} mL of {gap} in all, at least {LEAST_SPAN:g} can be read"
+            what = f"runs through {span:.2g} mL of {readout.gap} in all, at least {LEAST_SPAN:g} can be read"
             more = f"make the unit larger (--set unit_ml={_rounded_up(unit * LEAST_SPAN / span):g}), " if span else ""
             remedy = f"{more}bend less (fit --buckets), or make it all the same with --force"
             raise FabError(f"read-out {readout.name!r}", what, remedy)

@@ -20,11 +20,12 @@ from pelu_fab.sources.tables import ReadoutEntry, readouts_of, validate
 from pelu_fab.training.save import checkpoint_bytes
 
 CUPS = ("plus", "minus", "waste")
-SINE = Readout("sin x", plus="plus", minus="minus", scale=0.15, limit=0.05)
-HEIGHT = Readout("tide", plus="plus", scale=2.0, offset=-1.0, unit="m")
-OR = Readout("or", "above", plus="plus", above=5.0)
-XOR = Readout("xor", "above", plus="plus", minus="minus")
-ALL = (FULLEST, SINE, HEIGHT, OR, XOR, Readout("of two", "fullest", cups=("minus", "waste")))
+SINE = Readout("sin x", plus=("plus",), minus=("minus",), scale=0.15, limit=0.05)
+HEIGHT = Readout("tide", plus=("plus",), scale=2.0, offset=-1.0, unit="m")
+OR = Readout("or", "above", plus=("plus",), above=5.0)
+XOR = Readout("xor", "above", plus=("plus",), minus=("minus",))
+SUM = Readout("sum", plus=("plus", "waste"), minus=("minus",))
+ALL = (FULLEST, SINE, HEIGHT, OR, XOR, SUM, Readout("of two", "fullest", cups=("minus", "waste")))
 NETWORK = Network((Layer(np.ones(1), np.full((1, 3), 1 / 3)),), ("x",), CUPS, readouts=ALL)
 
 
@@ -41,6 +42,7 @@ NETWORK = Network((Layer(np.ones(1), np.full((1, 3), 1 / 3)),), ("x",), CUPS, re
         (OR, (6.0, 0.0, 0.0), "or: yes (6.0 mL, the mark is 5)"),
         (OR, (5.0, 0.0, 0.0), "or: on the line (5.0 mL, the mark is 5)"),
         (XOR, (1.0, 2.0, 0.0), "xor: no (-1.0 mL, the mark is 0)"),
+        (SUM, (1.0, 2.5, 4.0), "sum = 2.5"),
     ],
 )
 def test_the_cups_say_it_in_words(readout: Readout, cups: tuple[float, ...], words: str) -> None:
@@ -79,8 +81,8 @@ def test_cups_that_a_design_renames_are_read_under_their_new_names(tmp_path: Pat
     (tmp_path / "design.toml").write_text(toml)
     readouts = load(tmp_path).network.readouts
     assert [(one.plus, one.minus, one.cups) for one in readouts[-2:]] == [
-        ("up", "down", ()),
-        ("", None, ("down", "rest")),
+        (("up", "rest"), ("down",), ()),
+        ((), (), ("down", "rest")),
     ]
     assert read_question(tmp_path).network.readouts == readouts
 
@@ -103,16 +105,19 @@ def test_an_entry_says_what_its_kind_knows(entry: dict[str, Any], why: str) -> N
 
 def test_a_good_entry_is_a_read_out() -> None:
     assert readouts_of([ReadoutEntry(name="or", kind="above", plus="plus", above=5.0)]) == (OR,)
+    assert readouts_of([ReadoutEntry(name="sum", plus=["plus", "waste"], minus="minus")]) == (SUM,)
+    assert (SUM.gap, OR.gap, OR.to_table()["plus"]) == ("plus + waste - minus", "plus", "plus")
 
 
 @pytest.mark.parametrize(
     ("readout", "why"),
     [
-        (Readout("y", plus="pluss"), "'y' names the cup 'pluss'; did you mean 'plus'"),
+        (Readout("y", plus=("pluss",)), "'y' names the cup 'pluss'; did you mean 'plus'"),
         (Readout("y", "fullest", cups=("plus", "b")), "'y' names the cup 'b'"),
-        (Readout("y", plus="plus", minus=""), "'y' names the cup ''"),
-        (Readout("y", "least", plus="plus"), "is of kind 'least'"),  # type: ignore[arg-type]
-        (Readout("y", plus="plus", limit=-1.0), "has the limit -1"),
+        (Readout("y", plus=("plus",), minus=("",)), "'y' names the cup ''"),
+        (Readout("y", "least", plus=("plus",)), "is of kind 'least'"),  # type: ignore[arg-type]
+        (Readout("y", plus=("plus",), limit=-1.0), "has the limit -1"),
+        (Readout("y", plus=("plus", "waste"), minus=("plus",)), "'y' names a cup twice"),
     ],
 )
 def test_a_read_out_of_no_cup_is_refused(readout: Readout, why: str) -> None:

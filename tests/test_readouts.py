@@ -22,8 +22,8 @@ from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.readings import readings
 
 UNIT = 1000.0
-Y = Readout("y", plus="up", minus="down", scale=0.5, unit="m", limit=0.3)
-HIGH = Readout("high", "above", plus="up", above=10.0)
+Y = Readout("y", plus=("up",), minus=("down",), scale=0.5, unit="m", limit=0.3)
+HIGH = Readout("high", "above", plus=("up",), above=10.0)
 LAYER = Layer(np.array([2.0]), np.array([[0.5, 0.2, 0.3]]))
 NETWORK = Network((LAYER,), ("x",), ("up", "down", "waste"), readouts=(Y, HIGH))
 JUG = np.array([50.0]) * UNIT

@@ -113,7 +113,7 @@ def test_columns_say_what_they_measure_and_are_known_again() -> None:
         ("pH", ""),
         ("wind", "m/s"),
     ]
-    height = Readout("height", unit="m", plus="plus")
+    height = Readout("height", unit="m", plus=("plus",))
     assert all(height.is_column(name) for name in ("height (m)", "Height_m", "height"))
     assert not any(height.is_column(name) for name in ("height (km)", "depth (m)", "class"))
     assert not replace(height, kind="above").is_column("height")

@@ -10,7 +10,7 @@ from pelu_fab.layers.high_order import SumLayer, make_basis
 from pelu_fab.layers.to_pelu import to_pelu
 from pelu_fab.layers.to_pelu_water import WaterSum
 from pelu_fab.network.files import to_network_json
-from pelu_fab.training.functions_design import design_toml
+from pelu_fab.training.functions_design import design_toml, network_of
 
 SEGMENTS, CORNER = 40, 63.0  # degrees: a multiple of 9, next to where a trapezoid fits a sine best
 JUG = 180.0  # units for a full turn: half a millilitre a degree
@@ -45,7 +45,7 @@ def main() -> None:
     found, folder = water(), Path(__file__).parent
     folder.joinpath("network.json").write_bytes(to_network_json(found.network))
     note = "sin(x) over a full turn, x in degrees: pour half a millilitre a degree, read plus - minus on the scale."
-    toml = design_toml("sine", found, note=note, quantity="sin x")
+    toml = design_toml("sine", network_of(found, inputs="angle", quantity="sin x"), note=note)
     head, rest = toml.split("input_max", 1)
     folder.joinpath("design.toml").write_text(f"{head}{DATA}input_max{rest}")
     angles = range(5, 360, 10)

@@ -1,9 +1,8 @@
 """`pelu-fab fit`: a function of one variable, or a CSV of points, to a PeLU net that compiles."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import hypot, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
     from pelu_fab.training.functions_fit import Fit
 
 MOST_BUCKETS = 8  # that are learnt with where none are told
-MOST_EVEN = 6  # buckets that are tried with whole teeth: more make shares too small for one
 PLAIN, VOLUME = 100.0, 200.0  # units of the jug where nothing is forecast, and where buckets are chosen
-VOLUMES = (100.0, 150.0, 200.0, 250.0, 300.0, 400.0)  # of which one is chosen
 READABLE = 0.12  # of y's range by which the best choice may miss; a curve that misses more is none for a weir
 FEW = 200  # prints that a choice of buckets is made by
 
@@ -48,18 +45,31 @@ def fit(
     if readout not in ("differential", "single"):
         raise FabError("--readout", f"is {readout!r}", "use differential or single")
     try:
+        from pelu_fab.commands.fit_choice import VOLUMES, Prints, best, forecast
         from pelu_fab.training.functions import read_points
-        from pelu_fab.training.functions_design import design_files, figures
+        from pelu_fab.training.functions_design import design_files, design_of, figures
         from pelu_fab.training.functions_fit import fit as run
+        from pelu_fab.training.functions_step import jump_design, jump_figures, jump_files, jump_of
     except ModuleNotFoundError as error:
         raise FabError("fit", "PyTorch is not installed", "pip install 'pelu_fab[train]'") from error
     from pelu_fab.files import safe_name
     from pelu_fab.sources.design import DESIGN_FILE
+    from pelu_fab.sources.process import DEFAULT, process_and_bytes
 
     points = read_points(function, None if span is None else _span(span))
     folder = out or Path("fits") / safe_name(points.name)
+    process = process_and_bytes(DEFAULT)[0]
+    jump = jump_of(points) if buckets is None and readout == "differential" else None
+    if jump is not None:
+        with _own_folder(folder) as put:
+            put(jump_files(jump), DESIGN_FILE, ())
+        result = {**jump_figures(jump), "written": str(folder)}
+        if prints:
+            with step("printing on paper"):
+                result["prints"] = forecast(jump_design(jump, process), prints)
+        _tell(result, _jump_lines, json=json)
+        return
     choices: list[dict[str, Any]] = []
-    volumes: list[dict[str, Any]] = []
     with _own_folder(folder) as put:
         with _progress(steps) as watch:
             kind: Any = readout
@@ -69,26 +79,24 @@ def fit(
             )
         if prints:
             with step("printing on paper") as say:
-                few, drawn = min(prints, FEW), _by_buckets(found)
+                told = Prints(process, min(prints, FEW), say)
+                found, choices = best(found, told, fewer=buckets is None, jugs=VOLUMES if volume is None else ())
                 if buckets is None:
-                    found, choices = _chosen(drawn, few, say)
                     _check_readable(found, choices)
-                if volume is None:
-                    found, volumes = _chosen(_by_volume([found]), few, say)
-                if buckets is None and volume is None:
-                    beside = [one for one in drawn if abs(one.live - found.live) <= 1]
-                    found, more = _chosen([found, *_by_volume(beside, found.water.volume)], few, say)
-                    volumes += more[1:]
         put(design_files(found), DESIGN_FILE, ())
     result = {**figures(found), "written": str(folder)}
     if prints:
         with step("printing on paper"):
-            result["prints"] = _forecast(folder, prints)
-    result |= {"choices": choices, "volumes": volumes}
+            result["prints"] = forecast(design_of(found, process), prints)
+    result["choices"] = choices
+    _tell(result, _lines, json=json)
+
+
+def _tell(result: dict[str, Any], lines: Callable[[dict[str, Any]], list[str]], *, json: bool) -> None:
     if json:
         print_json(result)
     else:
-        print("\n".join(printable(line) for line in _lines(result)))
+        print("\n".join(printable(line) for line in lines(result)))
 
 
 @contextmanager
@@ -102,57 +110,6 @@ def _own_folder(folder: Path) -> Iterator["Put"]:
         if (folder / DESIGN_FILE).exists() and not (folder / FIGURES).exists():
             raise FabError(str(folder), f"holds a {DESIGN_FILE} that is no fit's", "choose another folder with -o")
         yield put
-
-
-def _by_buckets(found: "Fit") -> list["Fit"]:
-    """The fit with fewer buckets, and with all of them; each with the shares that draw best, and with whole teeth."""
-    from pelu_fab.training.functions_fit import evened, reduced
-
-    fits = {one.live: one for one in (*(reduced(found, n) for n in range(1, found.live)), found)}
-    return [each for one in fits.values() for each in ((one, evened(one)) if 1 < one.live <= MOST_EVEN else (one,))]
-
-
-def _by_volume(fits: Sequence["Fit"], *volumes: float) -> list["Fit"]:
-    """Fits in jugs of several sizes: the more water, the finer its scale, until a card can't keep it."""
-    from pelu_fab.training.functions_fit import refilled
-
-    return [refilled(one, volume) for one in fits for volume in volumes or VOLUMES]
-
-
-def _teeth(one: "Fit") -> int | None:
-    """Of how many whole teeth the first comb's shares are, if of any."""
-    from pelu_fab.training.functions_fit import TEETH
-
-    shares = one.water.network.layers[0].shares[0]
-    return next((n for n in TEETH if abs(shares * n - (shares * n).round()).max() < 1e-6), None)
-
-
-def _chosen(fits: Sequence["Fit"], prints: int, say: Callable[[str], None]) -> tuple["Fit", list[dict[str, Any]]]:
-    """Of some fits the one whose prints miss the function least; and what each does.
-
-    What misses is the curve and, independent of it, the prints: their mean squares add up.
-    """
-    from tempfile import TemporaryDirectory
-
-    from pelu_fab.files import write_file
-    from pelu_fab.training.functions_design import design_files
-
-    rows: list[dict[str, Any]] = []
-    for one in fits:
-        say(f"{one.live} buckets, {one.water.volume:g} units")
-        curve = sqrt(one.losses["compiled"] / len(one.points.x))
-        with TemporaryDirectory() as home:
-            for name, blob in design_files(one, picture=False).items():
-                write_file(Path(home) / name, blob)
-            told = _forecast(Path(home), prints)
-        row: dict[str, Any] = {"buckets": one.live, "volume": one.water.volume, "curve": curve}
-        row["teeth"] = _teeth(one)
-        if "refused" in told:
-            rows.append({**row, "refused": told["refused"].replace(home, "it")})
-        else:
-            rows.append({**row, "prints": told["rms"], "both": hypot(curve, told["rms"])})
-    best = min((row for row in rows if "both" in row), key=lambda row: float(row["both"]), default=rows[-1])
-    return fits[rows.index(best)], rows
 
 
 def _check_readable(best: "Fit", choices: list[dict[str, Any]]) -> None:
@@ -169,25 +126,23 @@ def _check_readable(best: "Fit", choices: list[dict[str, Any]]) -> None:
         f"{nearest['both'] / span:.0%} of its range in prints (the {finest['buckets']} that draw it best by "
         f"{finest['both'] / span:.0%})"
     )
-    remedy = "a weir only bends; a jump takes a flush unit, a siphon that empties at once; --prints 0 writes it anyway"
+    remedy = "a weir only bends; one jump upwards, fitted without --buckets, is made by a flush; or --prints 0"
     raise FabError(points.name, what, remedy)
 
 
-def _forecast(folder: Path, prints: int) -> dict[str, Any]:
-    """How far y is read off prints of the default process; or why there can be none."""
-    from pelu_fab.commands.source import rig_of_design
-    from pelu_fab.network.algebra import pours_up_to
-    from pelu_fab.sim.noise import Noise
-    from pelu_fab.sim.readings import readings
-    from pelu_fab.sources.design import load
-
-    try:
-        rig = rig_of_design(load(folder), is_strict=True)
-    except FabError as error:
-        return {"refused": str(error)}
-    pours, noise = pours_up_to(rig.input_max) * rig.unit_volume, Noise.of(rig.process, primed=True)
-    (read,) = readings(rig.water, rig.process, rig.network, pours, rig.unit_volume, prints=prints, noise=noise)
-    return {"prints": prints, "process": rig.process.name, **read.to_json()}
+def _jump_lines(result: dict[str, Any]) -> list[str]:
+    (low, high), jump = result["range"], result["jump"]
+    lines = [
+        f"{result['function']} on [{low:g}, {high:g}]: from {jump['from']:g} to {jump['to']:g} at x = {jump['at']:.4g}",
+        "no weir makes a jump: a flush does, a bucket that a siphon empties at once (--buckets N asks for weirs)",
+    ]
+    told = result.get("prints")
+    if told and "refused" in told:
+        lines.append(f"can't be made so: {told['refused']}")
+    elif told:
+        right = f"says yes and no as it should in {told['right']:.1%} of readings, x spread evenly"
+        lines.append(f"{told['prints']} prints, {told['process']}: {right}")
+    return [*lines, f"wrote {result['written']}"]
 
 
 def _forecast_line(told: dict[str, Any]) -> str:
@@ -243,12 +198,9 @@ def _lines(result: dict[str, Any]) -> list[str]:
         lines.append(f"{asked - live} buckets bought nothing: --buckets {live} should do as well")
     for row in result["choices"]:
         whole = f" of {row['teeth']} teeth" if row["teeth"] else ""
-        head = f"{row['buckets']} buckets{whole}: the curve misses by rms {row['curve']:.3g}, "
+        head = f"{row['buckets']} buckets{whole}: {row['cards']} cards, {row['cups']} cups, {row['volume']:g} units; "
         end = row.get("refused") or f"prints by {row['prints']:.3g}, both by {row['both']:.3g}"
-        lines.append(head + end)
-    for row in result["volumes"]:
-        end = row.get("refused") or f"prints miss by {row['prints']:.3g}, with the curve by {row['both']:.3g}"
-        lines.append(f"a jug of {row['volume']:g} units, {row['buckets']} buckets: {end}")
+        lines.append(f"{head}the curve misses by rms {row['curve']:.3g}, {end}")
     if "prints" in result:
         lines.append(_forecast_line(result["prints"]))
     return [*lines, f"wrote {result['written']}"]

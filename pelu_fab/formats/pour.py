@@ -165,7 +165,7 @@ def _answer(design: Design, held: Array) -> list[str]:
         if readout.kind == "fullest":
             lines.append(f"The fullest cup says **{said}**.")
             continue
-        gap = _cell(readout.plus) + (f" - {_cell(readout.minus)}" if readout.minus else "")
+        gap = _cell(readout.gap)
         if readout.kind == "above":
             lines.append(f"Is {gap} above {readout.above * unit:.3g} mL? **{said}**.")
         else:

@@ -15,6 +15,7 @@ from pelu_fab.errors import FabError
 Array = NDArray[np.float64]
 Kind = Literal["fullest", "difference", "above"]
 NUMBERS = ("scale", "offset", "above", "limit")
+SIDES = ("plus", "minus")
 KINDS: tuple[Kind, ...] = ("fullest", "difference", "above")
 WASTE = "waste"  # the cup for water that says nothing: it wins no contest
 EVEN = 1e-6  # units within which two cups are equally full, or one is empty
@@ -27,7 +28,8 @@ class Readout:
     """What cups mean, by `kind`; cups in units.
 
     `fullest`: the one of `cups` (none named: all but the waste) that holds most is the answer. `difference`: the number
-    (plus - minus) × scale + offset, in `unit`; no `minus` counts as 0. `above`: yes, where plus - minus is more than
+    (plus - minus) × scale + offset, in `unit`; several cups of a side add up, none counts as 0. `above`: yes, where
+    plus - minus is more than
     `above` units. `limit`: how far the device's number (difference, in its unit) or volume (above, units) may lie off
     the trained network's; None leaves it to the judge.
 
@@ -38,8 +40,8 @@ class Readout:
 
     name: str
     kind: Kind = "difference"
-    plus: str = ""
-    minus: str | None = None
+    plus: tuple[str, ...] = ()
+    minus: tuple[str, ...] = ()
     scale: float = 1.0
     offset: float = 0.0
     unit: str = ""
@@ -59,8 +61,14 @@ class Readout:
 
     def gaps(self, cups: Array, outputs: Sequence[str]) -> Array:
         """plus - minus of volumes (..., cups) in the order of `outputs`, in their unit, (...)."""
-        least = cups[..., outputs.index(self.minus)] if self.minus else 0.0
-        return np.asarray(cups[..., outputs.index(self.plus)] - least)
+        sides = ([outputs.index(name) for name in names] for names in (self.plus, self.minus))
+        plus, minus = (np.asarray(cups)[..., side].sum(axis=-1) for side in sides)
+        return np.asarray(plus - minus)
+
+    @property
+    def gap(self) -> str:
+        """What is read, in words: `plus + more - minus`."""
+        return " - ".join(" + ".join(names) for names in (self.plus, self.minus) if names)
 
     def values(self, cups: Array, outputs: Sequence[str]) -> Array:
         """What is read of cups (..., cups) in units: the number of a difference, the volume of what must be above."""
@@ -94,18 +102,21 @@ class Readout:
 
     def renamed(self, names: Mapping[str, str]) -> "Readout":
         """The same read-out of cups by other names, by their old ones."""
-        minus = self.minus if self.minus is None else names.get(self.minus, self.minus)
-        cups = tuple(names.get(cup, cup) for cup in self.cups)
-        return replace(self, plus=names.get(self.plus, self.plus), minus=minus, cups=cups)
+        plus, minus, cups = (tuple(names.get(cup, cup) for cup in told) for told in (self.plus, self.minus, self.cups))
+        return replace(self, plus=plus, minus=minus, cups=cups)
 
     def to_table(self) -> dict[str, Any]:
-        """A plain table, as files hold it, without what is left to its default."""
+        """A plain table, as files hold it, without what is left to its default; one cup of a side by its name alone."""
         plain = asdict(Readout(""))
         return {"name": self.name, "kind": self.kind} | {
-            key: list(value) if isinstance(value, tuple) else value
+            key: _listed(key, value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
             if key not in ("name", "kind") and value != plain[key]
         }
+
+
+def _listed(key: str, names: tuple[str, ...]) -> str | list[str]:
+    return names[0] if key in SIDES and len(names) == 1 else list(names)
 
 
 def _plain(name: str) -> str:
@@ -124,10 +135,14 @@ def readouts_from(tables: Sequence[Mapping[str, Any]]) -> tuple[Readout, ...]:
 def _readout_from(table: Mapping[str, Any]) -> Readout:
     told = {key: value for key, value in table.items() if value is not None}
     numbers: dict[str, Any] = {key: float(told.pop(key)) for key in NUMBERS if key in told}
-    cups = tuple(told.pop("cups", ()))
-    if not all(isinstance(text, str) for text in (*told.values(), *cups)) or not all(map(isfinite, numbers.values())):
+    named = {key: told.pop(key, ()) for key in (*SIDES, "cups")}
+    cups: dict[str, Any] = {
+        key: (names,) if key in SIDES and isinstance(names, str) else tuple(names) for key, names in named.items()
+    }
+    texts = [*told.values(), *(name for names in cups.values() for name in names)]
+    if not all(isinstance(text, str) for text in texts) or not all(map(isfinite, numbers.values())):
         raise ValueError(f"{table!r} is no read-out")
-    return Readout(**told, **numbers, cups=cups)
+    return Readout(**told, **numbers, **cups)
 
 
 def check_readouts(readouts: Sequence[Readout], outputs: Sequence[str], where: str) -> None:
@@ -135,12 +150,14 @@ def check_readouts(readouts: Sequence[Readout], outputs: Sequence[str], where: s
     for readout in readouts:
         if readout.kind not in KINDS:
             raise FabError(where, f"read-out {readout.name!r} is of kind {readout.kind!r}", f"use {', '.join(KINDS)}")
-        named = [readout.plus, readout.minus] if readout.kind != "fullest" else list(readout.cups)
-        for cup in named:
-            if cup is not None and cup not in outputs:
+        for cup in (*readout.plus, *readout.minus, *readout.cups):
+            if cup not in outputs:
                 what = f"read-out {readout.name!r} names the cup {cup!r}"
                 close = get_close_matches(cup, outputs, n=1)
                 remedy = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(outputs)}"
                 raise FabError(where, what, remedy)
+        sides = [*readout.plus, *readout.minus]
+        if len(set(sides)) < len(sides):
+            raise FabError(where, f"read-out {readout.name!r} names a cup twice", "name each cup once, plus or minus")
         if readout.limit is not None and not readout.limit > 0:
             raise FabError(where, f"read-out {readout.name!r} has the limit {readout.limit}", "give one above 0")

@@ -63,8 +63,8 @@ class ReadoutEntry(BaseModel):
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
     kind: Kind = "difference"
-    plus: str = ""
-    minus: str | None = None
+    plus: str | list[str] | None = Field(None, description="a cup, or several that add up")
+    minus: str | list[str] | None = None
     scale: float = 1.0
     offset: float = 0.0
     unit: str = Field("", max_length=12)

@@ -332,6 +332,8 @@ def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
         middle = sized.cup_pitch * (number - (len(groups) - 1) / 2)
         for k, name in enumerate(group):
             goals[name] = middle + sized.pitch * (k - (len(group) - 1) / 2)
+    aside = (min(goals.values()) + max(goals.values())) / 2  # what lies farthest aside lies as near as it can
+    goals = {name: x - aside for name, x in goals.items()}
     if not courses:
         return {name: Exit(after, on_grid(x), room) for name, x in goals.items()}
     spans = {course.target: course.span for course in courses}

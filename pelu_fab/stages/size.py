@@ -184,7 +184,8 @@ def _combs(
 ) -> tuple[list[Sequence[str]], list[list[_Comb]]]:
     """The order of gutters under each layer, and its buckets' combs in that order."""
     combs = [[_comb_of(b, netlist.leaving[b.name], loads[b.name], design) for b in row] for row in netlist.rows]
-    orders = [_order(row, netlist, layer, design.process) for layer, row in enumerate(combs)]
+    are_in_order = any(readout.kind == "difference" for readout in design.network.readouts)
+    orders = [_order(row, netlist, layer, design.process, are_in_order) for layer, row in enumerate(combs)]
     return orders, [[_in_order(comb, orders[layer], design) for comb in row] for layer, row in enumerate(combs)]
 
 
@@ -283,14 +284,17 @@ def _spills(netlist: Netlist, design: Design) -> dict[str, float]:
     return spills
 
 
-def _order(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Process) -> Sequence[str]:
-    """Targets of a layer in the order of their gutters: the one that keeps the combs shortest; none under a row."""
+def _order(combs: Sequence[_Comb], netlist: Netlist, layer: int, process: Process, are_in_order: bool) -> Sequence[str]:
+    """Targets of a layer in the order of their gutters: the one that keeps the combs shortest; none under a row.
+
+    Over a row's cups they stand by cup; `are_in_order`: cups as the network names them, which says what a lean costs.
+    """
     if _is_row(netlist, layer):
         return ()
     need = _widths(combs, process)
     order = _shortest([target for target in netlist.targets(layer) if target in need], combs, need, process)
     if _is_row(netlist, layer + 1):  # what shares a cup stands together
-        cups = [netlist.leaving[target][0].target for target in order]
+        cups = netlist.targets(layer + 1) if are_in_order else [netlist.leaving[t][0].target for t in order]
         order = sorted(order, key=lambda target: cups.index(netlist.leaving[target][0].target))
     return order
 

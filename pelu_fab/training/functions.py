@@ -51,9 +51,14 @@ class Points:
         return float(self.x[-1])
 
     @property
+    def width(self) -> float:
+        """Of the axis."""
+        return self.high - self.low
+
+    @property
     def places(self) -> Array:
         """x as a part of the range, in [0, 1]."""
-        return (self.x - self.low) / (self.high - self.low)
+        return (self.x - self.low) / self.width
 
 
 def read_points(source: str, span: tuple[float, float] | None = None) -> Points:

@@ -20,7 +20,7 @@ NEAREST = 0.01  # two sills closer than this part of the axis become one: a stee
 WORTH = 1.02  # a bucket without which the loss is at most this many times as large is dropped
 LEAST_BEND = 0.012  # so is one whose bend is below this part of all bends: no printer would make its share
 LEAST_SHARE = 0.05  # of the jug that a bucket gets: half a tooth of ten is what a comb can still make
-TEETH = range(5, 14)  # of a comb with whole teeth
+TEETH, RATIOS = range(5, 14), 3  # of a comb with whole teeth; ratios of them that are looked at
 SEEDS = 4  # nets trained side by side; the best is kept
 
 
@@ -36,6 +36,7 @@ class Fit:
     learning: dict[str, float]  # sum of the losses on the way, mean squared errors over the looks at it
     history: Array  # (looks,) mean squared error of the best net, in y's unit²
     buckets: int  # asked for
+    is_apart: bool = False  # each turn of plus and minus along the axis has a cup of its own
 
     @property
     def segments(self) -> int:
@@ -83,30 +84,38 @@ def fit(
 
 
 def reduced(found: Fit, buckets: int) -> Fit:
-    """The same curve drawn again with at most so many buckets: what buys least is left out, and sills move to suit."""
-    points = found.points
+    """The curve drawn again with at most so many buckets: with those that buy most, or from none on; the better one."""
+    points, rising = found.points, _single_sign(found.readout, found.points)
     places = (found.curve.breakpoints[1:-1] - points.low) / (points.high - points.low)
-    curve = tidied(points, places, rising=_single_sign(found.readout, points), budget=buckets)
+    drawn = [tidied(points, start, rising=rising, budget=buckets) for start in (places, np.zeros(0))]
+    curve = min(drawn, key=lambda one: float(((one(points.x)[:, 0] - points.y) ** 2).sum()))
     water = _water(curve, found.water.volume)
     losses = {**found.losses, "compiled": _loss(water, points)}
     return replace(found, curve=curve, water=water, losses=losses)
 
 
-def evened(found: Fit) -> Fit:
+def evened(found: Fit) -> tuple[Fit, ...]:
     """The curve drawn again with bends in the ratio of whole teeth: a comb splits such shares whatever its skin.
 
-    Of combs of `TEETH` the one that draws best; its sills are moved to suit by least squares.
+    Of the ratios of combs of `TEETH` the few that draw best, the best first, and the one of fewest teeth; sills are
+    moved to suit by least squares. None where nothing bends.
     """
     points = found.points
     knots = (found.curve.breakpoints[:-1] - points.low) / (points.high - points.low)
-    bends = found.curve.bends[:, 0] * (points.high - points.low)
-    counts = {tuple(_whole(np.abs(bends), teeth)) for teeth in TEETH if teeth >= len(bends)}
-    if not bends.any() or not counts:
-        return found
-    drawn = [_drawn_in(points, knots, np.sign(bends) * np.array(count)) for count in sorted(counts)]
-    curve, _ = min(drawn, key=lambda one: one[1])
-    water = _water(curve, found.water.volume)
-    return replace(found, curve=curve, water=water, losses={**found.losses, "compiled": _loss(water, points)})
+    bends = found.curve.bends[:, 0] * points.width
+    counts = [_whole(np.abs(bends), teeth) for teeth in TEETH if teeth >= len(bends)] if bends.any() else []
+    ratios = sorted({tuple(int(n) // int(np.gcd.reduce(count)) for n in count) for count in counts})
+    drawn = {ratio: _drawn_in(points, knots, np.sign(bends) * np.array(ratio)) for ratio in ratios}
+    ratios = [ratio for ratio in ratios if np.diff(drawn[ratio][0].breakpoints).min() >= 0.5 * NEAREST * points.width]
+    best = sorted(ratios, key=lambda ratio: drawn[ratio][1])[:RATIOS]
+    fewest = min(ratios, key=sum, default=())
+    fits = []
+    for ratio in [*best, *([fewest] if fewest not in best and fewest else [])]:
+        curve = drawn[ratio][0]
+        water = _water(curve, found.water.volume)
+        losses = {**found.losses, "compiled": _loss(water, points)}
+        fits.append(replace(found, curve=curve, water=water, losses=losses))
+    return tuple(fits)
 
 
 def _whole(sizes: Array, teeth: int) -> list[int]:

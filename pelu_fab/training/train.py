@@ -121,7 +121,7 @@ def reading(network: Network, table: Table, rows: Rows) -> Network:
     name, unit = quantity(column)
     plus, minus, *rest = network.outputs
     named_cups = (plus, minus, *rest) if scale >= 0 else (minus, plus, *rest)
-    readout = Readout(name, plus=plus, minus=minus, scale=abs(float(scale)), offset=float(offset), unit=unit)
+    readout = Readout(name, plus=(plus,), minus=(minus,), scale=abs(float(scale)), offset=float(offset), unit=unit)
     return replace(
         network,
         layers=(*network.layers[:-1], Layer(last.retained, last.shares[:, wet])),

@@ -110,7 +110,7 @@ function tellAnswer() {
 // Where the cups mean more than which is fullest: a number, (plus - minus) * scale + offset, or whether that is above a
 // mark; cups in units.
 function readouts() {
-  const cup = (name) => (name ? water.cups[data.outputs.indexOf(name)] / unit : 0);
+  const cup = (names) => [names ?? []].flat().reduce((sum, name) => sum + water.cups[data.outputs.indexOf(name)] / unit, 0);
   const lines = reads.filter(({ kind }) => kind !== "fullest").map(({ name, kind, plus, minus, scale, offset, above, unit: of }) => {
     const gap = cup(plus) - cup(minus);
     return kind === "above" ? `${name}: ${gap > above ? "yes" : "no"}` : `${name} = ${(gap * scale + offset).toFixed(2)} ${of}`.trim();
