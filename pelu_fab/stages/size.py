@@ -73,7 +73,7 @@ LEAST_JUG, LEAST_RULER = 20e3, 8e3  # mm3
 TITLE, BESIDE = 16.2, 2.6  # nozzles that two lines of the smallest letters take over a jug's marks; mm round them
 PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cup
 LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
-EDGE = 1.5  # mm between a gutter that comes in and the walls beside it
+EDGE, AROUND = 1.5, 0.3  # mm between a gutter's inside where it comes in and the walls beside it; outside of its own
 EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
 ROOFED, OPEN_WALL = 0.3, 2.6  # mm that a card reaches past a gutter's wall; air beside one that it leaves open
 CLEAR_OF = 0.1  # mm between an edge and the surface, which would cling to it or not
@@ -224,7 +224,7 @@ def _site(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span], wid
     mouths, feed = _mouths(comb, courses, process), _feed(comb, courses, feeds, width)
     if not courses:
         return _Site(comb, mouths, ((-width / 2, width / 2),), feed)
-    spans = _spans(_span(comb, courses, feeds), (courses[0].span[0], courses[-1].span[1]))
+    spans = _spans(_span(comb, courses, feeds, process.printer), (courses[0].span[0], courses[-1].span[1]))
     return _Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer) for s in spans), feed)
 
 
@@ -382,11 +382,12 @@ def _in_order(comb: _Comb, order: Sequence[str], design: Design) -> _Comb:
     return _comb_of(comb.bucket, ducts, comb.load, design)
 
 
-def _span(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span]) -> Span:
+def _span(comb: _Comb, courses: Sequence[Course], feeds: Mapping[str, Span], printer: Printer) -> Span:
     """The inside along x: the comb, and where a gutter brings water in."""
     low, high = _extent(comb, _places(comb, courses))
     if comb.bucket.name in feeds and courses:
-        low, high = min(low, feeds[comb.bucket.name][0] - EDGE), max(high, feeds[comb.bucket.name][1] + EDGE)
+        edge = max(EDGE, printer.slanting + AROUND)
+        low, high = min(low, feeds[comb.bucket.name][0] - edge), max(high, feeds[comb.bucket.name][1] + edge)
     return low, high
 
 
