@@ -17,7 +17,8 @@ import pelu_fab
 from exports import device
 from pelu_fab.ir.ruler import Ruler
 from pelu_fab.signoff.dossier import open_folder
-from pelu_fab.signoff.letters import unread
+from pelu_fab.signoff.letters import seen
+from pelu_fab.signoff.letters import unread as unread_of
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.reading import inside_of, read_checks, reliefs
 from pelu_fab.signoff.recovery import read_parts
@@ -115,6 +116,10 @@ def drawn(text: str, *, mirrored: bool = False) -> list[Polygon]:
         ink = outer.difference(holes)
         found += getattr(ink, "geoms", [ink])
     return found
+
+
+def unread(pieces: list[Polygon], rightward: float, text: str) -> str:
+    return unread_of(seen(pieces, rightward), text)
 
 
 @pytest.mark.parametrize("text", ["setosa", "Virginica", "jug fjord", "iii", "Größe", "été", "x²", "Ωμέγα", "10.8 %"])

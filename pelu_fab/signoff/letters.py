@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely import Polygon, affinity
+from shapely import Polygon, affinity, bounds, get_coordinates
 
 from pelu_fab.signoff.stl import Array
 
@@ -26,16 +26,22 @@ DRAWN = 128  # px that a letter of the typeface is drawn tall
 Mask = NDArray[np.float32]
 
 
-def unread(pieces: Sequence[Polygon], rightward: float, text: str) -> str:
-    """Letters and digits of `text` that do not stand on a wall in their order: line by line, from left to right.
+def seen(pieces: Sequence[Polygon], rightward: float) -> Mask:
+    """Pictures (n, px) of the letters on a wall, line by line, as one reads; `rightward` (±1) is where to.
 
-    `pieces` across and up; `rightward` (±1) is the direction in which one reads them. Other letters may stand between;
-    a character that the typeface lacks is not looked for.
+    `pieces` across and up.
+    """
+    letters = [_picture(letter) for letter in _letters(pieces, rightward)] if pieces else []
+    return np.array(letters, np.float32).reshape(-1, TALL * WIDE)
+
+
+def unread(found: Mask, text: str) -> str:
+    """Letters and digits of `text` that are not among those `seen` in their order. Other letters may stand between; a
+    character that the typeface lacks is not looked for.
     """
     wanted = [c for character in text for c in _in_face(character) if c.isalnum()]
-    if not wanted or not pieces:
+    if not wanted or not len(found):
         return "".join(wanted)
-    found = np.stack([_picture(letter) for letter in _letters(pieces, rightward)])
     asked = np.stack([_drawn(character) for character in wanted])
     both = asked @ found.T
     alike = both > ALIKE * (asked.sum(axis=1)[:, None] + found.sum(axis=1) - both)
@@ -45,7 +51,7 @@ def unread(pieces: Sequence[Polygon], rightward: float, text: str) -> str:
 def _letters(pieces: Sequence[Polygon], rightward: float) -> Iterator[list[Polygon]]:
     """Pieces of one letter each, as one reads."""
     turned = pieces if rightward > 0 else [affinity.scale(p, -1.0, 1.0, origin=(0.0, 0.0)) for p in pieces]
-    boxes = np.array([p.bounds for p in turned])
+    boxes = bounds(np.array(turned, dtype=np.object_))
     head = _below(boxes)
     whole = boxes.copy()
     np.minimum.at(whole[:, :2], head, boxes[:, :2])
@@ -77,15 +83,23 @@ def _picture(letter: Sequence[Polygon]) -> Mask:
     """A letter `TALL` px tall, in the middle of its picture."""
     from PIL import Image, ImageDraw
 
-    boxes = np.array([p.bounds for p in letter])
-    (left, low), (right, high) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    rings = [(ring, ink) for ink, ring in _rings(letter)]
+    corners = np.concatenate([ring for ring, _ in rings])
+    (left, low), (right, high) = corners.min(axis=0), corners.max(axis=0)
     scale = TALL / (high - low)
     image = Image.new("1", (max(round((right - left) * scale), 1), TALL))
     pen = ImageDraw.Draw(image)
-    for polygon in sorted(letter, key=lambda p: -Polygon(p.exterior).area):  # an island lies in another's hole
-        for ring, ink in ((polygon.exterior, 1), *((hole, 0) for hole in polygon.interiors)):
-            pen.polygon([((x - left) * scale - 0.5, (high - y) * scale - 0.5) for x, y in ring.coords], fill=ink)
+    for ring, ink in rings:
+        pen.polygon(((ring - [left, high]) * [scale, -scale] - 0.5).reshape(-1).tolist(), fill=ink)
     return _centred(np.asarray(image))
+
+
+def _rings(letter: Sequence[Polygon]) -> Iterator[tuple[int, Array]]:
+    """Where there is ink (1) and where none (0): the largest first, for an island lies in another's hole."""
+    whole = letter if len(letter) == 1 else sorted(letter, key=lambda p: -Polygon(p.exterior).area)
+    for polygon in whole:
+        yield 1, get_coordinates(polygon.exterior)
+        yield from ((0, get_coordinates(hole)) for hole in polygon.interiors)
 
 
 @cache

@@ -27,7 +27,7 @@ from shapely import (
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.columns import height_at
-from pelu_fab.signoff.letters import unread
+from pelu_fab.signoff.letters import seen, unread
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.planar import solid_at
 from pelu_fab.signoff.report import Check, failed, most, passed
@@ -92,7 +92,11 @@ class Relief:
 
     def unread(self, text: str) -> str:
         """Letters and digits of a text that can't be read here, in their order, by who looks at the side."""
-        return unread(self.words, self.sign if self.axis == 0 else -self.sign, text)
+        return unread(self._letters, text)
+
+    @cached_property
+    def _letters(self) -> NDArray[np.float32]:
+        return seen(self.words, self.sign if self.axis == 0 else -self.sign)
 
     @cached_property
     def looks(self) -> tuple[tuple[float, ...], ...]:
