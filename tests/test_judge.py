@@ -22,7 +22,8 @@ from pelu_fab.network.model import Layer
 from pelu_fab.signoff import Report, verify
 from pelu_fab.sources import checkpoint as makers_reader
 from pelu_fab.sources.checkpoint import softmax
-from pelu_fab.stages import size as makers_size
+from pelu_fab.stages import courses as makers_courses
+from pelu_fab.stages import pools as makers_pools
 
 SHARES = [0.13, 0.27, 0.60]
 Patch = pytest.MonkeyPatch
@@ -49,8 +50,8 @@ def fluid_with(patch: Patch, name: str, factor: float) -> None:
 
 def held_with(patch: Patch, factor: float) -> None:
     """What stays on walls and above the sill, off by a factor."""
-    true = makers_size.held_volume
-    patch.setattr(makers_size, "held_volume", lambda *given: factor * true(*given))
+    true = makers_pools.held_volume
+    patch.setattr(makers_pools, "held_volume", lambda *given: factor * true(*given))
 
 
 def law_with(patch: Patch, change: Callable[[Process], ToothLaw]) -> None:
@@ -68,9 +69,9 @@ def without_excess(process: Process) -> ToothLaw:
 
 
 def permuted(patch: Patch) -> None:
-    cut, trim = makers_size.cut_comb, makers_size.trimmed_teeth
-    patch.setattr(makers_size, "cut_comb", lambda name, shares, *given: cut(name, shares[::-1], *given))
-    patch.setattr(makers_size, "trimmed_teeth", lambda shares, *given: trim(shares[::-1], *given))
+    cut, trim = makers_courses.cut_comb, makers_courses.trimmed_teeth
+    patch.setattr(makers_courses, "cut_comb", lambda name, shares, *given: cut(name, shares[::-1], *given))
+    patch.setattr(makers_courses, "trimmed_teeth", lambda shares, *given: trim(shares[::-1], *given))
 
 
 FAULTS: dict[str, tuple[Callable[[Patch], None], float, set[str]]] = {

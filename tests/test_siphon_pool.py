@@ -21,7 +21,8 @@ from pelu_fab.sim.flow import flow
 from pelu_fab.sim.plumbing import Conditions
 from pelu_fab.sim.schedule import design_pour
 from pelu_fab.sim.water import water_of
-from pelu_fab.stages import size as makers_size
+from pelu_fab.stages import courses as makers_courses
+from pelu_fab.stages import siphon_pool as makers_pool
 
 FLUSH = {"h": [18.0], "r": [1.0], "w": [[0.3, 0.7]]}
 Layers = tuple[dict[str, Any], ...]
@@ -66,7 +67,7 @@ def test_a_flush_with_shares_passes_and_its_pool_is_found_in_the_triangles(devic
     assert pool.volume == 0.0 and pool.branches == 2
     assert vessel.volume == pytest.approx(card.drawn_volume, abs=5.0)
     level = standing(recovery.surface, pool, vessel.siphon, process)
-    assert card.comb.design_head + 2 * makers_size.EVEN == pytest.approx(level - pool.level, abs=1.2)
+    assert card.comb.design_head + 2 * makers_pool.EVEN == pytest.approx(level - pool.level, abs=1.2)
     assert vessel.siphon.outlet_z - level > 2.0
     assert report.recovered["layers"][0]["shares"][0] == pytest.approx([0.3, 0.7], abs=5e-4)
 
@@ -140,14 +141,14 @@ def test_a_fault_planted_in_the_pool_fails_by_name(number: int, device: Any, sou
 def test_a_maker_that_swaps_its_shares_or_misjudges_its_siphon_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cut, head = makers_size.cut_comb, makers_size.bore_flow
+    cut, head = makers_courses.cut_comb, makers_pool.bore_flow
     with monkeypatch.context() as patch:
-        patch.setattr(makers_size, "cut_comb", lambda name, shares, *given: cut(name, shares[::-1], *given))
-        patch.setattr(makers_size, "trimmed_teeth", lambda shares, counts, *given: _same(shares, counts, *given))
+        patch.setattr(makers_courses, "cut_comb", lambda name, shares, *given: cut(name, shares[::-1], *given))
+        patch.setattr(makers_courses, "trimmed_teeth", lambda shares, counts, *given: _same(shares, counts, *given))
         pelu_fab.write(made(tmp_path, FLUSH), tmp_path / "swapped", formats=())
     assert ("lvs.share", "L0.b0->out.y0") in failing(verify(tmp_path / "swapped"))
     with monkeypatch.context() as patch:
-        patch.setattr(makers_size, "bore_flow", lambda *given: 0.3 * head(*given))
+        patch.setattr(makers_pool, "bore_flow", lambda *given: 0.3 * head(*given))
         pelu_fab.write(made(tmp_path, FLUSH), tmp_path / "slow", formats=())
     assert {rule for rule, _ in failing(verify(tmp_path / "slow"))} & {"flow.depth", "lvs.tooth", "drc.freeboard"}
 

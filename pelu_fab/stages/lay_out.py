@@ -12,8 +12,9 @@ from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.sized import Sized
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.place import place
+from pelu_fab.stages.pools import RIM
 from pelu_fab.stages.pour import pour_findings
-from pelu_fab.stages.size import RIM, size
+from pelu_fab.stages.size import size
 
 WIDE_TOOTH = 5.0  # mm: the widest of a device that would be wider than the bed
 MOST_RIMS = 8  # tries to find walls that the fullest jugs stay within

@@ -24,7 +24,7 @@ from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.size import PLATE, WITHIN
+from pelu_fab.stages.vessels import PLATE, WITHIN
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end

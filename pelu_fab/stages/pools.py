@@ -1,0 +1,368 @@
+"""One bucket's card: a pool that keeps what is wanted, behind the inlet that CFD found. Its span, depth and length."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice, pairwise
+from math import ceil, inf, radians, tan
+
+from pelu_fab.errors import FabError
+from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
+from pelu_fab.hydraulics.weir import weir_head
+from pelu_fab.ir.card import Card, Fin, Mouth, Plate, Span, Underside
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.netlist import Bucket
+from pelu_fab.ir.process import Printer, Process
+from pelu_fab.ir.sized import Course
+from pelu_fab.ir.units import on_grid
+from pelu_fab.stages.courses import LIP, RUN, BucketComb, comb_extent, mouths_of, tooth_places
+
+# The inlet, found by CFD (docs/cfd.md): a channel where the water lands, slots at the foot of a baffle, a low wall that
+# their jets rise over, a plate with one slot a tooth, and behind each slot a cell of its own that ends OPEN before the
+# sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm, from the floor or the sill.
+POOL_DEPTH, INLET = 12.0, 8.0  # below the sill; the channel, whose floor rises at 45 degrees to the back
+BAFFLE, BAFFLE_TOP, FOOT_SLOT, FOOT_HEIGHT = 2.0, 13.0, 2.25, 3.6  # thickness, top, width and height of its slots
+CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness and height of the low one
+SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.5, 7.0  # plate; its slots, for a tooth of 3 mm
+CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
+STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
+BARE_GAP = 7.0  # of that foot where no pool lies behind
+OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
+LEAST_WAY, UNSEEN = 60.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
+CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
+LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
+ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
+LEAD_IN, LED_RISE = 0.4, 0.42  # run of a bare floor per mm that it leads water aside; its least rise
+MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of a row's cards below the sill
+LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
+EDGE, AROUND = 1.5, 0.3  # mm between a gutter's inside where it comes in and the walls beside it; outside of its own
+EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
+ROOFED, OPEN_WALL = 0.3, 2.6  # mm that a card reaches past a gutter's wall; air beside one that it leaves open
+CLEAR_OF = 0.1  # mm between an edge and the surface, which would cling to it or not
+USUAL_SPANS = 2  # of those that would do: a card is rather longer than wider
+GROWTH = (0.0, 10.0, 20.0, 40.0)  # mm that a card reaches beyond the gutters on either side
+LEAST_KEPT = 500.0  # mm3: less may fall between a bare sill and the smallest pool
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a comb's card may lie: its mouths, the spans that it may take (the least first), and what feeds it."""
+
+    comb: BucketComb
+    mouths: tuple[Mouth, ...]
+    spans: tuple[Span, ...]
+    feed: Span | None
+
+
+def site_of(
+    comb: BucketComb, courses: Sequence[Course], feeds: Mapping[str, Span], width: float, process: Process
+) -> Site:
+    """`width` is that of a row's card."""
+    mouths, feed = mouths_of(comb, courses, process), _feed(comb, courses, feeds, width)
+    if not courses:
+        return Site(comb, mouths, ((-width / 2, width / 2),), feed)
+    spans = _spans(_span(comb, courses, feeds, process.printer), (courses[0].span[0], courses[-1].span[1]))
+    return Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer) for s in spans), feed)
+
+
+def _spans(span: Span, bundle: Span) -> list[Span]:
+    """Where a card may lie, the least first: over its comb, over all gutters, and beyond for a big threshold."""
+    low, high = min(span[0], bundle[0]), max(span[1], bundle[1])
+    return [span, *((low - more, high + more) for more in GROWTH)]
+
+
+def _span(comb: BucketComb, courses: Sequence[Course], feeds: Mapping[str, Span], printer: Printer) -> Span:
+    """The inside along x: the comb, and where a gutter brings water in."""
+    low, high = comb_extent(comb, tooth_places(comb, courses))
+    if comb.bucket.name in feeds and courses:
+        edge = max(EDGE, printer.slanting + AROUND)
+        low, high = min(low, feeds[comb.bucket.name][0] - edge), max(high, feeds[comb.bucket.name][1] + edge)
+    return low, high
+
+
+def _roofing(span: Span, mouths: Sequence[Mouth], courses: Sequence[Course], printer: Printer) -> Span:
+    """The span with each end far enough out that the card's body lies over the whole of a gutter's wall, or none of it.
+
+    What climbs a wall that is cut for the card then meets the card.
+    """
+    (low, high), wall, gutter = span, printer.wall, printer.slanting
+    edges = [x for mouth in mouths for s in (mouth.opening, mouth.section, mouth.spout) for x in s]
+    left, right = min(low - wall, min(edges) - 2 * wall), max(high + wall, max(edges) + 2 * wall)
+    for course in courses:
+        for a, b in ((course.span[0] - gutter, course.span[0]), (course.span[1], course.span[1] + gutter)):
+            low = a - ROOFED + wall if a - ROOFED < left < b + OPEN_WALL else low
+            high = b + ROOFED - wall if a - OPEN_WALL < right < b + ROOFED else high
+    return on_grid(low), on_grid(high)
+
+
+def least_room(site: Site, design: Design) -> float:
+    """What the smallest calm pool before this comb keeps, mm3."""
+    least = least_pool(site.comb)
+    card = _inside(replace(site, feed=None), site.spans[0], POOL_DEPTH, least, least + INLET, design)
+    return card.volume_below() + held_water(card, design)
+
+
+def held_water(card: Card, design: Design) -> float:
+    """mm3 that stay above the sill by surface tension; none where nothing is compensated."""
+    if design.compensation != "process":
+        return 0.0
+    fluid, head = design.process.fluid, design.process.comb.residual_head
+    if card.is_bare:
+        return held_on_slope(card.x1 - card.x0, card.depth, card.rise, fluid, head)
+    return held_volume(card.water_area(), card.edge(), fluid, head)
+
+
+def foot_slots(span: Span) -> tuple[int, float]:
+    """Number of slots at the foot of a lone card's baffle, and their least height."""
+    number = max(1, round((span[1] - span[0]) / POST_PITCH))
+    return number, LEAST_WAY / (span[1] - span[0] - (number - 1) * POST)
+
+
+def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Process) -> Card:
+    """The card with the walls of its inlet; `feed` is where along x a gutter's jet comes in."""
+    crest = (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), card.rim_z + CREST) if feed else None
+    floor = card.floor_z
+    if len(mouths) == 1:
+        stop = max(STOP, process.printer.blade)
+        y1 = on_grid(-card.depth + LONE_INLET + stop)
+        foot = card.floor_at(y1 - stop / 2)
+        number, least = foot_slots((card.x0, card.x1))
+        if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
+            top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
+        else:
+            top = max(foot + least, min(foot + STOP_GAP, UNSEEN))
+            brim = on_grid(max(card.rim_z - OVERFLOW, top + LINTEL))
+        step = (card.x1 - card.x0 + POST) / number
+        holes = tuple(
+            (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, top)
+            for k in range(number)
+        )
+        return replace(card, plates=(Plate(on_grid(y1 - stop), y1, brim, holes, crest),))
+    plates, fins = inlet_cells(tuple(mouths), (card.x0, card.x1), floor, process.printer.blade, process.comb.tooth)
+    first = replace(plates[0], crest=crest) if crest else plates[0]
+    return replace(card, plates=(first, *plates[1:]), fins=fins)
+
+
+@lru_cache(maxsize=4096)  # a pool's length is searched with the same walls
+def inlet_cells(
+    mouths: tuple[Mouth, ...], inside: Span, floor: float, blade: float, tooth: float
+) -> tuple[tuple[Plate, ...], tuple[Fin, ...]]:
+    """The three walls across the inlet of a card with several branches, and the fins between its cells."""
+    width, front = inside[1] - inside[0], -OPEN - CELL
+    slots = []
+    for a, b in (span for mouth in mouths for span in mouth.teeth):
+        half = SLOT * (b - a) / tooth / 2
+        slots.append((on_grid((a + b) / 2 - half), on_grid((a + b) / 2 + half), floor, on_grid(floor + SLOT_HEIGHT)))
+    plate, wall = inlet_walls(blade)
+    last = Plate(on_grid(front - plate), front, SLOT_TOP, tuple(slots))
+    low = Plate(on_grid(last.y0 - CHAMBER - wall), on_grid(last.y0 - CHAMBER), on_grid(floor + LOW_HEIGHT))
+    number = max(3, round(width / (tooth + blade)))
+    centres = [inside[0] + width * (k + 0.5) / number for k in range(number)]
+    feet = tuple(
+        (on_grid(c - FOOT_SLOT / 2), on_grid(c + FOOT_SLOT / 2), floor, on_grid(floor + FOOT_HEIGHT)) for c in centres
+    )
+    first = Plate(on_grid(low.y0 - CHAMBER - BAFFLE), on_grid(low.y0 - CHAMBER), BAFFLE_TOP, feet)
+    edges = {(a[1], b[0]) for mouth in mouths for a, b in pairwise(mouth.teeth)}
+    for left, right in pairwise(sorted(mouths, key=lambda mouth: mouth.opening)):
+        gap = (left.opening[1], right.opening[0])
+        apart = gap[1] - gap[0] > 3 * blade
+        edges |= {(gap[0], on_grid(gap[0] + blade)), (on_grid(gap[1] - blade), gap[1])} if apart else {gap}
+    first_tooth, last_tooth = min(m.opening[0] for m in mouths), max(m.opening[1] for m in mouths)
+    edges |= {(on_grid(first_tooth - blade), first_tooth)} if first_tooth - inside[0] > 2 * blade else set()
+    edges |= {(last_tooth, on_grid(last_tooth + blade))} if inside[1] - last_tooth > 2 * blade else set()
+    fins = tuple(Fin(a, b, front, -OPEN, FIN_TOP) for a, b in sorted(edges))
+    return (first, low, last), fins
+
+
+def least_pool(comb: BucketComb) -> float:
+    """Flat floor that a comb needs before it."""
+    return 0.0 if comb.is_lone else on_grid(OPEN + CELL + sum(inlet_walls(comb.blade)) + 2 * CHAMBER + BAFFLE)
+
+
+def inlet_walls(blade: float) -> tuple[float, float]:
+    """Thickness of an inlet's slotted plate, and of its low wall: two lines at least."""
+    return max(SLOT_PLATE, blade), max(LOW_WALL, blade)
+
+
+def _inside(
+    site: Site,
+    span: Span,
+    deep: float,
+    pool: float,
+    depth: float,
+    design: Design,
+    in_row: bool = False,
+    rise: float = 0.0,
+) -> Card:
+    """A card with this pool: flat floor `pool` long and `deep` below the sill, in all `depth` long.
+
+    Its floor rises by `rise` a mm, or as is usual.
+    """
+    comb, mouths = site.comb, site.mouths
+    process = design.process
+    teeth = sum(w for teeth in comb.teeth for w in teeth)
+    rise = rise or (on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0)
+    if deep == 0.0 and not in_row:  # no pool: a floor that falls to the comb, and leads what lands beside it there
+        aside = max(mouths[0].opening[0] - span[0], span[1] - mouths[0].opening[1])
+        pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
+        rise = on_grid(min(rise, (comb.load.rim - BROW) / depth))
+    card = Card(
+        name=comb.bucket.name,
+        retained_volume=0.0,
+        drawn_volume=0.0,
+        held_volume=0.0,
+        x0=on_grid(span[0]),
+        x1=on_grid(span[1]),
+        pool=on_grid(pool),
+        depth=on_grid(min(depth, pool + (comb.load.rim - BROW + deep) / rise)),
+        floor_z=-on_grid(deep),
+        rise=rise,
+        rim_z=comb.load.rim,
+        plates=(),
+        fins=(),
+        mouths=tuple(mouths),
+        wall=process.printer.wall,
+        sill=process.comb.sill_length,
+        run=RUN,
+        lip=LIP,
+        under=Underside(-on_grid(RUN + LIP), False),
+        design_flow=comb.load.flow,
+        design_head=weir_head(comb.load.flow, teeth, discharge=process.comb.discharge),
+        predicted=(),
+    )
+    return _inlet(mouths, card, site.feed, process)
+
+
+def no_room(short: Bucket, deepest: float) -> FabError:
+    """Why no card keeps what a bucket is to keep, and what helps."""
+    if short.retained_volume < LEAST_KEPT:
+        what = f"keeps {short.retained_volume / 1000:.3f} mL: a bare sill keeps less, and the smallest pool keeps more"
+        return FabError(short.name, what, f"train a threshold of 0, or one above {LEAST_KEPT / 1000:g} mL")
+    what = f"keeps {short.retained_volume / 1000:.1f} mL, more than a card of {MAX_DEPTH:g} x {deepest:g} mm holds"
+    return FabError(short.name, what, "make the unit smaller (unit_ml), or train smaller thresholds")
+
+
+def _feed(comb: BucketComb, courses: Sequence[Course], feeds: Mapping[str, Span], width: float) -> Span | None:
+    """Where along x a gutter's jet comes in: over a staircase its own span, in a row the whole width."""
+    if comb.bucket.name not in feeds:
+        return None
+    low, high = feeds[comb.bucket.name]
+    return (low + 0.4, high - 0.4) if courses else (-width / 2, width / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a card must keep, for any span, depth and length of its pool."""
+
+    site: Site
+    wanted: float  # mm3 of real water
+    in_row: bool
+    design: Design
+
+    @property
+    def least(self) -> Span:
+        """Flat floor, and all, along y."""
+        flat = least_pool(self.site.comb)
+        return flat, flat + (LONE_INLET if self.site.comb.is_lone else INLET)
+
+    def made(self, span: Span, deep: float, pool: float, length: float) -> Card:
+        """A card, whatever it keeps."""
+        return _inside(self.site, span, deep, pool, length, self.design, self.in_row)
+
+    def lacks(self, span: Span, deep: float, pool: float, length: float) -> float:
+        """How much more (mm3) is wanted than a card keeps."""
+        return self._off(self.made(span, deep, pool, length))
+
+    def level(self, span: Span, deepest: float, depth: float) -> int | None:
+        """Layers that the floor must lie below the sill for enough room; None where even the deepest lacks some."""
+        step, (least, whole) = self.design.process.printer.layer_height, self.least
+        low = ceil((step if self.site.comb.is_lone else POOL_DEPTH) / step - 1e-9)
+        high = round(deepest / step)
+
+        def lacks(level: int) -> bool:
+            return self.lacks(span, on_grid(level * step), depth - (whole - least), depth) > 1e-9
+
+        if low > high or lacks(high):
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if lacks(middle) else (low, middle)
+        return low
+
+    def card(self, span: Span, deepest: float, depth: float) -> Card | None:
+        """The shallowest card that keeps what is wanted, at most `depth` long; None if there is none.
+
+        Its depth is a whole number of layers; the length of the flat floor makes the volume exact, or the card's length
+        where even the least floor keeps too much.
+        """
+        if self.site.comb.is_lone and self._keeps(bare := self._wedge(span, 0.0, depth)):
+            return bare
+        level = self.level(span, deepest, depth)
+        if level is None:
+            return None
+        step = self.design.process.printer.layer_height
+        unseen = foot_slots(span)[1] - UNSEEN  # so deep that the baffle's slots end below what a jet aims at
+        shallow = max(level, ceil(unseen / step))
+        levels = (*range(shallow, round(deepest / step) + 1), *range(shallow - 1, level - 1, -1))
+        tried = (self._at(span, on_grid(deep * step), depth) for deep in levels)
+        return next((card for card in tried if card and self._keeps(card)), None)
+
+    def _keeps(self, card: Card) -> bool:
+        """Whether it keeps what is wanted, and what clings to its walls is certain; a bare sill may keep more."""
+        off = self._off(card)
+        return (abs(off) <= EXACT and _is_clear(card)) or (off < 0.0 and card.floor_z == 0.0)
+
+    def _off(self, card: Card) -> float:
+        return self.wanted - card.volume_below() - held_water(card, self.design)
+
+    def _at(self, span: Span, deep: float, depth: float) -> Card | None:
+        """The card with this floor that comes nearest to what is wanted."""
+        least, whole = self.least
+        if self.lacks(span, deep, least, depth) >= -EXACT:
+            flat = _zero(lambda at: self.lacks(span, deep, at, depth), least, depth - (whole - least))
+            return self.made(span, deep, flat, depth)
+        if self.site.comb.is_lone:
+            return self._wedge(span, deep, depth)
+        if self.lacks(span, deep, least, whole) >= -EXACT:
+            return self.made(span, deep, least, _zero(lambda at: self.lacks(span, deep, least, at), whole, depth))
+        return None
+
+    def _wedge(self, span: Span, deep: float, depth: float) -> Card:
+        """No flat floor, only one that falls to the sill: so steeply that the water at its foot is what is wanted."""
+
+        def made(rise: float) -> Card:
+            return _inside(self.site, span, deep, 0.0, depth, self.design, self.in_row, rise)
+
+        led = not self.in_row and made(1.0).leads  # it falls along the walls that lead water aside, too
+        gentlest = on_grid(LED_RISE if led else tan(radians(LONE_SLOPE)))
+        steepest = gentlest if self.in_row else 1.0  # its back passes under the gutter that comes in
+        return made(_zero(lambda rise: -self._off(made(rise)), gentlest, steepest))
+
+
+def _is_clear(card: Card) -> bool:
+    """Whether no hole's edge lies at the surface, and the waterline at no wall across the inlet."""
+    edges = (z for plate in card.plates for hole in plate.holes for z in hole[2:])
+    ends = -card.reach()
+    across = (plate.y0 - CLEAR_OF < ends < plate.y1 + CLEAR_OF for plate in card.plates)
+    return all(abs(z) > CLEAR_OF for z in edges) and not any(across)
+
+
+def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function reaches zero."""
+    from scipy.optimize import brentq  # slow to load, and not every device has a pool to fit
+
+    if lacks(low) <= 0.0:
+        return on_grid(low)
+    return on_grid(high) if lacks(high) >= 0.0 else on_grid(float(brentq(lacks, low, high, xtol=2e-4)))
+
+
+def least_depth(room: Room, deepest: float) -> float:
+    """The shortest card (whole mm) that keeps what is wanted over one of its spans; infinite if none does."""
+    low, high = int(max(ceil(room.least[1]), ROW_LEAST if room.in_row else LONE_LEAST)), int(MAX_DEPTH)
+    enough = list(islice((span for span in room.site.spans if room.card(span, deepest, high)), USUAL_SPANS))
+    if not enough:
+        return inf
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if any(room.card(span, deepest, middle) for span in enough) else (middle + 1, high)
+    return float(low)

@@ -1,0 +1,155 @@
+"""Under a siphon: a pool that keeps nothing, whose comb divides what the siphon gives."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil, radians, sqrt, tan
+
+import numpy as np
+
+from pelu_fab.hydraulics.comb import comb_head
+from pelu_fab.hydraulics.siphon import bore_flow
+from pelu_fab.hydraulics.weir import screen_head
+from pelu_fab.ir.card import Card, Plate, Span, Underside
+from pelu_fab.ir.design import Design
+from pelu_fab.ir.process import Process
+from pelu_fab.ir.siphon import Pillar
+from pelu_fab.ir.units import GRAVITY, on_grid
+from pelu_fab.stages.combs import predicted
+from pelu_fab.stages.courses import LIP, RUN
+from pelu_fab.stages.pools import (
+    BAFFLE,
+    CHAMBER,
+    FOOT_SLOT,
+    LEAD_IN,
+    LED_RISE,
+    LONE_SLOPE,
+    POST,
+    STOP,
+    Site,
+    foot_slots,
+    inlet_cells,
+    inlet_walls,
+    least_pool,
+)
+from pelu_fab.stages.siphon import Wanted, flush_over
+
+GAP, EVEN = 3.0, 4.0  # of a pool that keeps nothing: between its two walls; head that it takes to get through one
+LEAST_SLOT = 1.0  # its narrowest
+FOOT_PITCH, CALMED = 4.0, 5.0  # of the first one's slots; from the only one to a comb of one branch
+BEFORE, DEEP_IN = 5.0, 4.6  # from a siphon's pillar to the first of them; of water in which it lands, at least
+DRY, ROOF = 2.6, 0.2  # from that water up to the outlet; and of its bore, for what swings
+
+
+def flush_of(site: Site, design: Design) -> Card:
+    """A card that flushes into a pool of its own, over gutters."""
+    comb = site.comb
+    wanted = Wanted(comb.bucket, "", comb.load.inflow, comb.load.rim)
+    card = flush_over(wanted, site.spans, lambda span, pillar: _pool(site, span, pillar, design), design)
+    if site.feed is None:
+        return card
+    return replace(card, crest=(on_grid(site.feed[0]), on_grid(site.feed[1]), card.rim_z))
+
+
+def _pool(site: Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card, float]:
+    """What a siphon falls into: a floor that falls to the comb, walls that make its water even, nothing kept.
+
+    And how high over its sill a siphon's outlet stays dry.
+    """
+    comb, process, mouths = site.comb, design.process, site.mouths
+    landing = on_grid(pillar.front - process.printer.wall + BEFORE)  # from the back to the first wall
+    flow = bore_flow(pillar.siphon, process)
+    head = comb_head(flow, [w for teeth in comb.teeth for w in teeth], process)
+    aside = max(min(m.opening[0] for m in mouths) - span[0], span[1] - max(m.opening[1] for m in mouths))
+    rise = on_grid(LED_RISE if comb.is_lone and aside > 0.5 else tan(radians(LONE_SLOPE)))
+    walls = (
+        max(STOP, process.printer.blade) if comb.is_lone else least_pool(comb) - CHAMBER - inlet_walls(comb.blade)[1]
+    )
+    depth = on_grid(landing + walls + (max(LEAD_IN * aside, CALMED) if comb.is_lone else GAP - CHAMBER))
+    card = Card(
+        name=comb.bucket.name,
+        retained_volume=0.0,
+        drawn_volume=0.0,
+        held_volume=0.0,
+        x0=on_grid(span[0]),
+        x1=on_grid(span[1]),
+        pool=0.0,
+        depth=depth,
+        floor_z=0.0,
+        rise=rise,
+        rim_z=comb.load.rim,
+        plates=(),
+        fins=(),
+        mouths=tuple(mouths),
+        wall=process.printer.wall,
+        sill=process.comb.sill_length,
+        run=RUN,
+        lip=LIP,
+        under=Underside(-on_grid(RUN + LIP), False),
+        design_flow=flow,
+        design_head=head,
+        predicted=tuple(predicted(comb.teeth, flow, design)),
+    )
+    card = _stopped(card, landing, process) if comb.is_lone else _evened(card, pillar, process)
+    level = head
+    for plate in reversed(card.plates):
+        level = _before(flow, level, card, plate, process)
+    low = card.floor_at(pillar.y - process.printer.wall - card.depth) + DEEP_IN
+    step = process.printer.layer_height
+    return card, on_grid(ceil((max(level, low) + DRY + ROOF * pillar.siphon.bore) / step - 1e-9) * step)
+
+
+def _before(flow: float, behind: float, card: Card, plate: Plate, process: Process) -> float:
+    """Level (mm) before a wall that `flow` goes through, `behind` behind it."""
+    opening, width, top, came = (np.asarray(v) for v in (card.opening(plate), card.x1 - card.x0, plate.top_z, flow))
+    return float(screen_head(came, np.asarray(behind), opening, width, top, discharge=process.comb.discharge))
+
+
+def _stopped(card: Card, landing: float, process: Process) -> Card:
+    """A pool with one branch: one wall that stops the siphon's jet, open along its foot."""
+    stop = max(STOP, process.printer.blade)
+    y1 = on_grid(-card.depth + landing + stop)
+    foot = card.floor_at(y1 - stop / 2)
+    number, least = foot_slots((card.x0, card.x1))
+    step = (card.x1 - card.x0 + POST) / number
+    holes = tuple(
+        (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, on_grid(foot + least + 1.0))
+        for k in range(number)
+    )
+    return replace(card, plates=(Plate(on_grid(y1 - stop), y1, on_grid(card.rim_z - 2.0), holes),))
+
+
+def _evened(card: Card, pillar: Pillar, process: Process) -> Card:
+    """A pool with several: a wall with slots at its foot, none where the jet meets it and none before a tooth's; then
+    one with a slot for each tooth, and a cell behind each. All stand on the floor, so that all drains."""
+    printer, tooth = process.printer, process.comb.tooth
+    plates, fins = inlet_cells(card.mouths, (card.x0, card.x1), 0.0, printer.blade, tooth)
+    even, brim = plates[-1], on_grid(card.rim_z - 2.0)
+    slots = _slots(card, even.middle, [hole[:2] for hole in even.holes], process)
+    y1 = on_grid(even.y0 - GAP)
+    first = Plate(on_grid(y1 - BAFFLE), y1, brim)
+    jet = pillar.siphon.bore / 2
+    ends = [card.x0, *(x for a, b, _, _ in slots for x in (a, b)), card.x1]
+    feet = []
+    for low, high in zip(ends[::2], ends[1::2], strict=True):
+        count = max(1, round((high - low) / FOOT_PITCH))
+        half = min(FOOT_SLOT, (high - low) / count - printer.blade) / 2
+        middles = [low + (k + 0.5) * (high - low) / count for k in range(count)]
+        feet += [(on_grid(x - half), on_grid(x + half)) for x in middles if half > LEAST_SLOT / 2]
+    feet = [(a, b) for a, b in feet if b < pillar.x_down - jet or a > pillar.x_down + jet]
+    return replace(
+        card,
+        plates=(
+            replace(first, holes=_slots(card, first.middle, feet, process)),
+            replace(even, top_z=brim, holes=slots),
+        ),
+        fins=fins,
+    )
+
+
+def _slots(
+    card: Card, y: float, spans: Sequence[Span], process: Process
+) -> tuple[tuple[float, float, float, float], ...]:
+    """Slots on the floor at `y`, so high that the card's flow takes `EVEN` mm of head to go through them."""
+    floor_z, speed = card.floor_at(y), process.comb.discharge * sqrt(2.0 * GRAVITY * EVEN)
+    high = card.design_flow / speed / sum(b - a for a, b in spans)
+    return tuple((a, b, on_grid(floor_z - 1.0), on_grid(floor_z + high)) for a, b in spans)
