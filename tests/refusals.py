@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from typer.testing import CliRunner
 
 import pelu_fab
+from pelu_fab.cli import application
 from pelu_fab.errors import FabError, FabWarning
 
 ROOT = Path(pelu_fab.__file__).parent
@@ -32,10 +34,11 @@ class Case(NamedTuple):
     wrong: Wrong
     advice: str
     right: Right | tuple[Right, ...]
+    slow: bool = False
 
 
 class _Sites(ast.NodeVisitor):
-    """Where a module makes a `FabError`, by function and number."""
+    """Where a module makes a refusal, by function and number."""
 
     def __init__(self, module: str) -> None:
         self.module = module
@@ -43,15 +46,15 @@ class _Sites(ast.NodeVisitor):
         self.seen: Counter[str] = Counter()
         self.found: dict[str, range] = {}
 
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.ClassDef) -> None:  # noqa: N802 - the visitor's own name
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.ClassDef) -> None:
         self.inside.append(node.name)
         self.generic_visit(node)
         self.inside.pop()
 
     visit_ClassDef = visit_FunctionDef  # noqa: N815
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
-        if isinstance(node.func, ast.Name) and node.func.id == "FabError":
+    def visit_Call(self, node: ast.Call) -> None:
+        if isinstance(node.func, ast.Name) and node.func.id in ("FabError", "BedError"):
             name = f"{self.module} {'.'.join(self.inside)}"
             self.seen[name] += 1
             self.found[f"{name} {self.seen[name]}"] = range(node.lineno, (node.end_lineno or node.lineno) + 1)
@@ -62,7 +65,7 @@ class _Sites(ast.NodeVisitor):
 def sites() -> dict[str, range]:
     """Lines of every refusal in the package."""
     found: dict[str, range] = {}
-    for path in sorted(ROOT.rglob("*.py")):
+    for path in sorted(set(ROOT.rglob("*.py")) - {ROOT / "errors.py"}):
         one = _Sites(str(path.relative_to(ROOT)))
         one.visit(ast.parse(path.read_text()))
         found |= one.found
@@ -72,12 +75,21 @@ def sites() -> dict[str, range]:
 @contextmanager
 def traced() -> Iterator[None]:
     """Within it each refusal knows where it was made."""
+    with _noting(lambda _: None):
+        yield
+
+
+@contextmanager
+def _noting(see: Callable[[FabError], None]) -> Iterator[None]:
     plain = FabError.__init__
 
     def noted(self: FabError, where: str, what: str, remedy: str) -> None:
         plain(self, where, what, remedy)
         frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.endswith("errors.py"):  # a kind of its own
+            frame = frame.f_back
         self.made_at = (frame.f_code.co_filename, frame.f_lineno)  # type: ignore[attr-defined]
+        see(self)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FabError, "__init__", noted)
@@ -102,3 +114,14 @@ def follow(case: Case, folder: Path) -> None:
         assert told is not None, str(refused.value)
         for right in case.right if isinstance(case.right, tuple) else (case.right,):
             right(folder, told)
+
+
+def command(*words: object) -> None:
+    """What the command line does; its refusal is raised, for `follow` to see."""
+    made: list[FabError] = []
+    with _noting(made.append):
+        done = CliRunner().invoke(application(), [str(word) for word in words])
+    told = next((error for error in reversed(made) if str(error) in done.stderr), None)
+    if done.exit_code == 2 and told is not None:
+        raise told
+    assert done.exit_code == 0, (words, done.output)

@@ -1,4 +1,5 @@
 """Refusals of tables, texts, checkpoints and meshes, and how their advice is followed."""
+# ruff: noqa: E501 - a refusal and what follows it stand in one line
 
 import io
 import json
@@ -16,7 +17,7 @@ from refusals import Case
 from safetensors.numpy import save
 
 import pelu_fab
-from pelu_fab.files import WORK, alone_in, locked, read_input, recover, write_all
+from pelu_fab.files import WORK, alone_in, locked, read_input, recover, write_all, write_file
 from pelu_fab.layers.checkpoint import read_state_dict
 from pelu_fab.network.files import from_network_json, from_samples_csv, to_network_json, to_samples_csv
 from pelu_fab.network.model import Layer, Network, check_network
@@ -195,6 +196,12 @@ def zipped(blob: bytes, change: Callable[[list[tuple[str, bytes]]], list[tuple[s
     return out.getvalue()
 
 
+def swollen(blob: bytes) -> bytes:
+    """An archive whose directory says that a member is larger than the whole."""
+    at = blob.index(b"PK\x01\x02")
+    return blob[: at + 20] + struct.pack("<II", len(blob) + 1, len(blob) + 1) + blob[at + 28 :]
+
+
 def flipped(blob: bytes, part: bytes) -> bytes:
     at = blob.index(part)
     return blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
@@ -247,6 +254,7 @@ CHECKPOINTS = [
     Case("layers/checkpoint.py _load 2", torch_file(b"\x80\x02nonsense"), r"save it again", torch_file(STATE)),
     Case("layers/checkpoint.py _check_archive 1", torch_file(zipped(saved(STATE), lambda all_: [(n, b, 0) for n, b in [*all_, all_[0]]])), SAVE, torch_file(STATE)),
     Case("layers/checkpoint.py _check_archive 2", torch_file(zipped(saved(STATE), lambda all_: [(n, b, 8) for n, b in all_])), SAVE, torch_file(STATE)),
+    Case("layers/checkpoint.py _check_archive 3", torch_file(swollen(SAVED)), SAVE, torch_file(STATE)),
     Case("layers/checkpoint.py _check_archive 4", torch_file(saved(STATE)[:-40]), r"copy or save it again", torch_file(STATE)),
     Case("layers/checkpoint.py _check_archive 5", torch_file(flipped(saved(STATE), HALF)), r"copy or save it again", torch_file(STATE)),
     Case("layers/checkpoint.py _array 1", torch_file({**STATE, "0.heights": [2.0]}), SAVE, torch_file(STATE)),
@@ -366,6 +374,8 @@ TEXTS = [
     Case("files.py _unreadable 2", lambda p: read_input(put(p, "iris.csv", b"x").with_name("irsi.csv")), r"did you mean (\S+)\?",
          lambda p, m: read_input(p / m[1])),
     Case("files.py _unreadable 3", lambda p: read_input(bound(p)), r"the path of a regular file", lambda p, _: read_input(put(p, "a", b"x"))),
+    Case("files.py _unreadable 4", lambda p: read_input(p / ("x" * 300)), r"a shorter name", lambda p, _: read_input(put(p, "x", b"x"))),
+    Case("files.py _unwritable 1", lambda p: write_file(p / "d" / ("x" * 300), b"x"), r"a shorter name", lambda p, _: write_file(p / "x", b"x")),
     Case("files.py locked 1", held, r"wait until it is done", lambda p, _: write_all(p, EXPORT)),
     Case("files.py _check_target 1", lambda p: write_all(linked(p, "link") / "link", EXPORT), r"give the folder itself",
          lambda p, _: write_all(p / "real", EXPORT)),
