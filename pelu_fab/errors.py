@@ -28,7 +28,7 @@ class BedError(FabError):
 
     def __init__(self, where: str, what: str, bed: Sequence[float], besides: str = "") -> None:
         self.bed, self.besides = tuple(bed), besides
-        told = ", ".join(f"{length:g}" for length in bed)
+        told = ",".join(f"{length:g}" for length in bed)
         super().__init__(where, what, f"use a larger bed (--set 'process_overrides.printer.bed=[{told}]'){besides}")
 
 

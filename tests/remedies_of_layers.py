@@ -244,7 +244,7 @@ WATERS = [
     Case("sim/plumbing.py _mouth_shares 1", do(lambda: plumb(replace(WATER, rows=((replace(BUCKET, mouths=BUCKET.mouths[:-1]),),)), BASE, Conditions())), r"give it teeth", do(lambda: plumb(WATER, BASE, Conditions()))),
     Case("sim/water.py check_water 1", do(lambda: check_water(replace(WATER, rows=()))), r"one bucket for each input", do(lambda: check_water(WATER))),
     Case("sim/water.py check_water 2", do(lambda: water(rim_height=0.0)), r"all three", do(lambda: water(rim_height=9.0))),
-    Case("sim/water.py check_water 3", do(lambda: water(siphon=BUCKET.siphon or (1.0,))), r"one mouth, and a residue below", do(lambda: water())),
+    Case("sim/water.py check_water 3", do(lambda: water(siphon=(1.0,), residue=-1.0)), r"a residue below its crown's volume", do(lambda: water())),
     Case("sim/water.py check_water 4", do(lambda: check_water(replace(WATER, outputs=WATER.outputs[:-1]))), r"rename it", do(lambda: check_water(WATER))),
     Case("network/algebra.py run 1", do(lambda: algebra.run(ONE, np.ones((1, 2)))), r"one for each of the 1 inputs", do(lambda: algebra.run(ONE, np.ones((1, 1))))),
     Case("network/algebra.py run 2", do(lambda: algebra.run(ONE, -np.ones((1, 1)))), r"finite volumes of at least 0", do(lambda: algebra.run(ONE, np.ones((1, 1))))),
