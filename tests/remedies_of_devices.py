@@ -289,6 +289,17 @@ def training(toml: str, *words: str, **files: str) -> Callable[..., None]:
     )
 
 
+def fitted(shape: str, *words: str) -> Callable[..., None]:
+    """A fit of levels: one jump upwards, or up and down again."""
+
+    def run(at: Path, *_: object) -> None:
+        up = "".join(f"{x},{x // 20 if shape == 'up' else x // 10 % 2}\n" for x in range(40))
+        (at / f"{shape}.csv").write_text("x,y\n" + up)
+        command("fit", at / f"{shape}.csv", "--steps", "20", "-o", at / "f", *words)
+
+    return run
+
+
 TRAINED = 'checkpoint = "n.safetensors"\n'
 COMMANDS = [
     Case("commands/rig.py numbers 1", poured("1,2"), r"give 1, parted by commas", poured("1")),
@@ -310,7 +321,8 @@ COMMANDS = [
     Case("commands/recovered.py _water 1", lambda p: rig_of(swapped(p, "jug")), r"run pelu-fab verify", lambda p, _: says(p / "drip", "L0.b0")),
     Case("commands/recovered.py _bucket 1", lambda p: rig_of(swapped(p, "cup-y0")), r"run pelu-fab verify", lambda p, _: says(p / "drip", "L0.b0")),
     Case("commands/recovered.py _mouth 1", lambda p: rig_of(swapped(p, "cup-y0", "rack")), r"run pelu-fab verify", lambda p, _: says(p / "drip", "out.y0")),
-    Case("commands/fit.py _check_readable 1", cli("fit", "step", "--steps", "60", "-o", "{}/f"), r"(--prints 0) writes it anyway", cli("fit", "step", "--steps", "60", "--prints", "0", "-o", "{}/f"), slow=True),
+    Case("commands/fit.py _check_readable 1", fitted("up-and-down", "--prints", "8", "--volume", "200"), r"one jump upwards, fitted without --buckets, is made by a flush; or (--prints 0)$",
+         (fitted("up", "--prints", "8"), fitted("up-and-down", "--prints", "0", "--volume", "200")), slow=True),
     Case("commands/fit.py fit 1", cli("fit", "exp", "--readout", "cups"), r"use (differential) or (single)", lambda p, m: cli("fit", "exp", "--readout", m[2], "--steps", "2", "--buckets", "1", "--prints", "0", "-o", "{}/f")(p)),
     Case("commands/fit.py _own_folder 1", cli("fit", "exp", "-o", "{}/d"), r"another folder with -o", cli("fit", "exp", "--steps", "2", "--buckets", "1", "--prints", "0", "-o", "{}/f")),
     Case("commands/fit.py _span 1", cli("fit", "exp", "--range", "1"), r"--range (\S+)$", lambda p, m: cli("fit", "sin", "--range", m[1], "--steps", "2", "--buckets", "1", "--prints", "0", "-o", "{}/f")(p)),

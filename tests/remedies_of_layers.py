@@ -37,6 +37,7 @@ from pelu_fab.training.data import parse_table
 from pelu_fab.training.functions import read_points
 from pelu_fab.training.functions_fit import fit
 from pelu_fab.training.functions_nets import WaterNet
+from pelu_fab.training.functions_step import jump_of
 from pelu_fab.training.judge import check_device
 from pelu_fab.training.readout import scores
 from pelu_fab.training.recipe import recipe_of
@@ -223,6 +224,7 @@ LAYERS = [
     Case("training/functions.py checked_points 1", points("log", (-1.0, 1.0)), r"a range where it is", points("log", (1.0, 2.0))),
     Case("training/functions.py checked_points 2", from_csv("x,y\n1,2\n1,3\n"), r"two or more different x", from_csv("x,y\n1,2\n2,3\n")),
     Case("training/functions.py _from_csv 1", from_csv("x,y,z\n1,2,3\n"), r"give two: x and y", from_csv("x,y\n1,2\n2,3\n")),
+    Case("training/functions_step.py jump_of 1", do(lambda: jump_of(read_points("step", (-0.01, 1.0)))), r"another --range", do(lambda: jump_of(read_points("step", (-1.0, 1.0))))),
     Case("training/functions_fit.py fit 1", do(lambda: fit(read_points("exp"), buckets=0)), r"at least 1 of each", do(lambda: fit(read_points("exp"), buckets=1, steps=2, beside=()))),
     Case("training/functions_nets.py WaterNet.__init__ 1", do(lambda: WaterNet(0, generator=torch.Generator())), r"at least 1", do(lambda: WaterNet(1, generator=torch.Generator()))),
     Case("training/judge.py check_device 1", do(lambda: check_device("abacus")), r"numpy, (cpu), or a device of this machine", lambda _, m: check_device(m[1])),

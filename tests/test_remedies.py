@@ -15,6 +15,7 @@ UNREACHED = "kept for what an earlier check lets through: it has no input of its
 SYSTEM = "the machine's: a package, a program or a disk that a test can't give it"
 TORCH = "PyTorch would have to be missing: the like is followed for checkpoints, which have another way out"
 SOLVER = "the solver's: a program that a test need not have, and hours of its work"
+CHOICE = "fit's own, between designs: why one of them is not chosen"
 SHUT = "only of a mesh that sign-off fails: the advice is to look at it there"
 REASONS: dict[str, str] = {
     "__init__.py _leave 1": "said in a report, not raised: tests/test_remembered.py judges again",
@@ -30,6 +31,8 @@ REASONS: dict[str, str] = {
     "cfd/foam.py solve 2": SOLVER,
     "cfd/foam.py solve 3": SOLVER,
     "cfd/run.py run_all 1": SOLVER,
+    "commands/source.py _check_trays 1": CHOICE,
+    "commands/source.py _check_trays 2": CHOICE,
     "commands/fit.py fit 2": TORCH,
     "commands/train.py train 1": TORCH,
     "commands/yield_.py _judge 1": TORCH,
