@@ -36,7 +36,7 @@ TEXTS = (
     "designs/*/README.md",
     "benchmarks/README.md",
 )
-FILES = ("docs/figures/*", "docs/*.ipynb", "LICENSE", "CITATION.cff")
+FILES = ("docs/figures/*", "docs/*.ipynb", "LICENSE", "CITATION.cff", "pelu_fab/signoff/*.py", "tests/*.py")
 OFFERED = {  # of an export, and what it is
     "report.html": "the device in 3-D, with water to pour, and the proof",
     "booklet.pdf": "the booklet: print, put together, pour",

@@ -1,6 +1,7 @@
 """The three things that can go wrong, kept apart: the user's error, our bug, and a finding. And a word in passing."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -20,6 +21,15 @@ class FabError(Exception):
         self.where = where
         self.what = what
         self.remedy = remedy
+
+
+class BedError(FabError):
+    """What does not fit the printer's bed, and the lengths (mm) of a `bed` that would take it; `besides` what else."""
+
+    def __init__(self, where: str, what: str, bed: Sequence[float], besides: str = "") -> None:
+        self.bed, self.besides = tuple(bed), besides
+        told = ",".join(f"{length:g}" for length in bed)
+        super().__init__(where, what, f"use a larger bed (--set 'process_overrides.printer.bed=[{told}]'){besides}")
 
 
 class FabWarning(UserWarning):

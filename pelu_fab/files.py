@@ -31,6 +31,7 @@ JOURNAL = "journal.json"
 PAGE, PLACES = "report.html", ("markers.glb", "findings.svg")
 LEFT = ("verify.json", PAGE, *PLACES)  # by sign-off, beside what it judges
 DERIVED = (*LEFT, "slices.json")  # written later, and worth nothing beside another export
+SHORTER = "give a shorter name"
 UNTOUCHED = "what was there before is untouched"
 RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)  # devices on Windows, with any suffix
 
@@ -115,6 +116,8 @@ def _unreadable(path: Path, error: OSError | ValueError) -> FabError:
         return FabError(str(path), "does not exist", f"did you mean {near}?" if near else "check the path")
     if error.errno == errno.ENXIO:
         return FabError(str(path), "is a socket, not a file", "give the path of a regular file")
+    if error.errno == errno.ENAMETOOLONG:
+        return FabError(str(path), f"can't be read: {error.strerror}", SHORTER)
     return FabError(str(path), f"can't be read: {error.strerror}", "check its permissions and the disk")
 
 
@@ -377,6 +380,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> FabError:
+    if error.errno == errno.ENAMETOOLONG:
+        return FabError(str(path), f"can't be written: {error.strerror}", SHORTER)
     return FabError(
         str(path), f"can't be written: {error.strerror or error}", f"check disk and permissions; {UNTOUCHED}"
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pelu_fab.errors import FabError, Violation
+from pelu_fab.errors import BedError, FabError, Violation
 from pelu_fab.exports import Skipped, chosen, to_chosen_files
 from pelu_fab.files import read_input, recover, write_all
 from pelu_fab.formats.bom import to_bom, to_print_preset
@@ -32,6 +32,7 @@ from pelu_fab.stages.solids import build
 
 Progress = Callable[[str], None]
 UNREADABLE = (FabError, OSError, ValueError, KeyError, TypeError, AttributeError)  # of a manifest
+BEDS = 6  # that are tried before one is advised
 PARTS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)  # of the jugs, or of the flow, that spilled
 
 
@@ -41,9 +42,35 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     A device that would spill or back up when its jugs are poured is refused too; with `force` it is made, and its
     `findings` say what would happen.
     """
-    say = progress or (lambda _: None)
     if not force:
         _check_readable(design)
+    try:
+        return _compiled(design, progress or (lambda _: None), force=force)
+    except BedError as error:
+        raise _that_does(error, design, force=force) from error
+
+
+def _that_does(error: BedError, design: Design, *, force: bool) -> FabError:
+    """The same refusal with a bed that takes the whole device, tried: on a larger one trays are longer, and higher."""
+    bed = error.bed
+    for _ in range(BEDS):
+        printer = design.process.printer.model_copy(update={"bed": bed})
+        try:
+            _compiled(
+                replace(design, process=design.process.model_copy(update={"printer": printer})),
+                lambda _: None,
+                force=force,
+            )
+        except BedError as again:
+            bed = tuple(max(pair) for pair in zip(bed, again.bed, strict=True))
+        except FabError:
+            break
+        else:
+            return BedError(error.where, error.what, bed, error.besides)
+    return error
+
+
+def _compiled(design: Design, say: Progress, *, force: bool) -> Device:
     lowered, sized, layout, findings = lay_out(design, say)
     if findings and not force:
         raise FabError(findings[0].where, first_of(findings), _remedy(design, findings[0]))
@@ -220,13 +247,12 @@ def _check_bed(device: Device) -> None:
     if large:
         name, (a, b, c) = max(large.items(), key=lambda one: max(one[1]))
         side, tall = (10 * ceil(max(e[axis] for e in sizes.values() for axis in axes) / 10) for axes in ((0, 1), (2,)))
-        bed = f"{max(side, round(x)):d},{max(side, round(y)):d},{max(tall, round(z)):d}"
-        raise FabError(
+        raise BedError(
             name,
             f"measures {a:.0f} x {b:.0f} x {c:.0f} mm, the bed takes {x:g} x {y:g} x {z:g} mm "
             f"({len(large)} of {device.pieces} pieces are too large; {device.figures})",
-            f"use a larger bed (--set 'process_overrides.printer.bed=[{bed}]'), fewer units in a layer, or shares that "
-            "are multiples of 1/N, whose combs are shorter",
+            (max(side, x), max(side, y), max(tall, z)),
+            ", fewer units in a layer, or shares that are multiples of 1/N, whose combs are shorter",
         )
 
 

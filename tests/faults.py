@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from manifold3d import Manifold, Mesh64
+from shapely import unary_union
 
 from pelu_fab.signoff.found import NOWHERE, Tooth, Vessel
+from pelu_fab.signoff.reading import reliefs
 from pelu_fab.signoff.recovery import Recovery
 from pelu_fab.signoff.stl import RECORD, read_stl, weld
 
@@ -612,6 +614,25 @@ def whole_faults(device: Device) -> Iterator[Fault]:
         yield Fault("swapped trays", _swapped(device, *device.trays()[:2]), ("lvs.missing", "lvs.open"), ("L",))
 
 
+def lettering_faults(device: Device) -> Iterator[Fault]:
+    """The words on one side of a card, mirrored within the room that they take."""
+    name = device.cards()[-1]
+    mesh = next(part.placed for part in device.recovery.parts if part.entry.name == name)
+    side = max((one for one in reliefs(mesh) if one.axis == 0), key=lambda one: len(one.words))
+    (y0, z0, y1, z1), points = unary_union(side.words).bounds, mesh.points
+    near = (points[:, 1] > y0) & (points[:, 1] < y1) & (points[:, 2] > z0) & (points[:, 2] < z1)
+    face = float((points[near, 0] * side.sign).max()) * side.sign
+    x0, x1 = sorted((face - 0.6 * side.sign, face + side.sign))
+    room = Manifold.cube([x1 - x0, y1 - y0 + 0.2, z1 - z0 + 0.2]).translate([x0, y0 - 0.1, z0 - 0.1])
+
+    def mirrored(solid: Manifold) -> Manifold:
+        word = solid ^ room
+        turned = word.mirror([0.0, 1.0, 0.0]).translate([-0.01 * side.sign, y0 + y1, 0.0])
+        return (solid - word) + turned
+
+    yield Fault(f"mirrored words {name}", device.edit(name, mirrored), ("read.label",), (name,))
+
+
 def _long(device: Device, part: str) -> int:
     mesh = next(p.mesh for p in device.recovery.parts if p.entry.name == part)
     return int(np.argmax(np.ptp(mesh.points, axis=0)[:2]))
@@ -639,6 +660,7 @@ def all_faults(device: Device) -> list[Fault]:
         shift_faults,
         tray_faults,
         whole_faults,
+        lettering_faults,
     )
     return [fault for kind in kinds for fault in kind(device)]
 

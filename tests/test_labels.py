@@ -138,6 +138,10 @@ def test_a_unit_is_left_out_unless_it_tells_two_names_apart() -> None:
     assert labels(["sepal length (cm)", "mass (g)"]) == ("sepal length", "mass")
     assert labels(["sepal (cm)", "sepal (mm)"]) == ("sepal (cm)", "sepal (mm)")
     assert labels(["(cm)"]) == ("(cm)",)
+    assert labels(["petal_width_cm", "body_mass"], measured=True) == ("petal width", "body mass")
+    assert labels(["a_cm", "a_mm"], measured=True) == ("a_cm", "a_mm")
+    assert labels(["size m", "size_m"], measured=True) == ("size m", "size")
+    assert labels(["size_s", "size_xl"]) == ("size s", "size xl"), "a class has no unit"
 
 
 @pytest.mark.parametrize(

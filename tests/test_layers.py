@@ -130,6 +130,24 @@ def test_the_sign_off_believes_nobody_who_built() -> None:
     )
 
 
+# What sign-off may take of the two parts that it shares with the maker: nouns, and no formula of water or of combs.
+NOUNS = {"network.names", "network.model", "network.readout", "network.scaling", "ir.process", "ir.netlist"}
+
+
+def beyond_nouns(source: str) -> set[str]:
+    """Modules of `network` and `ir` that a file knows of beside these nouns."""
+    told = {module.removeprefix("pelu_fab.") for module, _ in imports(source) if module.startswith("pelu_fab.")}
+    return {name for name in told if name.split(".")[0] in ("network", "ir")} - NOUNS
+
+
+def test_the_sign_off_shares_nouns_and_no_formula() -> None:
+    files = [file for file in FILES if part_of(file) == "signoff"]
+    assert len(files) > 40
+    assert {file.name: bad for file in files if (bad := beyond_nouns(file.read_text()))} == {}
+    assert beyond_nouns("def f():\n    from pelu_fab.network.algebra import outputs") == {"network.algebra"}
+    assert beyond_nouns("from pelu_fab.ir.card import Card") == {"ir.card"}
+
+
 def known(source: str, names: set[str]) -> set[str]:
     """Files of the package that this one knows of: imported, inside functions too, or told to `import_module`."""
     told: set[str] = set()

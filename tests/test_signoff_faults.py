@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from faults import Device, Fault, all_faults, judge, planted
+from faults import Device, Fault, all_faults, frame_of, judge, oriented_box, planted
 from shapes import SHAPES, shape
 
 import pelu_fab
@@ -43,6 +43,28 @@ def test_every_fault_in_a_card_over_two_gutters_is_caught_and_named(tmp_path: Pa
     faults, missed, misnamed = score(export("1-2", tmp_path / "sound"), tmp_path)
     assert len(faults) >= 40
     assert (missed, misnamed) == ([], [])
+
+
+def test_a_narrower_tooth_changes_no_answer_where_one_branch_takes_all_and_a_higher_sill_fails(tmp_path: Path) -> None:
+    """What was counted as missed once: a card with one branch has no shares, whatever its teeth; it has a threshold."""
+    device = Device(recover_folder(export("1-1", tmp_path / "sound")))
+    ((_, name, vessel),) = device.buckets()
+    tooth, sound = vessel.teeth[1], verify(device.folder)
+    at, along, out = frame_of(tooth)
+    post = oriented_box(
+        at + 0.46 * tooth.width * along - 0.8 * out - [0, 0, 0.3], along, (0.1 * tooth.width, 1.5, 12.0)
+    )
+    narrower = Fault("narrower", device.edit(vessel.part, lambda solid: solid + post), (), ())
+    report = verify(planted(device, narrower, tmp_path / "narrower"))
+    assert report.verdict == sound.verdict == "pass"
+    (was,), (now,) = (told.recovered["layers"] for told in (sound, report))
+    found = recover_folder(tmp_path / "narrower").found.vessels
+    assert min(t.width for v in found for t in v.teeth) == pytest.approx(0.91 * tooth.width, abs=0.02 * tooth.width)
+    assert now["shares"][0] == pytest.approx([1.0]) == was["shares"][0]
+    assert now["retained_units"] == pytest.approx(was["retained_units"], abs=0.01)
+    raised = next(fault for fault in all_faults(device) if fault.name == f"sill +0.3 {name}")
+    report = verify(planted(device, raised, tmp_path / "raised"))
+    assert ("lvs.retained", name) in {(check.id, check.where) for check in report.failures}
 
 
 @pytest.mark.sweep

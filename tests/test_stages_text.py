@@ -1,4 +1,4 @@
-"""What sizing and placing give reads like the device. `python tests/test_stages_text.py` writes the goldens anew."""
+"""What lowering, sizing and placing give reads like the device. `python tests/test_stages_text.py` writes it anew."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from stagework import Stages, staged
 
 from pelu_fab import load
-from pelu_fab.ir import layout, sized
+from pelu_fab.ir import layout, netlist, sized
 
 DESIGNS = Path(__file__).parent.parent / "designs"
 GOLDEN = ("drip", "and-or", "iris")
@@ -15,19 +15,20 @@ GOLDEN = ("drip", "and-or", "iris")
 
 def texts(stages: Stages) -> Iterator[tuple[str, str]]:
     """File and content of each golden text of a design."""
+    yield "netlist.txt", netlist.to_text(stages.lowered.netlist)
     yield "sized.txt", sized.to_text(stages.sized)
     yield "layout.txt", layout.to_text(stages.layout)
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_the_dimensions_and_places_of_a_design_are_golden(name: str) -> None:
+def test_the_netlist_dimensions_and_places_of_a_design_are_golden(name: str) -> None:
     for file, text in texts(staged(load(DESIGNS / name))):
         assert text == (DESIGNS / name / file).read_text(), file
 
 
 def test_every_card_gutter_and_vessel_stands_in_the_texts() -> None:
     stages = staged(load(DESIGNS / "iris"))
-    (_, dimensions), (_, places) = texts(stages)
+    _, (_, dimensions), (_, places) = texts(stages)
     for card in stages.sized.cards:
         assert f"card {card} keeps" in dimensions and f"card {card} " in places
     for duct in stages.lowered.netlist.ducts:

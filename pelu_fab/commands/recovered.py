@@ -127,6 +127,8 @@ def _bucket(
     mouths = tuple(
         _mouth(recovery, comb, [comb.teeth[t] for t in mouth.teeth], mouth.goal, process) for mouth in comb.mouths
     )
+    if not mouths:
+        raise FabError(built.name, "has no comb in the STL", "run pelu-fab verify on the folder")
     bed_width, bed_depth, slope = vessel.bed
     is_bed = slope > 0.0
     width = bed_width or _extent(vessel)

@@ -138,9 +138,10 @@ def _needed(device: Device) -> list[Sheet]:
     y += 8.0
     sheets[0].text((EDGE, y), "and these pieces, once they are printed", 12.0, bold=True)
     y += 5.0
-    wide, tall, column = INSIDE / 5, 36.0, 0
+    abreast = 5 if len(device.parts) <= 20 else 6
+    wide, tall, column = INSIDE / abreast, 36.0, 0
     for index, part in enumerate(device.parts):
-        if column == 5:
+        if column == abreast:
             column, y = 0, y + tall
         if y + tall > LOWEST:
             sheets.append(_headed("You need", "pieces, continued"))

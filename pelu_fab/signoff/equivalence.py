@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from pelu_fab.network.algebra import pours_up_to
 from pelu_fab.network.model import Network
 from pelu_fab.network.readout import EVEN
 from pelu_fab.signoff.mass import Book
@@ -118,7 +117,9 @@ def pours_of(input_max: Array, samples: tuple[Array, Index | None] | None, unit_
     """Pours (rows, in), mm3, at which read-outs are compared: along the one jug, else the data, else at random."""
     if len(input_max) > 1 and samples is not None:
         return samples[0] * unit_volume
-    return pours_up_to(input_max.tolist(), count=ALONG if len(input_max) == 1 else AT_RANDOM)
+    if len(input_max) == 1:
+        return np.linspace(0.0, input_max, ALONG)
+    return np.random.default_rng(0).uniform(0.0, 1.0, (AT_RANDOM, len(input_max))) * input_max
 
 
 def readout_checks(

@@ -156,7 +156,7 @@ def _process(files: list[Read], given: str | None, table: Mapping[str, Any], hom
 def _scaling(told: Any, toml: Path) -> Scaling:
     try:
         return scaling_from(told)
-    except (LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise FabError(
             str(toml), f"has no scaling of features ({error})", "give the design that was compiled"
         ) from error
@@ -165,7 +165,7 @@ def _scaling(told: Any, toml: Path) -> Scaling:
 def _readouts(told: Any, toml: Path) -> tuple[Readout, ...]:
     try:
         return readouts_from(told)
-    except (LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise FabError(str(toml), f"has no read-outs ({error})", "give the design that was compiled") from error
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from pelu_fab.errors import FabError
-from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.dossier import Dossier, PartEntry, open_folder, read_dossier
 from pelu_fab.signoff.extract import extract
@@ -70,7 +69,7 @@ def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surfa
     """Extract the network and give its units the checkpoint's names."""
     manifest = dossier.manifest
     found = extract(surface, np.array([p.at for p in manifest.inputs]), np.array([p.at for p in manifest.outputs]), say)
-    found = primed(found, manifest.priming_ml * MM3_PER_ML)
+    found = primed(found, manifest.priming_ml * 1000.0)
     names = name_units(found, dossier.lowered, manifest.process, manifest.compensation, dossier.unit_volume)
     flow = manifest.design_flow or USUAL_FLOW
     full = full_bores(found, names, manifest.process)

@@ -13,6 +13,7 @@ from pelu_fab.memory import memory
 from pelu_fab.network.model import Network
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
 from pelu_fab.network.readout import FULLEST, Readout
+from pelu_fab.network.scaling import quantity
 from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, moving, ramps, reading
 from pelu_fab.signoff.asked import source_checks
 from pelu_fab.signoff.companions import companion_checks, netlist_checks
@@ -131,13 +132,18 @@ def written(opened: Opened) -> dict[str, list[str]]:
     manifest, texts = opened.manifest, dict[str, list[str]]()
     for number, port in enumerate(manifest.inputs):
         for name in (f"jug-{port.port.split('.')[-1]}", f"card-{bucket_name(0, number).replace('.', '-')}"):
-            texts[name] = [port.label.split(" (")[0]]
+            texts[name] = [_measured(port.label)]
     for port in manifest.outputs:
         texts[f"cup-{port.port.split('.')[-1]}"] = [port.label.split(" (")[0]]
     for part in manifest.parts:
         if part.role == "card":
             texts.setdefault(part.name, []).append(part.name.removeprefix("card-").replace("-", "."))
     return texts
+
+
+def _measured(name: str) -> str:
+    """Of an input's name what must stand on a part: its unit need not, in brackets or behind a `_`."""
+    return (quantity(name)[0] if "_" in name else name).split(" (")[0]
 
 
 def scales(dossier: Dossier) -> dict[str, Scale]:
@@ -147,7 +153,7 @@ def scales(dossier: Dossier) -> dict[str, Scale]:
     names = dossier.trained.inputs
     for i, (name, feature, most) in enumerate(zip(names, dossier.trained.measures.features, fullest, strict=True)):
         if feature.factor and not feature.is_plain:
-            scale = Scale(feature.offset, 1.0 / (feature.factor * unit), name.split(" (")[0] + feature.unit, most)
+            scale = Scale(feature.offset, 1.0 / (feature.factor * unit), _measured(name) + feature.unit, most)
         else:
             scale = Scale(0.0, 1.0, name, most)
         table[input_name(i)] = scale

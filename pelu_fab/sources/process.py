@@ -89,7 +89,8 @@ def _checked(table: Mapping[str, Any], where: str) -> Process:
         group, name = key.split(".")
         found = getattr(getattr(process, group), name)
         if not lowest <= found <= highest:
-            raise FabError(where, f"{key} is {found:g}; allowed: {lowest:g} to {highest:g}", "choose one in that range")
+            what = f"{key} is {found:g}; allowed: {lowest:g} to {highest:g}"
+            raise FabError(where, what, f"choose {lowest:g} to {highest:g}")
     printer, comb = process.printer, process.comb
     for key, found in (("printer.floor", printer.floor), ("comb.sill_length", comb.sill_length)):
         if found < printer.blade:

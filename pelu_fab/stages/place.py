@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import asin, ceil, cos, degrees, hypot, inf, radians, sin, tan
 
-from pelu_fab.errors import FabError
+from pelu_fab.errors import BedError
 from pelu_fab.ir.card import Card, Plate, Span
 from pelu_fab.ir.layout import (
     STRADDLE,
@@ -196,9 +196,10 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
             start, number = lip + BREAK - LAP, number + 1
             y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0])
         if y + card.lip_y + LANDING - start > reach:
-            least = y + card.lip_y + LANDING - start + GUTTER_WALL
-            what = f"needs a tray {least:.0f} mm long, the bed takes {max(process.printer.bed[:2]):g}"
-            raise FabError(card.name, what, "use a larger bed ([process_overrides.printer] bed)")
+            bed = process.printer.bed
+            least = ceil(max(bed[:2]) + y + card.lip_y + LANDING - start - reach)
+            what = f"needs a tray {least:.0f} mm long, the bed takes {max(bed[:2]):g}"
+            raise BedError(card.name, what, (least, min(bed[:2]), bed[2]))
         ys.append(on_grid(y))
         pieces.append(number)
         lip, before = ys[-1] + card.lip_y, card

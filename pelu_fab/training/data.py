@@ -1,6 +1,7 @@
 """Data to train on: in comes a CSV, out come volumes to pour, labels, and who trains, validates and tests."""
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -82,6 +83,7 @@ def parse_table(
     if count < 1:
         raise FabError(where, "has 1 column", "give the features, then the label, with commas between")
     inputs = cells.names(range(count))
+    _check_numbers(cells, inputs)
     targets = _targets(cells) if is_number else None
     if targets is None:
         _check_label(cells, is_told=label is not None)
@@ -102,6 +104,16 @@ def parse_table(
         sha256=sha256(blob),
         targets=targets,
     )
+
+
+def _check_numbers(cells: Cells, inputs: Sequence[str]) -> None:
+    """Refuse a feature that holds no number at all: it is none, and a choice of columns leaves it out."""
+    words = [k for k in range(len(inputs)) if not any(is_number(cell.replace(",", ".")) for cell in cells.column(k))]
+    if words and len(words) < len(inputs):
+        line, row = cells.rows[0]
+        others = shlex.quote(",".join(name for k, name in enumerate(inputs) if k not in words))
+        what = f"is {row[words[0]]!r}, not a number, nor is any of its column"
+        raise FabError(cells.place(line, words[0]), what, f"leave that column out: --features {others}")
 
 
 def _targets(cells: Cells) -> Array:

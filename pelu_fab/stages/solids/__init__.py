@@ -15,7 +15,7 @@ from pelu_fab.stages.solids.vessels import cup_part, jug_part
 def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
     """Every part, in assembly order from the table up: stand, each layer's trays and cards, cups; then the jugs."""
     process = design.process
-    jugs = {input_name(i): label for i, label in enumerate(labels(design.network.inputs))}
+    jugs = {input_name(i): label for i, label in enumerate(labels(design.network.inputs, measured=True))}
     cups = {output_name(i): label for i, label in enumerate(labels(design.network.outputs))}
     heads = {bucket_name(0, i): label for i, label in enumerate(jugs.values())}
     parts = rack_parts(layout, process)

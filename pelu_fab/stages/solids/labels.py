@@ -7,6 +7,7 @@ from math import floor, inf
 from typing import NamedTuple
 
 from pelu_fab.errors import FabError
+from pelu_fab.network.scaling import quantity
 from pelu_fab.stages.solids.lettering import characters, glyph, text_width
 
 LEADING = 1.7  # capitals' heights from line to line: room for a descender and an accent
@@ -33,13 +34,15 @@ class Label(NamedTuple):
         return tuple(round(foot + self.height * LEADING * (len(self.lines) - 1 - k), 3) for k in range(len(self.lines)))
 
 
-def labels(names: Sequence[str]) -> tuple[str, ...]:
+def labels(names: Sequence[str], *, measured: bool = False) -> tuple[str, ...]:
     """What is written for each of a device's inputs, or outputs: without its unit, as long as all stay different.
+
+    Of what is `measured` a column's name may end in its unit: `petal_length_cm` is `petal length`.
 
     A symbol that the face lacks is written as its word. `FabError` names what can't be written, and two that would look
     alike.
     """
-    short = [written(without_unit(name)) for name in names]
+    short = [written(without_unit(quantity(name)[0] if measured and "_" in name else name)) for name in names]
     found = short if len({_looks(text) for text in short}) == len(short) else [written(name) for name in names]
     seen: dict[object, str] = {}
     for name, text in zip(names, found, strict=True):
@@ -51,7 +54,7 @@ def labels(names: Sequence[str]) -> tuple[str, ...]:
 
 def without_unit(name: str) -> str:
     """The name without the unit behind it in brackets: `petal length (cm)` is `petal length`."""
-    return name.split(" (")[0].strip() or name
+    return name.split(" (")[0].replace("_", " ").strip() or name
 
 
 def written(name: str) -> str:
@@ -103,7 +106,8 @@ def fitted(
         ways += [(text[: joint.end()], text[joint.end() :]) for joint in JOINT.finditer(text)]
         best = _largest(ways, height, room, tall)
     if best.height < least - STEP / 2:
-        need = min(max(text_width(line, least) for line in way) for way in ways)
+        fit = [way for way in ways if Label(way, least).tall <= tall + STEP] or ways[:1]
+        need = min(max(text_width(line, least) for line in way) for way in fit)
         raise FabError(
             what or repr(text),
             f"takes {need:.1f} mm in the smallest letters that print ({least:g} mm), there is room for {room:.1f} mm",
