@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from pelu_fab.signoff.recovery import recover_folder
 from pelu_fab.signoff.siphon import passes
 from pelu_fab.sim.flow import flow
 from pelu_fab.sim.plumbing import Conditions
-from pelu_fab.sim.schedule import design_pour
+from pelu_fab.sim.schedule import design_pour, one_by_one
 from pelu_fab.sim.water import water_of
 from pelu_fab.stages import size as makers_size
 
+DESIGNS = Path(__file__).parents[1] / "designs"
 FLUSH = {"h": [18.0], "r": [1.0], "w": [[0.3, 0.7]]}
 Layers = tuple[dict[str, Any], ...]
 
@@ -216,3 +218,31 @@ def test_a_full_bucket_stands_between_its_ears(device: Any) -> None:
     deep = card.rim_z - np.maximum(card.floor_z + np.maximum(-y - card.pool, 0.0) * card.rise, card.floor_z)
     water = float((y * deep).sum() / deep.sum())
     assert card.under.bottom_z < card.floor_z and placed.ear[0] < water < placed.ear[1]
+
+
+def test_parity_is_neither_convex_nor_told_by_one_cup() -> None:
+    """Odd and even of all eight pours as the read-out has them; halfway between two pours lies above their mean."""
+    design = pelu_fab.load(DESIGNS / "parity")
+    pours = np.array(list(product((0.0, 24.0), repeat=3)))
+    found = algebra.outputs(design.network, pours)
+    ones = (pours > 0).sum(axis=1)
+    assert ((found[:, 0] - found[:, 1] > 4.0) == (ones % 2 == 1)).all()
+    by_count = [found[ones == n][0] for n in range(4)]
+    assert all((b >= a).all() for a, b in pairwise(by_count)), "every cup rises with every jug"
+    ends = algebra.outputs(design.network, np.array([[24.0, 24.0, 0.0], [24.0, 24.0, 24.0], [24.0, 24.0, 19.0]]))
+    assert ends[2, 0] > ends[0, 0] + 19.0 / 24.0 * (ends[1, 0] - ends[0, 0]), "not convex"
+
+
+@pytest.mark.slow
+def test_parity_is_right_in_real_water_for_every_pour_and_with_pauses(tmp_path: Path) -> None:
+    design = pelu_fab.load(DESIGNS / "parity")
+    device = pelu_fab.compile(design)
+    pelu_fab.write(device, tmp_path / "parity", formats=())
+    report = verify(tmp_path / "parity", against=None)
+    assert report.failures == () and device.sized.priming_volume == 0.0
+    water = water_of(device.lowered.netlist, device.sized, device.layout)
+    pours = np.array(list(product((0.0, 24_000.0), repeat=3)))
+    for pause in (0.0, 15.0):
+        found = flow(water, design.process, one_by_one(pours, 8000.0, pause=pause), Conditions(mode="real"))
+        odd = found.cups[:, 0] - found.cups[:, 1] > 4_000.0
+        assert (odd == ((pours > 0).sum(axis=1) % 2 == 1)).all()

@@ -42,8 +42,8 @@ def _sumped(card: Card, inside: tuple[Prism, ...]) -> tuple[Prism, ...]:
 def _raised(card: Card) -> tuple[tuple[float, float], ...]:
     """The sump's section, drawn up a little into the room above it."""
     assert card.siphon is not None
-    a, b, c, d = card.siphon.sump(card.x0, card.x1)
-    return a, b, c, (c[0], round(c[1] + BITE, 3)), (d[0], round(d[1] + BITE, 3)), d
+    *floor, right, left = card.siphon.sump(card.x0, card.x1)
+    return *floor, right, (right[0], round(right[1] + BITE, 3)), (left[0], round(left[1] + BITE, 3)), left
 
 
 def _ways(card: Card, pillar: Pillar) -> tuple[Prism, ...]:
