@@ -36,9 +36,9 @@ class Pillar:
     """The siphon as a solid: two legs side by side in a pillar before the front wall, a sump before its intake.
 
     `x_up` and `x_down` are the legs' middles, `y` is that of both. The sump takes y from -`trench`: along the wall runs
-    a gutter, from the inside's sides at `floor_z` down to a steep pit, at its foot (`trench_z`) as wide as the intake.
-    Where a pool takes the flush, the pillar stands in it, and the falling leg opens into it through a window that ends
-    at the outlet; `sole` is that window's floor at the leg's middle, and `fall` how much a mm it falls.
+    a gutter, from the inside's sides at `floor_z` down to a steep pit, whose floor at `trench_z` reaches `foot` to both
+    sides. Where a pool takes the flush, the pillar stands in it, and the falling leg opens into it through a window
+    that ends at the outlet; `sole` is that window's floor at the leg's middle, and `fall` how much a mm it falls.
     """
 
     siphon: Siphon
@@ -49,6 +49,7 @@ class Pillar:
     trench: float
     trench_z: float
     floor_z: float
+    foot: float
     sole: float | None = None
     fall: float = 0.0
 
@@ -112,7 +113,7 @@ class Pillar:
 
     def _pit(self, width: float) -> tuple[float, float, float]:
         """From its middle to the ends of its foot and of its rim, and where that is, between walls `width` apart."""
-        foot, deep = NARROW * self.siphon.bore / 2.0, self.floor_z - self.trench_z
+        foot, deep = self.foot, self.floor_z - self.trench_z
         far = (width + self.x_down - self.x_up) / 2.0  # to the farther wall
         gutter = max(GUTTER * (far - foot - deep / STEEP) / (1.0 - GUTTER / STEEP), LEAST_GUTTER)
         return foot, foot + (deep - gutter) / STEEP, round(self.floor_z - gutter, 3)
