@@ -68,7 +68,7 @@ def test_a_flush_with_shares_passes_and_its_pool_is_found_in_the_triangles(devic
     assert pool.volume == 0.0 and pool.branches == 2
     assert vessel.volume == pytest.approx(card.drawn_volume, abs=5.0)
     level = standing(recovery.surface, pool, vessel.siphon, process)
-    assert card.comb.design_head + 2 * makers_size.EVEN == pytest.approx(level - pool.level, abs=1.2)
+    assert card.comb.design_head + sum(makers_size.EVEN) == pytest.approx(level - pool.level, abs=1.2)
     assert vessel.siphon.outlet_z - level > 2.0
     assert report.recovered["layers"][0]["shares"][0] == pytest.approx([0.3, 0.7], abs=5e-4)
 

@@ -16,6 +16,7 @@ from shapely.ops import polygonize
 
 from pelu_fab.ir.process import Process
 from pelu_fab.signoff.columns import Columns
+from pelu_fab.signoff.flight import inside
 from pelu_fab.signoff.flood import flood, water_below
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.stl import Array, Mesh
@@ -131,7 +132,7 @@ def _measured(surface: Surface, number: int, corners: Array, legs: tuple[Array, 
                 faces = _faces(corners, height)
                 section = _section(faces, leg)
                 place = (round(float(leg[0]), 3), round(float(leg[1]), 3), round(height, 3))
-                if section is not None and section.interiors:  # its middle lies in material
+                if section is not None and section.interiors and inside(surface, np.array([place]))[0]:  # blocked
                     bore = min(bore, (0.0, place))
                     continue
                 whole = whole or (section.area if section is not None else 0.0)

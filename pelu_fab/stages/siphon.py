@@ -21,7 +21,8 @@ LINES = 3  # side by side in a wall that must hold air
 LEAST_TRENCH, USUAL_TRENCH = 2.5, 5.0  # mm: narrower starves the intake; longer only where the pit is as wide as can be
 FORWARD = 4.0  # mm that the legs stand out further, so that a cup may be pushed forward
 UNDER_WATER = 3.0  # mm that the floor's back end lies below the crown, at least
-SOLE = 0.2  # mm that a window's floor lies over the pool's
+ROOFED = 1.42  # times a floor, from a ridge of 45 degrees up
+SOLE = 0.1  # mm that a passage's floor ends over the pool's
 QUICKER = 2.0  # times the priming flow that the inflow must be
 
 
@@ -88,7 +89,8 @@ def _over(card: Card, pool: Pool, design: Design) -> Card:
     pillar = card.siphon
     made, dry = pool((card.x0, card.x1), pillar)
     z, y = on_grid(pillar.siphon.outlet_z - dry), on_grid(card.sill + made.depth)
-    sole = on_grid(z + made.floor_at(pillar.y - y) + SOLE)
+    highest = made.floor_at(pillar.y - pillar.siphon.bore / 2.0 - y)  # of the pool's floor beside the passage
+    sole = on_grid(z + highest + SOLE + made.rise * (pillar.x_down - pillar.span[0]))
     whole = replace(
         card,
         mouths=made.mouths,
@@ -230,7 +232,8 @@ def _legs(bore: float, crown: float, inside: Span, process: Process, pooled: boo
     """A siphon of this bore in the middle of the front wall; its sump has no length yet."""
     step, wall = process.printer.layer_height, max(process.printer.wall, LINES * process.printer.nozzle)
     trench_z = -on_grid(crown + ceil((peak(bore) + bore / 2.0) / step - 1e-9) * step)
-    outlet_z = trench_z if pooled else on_grid(trench_z - ceil(process.printer.floor / step - 1e-9) * step)
+    under = ROOFED * process.printer.floor if pooled else process.printer.floor  # the passage's roof is steep
+    outlet_z = on_grid(trench_z - ceil(under / step - 1e-9) * step)
     pitch, y = on_grid(bore + wall), on_grid(wall + bore / 2.0 + (0.0 if pooled else FORWARD))
     middle = (inside[0] + inside[1]) / 2.0
     length = y - trench_z + pitch - outlet_z

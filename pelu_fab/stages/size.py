@@ -50,7 +50,8 @@ STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a car
 BARE_GAP = 7.0  # of that foot where no pool lies behind
 OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
 LEAST_WAY, UNSEEN = 60.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
-GAP, EVEN = 3.0, 4.0  # of a pool that keeps nothing: between its two walls; head that it takes to get through one
+GAP, EVEN = 4.0, (8.0, 4.0)  # of a pool that keeps nothing: between its two walls; head to get through each
+FOOT_WIDE = 1.6  # slots of the first one
 LEAST_SLOT = 1.0  # its narrowest
 FOOT_PITCH, CALMED = 4.0, 5.0  # of the first one's slots; from the only one to a comb of one branch
 BEFORE, DEEP_IN = 5.0, 4.6  # from a siphon's pillar to the first of them; of water in which it lands, at least
@@ -633,6 +634,8 @@ def _pool(site: _Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card
     landing = on_grid(pillar.front - process.printer.wall + BEFORE)  # from the back to the first wall
     flow = bore_flow(pillar.siphon, process)
     head = comb_head(flow, [w for teeth in comb.teeth for w in teeth], process)
+    free = process.channels.meniscus_freeboard + process.channels.slosh_freeboard + DRY
+    rim = on_grid(max(comb.load.rim, 0.0 if comb.is_lone else ceil(head + sum(EVEN) + free)))
     aside = max(min(m.opening[0] for m in mouths) - span[0], span[1] - max(m.opening[1] for m in mouths))
     rise = on_grid(LED_RISE if comb.is_lone and aside > 0.5 else tan(radians(LONE_SLOPE)))
     walls = max(STOP, process.printer.blade) if comb.is_lone else _least_pool(comb) - CHAMBER - _across(comb.blade)[1]
@@ -648,7 +651,7 @@ def _pool(site: _Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card
         depth=depth,
         floor_z=0.0,
         rise=rise,
-        rim_z=comb.load.rim,
+        rim_z=rim,
         plates=(),
         fins=(),
         mouths=tuple(mouths),
@@ -661,11 +664,11 @@ def _pool(site: _Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card
         design_head=head,
         predicted=tuple(predicted(comb.teeth, flow, design)),
     )
-    card = _stopped(card, landing, process) if comb.is_lone else _evened(card, pillar, process)
+    card = _stopped(card, landing, process) if comb.is_lone else _evened(card, process)
     level = head
     for plate in reversed(card.plates):
         level = _before(flow, level, card, plate, process)
-    low = card.floor_at(pillar.y - process.printer.wall - card.depth) + DEEP_IN
+    low = card.floor_at(-card.depth) + card.rise * (pillar.x_down - pillar.span[0]) + DEEP_IN
     step = process.printer.layer_height
     return card, on_grid(ceil((max(level, low) + DRY + ROOF * pillar.siphon.bore) / step - 1e-9) * step)
 
@@ -690,28 +693,26 @@ def _stopped(card: Card, landing: float, process: Process) -> Card:
     return replace(card, plates=(Plate(on_grid(y1 - stop), y1, on_grid(card.rim_z - 2.0), holes),))
 
 
-def _evened(card: Card, pillar: Pillar, process: Process) -> Card:
-    """A pool with several: a wall with slots at its foot, none where the jet meets it and none before a tooth's; then
+def _evened(card: Card, process: Process) -> Card:
+    """A pool with several: a wall with slots at its foot, none before a tooth's; then
     one with a slot for each tooth, and a cell behind each. All stand on the floor, so that all drains."""
     printer, tooth = process.printer, process.comb.tooth
     plates, fins = _cells(card.mouths, (card.x0, card.x1), 0.0, printer.blade, tooth)
     even, brim = plates[-1], on_grid(card.rim_z - 2.0)
-    slots = _slots(card, even.middle, [hole[:2] for hole in even.holes], process)
+    slots = _slots(card, even.middle, [hole[:2] for hole in even.holes], EVEN[1], process)
     y1 = on_grid(even.y0 - GAP)
     first = Plate(on_grid(y1 - BAFFLE), y1, brim)
-    jet = pillar.siphon.bore / 2
     ends = [card.x0, *(x for a, b, _, _ in slots for x in (a, b)), card.x1]
     feet = []
     for low, high in zip(ends[::2], ends[1::2], strict=True):
         count = max(1, round((high - low) / FOOT_PITCH))
-        half = min(FOOT_SLOT, (high - low) / count - printer.blade) / 2
+        half = min(FOOT_WIDE, (high - low) / count - printer.blade) / 2
         middles = [low + (k + 0.5) * (high - low) / count for k in range(count)]
         feet += [(on_grid(x - half), on_grid(x + half)) for x in middles if half > LEAST_SLOT / 2]
-    feet = [(a, b) for a, b in feet if b < pillar.x_down - jet or a > pillar.x_down + jet]
     return replace(
         card,
         plates=(
-            replace(first, holes=_slots(card, first.middle, feet, process)),
+            replace(first, holes=_slots(card, first.middle, feet, EVEN[0], process)),
             replace(even, top_z=brim, holes=slots),
         ),
         fins=fins,
@@ -719,10 +720,10 @@ def _evened(card: Card, pillar: Pillar, process: Process) -> Card:
 
 
 def _slots(
-    card: Card, y: float, spans: Sequence[Span], process: Process
+    card: Card, y: float, spans: Sequence[Span], head: float, process: Process
 ) -> tuple[tuple[float, float, float, float], ...]:
-    """Slots on the floor at `y`, so high that the card's flow takes `EVEN` mm of head to go through them."""
-    floor_z, speed = card.floor_at(y), process.comb.discharge * sqrt(2.0 * GRAVITY * EVEN)
+    """Slots on the floor at `y`, so high that the card's flow takes `head` mm to go through them."""
+    floor_z, speed = card.floor_at(y), process.comb.discharge * sqrt(2.0 * GRAVITY * head)
     high = card.design_flow / speed / sum(b - a for a, b in spans)
     return tuple((a, b, on_grid(floor_z - 1.0), on_grid(floor_z + high)) for a, b in spans)
 
