@@ -62,13 +62,13 @@ def test_a_flush_with_shares_passes_and_its_pool_is_found_in_the_triangles(devic
     recovery = recover_folder(sound)
     ((bucket, number),) = recovery.found.pools.items()
     vessel, pool, process = recovery.found.vessels[bucket], recovery.found.vessels[number], device.design.process
-    assert recovery.names[bucket], recovery.names[number] == ("L0.b0", "L0.b0.pool")
+    assert (recovery.names[bucket], recovery.names[number]) == ("L0.b0", "L0.b0.pool")
     card = device.layout.layers[0][0].card
     assert passes(vessel.siphon, process) == pytest.approx(card.comb.design_flow, rel=2e-3)
     assert pool.volume == 0.0 and pool.branches == 2
     assert vessel.volume == pytest.approx(card.drawn_volume, abs=5.0)
     level = standing(recovery.surface, pool, vessel.siphon, process)
-    assert card.comb.design_head + sum(makers_size.EVEN) == pytest.approx(level - pool.level, abs=1.2)
+    assert card.comb.design_head + sum(makers_size.EVEN) == pytest.approx(level - pool.level, abs=1.5)
     assert vessel.siphon.outlet_z - level > 2.0
     assert report.recovered["layers"][0]["shares"][0] == pytest.approx([0.3, 0.7], abs=5e-4)
 
@@ -115,8 +115,12 @@ def faults(device: Device, card: Any) -> dict[str, tuple[Callable[[Manifold], Ma
             lambda s: s + block((x0 - 0.5, x1 + 0.5), ys[1], (z - 1.0, z + 15.0)),
             {("flow.depth", "L0.b0.pool"), ("lvs.siphon", "L0.b0 drains"), ("lvs.siphon", "L0.b0 pool")},
         ),
-        "a window that ends in the water": (
-            lambda s: s + block((x - 3.5, x + 3.5), (y + 2.6, y + 3.6), (z + 9.5, siphon.outlet_z + 1.0)),
+        "a passage that ends in the water": (
+            lambda s: (
+                s
+                + block((x - 9.0, x - 2.4), (y - 2.7, y + 2.7), (z + 11.0, siphon.outlet_z + 1.0))
+                + block((x + 2.4, x + 3.5), (y - 2.7, y + 2.7), (z + 11.0, siphon.outlet_z + 1.0))
+            ),
             {("flow.depth", "L0.b0.pool")},
         ),
         "a pool's rim cut low": (
