@@ -16,7 +16,7 @@ from pelu_fab.sim.energy import energy
 from pelu_fab.sim.flow import flow
 from pelu_fab.sim.limits import flow_violations, pour_violations, steady_inflows
 from pelu_fab.sim.plumbing import Conditions, plumb
-from pelu_fab.sim.schedule import Pour, all_at_once, design_pour, from_pours, in_portions, one_by_one, with_pours
+from pelu_fab.sim.schedule import Pour, Schedule, all_at_once, design_pour, from_pours, one_by_one, with_pours
 from pelu_fab.sim.tolerance import Noise, blank, draw
 from pelu_fab.sim.water import Screen, check_water
 
@@ -27,6 +27,14 @@ REAL = Conditions(mode="real")
 ONE = Netlist(
     "one", ((Bucket("L0.b0", 5_000.0),),), (Duct("L0.b0", "out.y0", 1.0),), (("in.x0", "in"),), (("out.y0", "out"),)
 )
+
+
+def in_portions(portions: np.ndarray, duration: float) -> Schedule:
+    """Portions (steps, runs, inputs), mm3, one step after the other, each evenly over `duration` seconds."""
+    volumes = np.moveaxis(portions, 0, 2)
+    start = np.broadcast_to(np.arange(len(portions)) * duration, volumes.shape).copy()
+    return Schedule(start, start + duration, volumes / duration)
+
 
 SCHEDULES = {
     "at once in a second": all_at_once(POUR, 1.0),

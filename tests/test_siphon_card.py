@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shapely import LineString, Polygon
 
 import pelu_fab
 from pelu_fab.cfd.plan import Device, cases_of
@@ -206,11 +207,10 @@ def sliced(card: Card, level: float) -> float:
     pillar, step = card.siphon, 0.05
     total, bore = 0.0, pillar.siphon.bore
     for z in np.arange(pillar.trench_z + step / 2, level, step):
-        wide, deep = card.x1 - card.x0, card.floor_z - pillar.trench_z
         reach = min(card.depth, card.pool + (z - card.floor_z) / card.rise)
-        if z < card.floor_z:  # the sump widens from the intake's width to the whole inside
-            part = (z - pillar.trench_z) / deep
-            reach = pillar.trench * (0.9 * bore + (wide - 0.9 * bore) * part) / wide
+        if z < card.floor_z:
+            cut = Polygon(pillar.sump(card.x0, card.x1)).intersection(LineString([(card.x0, z), (card.x1, z)]))
+            reach = pillar.trench * cut.length / (card.x1 - card.x0)
         up, half = z - pillar.trench_z, 0.45 * bore
         wide = 2 * min(half, max(half - (up - 0.7 * bore), 0.0))
         x = np.linspace(-wide / 2, wide / 2, 400) if wide > 0 else np.zeros(1)

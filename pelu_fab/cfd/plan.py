@@ -19,10 +19,12 @@ from pelu_fab.errors import FabError
 from pelu_fab.ir.process import Process
 from pelu_fab.network.names import duct_name
 from pelu_fab.signoff.found import NOWHERE, Vessel
+from pelu_fab.signoff.recovered import POOL
 from pelu_fab.signoff.recovery import Recovery
 from pelu_fab.signoff.stl import Array
 
 WORK = "cfd"  # folder of cases and pictures, in the export
+IN_BORE = 0.5  # mm above a siphon's outlet, where its water comes in
 LANDED = 0.5  # m/s along a channel where water has come down in it: 0.35 to 0.55 was found
 
 
@@ -44,15 +46,15 @@ class Device:
 
     @property
     def transfers(self) -> dict[str, tuple[str, str]]:
-        """Every way from a bucket to what it feeds: its name, and theirs."""
-        names = self.recovery.names
+        """Every way from a bucket to what it feeds: its name, and those of the vessels at its ends."""
+        names, pools = self.recovery.names, self.recovery.found.pools
         pairs = {
             (source, names[mouth.goal])
             for source in self.buckets
             for mouth in self.vessels[source].mouths
-            if mouth.goal != NOWHERE and mouth.goal in names
+            if mouth.goal != NOWHERE and mouth.goal in names and mouth.goal not in pools.values()
         }
-        return {duct_name(*pair): pair for pair in sorted(pairs)}
+        return {duct_name(source.removesuffix(POOL), goal): (source, goal) for source, goal in sorted(pairs)}
 
     @property
     def corners(self) -> Array:
@@ -73,13 +75,19 @@ class Device:
         return digests(self.recovery.dossier.folder, [p.entry for p in self.recovery.parts if p.matrix is not None])
 
     def place(self, name: str) -> Array:
-        """Where water is poured into a vessel: by a hand, where the manifest says, else where drops come down in it."""
+        """Where water is poured into a vessel: by a hand, where the manifest says, else where drops come down in it.
+
+        A pool gets it out of its siphon's bore.
+        """
         found = self.recovery.found
         number = next(v for v, known in self.recovery.names.items() if known == name)
         ports = self.recovery.dossier.manifest.inputs
         at = [port.at for port, v in zip(ports, found.inputs, strict=True) if v == number]
         if at:
             return np.array(at[0])
+        siphons = [found.vessels[v].siphon for v, pool in found.pools.items() if pool == number]
+        if siphons and siphons[0] is not None:
+            return np.array([*siphons[0].axis, siphons[0].outlet_z + IN_BORE])
         ends = [
             end
             for vessel in found.vessels

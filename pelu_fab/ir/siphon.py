@@ -11,6 +11,8 @@ from pelu_fab.ir.solid import Outline
 
 SIDES = 24  # corners of a round leg in plan, whose area is that of the circle
 NARROW = 0.9  # of the bore: the intake's and the crown's width; their roofs close at 45 degrees, so they print
+STEEP, GUTTER, LEAST_GUTTER = 2.0, 0.18, 0.4  # rise of a pit's sides and of the gutter to it; mm of that at the pit
+OFF, PAST = 0.3, 0.05  # mm beside a leg's middle, where the floors under it part; past its sides, where they end
 UPRIGHT = 0.7  # of the bore: their walls up to there
 
 
@@ -34,10 +36,10 @@ class Siphon:
 class Pillar:
     """The siphon as a solid: two legs side by side in a pillar before the front wall, a sump before its intake.
 
-    `x_up` and `x_down` are the legs' middles, `y` is that of both. The sump takes y from -`trench`; its floor falls
-    from the whole inside at `floor_z` to the intake's width at `trench_z`. Where a pool takes the flush, the pillar
-    stands in it, and the falling leg opens into it through a window that ends at the outlet; `sole` is then that
-    window's floor at the leg's middle, and `fall` how much a mm it falls.
+    `x_up` and `x_down` are the legs' middles, `y` is that of both. The sump takes y from -`trench`: along the wall runs
+    a gutter, from the inside's sides at `floor_z` down to a steep pit, whose floor at `trench_z` reaches `foot` to both
+    sides. Where a pool takes the flush, the pillar stands in it, and the falling leg opens into a passage across its
+    foot, whose ridge is the outlet; `sole` is that one's floor under the leg, and `fall` how much a mm it falls aside.
     """
 
     siphon: Siphon
@@ -48,6 +50,7 @@ class Pillar:
     trench: float
     trench_z: float
     floor_z: float
+    foot: float
     sole: float | None = None
     fall: float = 0.0
 
@@ -85,31 +88,41 @@ class Pillar:
         return gable(self.y, 0.0, self.siphon.bore)
 
     @property
-    def window(self) -> Outline:
-        """The opening from the falling leg to the pool that it stands in, in (x, z)."""
+    def passage(self) -> Outline:
+        """The way out of the falling leg, across the pillar's foot to both its sides, in (y, z)."""
         assert self.sole is not None
-        half, eaves = round(NARROW * self.siphon.bore / 2.0, 3), self.siphon.outlet_z
-        left, right = round(self.x_down - half, 3), round(self.x_down + half, 3)
-        roof = (right, round(eaves - half, 3)), (self.x_down, eaves), (left, round(eaves - half, 3))
-        return ((left, self.sole), (right, self.sole), *roof)
+        half, ridge = round(self.siphon.bore / 2.0 + PAST, 3), self.siphon.outlet_z
+        back, front, eaves = round(self.y - half, 3), round(self.y + half, 3), round(ridge - half, 3)
+        return ((back, self.sole), (front, self.sole), (front, eaves), (self.y, ridge), (back, eaves))
 
     @property
-    def landing(self) -> Outline:
-        """What is cut below that window, in (y, z): a floor that falls forward, from behind the leg to the front."""
+    def floors(self) -> Outline:
+        """Its floors, which fall from under the leg to both sides, in (x, z), and a little of what is over them."""
         assert self.sole is not None
-        back, ahead = round(self.y - self.siphon.bore / 2.0 - 0.05, 3), round(self.front + 1.0, 3)
-        low, high = (round(self.sole - self.fall * (y - self.y), 3) for y in (ahead, back))
-        return ((back, high), (ahead, low), (ahead, round(high + 0.2, 3)), (back, round(high + 0.2, 3)))
+        (left, right), middle, over = self.span, round(self.x_down - OFF, 3), round(self.sole + 0.2, 3)
+        low = [round(self.sole - self.fall * abs(x - middle), 3) for x in (left - 1.0, right + 1.0)]
+        return (
+            (left - 1.0, low[0]),
+            (middle, self.sole),
+            (right + 1.0, low[1]),
+            (right + 1.0, over),
+            (left - 1.0, over),
+        )
 
     def sump(self, x0: float, x1: float) -> Outline:
         """The sump's section in (x, z) between the inside's walls, drawn up to `floor_z`."""
-        left, right = round(self.x_up - self._reach, 3), round(self.x_up + self._reach, 3)
-        return ((left, self.trench_z), (right, self.trench_z), (x1, self.floor_z), (x0, self.floor_z))
+        foot, rim, brink = self._pit(x1 - x0)
+        left, right = round(self.x_up - foot, 3), round(self.x_up + foot, 3)
+        low, high = round(max(self.x_up - rim, x0), 3), round(min(self.x_up + rim, x1), 3)
+        pit = ((low, brink), (left, self.trench_z), (right, self.trench_z), (high, brink))
+        return (*pit, (x1, self.floor_z), (x0, self.floor_z))
 
-    @property
-    def _reach(self) -> float:
-        """From the middle of the sump's floor to its ends."""
-        return NARROW * self.siphon.bore / 2.0
+    def _pit(self, width: float) -> tuple[float, float, float]:
+        """From its middle to the ends of its foot and of its rim, and where that is, between walls `width` apart."""
+        foot, deep = self.foot, self.floor_z - self.trench_z
+        far = (width + self.x_down - self.x_up) / 2.0  # to the farther wall
+        gutter = max(GUTTER * (far - foot - deep / STEEP) / (1.0 - GUTTER / STEEP), LEAST_GUTTER)
+        return foot, foot + (deep - gutter) / STEEP, round(self.floor_z - gutter, 3)
 
     @property
     def leg_area(self) -> float:
@@ -127,8 +140,10 @@ class Pillar:
 
     def sump_below(self, level: float, width: float) -> float:
         """Its section (mm2) along x below `level`, at most the floor's."""
-        deep, least = max(level - self.trench_z, 0.0), 2.0 * self._reach
-        return least * deep + (width - least) * deep**2 / (2.0 * (self.floor_z - self.trench_z))
+        foot, rim, brink = self._pit(width)
+        deep, over = max(min(level, brink) - self.trench_z, 0.0), max(level - brink, 0.0)
+        pit = 2.0 * foot * deep + deep**2 / STEEP
+        return pit + 2.0 * rim * over + (width - 2.0 * rim) * over**2 / (2.0 * (self.floor_z - brink))
 
     def volume_below(self, level: float) -> float:
         """Water (mm3) in intake and rising leg below `level`, at most the crown's."""

@@ -146,16 +146,21 @@ def _streams(layout: Layout) -> Iterator[Stream]:
 
 
 def _over_the_sill(layout: Layout, placed: PlacedCard) -> Iterator[Stream]:
-    """Over the sill, down the ramp, and the fall from the lip."""
+    """Over the sill, down the ramp, and the fall from the lip; before that out of a siphon into its pool."""
     card = placed.card
+    sill_y, sill_z = placed.at((card.comb_y, card.spread.z if card.spread else 0.0))
+    if card.spread and card.siphon and card.siphon.sole is not None:
+        ducts = tuple(duct_name(card.name, mouth.target) for mouth in card.mouths)
+        (y, z), (_, floor_z) = (placed.at((card.siphon.y, up)) for up in (0.0, card.siphon.sole))
+        yield Stream(ducts, _point(card.siphon.x_down, y, z), _point(card.siphon.x_down, y, floor_z), 3.0, True)
     for mouth in card.mouths:
         duct, wide = (duct_name(card.name, mouth.target),), mouth.opening[1] - mouth.opening[0]
         x0, x1 = sum(mouth.opening) / 2, sum(mouth.spout) / 2
         y, z = placed.at((card.lip_y, card.lip_z))
-        brink = _point(x0, placed.y + card.sill, placed.z)
+        brink = _point(x0, sill_y + card.comb.sill, sill_z)
         lip = _point(x1, y, z)
         below = layout.below(placed, mouth.target, REACH)
-        yield Stream(duct, _point(x0, placed.y, placed.z), brink, wide, False)
+        yield Stream(duct, _point(x0, sill_y, sill_z), brink, wide, False)
         yield Stream(duct, brink, lip, (wide + mouth.spout[1] - mouth.spout[0]) / 2, False)
         yield Stream(duct, lip, _point(x1, y + REACH, below), mouth.spout[1] - mouth.spout[0], True)
 

@@ -115,7 +115,7 @@ def _most(wet: Wet, vessel: int) -> float:
     one = wet.found.vessels[vessel]
     assert one.siphon is not None
     top = float(wet.surface.corners[wet.surface.faces_of_part(wet.surface.names.index(one.part))][:, :, 2].max())
-    return passes(replace(one.siphon, crown_z=top), wet.process) / passes(one.siphon, wet.process)
+    return passes(replace(one.siphon, crown_z=top), wet.process) / max(passes(one.siphon, wet.process), 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

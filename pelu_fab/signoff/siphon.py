@@ -16,6 +16,7 @@ from shapely.ops import polygonize
 
 from pelu_fab.ir.process import Process
 from pelu_fab.signoff.columns import Columns
+from pelu_fab.signoff.flight import inside
 from pelu_fab.signoff.flood import flood, water_below
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.stl import Array, Mesh
@@ -27,7 +28,7 @@ THIN = 0.02  # mm: no cut is made between two heights that are nearer
 BESIDE = 8.0  # mm about a leg in which other air counts as next to its wall
 HEADS = 3.0  # velocity heads that a full siphon loses beside friction: jet 1, intake 1/2, two bends 3/4 each
 WIDER = 2.0  # times its section, and a leg has ended
-NUDGES = np.array([[x, y, 0.0] for x in (-0.05, 0.0, 0.05) for y in (-0.05, 0.0, 0.05)])  # mm about a saddle
+NUDGES = np.array([[x, y, 0.0] for x in (-0.05, 0.0, 0.05) for y in (-0.05, 0.0, 0.05)])  # mm about a saddle or axis
 
 
 Place = tuple[float, float, float]
@@ -131,7 +132,7 @@ def _measured(surface: Surface, number: int, corners: Array, legs: tuple[Array, 
                 faces = _faces(corners, height)
                 section = _section(faces, leg)
                 place = (round(float(leg[0]), 3), round(float(leg[1]), 3), round(height, 3))
-                if section is not None and section.interiors:  # its middle lies in material
+                if section is not None and section.interiors and inside(surface, place + NUDGES).any():  # blocked
                     bore = min(bore, (0.0, place))
                     continue
                 whole = whole or (section.area if section is not None else 0.0)

@@ -70,13 +70,6 @@ def design_pour(volumes: Array, pour_flow: float) -> Schedule:
     return one_by_one(volumes, pour_flow)
 
 
-def in_portions(portions: Array, duration: float) -> Schedule:
-    """Portions (steps, runs, inputs), mm3, one step after the other, each evenly over `duration` seconds."""
-    volumes = np.moveaxis(np.asarray(portions, dtype=np.float64), 0, 2)
-    start = np.broadcast_to(np.arange(len(portions)) * duration, volumes.shape).copy()
-    return Schedule(start, start + duration, volumes / duration)
-
-
 def from_pours(pours: Sequence[Pour], inputs: int) -> Schedule:
     """One run from any list of pours: orders, pauses and later top-ups."""
     for pour in pours:

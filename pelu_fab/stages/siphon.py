@@ -10,7 +10,7 @@ from pelu_fab.ir.card import Card, Mouth, Span, Spread, Underside
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.netlist import Bucket
 from pelu_fab.ir.process import Process
-from pelu_fab.ir.siphon import NARROW, Pillar, Siphon, peak
+from pelu_fab.ir.siphon import NARROW, STEEP, Pillar, Siphon, peak
 from pelu_fab.ir.units import on_grid
 
 BORES = (4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0)  # mm: the narrowest that passes the inflow; narrower ones prime sooner
@@ -18,10 +18,11 @@ LOWEST, USUAL, HIGHEST = 16.0, 24.0, 44.0  # mm: crown above the floor
 SHORTEST, LONGEST = 20.0, 70.0  # mm inside along the flow
 GENTLEST, STEEPEST = tan(radians(12.0)), 1.0  # rise of the floor to the back
 LINES = 3  # side by side in a wall that must hold air
-LEAST_TRENCH = 2.5  # mm: narrower starves the intake
+LEAST_TRENCH, USUAL_TRENCH = 2.5, 5.0  # mm: narrower starves the intake; longer only where the pit is as wide as can be
 FORWARD = 4.0  # mm that the legs stand out further, so that a cup may be pushed forward
 UNDER_WATER = 3.0  # mm that the floor's back end lies below the crown, at least
-SOLE = 0.2  # mm that a window's floor lies over the pool's
+ROOFED = 1.42  # times a floor, from a ridge of 45 degrees up
+SOLE = 0.1  # mm that a passage's floor ends over the pool's
 QUICKER = 2.0  # times the priming flow that the inflow must be
 
 
@@ -88,7 +89,8 @@ def _over(card: Card, pool: Pool, design: Design) -> Card:
     pillar = card.siphon
     made, dry = pool((card.x0, card.x1), pillar)
     z, y = on_grid(pillar.siphon.outlet_z - dry), on_grid(card.sill + made.depth)
-    sole = on_grid(z + made.floor_at(pillar.y - y) + SOLE)
+    highest = made.floor_at(pillar.y - pillar.siphon.bore / 2.0 - y)  # of the pool's floor beside the passage
+    sole = on_grid(z + highest + SOLE + made.rise * (pillar.x_down - pillar.span[0]))
     whole = replace(
         card,
         mouths=made.mouths,
@@ -166,8 +168,9 @@ def _tried(
     process = design.process
     pillar = _pillar(one, crown, inside, process, pooled)
     siphon, width = pillar.siphon, inside[1] - inside[0]
-    aside, section = pillar.volume_below(siphon.break_z), pillar.sump_below(siphon.break_z, width)
-    trench = on_grid((one.bucket.retained_volume - aside) / section)
+    asked = one.bucket.retained_volume - pillar.volume_below(siphon.break_z)
+    pillar = _widened(pillar, asked / USUAL_TRENCH, width)
+    trench = on_grid(asked / pillar.sump_below(siphon.break_z, width))
     if not LEAST_TRENCH <= trench <= depth / 2.0:
         return None
     mouth = (on_grid(pillar.x_down - siphon.bore / 2.0), on_grid(pillar.x_down + siphon.bore / 2.0))
@@ -198,6 +201,19 @@ def _tried(
     )
 
 
+def _widened(pillar: Pillar, section: float, width: float) -> Pillar:
+    """With the narrowest pit that has this section (mm2), or the widest between walls `width` apart."""
+    level, steep = pillar.siphon.break_z, (pillar.floor_z - pillar.trench_z) / STEEP
+    low, high = pillar.foot, (width - pillar.x_down + pillar.x_up) / 2.0 - steep
+    if high <= low or pillar.sump_below(level, width) >= section:
+        return pillar
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        wide = replace(pillar, foot=middle)
+        low, high = (middle, high) if wide.sump_below(level, width) < section else (low, middle)
+    return replace(pillar, foot=on_grid(low))
+
+
 def _pillar(one: Wanted, crown: float, inside: Span, process: Process, pooled: bool) -> Pillar:
     """The siphon of a bucket whose crown lies so high over its floor: the narrowest that passes the inflow."""
     found = [_legs(bore, crown, inside, process, pooled) for bore in BORES]
@@ -216,13 +232,14 @@ def _legs(bore: float, crown: float, inside: Span, process: Process, pooled: boo
     """A siphon of this bore in the middle of the front wall; its sump has no length yet."""
     step, wall = process.printer.layer_height, max(process.printer.wall, LINES * process.printer.nozzle)
     trench_z = -on_grid(crown + ceil((peak(bore) + bore / 2.0) / step - 1e-9) * step)
-    outlet_z = trench_z if pooled else on_grid(trench_z - ceil(process.printer.floor / step - 1e-9) * step)
+    under = ROOFED * process.printer.floor if pooled else process.printer.floor  # the passage's roof is steep
+    outlet_z = on_grid(trench_z - ceil(under / step - 1e-9) * step)
     pitch, y = on_grid(bore + wall), on_grid(wall + bore / 2.0 + (0.0 if pooled else FORWARD))
     middle = (inside[0] + inside[1]) / 2.0
     length = y - trench_z + pitch - outlet_z
     siphon = Siphon(bore, on_grid(NARROW * bore), on_grid(trench_z + peak(bore)), outlet_z, on_grid(length))
     x = on_grid(middle - pitch / 2.0), on_grid(middle + pitch / 2.0)
-    return Pillar(siphon, *x, y, wall, 0.0, trench_z, -crown)
+    return Pillar(siphon, *x, y, wall, 0.0, trench_z, -crown, on_grid(NARROW * bore / 2.0))
 
 
 def on_one_bed(cards: Sequence[Card], bottom: float, design: Design) -> tuple[Card, ...]:

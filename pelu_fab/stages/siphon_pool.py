@@ -19,7 +19,6 @@ from pelu_fab.stages.courses import LIP, RUN
 from pelu_fab.stages.pools import (
     BAFFLE,
     CHAMBER,
-    FOOT_SLOT,
     LEAD_IN,
     LED_RISE,
     LONE_SLOPE,
@@ -33,7 +32,8 @@ from pelu_fab.stages.pools import (
 )
 from pelu_fab.stages.siphon import Wanted, flush_over
 
-GAP, EVEN = 3.0, 4.0  # of a pool that keeps nothing: between its two walls; head that it takes to get through one
+GAP, EVEN = 4.0, (8.0, 4.0)  # of a pool that keeps nothing: between its two walls; head to get through each
+FOOT_WIDE = 1.6  # slots of the first one
 LEAST_SLOT = 1.0  # its narrowest
 FOOT_PITCH, CALMED = 4.0, 5.0  # of the first one's slots; from the only one to a comb of one branch
 BEFORE, DEEP_IN = 5.0, 4.6  # from a siphon's pillar to the first of them; of water in which it lands, at least
@@ -59,6 +59,8 @@ def _pool(site: Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card,
     landing = on_grid(pillar.front - process.printer.wall + BEFORE)  # from the back to the first wall
     flow = bore_flow(pillar.siphon, process)
     head = comb_head(flow, [w for teeth in comb.teeth for w in teeth], process)
+    free = process.channels.meniscus_freeboard + process.channels.slosh_freeboard + DRY
+    rim = on_grid(max(comb.load.rim, 0.0 if comb.is_lone else ceil(head + sum(EVEN) + free)))
     aside = max(min(m.opening[0] for m in mouths) - span[0], span[1] - max(m.opening[1] for m in mouths))
     rise = on_grid(LED_RISE if comb.is_lone and aside > 0.5 else tan(radians(LONE_SLOPE)))
     walls = (
@@ -76,7 +78,7 @@ def _pool(site: Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card,
         depth=depth,
         floor_z=0.0,
         rise=rise,
-        rim_z=comb.load.rim,
+        rim_z=rim,
         plates=(),
         fins=(),
         mouths=tuple(mouths),
@@ -89,11 +91,11 @@ def _pool(site: Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card,
         design_head=head,
         predicted=tuple(predicted(comb.teeth, flow, design)),
     )
-    card = _stopped(card, landing, process) if comb.is_lone else _evened(card, pillar, process)
+    card = _stopped(card, landing, process) if comb.is_lone else _evened(card, process)
     level = head
     for plate in reversed(card.plates):
         level = _before(flow, level, card, plate, process)
-    low = card.floor_at(pillar.y - process.printer.wall - card.depth) + DEEP_IN
+    low = card.floor_at(-card.depth) + card.rise * (pillar.x_down - pillar.span[0]) + DEEP_IN
     step = process.printer.layer_height
     return card, on_grid(ceil((max(level, low) + DRY + ROOF * pillar.siphon.bore) / step - 1e-9) * step)
 
@@ -118,28 +120,26 @@ def _stopped(card: Card, landing: float, process: Process) -> Card:
     return replace(card, plates=(Plate(on_grid(y1 - stop), y1, on_grid(card.rim_z - 2.0), holes),))
 
 
-def _evened(card: Card, pillar: Pillar, process: Process) -> Card:
-    """A pool with several: a wall with slots at its foot, none where the jet meets it and none before a tooth's; then
+def _evened(card: Card, process: Process) -> Card:
+    """A pool with several: a wall with slots at its foot, none before a tooth's; then
     one with a slot for each tooth, and a cell behind each. All stand on the floor, so that all drains."""
     printer, tooth = process.printer, process.comb.tooth
     plates, fins = inlet_cells(card.mouths, (card.x0, card.x1), 0.0, printer.blade, tooth)
     even, brim = plates[-1], on_grid(card.rim_z - 2.0)
-    slots = _slots(card, even.middle, [hole[:2] for hole in even.holes], process)
+    slots = _slots(card, even.middle, [hole[:2] for hole in even.holes], EVEN[1], process)
     y1 = on_grid(even.y0 - GAP)
     first = Plate(on_grid(y1 - BAFFLE), y1, brim)
-    jet = pillar.siphon.bore / 2
     ends = [card.x0, *(x for a, b, _, _ in slots for x in (a, b)), card.x1]
     feet = []
     for low, high in zip(ends[::2], ends[1::2], strict=True):
         count = max(1, round((high - low) / FOOT_PITCH))
-        half = min(FOOT_SLOT, (high - low) / count - printer.blade) / 2
+        half = min(FOOT_WIDE, (high - low) / count - printer.blade) / 2
         middles = [low + (k + 0.5) * (high - low) / count for k in range(count)]
         feet += [(on_grid(x - half), on_grid(x + half)) for x in middles if half > LEAST_SLOT / 2]
-    feet = [(a, b) for a, b in feet if b < pillar.x_down - jet or a > pillar.x_down + jet]
     return replace(
         card,
         plates=(
-            replace(first, holes=_slots(card, first.middle, feet, process)),
+            replace(first, holes=_slots(card, first.middle, feet, EVEN[0], process)),
             replace(even, top_z=brim, holes=slots),
         ),
         fins=fins,
@@ -147,9 +147,9 @@ def _evened(card: Card, pillar: Pillar, process: Process) -> Card:
 
 
 def _slots(
-    card: Card, y: float, spans: Sequence[Span], process: Process
+    card: Card, y: float, spans: Sequence[Span], head: float, process: Process
 ) -> tuple[tuple[float, float, float, float], ...]:
-    """Slots on the floor at `y`, so high that the card's flow takes `EVEN` mm of head to go through them."""
-    floor_z, speed = card.floor_at(y), process.comb.discharge * sqrt(2.0 * GRAVITY * EVEN)
+    """Slots on the floor at `y`, so high that the card's flow takes `head` mm to go through them."""
+    floor_z, speed = card.floor_at(y), process.comb.discharge * sqrt(2.0 * GRAVITY * head)
     high = card.design_flow / speed / sum(b - a for a, b in spans)
     return tuple((a, b, on_grid(floor_z - 1.0), on_grid(floor_z + high)) for a, b in spans)

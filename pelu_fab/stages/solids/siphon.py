@@ -4,7 +4,7 @@ from pelu_fab.ir.card import Card
 from pelu_fab.ir.siphon import Pillar
 from pelu_fab.ir.solid import Prism, Step, box
 
-BITE, BESIDE = 0.3, 0.05  # mm: every join overlaps by this; a floor reaches past the leg above it
+BITE = 0.3  # mm: every join overlaps by this
 
 
 def flush_body(card: Card, inside: tuple[Prism, ...]) -> tuple[Step, ...]:
@@ -42,21 +42,21 @@ def _sumped(card: Card, inside: tuple[Prism, ...]) -> tuple[Prism, ...]:
 def _raised(card: Card) -> tuple[tuple[float, float], ...]:
     """The sump's section, drawn up a little into the room above it."""
     assert card.siphon is not None
-    a, b, c, d = card.siphon.sump(card.x0, card.x1)
-    return a, b, c, (c[0], round(c[1] + BITE, 3)), (d[0], round(d[1] + BITE, 3)), d
+    *floor, right, left = card.siphon.sump(card.x0, card.x1)
+    return *floor, right, (right[0], round(right[1] + BITE, 3)), (left[0], round(left[1] + BITE, 3)), left
 
 
 def _ways(card: Card, pillar: Pillar) -> tuple[Prism, ...]:
-    """The water's way: intake, rising leg, crown, falling leg, and the window through which it leaves."""
+    """The water's way: intake, rising leg, crown, falling leg, and the passage through which it leaves."""
     bore, ends = pillar.siphon.bore, sorted((pillar.x_up, pillar.x_down))
     low = pillar.siphon.outlet_z - 1.0
     out: tuple[Prism, ...] = ()
     if pillar.sole is not None:
-        half = bore / 2.0 + BESIDE
-        low = round(pillar.sole + pillar.fall * bore / 2.0, 3)
+        low = pillar.sole
+        left, right = pillar.span
         out = (
-            Prism("y", pillar.y, pillar.front + 1.0, (pillar.window,)),
-            Prism("x", round(pillar.x_down - half, 3), round(pillar.x_down + half, 3), (pillar.landing,)),
+            Prism("x", left - 1.0, right + 1.0, (pillar.passage,)),
+            Prism("y", pillar.passage[0][0], pillar.passage[1][0], (pillar.floors,)),
         )
     return (
         Prism("y", -BITE, pillar.y, (pillar.intake,)),
