@@ -45,6 +45,24 @@ def test_sound_parts_pass_with_two_decimals(name: str, writer: Writer, tmp_path:
     assert len(changed) == len(list((tmp_path / name / "parts").glob("*.stl")))
 
 
+def test_a_design_with_hidden_rows_passes_with_three_decimals_and_says_why_not_with_two(tmp_path: Path) -> None:
+    three = verify(rewritten(export("petals", tmp_path), lambda corners: to_bytes(np.round(corners, 3))))
+    assert [str(check) for check in three.failures] == [] and three.verdict == "pass"
+    two = verify(rewritten(tmp_path / "petals", lambda corners: to_bytes(np.round(corners, 2))))
+    causes = [check for check in two.failures if check.id in ("lvs.tooth", "mesh.closed", "mesh.degenerate")]
+    assert {check.id for check in causes} == {"lvs.tooth", "mesh.closed", "mesh.degenerate"}
+    assert all("it is rounded to 0.01 mm: save it with three decimals, or as binary" in check.why for check in causes)
+
+
+def test_a_sound_part_and_one_that_is_cut_open_are_not_told_to_be_rounded(tmp_path: Path) -> None:
+    folder = export("drip", tmp_path)
+    part = folder / "parts" / "card-L0-b0.stl"
+    part.write_bytes(to_bytes(read_stl(part.read_bytes(), "card").astype(np.float64)[:-1]))
+    report = verify(folder)
+    assert any(check.id == "mesh.closed" for check in report.failures)
+    assert not any("rounded" in check.why for check in report.checks)
+
+
 @pytest.mark.parametrize(
     ("factor", "told"),
     [(1 / 25.4, "25.4 times too small"), (25.4, "25.4 times too large"), (1e-3, "1000 times too small")],

@@ -12,7 +12,7 @@ from pelu_fab.ir.solid import Outline, Part, Prism, Step
 Points = NDArray[np.float32]
 Triangles = NDArray[np.int64]
 LEAST_AREA, MOST_FLIPS = 1e-9, 1000  # mm2
-SNAP = 2e-4  # mm: edges shorter than this are float32 dust
+SNAP = 1e-3  # mm: edges shorter than this are dust, which folds up where another program writes three decimals
 
 
 def build_mesh(part: Part) -> Mesh:

@@ -14,7 +14,7 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Vessel
 from pelu_fab.signoff.recovered import Demand, Recovered, comb_law, held, met, open_widths
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.siphons import Flush, pool_checks, siphon_checks
-from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.stl import ROUNDED, Array, is_rounded
 from pelu_fab.signoff.water import asked_widths
 
 RETAINED_FRACTION = 0.001  # of h²
@@ -238,6 +238,8 @@ def _teeth(case: Comparison, depth: int, unit: int) -> list[Check]:
         place = f"{where if owner[k] == NOWHERE else case.duct(depth, unit, owner[k])}.t{k}"
         off = max(abs(tooth.width - width), abs(tooth.widest - width))
         why = f"opens {tooth.width:.4f} to {tooth.widest:.4f} mm, its share asks {width:.4f}"
+        if off > TOOTH and is_rounded(np.array([tooth.width, tooth.widest])):
+            why += ROUNDED
         if isfinite(width):
             checks.append(most("lvs.tooth", place, off, TOOTH, "mm", why, tooth.at))
     return checks

@@ -18,7 +18,7 @@ from pelu_fab.signoff.intersections import intersections
 from pelu_fab.signoff.pose import Pose, unit_mistaken, way_back
 from pelu_fab.signoff.printable import part_checks
 from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
-from pelu_fab.signoff.stl import Array, Index, Mesh, read_stl_file, weld
+from pelu_fab.signoff.stl import ROUNDED, Array, Index, Mesh, is_rounded, read_stl_file, weld
 from pelu_fab.signoff.topology import Topology, place, topology
 
 VOLUME_TOLERANCE = 1e-3  # of the volume: float32 corners and any re-triangulation stay far below
@@ -113,15 +113,16 @@ def surface_checks(where: str, mesh: Mesh, shape: Topology) -> list[Check]:
     inside_out = [s for s in shape.shells if s.volume <= 0]
     if inside_out and len(inside_out) == len(shape.shells):
         oriented = failed("mesh.oriented", where, "every face looks inwards", inside_out[0].at)
+    told = ROUNDED if is_rounded(mesh.points) else ""
     return [
         _none(
             "mesh.closed",
             where,
             mesh,
             np.concatenate([shape.open_edges, shape.crowded_edges]),
-            "edges without exactly one partner",
+            "edges without exactly one partner" + told,
         ),
-        _none("mesh.degenerate", where, mesh, shape.degenerate, "triangles without area"),
+        _none("mesh.degenerate", where, mesh, shape.degenerate, "triangles without area" + told),
         _none("mesh.duplicate", where, mesh, shape.duplicate, "triangles twice in the same place"),
         oriented,
         intersections(where, mesh),

@@ -24,6 +24,8 @@ RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("pad", "<u
 HEADER = 84
 MAX_STL = 512 * MEBIBYTE
 BOM = b"\xef\xbb\xbf"
+ROUND = 2e-3  # of 0.01 mm: single precision at 200 mm
+ROUNDED = "; it is rounded to 0.01 mm: save it with three decimals, or as binary"
 LARGEST = 1e5  # mm: a coordinate beyond 100 m is no part of a desk toy
 # Possessive quantifiers: no text makes these look at a byte twice. A normal is not used, and may be `-nan(ind)`.
 NUMBER = rb"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:e[+-]?+\d++)?+|nan|inf(?:inity)?+)"
@@ -216,6 +218,11 @@ def _wrong(text: bytes, at: int, expected: Sequence[str], where: str) -> FabErro
             return FabError(f"{where}, line {line}", f"has {found!r} where {due} is due", remedy)
         at += len(space) + len(word)
     return FabError(where, "breaks the grammar of an ASCII STL", "export it again")
+
+
+def is_rounded(lengths: Array) -> bool:
+    """Whether lengths (mm) all have two decimals, as some programs write them; ours lie 1 µm apart."""
+    return bool(np.abs(100.0 * lengths - np.round(100.0 * lengths)).max(initial=0.0) < ROUND)
 
 
 def weld(corners: Array) -> Mesh:
