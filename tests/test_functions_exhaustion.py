@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from pelu_fab.training.exhaustion import CASES, CONTESTANTS, SEEDS, Case, Outcome, Phase, study
+from pelu_fab.training.exhaustion import CASES, CONTESTANTS, DEEP, SEEDS, STEPS, Case, Outcome, Phase, _bends, study
 from pelu_fab.training.exhaustion_report import files, summary, verdict
+from pelu_fab.training.functions_nets import DeepNet
 
 torch.set_num_threads(1)
 LINES = Case(
@@ -38,6 +39,25 @@ def test_a_net_whose_buckets_all_died_stays_frozen_and_a_restarted_one_does_not(
     frozen, thawed = (study(case, contestant, steps=1000, seeds=2)[1] for contestant in ("pelu", "pelu restarted"))
     assert frozen.dead >= 5 > thawed.dead
     assert frozen.loss > 10 * thawed.loss
+
+
+@pytest.mark.slow
+def test_a_deep_net_of_relus_freezes_where_a_leaky_one_thaws() -> None:
+    case = CASES[-1]
+    assert case.is_raw and case.contestants == DEEP and not set(DEEP) & set(CONTESTANTS)
+    stiff, leaky = (study(replace(case, phases=case.phases[:2]), kind, steps=STEPS, seeds=SEEDS)[1] for kind in DEEP)
+    assert stiff.recovered < leaky.recovered and stiff.units == leaky.units == 30
+    assert stiff.loss > 10 * leaky.loss and stiff.dead > leaky.dead
+
+
+def test_a_deep_nets_bends_are_where_its_slope_changes() -> None:
+    net = DeepNet((-5.0, 5.0), generator=torch.Generator().manual_seed(3)).double()
+    places = _bends(net)
+    u = torch.linspace(0, 1, 4001, dtype=torch.float64)[:, None]
+    with torch.no_grad():
+        slopes = torch.diff(net(u)[:, 0]).numpy()
+    turns = u[1:-1, 0].numpy()[np.abs(np.diff(slopes)) > 1e-9]
+    assert len(turns) and all(np.abs(places - turn).min() < 1e-3 for turn in turns)
 
 
 def test_verdicts_need_a_majority_and_something_to_recover() -> None:

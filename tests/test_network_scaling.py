@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pelu_fab.commands.rig import units_of
 from pelu_fab.errors import FabError
 from pelu_fab.network.files import from_network_json, to_network_json
 from pelu_fab.network.model import Layer, Network, check_network
-from pelu_fab.network.scaling import Feature, Scaling, scaling_from, unit_in
+from pelu_fab.network.scaling import Feature, Scaling, plain_scaling, scaling_from, unit_in
 from pelu_fab.signoff.checkpoint import read_trained
 from pelu_fab.sources.checkpoint import read_checkpoint
 from pelu_fab.training.save import checkpoint_bytes
@@ -118,3 +119,10 @@ def test_a_table_that_is_no_map_is_refused(entry: object) -> None:
     table["scaling"] = [entry]
     with pytest.raises(FabError, match="is no network"):
         from_network_json(json.dumps(table).encode(), "n.json")
+
+
+def test_a_sample_with_decimal_commas_is_read_between_semicolons() -> None:
+    measures = plain_scaling(("a", "b"), 2.0)
+    assert units_of("8,2; 5,6", measures) == units_of("8.2,5.6", measures) == [16.4, 11.2]
+    with pytest.raises(FabError, match="is not 2 numbers; give, parted by commas, with decimal points, a, b"):
+        units_of("8,2,5,6", measures)

@@ -56,9 +56,10 @@ def numbers(text: str, count: int, what: str) -> list[float]:
 
 
 def _finite(text: str) -> list[float]:
-    """Numbers between commas; none where one is no finite number."""
+    """Numbers between commas, or with decimal commas between semicolons; none where one is no finite number."""
+    parts = text.replace(",", ".").split(";") if ";" in text else text.split(",")
     try:
-        found = [float(part) for part in text.split(",")]
+        found = [float(part) for part in parts]
     except ValueError:
         return []
     return found if all(map(isfinite, found)) else []
@@ -97,7 +98,8 @@ def units_of(sample: str, measures: Scaling) -> list[float]:
     values, measured = _finite(sample), measures.measured
     if len(values) != len(measured):
         names = ", ".join(feature.title for feature in measured)
-        raise FabError(f"--sample {sample!r}", f"is not {len(measured)} numbers", f"give, parted by commas, {names}")
+        what, remedy = f"is not {len(measured)} numbers", f"give, parted by commas, with decimal points, {names}"
+        raise FabError(f"--sample {sample!r}", what, remedy)
     for doubt in measures.doubts(values):
         warn(f"--sample {sample}", doubt, "the network never saw that, and its answer means little")
     return [float(units) for units in measures.pours(np.array([values]))[0]]

@@ -93,7 +93,10 @@ class Cells:
             if plain.lstrip("+-").casefold() in ("nan", "inf", "infinity"):
                 raise FabError(self.place(line, column), f"is {cell}", "give a finite number, or leave the row out")
             if not cell:
-                raise FabError(self.place(line, column), "is empty, not a number", "fill it in, or leave the row out")
+                others = self.column(column).count("") - 1
+                more = f", as {others} more of its column are" if others else ""
+                what = f"is empty, not a number{more}"
+                raise FabError(self.place(line, column), what, "fill it in, or leave the row out")
             raise FabError(self.place(line, column), f"is {cell!r}, not a number", "give a decimal number with a point")
         value = float(plain)
         if not math.isfinite(value) or abs(value) > LARGEST:

@@ -104,7 +104,7 @@ def text_of(blob: bytes, where: str) -> str:
         return blob.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         what = f"is not UTF-8: byte 0x{blob[error.start]:02x} at offset {error.start}"
-        raise FabError(where, what, "save it as UTF-8") from error
+        raise FabError(where, what, "save it as UTF-8 (of a spreadsheet: as CSV UTF-8)") from error
 
 
 def toml_table(blob: bytes, where: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ could have been reached.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pelu_fab.training.functions_nets import (
+    SLOPE,
+    DeepNet,
     Ensemble,
-    Kind,
     ReluNet,
     WaterNet,
     gather,
@@ -27,10 +28,12 @@ from pelu_fab.training.functions_nets import (
 from pelu_fab.training.functions_train import train
 
 Array = NDArray[np.float64]
-Contestant = Literal["pelu", "pelu restarted", "leaky pelu", "relu", "leaky relu"]
-CONTESTANTS: tuple[Contestant, ...] = get_args(Contestant)
+Contestant = Literal["pelu", "pelu restarted", "leaky pelu", "relu", "leaky relu", "deep relu", "deep leaky relu"]
+DEEP: tuple[Contestant, ...] = ("deep relu", "deep leaky relu")
+CONTESTANTS: tuple[Contestant, ...] = tuple(one for one in get_args(Contestant) if one not in DEEP)
 STEPS, SEEDS, ROWS = 1500, 6, 200
 RECOVERED, FLOOR = 3.0, 1e-2  # a loss of 3 times a fresh net's, or 1 % of the variance, counts as recovered
+FINE = 2001  # places at which a deep net's bends are looked for
 LEARNT = 0.2  # of the variance: a fresh net above it has not learnt, and there is nothing to recover
 
 
@@ -51,6 +54,8 @@ class Case:
     axis: tuple[float, float]
     phases: tuple[Phase, ...]
     buckets: int = 10
+    contestants: tuple[Contestant, ...] = CONTESTANTS
+    is_raw: bool = False  # targets as they are, not of mean 0 and variance 1
 
 
 def _falling(x: Array) -> Array:
@@ -85,6 +90,13 @@ CASES: tuple[Case, ...] = (
         )
         for count in (10, 30)
     ),
+    Case(
+        "a deep net, exp and exp(-x) in turn on (-5, 5)",
+        (-5.0, 5.0),
+        tuple(Phase(one.label, one.function, (-5.0, 5.0)) for one in (_EXP, _NEXP, _EXP, _NEXP)),
+        contestants=DEEP,
+        is_raw=True,
+    ),
 )
 
 
@@ -112,10 +124,14 @@ class Outcome:
 
 def study(case: Case, contestant: Contestant, *, steps: int = STEPS, seeds: int = SEEDS) -> tuple[Outcome, ...]:
     """All phases of a case by one contestant; deterministic."""
-    kind: Kind = "pelu" if contestant == "pelu restarted" else contestant
     revive = 0 if contestant == "pelu restarted" else None
 
     def fresh_nets(phase: Phase) -> Ensemble:
+        if contestant in DEEP:
+            slope = SLOPE if contestant == "deep leaky relu" else 0.0
+            starts = [torch.Generator().manual_seed(seed) for seed in range(seeds)]
+            return gather([DeepNet(case.axis, slope=slope, generator=start) for start in starts])
+        kind: Any = "pelu" if contestant == "pelu restarted" else contestant
         scale = water_scale(*_points(case, phase), case.buckets)
         return gather([make_net(kind, case.buckets, seed, scale=scale) for seed in range(seeds)])
 
@@ -125,12 +141,13 @@ def study(case: Case, contestant: Contestant, *, steps: int = STEPS, seeds: int 
         u, y = _points(case, phase)
         if number and revive is not None:
             restart_idle(nets, u, torch.Generator().manual_seed(number), open_too=True)
-        losses = train(nets, u, y, steps=steps, learning_rate=0.02, revive=revive)[-1].double().numpy()
+        spread = float(y.var(correction=0)) if case.is_raw else 1.0
+        losses = train(nets, u, y, steps=steps, learning_rate=0.02, revive=revive)[-1].double().numpy() / spread
         if phase.label not in alone:
             alone[phase.label] = losses
             if number:
                 other = train(fresh_nets(phase), u, y, steps=steps, learning_rate=0.02, revive=revive)
-                alone[phase.label] = other[-1].double().numpy()
+                alone[phase.label] = other[-1].double().numpy() / spread
         limit = max(RECOVERED * float(np.median(alone[phase.label])), FLOOR)
         active = np.stack([_active(nets.net(index), u) for index in range(seeds)])
         part = active.mean(axis=-1)
@@ -154,12 +171,12 @@ def study(case: Case, contestant: Contestant, *, steps: int = STEPS, seeds: int 
 
 
 def _points(case: Case, phase: Phase) -> tuple[torch.Tensor, torch.Tensor]:
-    """Places along the axis in [0, 1] and targets of mean 0 and variance 1, both (rows,)."""
+    """Places along the axis in [0, 1] and targets, of mean 0 and variance 1 unless `is_raw`; both (rows,)."""
     x = np.linspace(*phase.span, ROWS)
     y = phase.function(x)
     low, high = case.axis
     places = torch.tensor((x - low) / (high - low), dtype=torch.float32)
-    return places, torch.tensor((y - y.mean()) / y.std(), dtype=torch.float32)
+    return places, torch.tensor(y if case.is_raw else (y - y.mean()) / y.std(), dtype=torch.float32)
 
 
 def _drawn(nets: Ensemble, case: Case, phase: Phase) -> Array:
@@ -178,6 +195,8 @@ def _active(net: nn.Module, u: torch.Tensor) -> NDArray[np.bool_]:
             return np.asarray((arrived > net.spread.heights**2).T.numpy())
         if isinstance(net, ReluNet):
             return np.asarray((net.first(2.0 * u[:, None] - 1.0) > 0).T.numpy())
+        if isinstance(net, DeepNet):
+            return np.asarray((torch.cat(net.bent(u[:, None]), dim=1) > 0).T.numpy())
     raise TypeError(type(net).__name__)
 
 
@@ -189,6 +208,10 @@ def _bends(net: nn.Module) -> Array:
             places = net.spread.heights**2 / reach
         elif isinstance(net, ReluNet):
             places = 0.5 * (1.0 - net.first.bias / net.first.weight[:, 0])
+        elif isinstance(net, DeepNet):  # between the two of many places where a unit's sign changes
+            u = torch.linspace(0, 1, FINE)
+            turned = _active(net, u)
+            places = torch.cat([0.5 * (u[1:] + u[:-1])[row[1:] != row[:-1]] for row in turned])
         else:
             raise TypeError(type(net).__name__)
     found = np.sort(places.double().numpy())
@@ -201,7 +224,7 @@ def run_all(
     """Every case by every contestant."""
     outcomes: list[Outcome] = []
     for case in cases:
-        for contestant in CONTESTANTS:
+        for contestant in case.contestants:
             if say is not None:
                 say(f"{case.name}: {contestant}")
             outcomes += study(case, contestant, steps=steps, seeds=seeds)

@@ -96,11 +96,12 @@ def verdict(outcome: Outcome) -> str:
 
 def figure(case: Case, outcomes: Sequence[Outcome]) -> bytes:
     """A column a phase, a row a contestant: target, the first seed's curve, and its bends as ticks below."""
-    canvas = blank(2.7 * len(case.phases), 1.45 * len(CONTESTANTS))
-    grid = canvas.subplots(len(CONTESTANTS), len(case.phases), squeeze=False)
+    rows = case.contestants
+    canvas = blank(2.7 * len(case.phases), 1.45 * len(rows))
+    grid = canvas.subplots(len(rows), len(case.phases), squeeze=False)
     low, high = case.axis
     for outcome in outcomes:
-        axes = grid[CONTESTANTS.index(outcome.contestant)][outcome.phase]
+        axes = grid[rows.index(outcome.contestant)][outcome.phase]
         x, target, found = outcome.drawn
         axes.plot(x, target, color="#999999", linewidth=3.0, alpha=0.6)
         axes.plot(x, found, color=WATER if "pelu" in outcome.contestant else EARTH, linewidth=1.2)
@@ -114,7 +115,7 @@ def figure(case: Case, outcomes: Sequence[Outcome]) -> bytes:
         )
         if outcome.phase == 0:
             axes.set_ylabel(outcome.contestant, fontsize=8)
-        if outcome.contestant == CONTESTANTS[0]:
+        if outcome.contestant == rows[0]:
             axes.set_title(outcome.label, fontsize=8)
     return png(canvas)
 

@@ -5,6 +5,7 @@ All take (rows, 1) and give (rows, 1), and have about the same number of weights
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -21,6 +22,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Readout = Literal["differential", "single"]
 LEAK = 0.05  # share of a leaky bucket's inflow that goes past it
 SLOPE = 0.01  # of a leaky ReLU below 0, torch's default
+DEEP = (10, 10, 10)  # units of each hidden row of a deep net
 
 
 class WaterNet(nn.Module):
@@ -88,6 +90,34 @@ class ReluNet(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         """y at u (rows, 1); the net sees [−1, 1]."""
         out: Tensor = self.last(functional.leaky_relu(self.first(2.0 * u - 1.0), self.slope))
+        return out
+
+
+class DeepNet(nn.Module):
+    """1 – 10 – 10 – 10 – 1 with ReLUs, or leaky ones of `slope`, of x itself: u in [0, 1] is a place on `axis`."""
+
+    def __init__(self, axis: tuple[float, float], *, slope: float = 0.0, generator: torch.Generator) -> None:
+        super().__init__()
+        sizes = (1, *DEEP, 1)
+        self.layers = nn.ModuleList(nn.Linear(one, other) for one, other in pairwise(sizes))
+        self.axis, self.slope = axis, slope
+        with torch.no_grad():
+            for layer, fan in zip(self.layers, sizes, strict=False):
+                for parameter in layer.parameters():
+                    parameter.uniform_(-(fan**-0.5), fan**-0.5, generator=generator)  # torch's own, from a seed
+
+    def bent(self, u: Tensor) -> list[Tensor]:
+        """What enters each hidden row's units, (rows, 10) each."""
+        low, high = self.axis
+        x, found = low + u * (high - low), []
+        for layer in self.layers[:-1]:
+            found.append(layer(x))
+            x = functional.leaky_relu(found[-1], self.slope)
+        return found
+
+    def forward(self, u: Tensor) -> Tensor:
+        """y at u (rows, 1)."""
+        out: Tensor = self.layers[-1](functional.leaky_relu(self.bent(u)[-1], self.slope))
         return out
 
 
