@@ -306,7 +306,7 @@ COMMANDS = [
     Case("commands/rig.py pour_of 1", poured("20", sample="20"), r"give one of them", (poured("20"), poured(None, sample="20"))),
     Case("commands/rig.py pour_of 2", poured(None), r"add --pour, one number for each jug, or --sample", (poured("20"), poured(None, sample="20"))),
     Case("commands/rig.py pour_of 3", poured(None, row=2, of="and-or"), r"count rows from 0", poured(None, row=1, of="and-or")),
-    Case("commands/rig.py units_of 1", poured(None, sample="1,2"), r"give, parted by commas, \w+$", poured(None, sample="1")),
+    Case("commands/rig.py units_of 1", poured(None, sample="1,2"), r"commas, with decimal points, \w+$", poured(None, sample="1")),
     Case("commands/rig.py check_jugs 1", poured("999"), r"add --beyond", (poured("999", beyond=True), poured("20"))),
     Case("commands/rig.py leaning 1", do(lambda: rig.leaning("1")), r"as (\S+)$", lambda _, m: rig.leaning(m[1])),
     Case("commands/rig.py leaning 2", do(lambda: rig.leaning("90,0")), r"stand the device on a table", do(lambda: rig.leaning("9,0"))),
