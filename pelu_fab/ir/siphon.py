@@ -5,6 +5,7 @@ crown's invert, the highest point of the lowest path.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import cos, pi, sin, tau
 
 from pelu_fab.ir.solid import Outline
@@ -153,19 +154,19 @@ class Pillar:
         half, walls = NARROW * bore / 2.0, UPRIGHT * bore
         above = max(straight - walls, 0.0)
         section = 2.0 * half * min(straight, walls) + 2.0 * half * above - above**2
-        return up + section * self._through_wall
-
-    @property
-    def _through_wall(self) -> float:
-        """Mean run (mm) of the intake from the trench to the round leg, over its width."""
-        radius, half = self.siphon.bore / 2.0, NARROW * self.siphon.bore / 2.0
-        count = 200
-        places = [half * (2.0 * (k + 0.5) / count - 1.0) for k in range(count)]
-        return self.y - float(sum((radius**2 - x**2) ** 0.5 for x in places)) / count
+        return up + section * _through_wall(bore, self.y)
 
     def moved(self, x: float) -> "Pillar":
         """The pillar `x` further along."""
         return replace(self, x_up=round(self.x_up + x, 3), x_down=round(self.x_down + x, 3))
+
+
+@lru_cache
+def _through_wall(bore: float, y: float) -> float:
+    """Mean run (mm) of an intake from the sump to a round leg whose middle is at `y`, over its width."""
+    radius, half, count = bore / 2.0, NARROW * bore / 2.0, 200
+    places = [half * (2.0 * (k + 0.5) / count - 1.0) for k in range(count)]
+    return y - float(sum((radius**2 - x**2) ** 0.5 for x in places)) / count
 
 
 def peak(bore: float) -> float:

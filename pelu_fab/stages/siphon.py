@@ -216,16 +216,17 @@ def _widened(pillar: Pillar, section: float, width: float) -> Pillar:
 
 def _pillar(one: Wanted, crown: float, inside: Span, process: Process, pooled: bool) -> Pillar:
     """The siphon of a bucket whose crown lies so high over its floor: the narrowest that passes the inflow."""
-    found = [_legs(bore, crown, inside, process, pooled) for bore in BORES]
-    enough = [pillar for pillar in found if bore_flow(pillar.siphon, process) >= one.flow]
-    if not enough:
-        what = f"takes in {one.flow / 1e3:.1f} mL/s, a siphon passes {bore_flow(found[-1].siphon, process) / 1e3:.1f}"
+    legs = (_legs(bore, crown, inside, process, pooled) for bore in BORES)
+    enough = next((pillar for pillar in legs if bore_flow(pillar.siphon, process) >= one.flow), None)
+    if enough is None:
+        most = bore_flow(_legs(BORES[-1], crown, inside, process, pooled).siphon, process)
+        what = f"takes in {one.flow / 1e3:.1f} mL/s, a siphon passes {most / 1e3:.1f}"
         raise FabError(one.bucket.name, what, "pour more slowly (pour_flow_ml)")
-    priming = priming_flow(enough[0].siphon.bore, process.fluid)
+    priming = priming_flow(enough.siphon.bore, process.fluid)
     if one.flow < QUICKER * priming:
         what = f"takes in {one.flow / 1e3:.2f} mL/s, and its siphon primes at {priming / 1e3:.2f}: it may only trickle"
         raise FabError(one.bucket.name, what, "pour faster (pour_flow_ml), or use a fluid with less surface tension")
-    return enough[0]
+    return enough
 
 
 def _legs(bore: float, crown: float, inside: Span, process: Process, pooled: bool) -> Pillar:
