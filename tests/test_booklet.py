@@ -207,6 +207,7 @@ def test_what_must_be_set_is_what_the_preset_sets(tmp_path: Path) -> None:
 def test_a_siphon_is_sealed_before_the_first_pour_and_rulers_are_told_where_there_are_some() -> None:
     siphon, comb = (" ".join(said(name)) for name in ("half-adder", "petals"))
     assert "Seal L1.b0: it has a siphon" in siphon and "Thin varnish in its bore" in siphon and "Seal" not in comb
+    assert "a siphon trickles, never runs" in siphon and "siphon" not in comb
     assert "the mark of so many mL" in siphon and "your number on the side" in comb
     assert "petal_length_cm x 10" in comb and "two within 1 mL are too close to tell" in comb
 

@@ -283,6 +283,7 @@ def test_it_takes_the_whole_screen_and_gives_it_back(driver: Any) -> None:
     driver.execute_script("document.exitFullscreen()")
     wait(driver, "return document.fullscreenElement === null")
     wait(driver, "return document.getElementById('full').textContent === 'full screen'")
+    driver.execute_script("window.scrollTo({top: 0, behavior: 'instant'})")
 
 
 def test_on_paper_device_and_drawing_stand_side_by_side_without_a_button(driver: Any) -> None:
@@ -341,7 +342,7 @@ def test_a_wheel_scrolls_the_page_and_with_ctrl_it_zooms(driver: Any) -> None:
 def test_device_cups_and_pour_are_on_the_first_screen(driver: Any, width: int, height: int) -> None:
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     with screen(driver, size):
-        driver.execute_script("window.scrollTo(0, 0)")
+        driver.execute_script("window.scrollTo({top: 0, behavior: 'instant'})")
         for selector in ("#view", "#looks", "#pour", "#cup-0", "#cup-2", "#answer"):
             top, bottom = driver.execute_script(
                 f"const r = document.querySelector('{selector}').getBoundingClientRect(); return [r.top, r.bottom]"

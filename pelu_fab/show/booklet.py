@@ -520,6 +520,8 @@ def _odd(device: Device) -> Iterator[tuple[str, str]]:
         "too little in every cup",
         f"it was dry{', or V0 was forgotten' if priming(device).cards else ''}: wet it and start again",
     )
+    if siphons(device):
+        yield "a siphon trickles, never runs", "pour the last of the water faster, or seal it once more: it draws air"
     yield (
         "one cup takes another's water",
         "cards or cups stand in another order than in the pictures, or it is not level",
