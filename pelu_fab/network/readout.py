@@ -29,11 +29,10 @@ class Readout:
 
     `fullest`: the one of `cups` (none named: all but the waste) that holds most is the answer. `difference`: the number
     (plus - minus) × scale + offset, in `unit`; several cups of a side add up, none counts as 0. `above`: yes, where
-    plus - minus is more than
-    `above` units. `limit`: how far the device's number (difference, in its unit) or volume (above, units) may lie off
-    the trained network's; None leaves it to the judge.
+    plus - minus is more than `above` units. `limit`: how far the device's number (difference, in its unit) or volume
+    (above, units) may lie off the trained network's; None leaves it to the judge.
 
-    >>> height = Readout("height", plus="up", minus="down", scale=0.1, offset=1.1, unit="m")
+    >>> height = Readout("height", plus=("up",), minus=("down",), scale=0.1, offset=1.1, unit="m")
     >>> height.values(np.array([[20.0, 5.0]]), ("up", "down")).tolist()
     [2.6]
     """
