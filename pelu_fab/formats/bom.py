@@ -1,6 +1,7 @@
 """The bill of materials and the settings to print it with: for people and for PrusaSlicer."""
 
 from collections.abc import Mapping
+from math import fsum
 from textwrap import wrap
 
 from pelu_fab.formats.plates import plates_of
@@ -24,7 +25,7 @@ def to_bom(device: Device) -> str:
         x, y, z = mesh.extents
         amount = f"{part.count:>6}{mesh.volume / 1000.0:>9.2f}{printed * density:>9.1f}"
         lines.append(f"{part.name:<16}{amount}{x:>8.1f}{y:>8.1f}{z:>8.1f}{printed * per_cm3:>8.1f}")
-    whole = sum(part.count * mesh.volume for part, mesh in zip(device.parts, device.meshes, strict=True)) / 1000.0
+    whole = fsum(part.count * mesh.volume for part, mesh in zip(device.parts, device.meshes, strict=True)) / 1000.0
     lines += [
         f"{'all':<22}{whole:>9.2f}{device.grams:>9.1f}{'':>24}{device.hours:>8.1f}",
         "",

@@ -1,6 +1,7 @@
 """The comb: what shares a set of teeth delivers, and which teeth deliver given shares. mm; shares sum to 1."""
 
 from collections.abc import Callable, Sequence
+from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +129,7 @@ def tooth_widths(
     count = sum(counts)
     at_end = [float((i == first) + (i == last)) if count > 1 else 0.0 for i in range(len(shares))]
     saved = end_excess / (1.0 + end_excess)
-    weight = sum(a * (1.0 - saved * m / n) for a, n, m in zip(shares, counts, at_end, strict=True))
+    weight = fsum(a * (1.0 - saved * m / n) for a, n, m in zip(shares, counts, at_end, strict=True))
     unit = (total_width + count * kappa) / weight
     carried = [a * unit / n for a, n in zip(shares, counts, strict=True)]
     return [(c - kappa, c / (1.0 + end_excess) - kappa) for c in carried]
@@ -157,7 +158,7 @@ def compensated_widths(
     the law is monotone in the width, that is above 1 mm of head. All widths add up to `total_width`.
     """
     owners = np.array(order if order is not None else [i for i, n in enumerate(counts) for _ in range(n)])
-    mean = head if isinstance(head, (int, float)) else sum(h * w for h, w in head) / sum(w for _, w in head)
+    mean = head if isinstance(head, (int, float)) else fsum(h * w for h, w in head) / fsum(w for _, w in head)
     mean = max(mean, LEAST_HEAD)
     kappa, excess = kappa_at(mean, process), excess_at(mean, process)
     wanted = np.asarray(shares, dtype=np.float64)[owners] / np.asarray(counts, dtype=np.float64)[owners]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from math import fsum
 
 from pelu_fab.ir.siphon import Pillar
 from pelu_fab.ir.solid import Outline
@@ -58,7 +59,7 @@ class Plate:
         rows: dict[Span, list[float]] = {}
         for x0, x1, z0, z1 in self.holes:
             rows.setdefault((z0, z1), []).append(x1 - x0)
-        object.__setattr__(self, "rows", tuple((len(w), sum(w), *z) for z, w in rows.items()))
+        object.__setattr__(self, "rows", tuple((len(w), fsum(w), *z) for z, w in rows.items()))
 
     @property
     def middle(self) -> float:
@@ -168,7 +169,7 @@ class Card:
     @property
     def open_width(self) -> float:
         """All teeth together."""
-        return sum(b - a for mouth in self.mouths for a, b in mouth.teeth)
+        return fsum(b - a for mouth in self.mouths for a, b in mouth.teeth)
 
     @cached_property
     def body(self) -> Span:
@@ -229,7 +230,7 @@ class Card:
         """y of the middle of its outline's area; its centre of mass lies nearer the sill."""
         ring = zip(self.outline, (*self.outline[1:], self.outline[0]), strict=True)
         parts = [(y0 * z1 - y1 * z0, y0 + y1) for (y0, z0), (y1, z1) in ring]
-        return sum(area * both for area, both in parts) / sum(area for area, _ in parts) / 3.0
+        return fsum(area * both for area, both in parts) / fsum(area for area, _ in parts) / 3.0
 
     @property
     def slant(self) -> float:
@@ -274,17 +275,17 @@ class Card:
     def opening(self, plate: Plate) -> float:
         """mm2 of a plate's holes, as far as they are above the floor."""
         floor = self.floor_at(plate.middle)
-        return sum(width * max(z1 - max(z0, floor), 0.0) for _, width, z0, z1 in plate.rows)
+        return fsum(width * max(z1 - max(z0, floor), 0.0) for _, width, z0, z1 in plate.rows)
 
     def water_area(self, level: float = 0.0) -> float:
         """Water surface (mm2) at `level` above the sill, plates and fins taken out."""
         area = (self.x1 - self.x0) * self.reach(level)
         for plate in self.plates:
             if plate.top_z >= level > self.floor_at(plate.middle):
-                through = sum(width for _, width, z0, z1 in plate.rows if z0 < level < z1)
+                through = fsum(width for _, width, z0, z1 in plate.rows if z0 < level < z1)
                 area -= (self.x1 - self.x0 - through) * (plate.y1 - plate.y0)
         area += self.siphon.leg_area if self.siphon else 0.0
-        return area - sum((fin.x1 - fin.x0) * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z >= level)
+        return area - fsum((fin.x1 - fin.x0) * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z >= level)
 
     def volume_below(self, level: float = 0.0) -> float:
         """Room (mm3) below `level`, plates and fins taken out and holes put back."""
@@ -299,7 +300,7 @@ class Card:
         for plate in self.plates:
             thick, floor = plate.y1 - plate.y0, self.floor_at(plate.middle)
             room -= thick * width * max(min(plate.top_z, level) - floor, 0.0)
-            room += thick * sum(w * max(0.0, min(z1, level) - max(z0, floor)) for _, w, z0, z1 in plate.rows)
+            room += thick * fsum(w * max(0.0, min(z1, level) - max(z0, floor)) for _, w, z0, z1 in plate.rows)
         for fin in self.fins:
             room -= (fin.x1 - fin.x0) * (fin.y1 - fin.y0) * (min(fin.top_z, level) - self.floor_z)
         return room
@@ -313,7 +314,7 @@ class Card:
                 around += 2 * (self.x1 - self.x0 - (plate.y1 - plate.y0))
                 for number, through, z0, z1 in plate.rows:
                     around += 2 * number * (plate.y1 - plate.y0) - 2 * through if z0 < 0 < z1 else 0.0
-        return around + sum(2 * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z > 0)
+        return around + fsum(2 * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z > 0)
 
     def moved(self, x: float) -> "Card":
         """The card `x` further along its comb."""

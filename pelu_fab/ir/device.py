@@ -1,6 +1,7 @@
 """What compile gives: the design, every stage's result, and the triangles of each part."""
 
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,7 @@ class Device:
     @property
     def _printed_cm3(self) -> float:
         pairs = zip(self.parts, self.meshes, strict=True)
-        return sum(part.count * mesh.printed_volume for part, mesh in pairs) / 1000.0
+        return fsum(part.count * mesh.printed_volume for part, mesh in pairs) / 1000.0
 
     def assembled(self, index: int) -> NDArray[np.float32]:
         """Corners of a part at its place in the assembly; a loose part has none."""

@@ -6,7 +6,7 @@ x across (along every comb), y downstream (gutters and falls run that way), z up
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import cos, hypot, radians, sin, tan
+from math import cos, fsum, hypot, radians, sin, tan
 
 from pelu_fab.ir.card import BANK_TOP, Card, Span
 from pelu_fab.ir.sized import SizedCup
@@ -72,7 +72,7 @@ class Gutter:
         ahead = [s for s in self.stations if s.along > along]
         way = [self.at(along), *ahead]
         middles = [(s.along, (s.x0 + s.x1) / 2) for s in way]
-        length = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(middles))
+        length = fsum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(middles))
         return Leg(round(length, 3), round(min(s.x1 - s.x0 for s in way), 3), tray.wall_height, tray.slope_deg)
 
     def at(self, along: float) -> Station:
@@ -105,7 +105,7 @@ class Run:
     @property
     def length(self) -> float:
         """All legs together, mm."""
-        return sum(leg.length for leg in self.legs)
+        return fsum(leg.length for leg in self.legs)
 
     @property
     def width(self) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import isclose
+from math import fsum, isclose
 
 import numpy as np
 
@@ -100,7 +100,7 @@ def check_netlist(netlist: Netlist) -> None:
         targets = set(netlist.targets(layer))
         for bucket in row:
             ducts = netlist.leaving[bucket.name]
-            total = sum(duct.share for duct in ducts)
+            total = fsum(duct.share for duct in ducts)
             if not isclose(total, 1.0, abs_tol=1e-9):
                 raise FabError(bucket.name, f"its ducts carry {total:g} of the spill", "make the shares add up to 1")
             for duct in ducts:

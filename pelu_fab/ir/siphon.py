@@ -6,7 +6,7 @@ crown's invert, the highest point of the lowest path.
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import cos, pi, sin, tau
+from math import cos, fsum, pi, sin, tau
 
 from pelu_fab.ir.solid import Outline
 
@@ -166,7 +166,7 @@ def _through_wall(bore: float, y: float) -> float:
     """Mean run (mm) of an intake from the sump to a round leg whose middle is at `y`, over its width."""
     radius, half, count = bore / 2.0, NARROW * bore / 2.0, 200
     places = [half * (2.0 * (k + 0.5) / count - 1.0) for k in range(count)]
-    return y - float(sum((radius**2 - x**2) ** 0.5 for x in places)) / count
+    return y - float(fsum((radius**2 - x**2) ** 0.5 for x in places)) / count
 
 
 def peak(bore: float) -> float:

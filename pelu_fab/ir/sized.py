@@ -1,6 +1,7 @@
 """The device in dimensions but without places along its slopes: cards, gutters' widths, cups and jugs. mm, mm3."""
 
 from dataclasses import dataclass
+from math import fsum
 
 from pelu_fab.ir.card import Card, Span
 from pelu_fab.ir.ruler import Ruler
@@ -103,7 +104,7 @@ class Sized:
         """By source and target: a branch's part of its card's sections, and the share predicted of real water."""
         table = {}
         for card in self.cards.values():
-            whole = sum(mouth.section[1] - mouth.section[0] for mouth in card.mouths)
+            whole = fsum(mouth.section[1] - mouth.section[0] for mouth in card.mouths)
             for mouth, share in zip(card.mouths, card.predicted, strict=True):
                 table[card.name, mouth.target] = ((mouth.section[1] - mouth.section[0]) / whole, share)
         return table

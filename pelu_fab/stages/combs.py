@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, inf, sqrt
+from math import ceil, fsum, inf, sqrt
 
 import numpy as np
 
@@ -74,8 +74,8 @@ def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> 
         counts = _largest_remainder(shares, number)
         teeth = _drawn(shares, counts, load, design)
         if max(teeth) <= comb.max_tooth + 1e-3:
-            length = sum(teeth) + len(teeth) * process.printer.blade
-            tried.append((length, share_slack(shares, counts, sum(teeth), kappa), counts))
+            length = fsum(teeth) + len(teeth) * process.printer.blade
+            tried.append((length, share_slack(shares, counts, fsum(teeth), kappa), counts))
     for counts in _by_merit(tried):
         teeth = trimmed_teeth(shares, counts, load, design)
         if max(teeth) <= LOOSE * comb.max_tooth:
@@ -155,7 +155,7 @@ def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, de
     comb, order = design.process.comb, _owners(counts)
     teeth = _drawn(shares, counts, load, design)
     if design.compensation == "process":
-        total, change = sum(teeth), inf
+        total, change = fsum(teeth), inf
         while change > SETTLED and max(teeth) <= LOOSE * comb.max_tooth:
             heads, before = _heads(teeth, load, design), teeth
             widths = compensated_widths(shares, counts, total, heads, design.process, order=order)
@@ -171,7 +171,7 @@ def _heads(teeth: Sequence[float], load: Load, design: Design) -> list[tuple[flo
     process = design.process
     if load.inflow:
         return [(design_head(flow, teeth, process), 0.5) for flow in (load.flow, load.last)]
-    area = load.area or POOL * (sum(teeth) + (len(teeth) - 1) * process.printer.blade)
+    area = load.area or POOL * (fsum(teeth) + (len(teeth) - 1) * process.printer.blade)
     volume = max(load.spill / 2.0, LEAST_POUR)
     steady = design_head(load.flow, teeth, process)
     return pour_heads(load.flow, volume, area, teeth, process, steady=steady)

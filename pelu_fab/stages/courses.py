@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
-from math import hypot, inf
+from math import fsum, hypot, inf
 
 from pelu_fab.ir.card import LED, Mouth, Span, spread_mouths
 from pelu_fab.ir.design import Design
@@ -39,12 +39,12 @@ class BucketComb:
     @property
     def groups(self) -> list[float]:
         """Width of each branch's teeth, blades between."""
-        return [sum(teeth) + self.blade * (len(teeth) - 1) for teeth in self.teeth]
+        return [fsum(teeth) + self.blade * (len(teeth) - 1) for teeth in self.teeth]
 
     @property
     def sections(self) -> list[float]:
         """Width of each branch's walled channel: exactly proportional to its share, about as wide as its teeth."""
-        return [on_grid(duct.share * sum(self.groups)) for duct in self.ducts]
+        return [on_grid(duct.share * fsum(self.groups)) for duct in self.ducts]
 
     @property
     def spouts(self) -> list[float]:
@@ -115,7 +115,7 @@ def is_row(netlist: Netlist, layer: int) -> bool:
 def side_by_side(order: Sequence[str], widths: Mapping[str, float], process: Process) -> tuple[Course, ...]:
     """Gutters of these inner widths in this order, a wall between each two, about x = 0."""
     wall = process.printer.slanting
-    left = -(sum(widths[t] for t in order) + (len(order) - 1) * wall) / 2
+    left = -(fsum(widths[t] for t in order) + (len(order) - 1) * wall) / 2
     courses = []
     for target in order:
         courses.append(Course(target, (on_grid(left), on_grid(left + widths[target]))))
@@ -131,7 +131,7 @@ def _shortest(
     def length(order: Sequence[str]) -> float:
         courses = side_by_side(order, widths, process)
         ends = [comb_extent(comb, tooth_places(comb, courses)) for comb in combs if not comb.is_lone]
-        return round(sum(high - low for low, high in ends), 6)
+        return round(fsum(high - low for low, high in ends), 6)
 
     if len(targets) <= MOST_ORDERS:
         return min(permutations(targets), key=length)
@@ -155,7 +155,7 @@ def comb_extent(comb: BucketComb, lefts: Sequence[float]) -> Span:
 
 def tooth_places(comb: BucketComb, courses: Sequence[Course]) -> list[float]:
     """Left edge of each branch's teeth: over its gutter, as near as its neighbours let it."""
-    goals = {course.target: sum(course.span) / 2 for course in courses}
+    goals = {course.target: fsum(course.span) / 2 for course in courses}
     ranked = sorted(range(len(comb.ducts)), key=lambda i: goals.get(comb.ducts[i].target, 0.0))
     wanted = [goals.get(comb.ducts[i].target, 0.0) for i in ranked]
     lefts = spread_mouths([comb.groups[i] for i in ranked], wanted, comb.blade)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import asin, ceil, cos, degrees, hypot, inf, radians, sin, tan
+from math import asin, ceil, cos, degrees, fsum, hypot, inf, radians, sin, tan
 
 from pelu_fab.errors import BedError
 from pelu_fab.ir.card import Card, Plate, Span
@@ -172,7 +172,7 @@ def _into(following: Sequence[Card], steps: Sequence[float], courses: Sequence[C
     """Gutters run straight on over the next staircase, each to its own card."""
     spans = {course.target: course.span for course in courses}
     return {
-        card.name: Exit(y - card.depth + OVERLAP, sum(spans[card.name]) / 2, spans[card.name][1] - spans[card.name][0])
+        card.name: Exit(y - card.depth + OVERLAP, fsum(spans[card.name]) / 2, spans[card.name][1] - spans[card.name][0])
         for card, y in zip(following, steps, strict=True)
         if card.name in spans
     }
@@ -215,7 +215,7 @@ def _behind_jet(before: Card, lip: float, card: Card, process: Process) -> float
     slope, fallen = slope_deg(process), tan(radians(slope_deg(process)))
     sections = [mouth.section[1] - mouth.section[0] for mouth in before.mouths]  # as the shares
     spouts = [mouth.spout[1] - mouth.spout[0] for mouth in before.mouths]
-    crowded = max(section / spout for section, spout in zip(sections, spouts, strict=True)) / sum(sections)
+    crowded = max(section / spout for section, spout in zip(sections, spouts, strict=True)) / fsum(sections)
     thick = before.design_flow * DUMPED * crowded / AT_LIP
     behind = card.depth + card.wall
     edge = (
@@ -339,7 +339,9 @@ def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
         return {name: Exit(after, on_grid(x), room) for name, x in goals.items()}
     spans = {course.target: course.span for course in courses}
     ends = {name: min(span[1] - span[0], room - 2 * WITHIN) for name, span in spans.items()}
-    run = max(max(abs(goals[n] - sum(s) / 2) / KINK, (s[1] - s[0] - ends[n]) / 2 * LEAD, 6.0) for n, s in spans.items())
+    run = max(
+        max(abs(goals[n] - fsum(s) / 2) / KINK, (s[1] - s[0] - ends[n]) / 2 * LEAD, 6.0) for n, s in spans.items()
+    )
     straight = AIMED if sized.courses[-1] else 0.0
     return {n: Exit(on_grid(after + run + straight), on_grid(goals[n]), on_grid(ends[n]), straight) for n in spans}
 
@@ -449,7 +451,7 @@ def _splash(placed: PlacedCard, plane: Slope) -> float:
 
 def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float) -> Gutter | None:
     """The part of a gutter that lies on this tray, from its head to `end` or the gutter's own lip."""
-    straight = (sum(course.span) / 2, course.span[1] - course.span[0])
+    straight = (fsum(course.span) / 2, course.span[1] - course.span[0])
     kink, led = min(fan, out.y), out.y - out.straight
 
     def span(y: float) -> Span:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, pairwise
-from math import ceil, inf, radians, tan
+from math import ceil, fsum, inf, radians, tan
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
@@ -176,7 +176,7 @@ def inlet_cells(
 
 def least_pool(comb: BucketComb) -> float:
     """Flat floor that a comb needs before it."""
-    return 0.0 if comb.is_lone else on_grid(OPEN + CELL + sum(inlet_walls(comb.blade)) + 2 * CHAMBER + BAFFLE)
+    return 0.0 if comb.is_lone else on_grid(OPEN + CELL + fsum(inlet_walls(comb.blade)) + 2 * CHAMBER + BAFFLE)
 
 
 def inlet_walls(blade: float) -> tuple[float, float]:
@@ -200,7 +200,7 @@ def _inside(
     """
     comb, mouths = site.comb, site.mouths
     process = design.process
-    teeth = sum(w for teeth in comb.teeth for w in teeth)
+    teeth = fsum(w for teeth in comb.teeth for w in teeth)
     rise = rise or (on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0)
     if deep == 0.0 and not in_row:  # no pool: a floor that falls to the comb, and leads what lands beside it there
         aside = max(mouths[0].opening[0] - span[0], span[1] - mouths[0].opening[1])

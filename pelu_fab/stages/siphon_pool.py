@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil, radians, sqrt, tan
+from math import ceil, fsum, radians, sqrt, tan
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def _pool(site: Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card,
     flow = bore_flow(pillar.siphon, process)
     head = comb_head(flow, [w for teeth in comb.teeth for w in teeth], process)
     free = process.channels.meniscus_freeboard + process.channels.slosh_freeboard + DRY
-    rim = on_grid(max(comb.load.rim, 0.0 if comb.is_lone else ceil(head + sum(EVEN) + free)))
+    rim = on_grid(max(comb.load.rim, 0.0 if comb.is_lone else ceil(head + fsum(EVEN) + free)))
     aside = max(min(m.opening[0] for m in mouths) - span[0], span[1] - max(m.opening[1] for m in mouths))
     rise = on_grid(LED_RISE if comb.is_lone and aside > 0.5 else tan(radians(LONE_SLOPE)))
     walls = (
@@ -151,5 +151,5 @@ def _slots(
 ) -> tuple[tuple[float, float, float, float], ...]:
     """Slots on the floor at `y`, so high that the card's flow takes `head` mm to go through them."""
     floor_z, speed = card.floor_at(y), process.comb.discharge * sqrt(2.0 * GRAVITY * head)
-    high = card.design_flow / speed / sum(b - a for a, b in spans)
+    high = card.design_flow / speed / fsum(b - a for a, b in spans)
     return tuple((a, b, on_grid(floor_z - 1.0), on_grid(floor_z + high)) for a, b in spans)
