@@ -7,7 +7,7 @@ from math import cos, degrees, hypot, radians, sin
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, reject, settings
+from hypothesis import Phase, example, given, reject, settings
 from hypothesis import strategies as st
 from shapely import Polygon, box
 from stagework import DETERGENT, RESIN, WATER, Stages, design_of, network_of, process_named, random_network, staged
@@ -281,12 +281,14 @@ def test_all_water_falls_where_it_should_and_nothing_is_in_the_way(widths: tuple
 
 
 @settings(max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking takes minutes
+@example(55579, [1, 4, 3, 3])  # a tray's head just beyond a card's front
+@example(999999, [3, 3, 5, 5])
 @given(seed=st.integers(0, 10**6), widths=st.lists(st.integers(1, 5), min_size=2, max_size=4))
 def test_random_networks_lie_as_well(seed: int, widths: list[int]) -> None:
     try:
         stages = staged(design_of(random_network(tuple(widths), seed)))
     except FabError as error:
-        assert "no comb of" in str(error) or "more than a card of" in str(error)
+        assert any(told in str(error) for told in ("no comb of", "more than a card of", "a bare sill keeps less"))
         reject()
     assert faults(stages) == []
 

@@ -51,7 +51,7 @@ DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE, LEAST_TRESTLE = 13.0, 42.0, 24.0  # from a tray's head to its trestle; depth of that, at least
 LEG_AIR, WING, RACK_AIR = 4.2, 14.0, 0.6  # beside a leg that others pass; run of a wing; before the rack
-AIMED = 10.0  # of a gutter over a cup, straight at its end
+AIMED, BEYOND = 10.0, 1.0  # of a gutter over a cup, straight at its end; from a card's front to a floor it passes by
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +294,7 @@ def _above(placed: PlacedCard, trays: Sequence[Tray], process: Process) -> float
     front, back = placed.y + card.sill, placed.y - card.depth - card.wall
     for tray in trays:
         first, last = tray.head[0], tray.at(max(gutter.end.along for gutter in tray.gutters))[0]
-        if first < front and last > back:
+        if first < front + BEYOND and last > back:
             wall = front if last > front else placed.y - card.depth  # where it would come to lie
             lowest = min(lowest, tray.floor_z(wall) - process.printer.floor / cos(radians(tray.slope_deg)) - OVER)
     return lowest
