@@ -79,6 +79,11 @@ def read_input(
     return blob
 
 
+def name_of(path: Path) -> str:
+    """A file's name as text that can be written: bytes that are no UTF-8 become a replacement character."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
 def is_missing(path: Path) -> bool:
     """Whether nothing is there. False where it can't be told: reading it then says why."""
     try:

@@ -48,6 +48,11 @@ def test_file_names_that_are_no_text_are_paths_all_the_same(tmp_path: Path) -> N
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(source.read_bytes())
         found, text = ran(f"pelu-fab inspect caf$'\\xe9'{Path(source).suffix} --json", tmp_path)
         assert found == 0 and "Traceback" not in text
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.json")).write_text('{"layers": [{"h": [5.0], "w": [[1.0]]}]}')
+    found, text = ran("pelu-fab compile caf$'\\xe9'.json -o made --formats stl", tmp_path)
+    assert found == 0 and "verdict: pass" in text
+    found, text = ran("pelu-fab verify made --against caf$'\\xe9'.json", tmp_path)
+    assert found == 0 and "verdict: pass" in text
 
 
 @pytest.mark.parametrize("verb", ["inspect {}", "verify {}", "compile {}.json", "simulate {} --pour 1", "view {}"])

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from pelu_fab.errors import FabError
-from pelu_fab.files import is_folder, read_input
+from pelu_fab.files import is_folder, name_of, read_input
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
 from pelu_fab.network.readout import Readout, readouts_from
@@ -105,7 +105,7 @@ def read_question(path: Path, *, process: str | None = None, settings: Sequence[
 def _kept(files: list[Read], kind: Kind, path: Path) -> bytes:
     """The bytes of a file, whose name and hash are noted."""
     blob = read_input(path)
-    files.append(Read(kind, path.name, sha256(blob).hexdigest()))
+    files.append(Read(kind, name_of(path), sha256(blob).hexdigest()))
     return blob
 
 
@@ -141,7 +141,7 @@ def _process(files: list[Read], given: str | None, table: Mapping[str, Any], hom
     built_in = resources.files("pelu_fab") / "processes" / f"{name}.toml"
     if "/" not in str(name) and built_in.is_file():
         path, blob = Path(f"{name}.toml"), built_in.read_bytes()
-        files.append(Read("process", path.name, sha256(blob).hexdigest()))
+        files.append(Read("process", name_of(path), sha256(blob).hexdigest()))
     else:
         path = Path(name).expanduser() if given else home / Path(name).expanduser()
         blob = _kept(files, "process", path)

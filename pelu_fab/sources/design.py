@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pelu_fab.errors import FabError
-from pelu_fab.files import entries, is_folder, is_missing, read_input, recover, safe_name, sha256
+from pelu_fab.files import entries, is_folder, is_missing, name_of, read_input, recover, safe_name, sha256
 from pelu_fab.ir.design import Compensation, Design, Samples
 from pelu_fab.ir.process import Process
 from pelu_fab.network.model import Network, check_network
@@ -105,13 +105,13 @@ def load(path: str | Path, *, process: str | Path | None = None, settings: Seque
     network = _renamed(parse_checkpoint(blob, str(checkpoint), key=file.key), file, source)
     chosen = process or (_beside(path, file.process) if file.process.endswith(".toml") else file.process)
     profile, profile_name, profile_blob = process_and_bytes(chosen, overrides=file.process_overrides)
-    read += [("checkpoint", checkpoint.name, sha256(blob)), ("process", profile_name, sha256(profile_blob))]
+    read += [("checkpoint", name_of(checkpoint), sha256(blob)), ("process", profile_name, sha256(profile_blob))]
     samples = None
     if file.data is not None:
         data = _beside(path, file.data)
         rows = read_input(data)
         samples = parse_samples(rows, str(data), network)
-        read.append(("data", data.name, sha256(rows)))
+        read.append(("data", name_of(data), sha256(rows)))
     design = _assembled(file, network, profile, samples, source)
     return replace(design, sources=tuple(read))
 
@@ -139,7 +139,7 @@ def _design_file(path: Path, settings: Sequence[str]) -> tuple[str, DesignFile, 
         read: list[tuple[str, str, str]] = []
     elif path.suffix.lower() == ".toml":
         blob = read_input(path, limit=MAX_TOML)
-        table, read = toml_table(blob, str(path)), [("design", path.name, sha256(blob))]
+        table, read = toml_table(blob, str(path)), [("design", name_of(path), sha256(blob))]
     else:
         read_input(path)
         kinds = ", ".join(SUFFIXES)
