@@ -1,17 +1,19 @@
 """Read-out cups with marks in mL and a name; jugs with rulers in the unit that people measure in."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from shapely import Polygon
 
+from pelu_fab.errors import FabError
 from pelu_fab.ir.layout import PlacedCup
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.ruler import Ruler
 from pelu_fab.ir.sized import Jug
-from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, rectangle, swapped, upright
+from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle, swapped, upright
 from pelu_fab.ir.units import MM3_PER_ML
-from pelu_fab.stages.solids.labels import fitted, least_height
+from pelu_fab.stages.solids.labels import Label, fitted, least_height
 from pelu_fab.stages.solids.lettering import Line, raised, text_width
 
 TICK, TICK_LONG, TICK_SHORT = 0.8, 9.0, 5.0  # mm: height and lengths of a mark
@@ -29,7 +31,8 @@ def cup_part(placed: PlacedCup, label: str, process: Process) -> Part:
     room = box(x, y, (z, top + 1.0))
     side = _Side((x[0] + x[1]) / 2, cup.width / 2, cup.width / 2, y[1] + wall, 1, -1)
     ruler = Ruler("", "mL", 0.0, 1.0 / MM3_PER_ML, cup.capacity)
-    marks = _marks(ruler, cup.area, label, side, (z, top), process.printer.nozzle, tall=cup.height)
+    rooms = (cup.height - cup.capacity / cup.area, cup.height)  # rather above the marks, else over some of them
+    marks = _marks(ruler, cup.area, label, side, (z, top), process.printer.nozzle, rooms=rooms)
     modules = [(Step("add", (body,)), Step("cut", (room,))), (Step("add", marks),)]
     return upright(f"cup-{cup.port.split('.')[1]}", "cup", modules, 0)
 
@@ -50,7 +53,7 @@ def jug_part(jug: Jug, labels: Mapping[str, str], process: Process) -> Part:
         (left, right), outward = jug.flat(number), 1 if face > 0 else -1
         side = _Side(jug.side / 2, -left, right, face, outward, ahead)
         title = ", ".join(word for word in (labels.get(ruler.port, ""), ruler.unit) if word)
-        marks = _marks(ruler, jug.area, title, side, (bottom, top), nozzle, tall=above, priming=jug.priming_volume)
+        marks = _marks(ruler, jug.area, title, side, (bottom, top), nozzle, rooms=(above,), priming=jug.priming_volume)
         modules.append((Step("add", tuple(map(swapped, marks)) if number in (1, 3) else marks),))
     part = upright(jug.name, "jug", modules, 0)
     return Part(part.name, part.role, part.modules, None, 0)
@@ -75,12 +78,13 @@ def _marks(
     z: tuple[float, float],
     nozzle: float,
     *,
-    tall: float,
+    rooms: tuple[float, ...],
     priming: float = 0.0,
 ) -> tuple[Prism, ...]:
-    """Ticks whose upper edges are the marks, numerals at every few, the title within `tall` mm of the top, V0's line.
+    """Ticks whose upper edges are the marks, numerals at every few, the title, V0's line.
 
-    A numeral that would meet the title or V0 is left out, and its tick is a short one.
+    The title stays within the first of `rooms` (mm from the top) that takes it. A numeral that would meet it or V0 is
+    left out, and its tick is a short one; a tick that would meet it is left out too.
     """
     tick, least = max(TICK, 2.0 * nozzle), least_height(nozzle)
 
@@ -92,7 +96,7 @@ def _marks(
         a, b = sorted((along(start), along(end)))
         return rectangle(round(a, 3), round(b, 3), round(top - tick, 3), round(top, 3))
 
-    name = fitted(title, NAME, side.left + side.right - 2.0, least=least, tall=tall - 0.6)
+    name = _title(title, side.left + side.right - 2.0, least, rooms)
     centre = along((side.right - side.left) / 2)
     feet = name.feet(z[1] - name.tall - 0.6)  # a p keeps clear of the highest numeral
     lines: list[Line] = [(line, name.height, centre, foot) for line, foot in zip(name.lines, feet, strict=True)]
@@ -109,10 +113,29 @@ def _marks(
         at = left + TICK_LONG + GAP + text_width(mark.numeral, NUMERAL) / 2
         numeral: Line = (mark.numeral, NUMERAL, along(at), round(level - NUMERAL / 2 - tick / 2, 3))
         is_numbered = bool(mark.numeral) and not any(_meet(numeral, line) for line in lines)
+        if any(_crosses((along(left), along(left + TICK_SHORT)), (level - tick, level), line) for line in lines):
+            continue
         bars.append(bar(left, left + (TICK_LONG if is_numbered else TICK_SHORT), level))
         if is_numbered:
             lines.append(numeral)
     return raised(lines, side.face, side.outward, side.ahead, bars)
+
+
+def _title(title: str, room: float, least: float, rooms: tuple[float, ...]) -> Label:
+    """A title as large as it can be, `room` mm wide, within the first of `rooms` that takes it."""
+    *first, last = (tall - 0.6 for tall in rooms)
+    for tall in first:
+        with suppress(FabError):
+            return fitted(title, NAME, room, least=least, tall=tall)
+    return fitted(title, NAME, room, least=least, tall=last)
+
+
+def _crosses(across: Point, up: Point, line: Line) -> bool:
+    """Whether a bar on a wall meets a line."""
+    text, height, centre, foot = line
+    half = text_width(text, height) / 2.0 + CLEAR
+    aside = min(across) < centre + half and max(across) > centre - half
+    return aside and up[0] < foot + height + CLEAR and up[1] > foot - 0.3 * height - CLEAR
 
 
 def _meet(one: Line, other: Line) -> bool:
