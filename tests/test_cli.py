@@ -56,7 +56,8 @@ class Report(SimpleNamespace):
 PASS, FAIL = Report(verdict="pass", checks=CHECKS[:1]), Report(verdict="fail", checks=CHECKS)
 
 
-DEVICE = SimpleNamespace(findings=(), pieces=4, grams=52.0, hours=3.5, height=84.0)
+FIGURES = "to print: 4 pieces, about 52 g and 4 h; it stands 8 cm tall"
+DEVICE = SimpleNamespace(findings=(), figures=FIGURES)
 
 
 @pytest.fixture
@@ -275,7 +276,8 @@ def test_nested_results_print_one_value_a_line() -> None:
 
 @pytest.mark.parametrize(("flag", "closing"), [("1", "1 failed, 1 error"), ("", "2 skipped")])
 def test_a_skipped_test_or_file_fails_in_ci_and_only_there(tmp_path: Path, flag: str, closing: str) -> None:
-    (tmp_path / "conftest.py").write_text((Path(__file__).parent / "conftest.py").read_text())
+    for name in ("conftest.py", "planted.py"):
+        (tmp_path / name).write_text((Path(__file__).parent / name).read_text())
     (tmp_path / "test_it.py").write_text("import pytest\ndef test_it():\n    pytest.skip('no slicer')\n")
     (tmp_path / "test_file.py").write_text("import pytest\npytest.importorskip('no_such_package')\n")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--continue-on-collection-errors"]

@@ -91,14 +91,13 @@ def table_lines(folder: Path) -> list[str]:
 
 def _arrives(row: Mapping[str, Any]) -> tuple[str, float]:
     """How much of what has left a tray, or come to a pool, arrives where it should, and the mL that do not."""
-    goal = row["at"].partition("->")[2].split(" ")[0]
     if " into " in row["at"]:
         came = row["poured"] - row["left"].get("back", 0.0)
         astray = sum(volume for name, volume in row["left"].items() if name not in ON_ITS_WAY)
     else:
-        flown = sum(row["left"].values())
-        came, astray = sum(row["delivered"].values()) + flown, flown * (1.0 - row["lands"].get(goal, 0.0))
-    return f"{goal} {100 * (1.0 - astray / max(came, 1e-9)):.2f}", astray
+        (goal,), flown = row["delivered"], sum(row["left"].values())
+        came, astray = row["delivered"][goal] + flown, flown * (1.0 - row["lands"].get(goal, 0.0))
+    return f"{100 * (1.0 - astray / max(came, 1e-9)):.2f} arrive", astray
 
 
 def _plain(value: Any) -> Any:

@@ -83,11 +83,11 @@ def parse_table(
     if count < 1:
         raise FabError(where, "has 1 column", "give the features, then the label, with commas between")
     inputs = cells.names(range(count))
-    _check_numbers(cells, inputs)
     targets = _targets(cells) if is_number else None
     if targets is None:
         _check_label(cells, is_told=label is not None)
     classes = cells.names(range(count + 1))[-1:] if is_number else _classes(cells)
+    _check_numbers(cells, inputs)
     values = np.array([[cells.number(row, column) for column in range(count)] for row in range(len(cells.rows))])
     for column in range(count):
         if counts_rows(cells.column(column)):

@@ -209,7 +209,7 @@ def _bends(net: nn.Module) -> Array:
         elif isinstance(net, ReluNet):
             places = 0.5 * (1.0 - net.first.bias / net.first.weight[:, 0])
         elif isinstance(net, DeepNet):  # between the two of many places where a unit's sign changes
-            u = torch.linspace(0, 1, FINE)
+            u = torch.linspace(0, 1, FINE, dtype=next(net.parameters()).dtype)
             turned = _active(net, u)
             places = torch.cat([0.5 * (u[1:] + u[:-1])[row[1:] != row[:-1]] for row in turned])
         else:
