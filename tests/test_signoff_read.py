@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from handmade import box, stl_bytes
 from manifold3d import Manifold, Mesh64
-from shapely import Polygon, unary_union
+from shapely import Polygon, affinity, unary_union
 
 import pelu_fab
 from exports import device
@@ -120,6 +120,16 @@ def drawn(text: str, *, mirrored: bool = False) -> list[Polygon]:
 
 def unread(pieces: list[Polygon], rightward: float, text: str) -> str:
     return unread_of(seen(pieces, rightward), text)
+
+
+def test_a_comma_is_no_dot_of_the_numeral_below_it_and_a_dot_is_one_of_its_own_letter() -> None:
+    name, (two,) = drawn("depth, mm"), drawn("2")
+    comma = min(name, key=lambda piece: piece.area)
+    tall = two.bounds[3] - two.bounds[1]
+    aside = (comma.bounds[0] + comma.bounds[2] - two.bounds[0] - two.bounds[2]) / 2
+    below = affinity.translate(two, aside, comma.bounds[1] - 0.2 * tall - two.bounds[3])
+    assert unread([*name, below], 1.0, "depth, mm") == unread([*name, below], 1.0, "2") == ""
+    assert unread(drawn("iris"), 1.0, "iris") == ""
 
 
 @pytest.mark.parametrize("text", ["setosa", "Virginica", "jug fjord", "iii", "Größe", "été", "x²", "Ωμέγα", "10.8 %"])

@@ -75,8 +75,18 @@ def _below(boxes: Array) -> NDArray[np.int64]:
     over = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     narrow = np.minimum((right - left)[:, None], right - left)
     is_dot = (gap > 0.0) & (gap < NEAR * tall) & (tall[:, None] < DOT * tall) & (over > OVER * narrow)
+    is_dot &= ~_hangs(boxes)[:, None]
     nearest = np.argmin(np.where(is_dot, gap, np.inf), axis=1)
     return np.where(is_dot.any(axis=1), nearest, np.arange(len(boxes)))
+
+
+def _hangs(boxes: Array) -> NDArray[np.bool_]:
+    """Whether a piece ends below the foot of a taller one beside it: a comma, which is nothing's dot."""
+    left, low, right, high = boxes.T
+    tall = high - low
+    beside = np.maximum(left[:, None], left) - np.minimum(right[:, None], right) < DOT * tall
+    level = np.minimum(high[:, None], high) > np.maximum(low[:, None], low)
+    return np.asarray((beside & level & (low >= low[:, None]) & (DOT * tall > tall[:, None])).any(axis=1))
 
 
 def _picture(letter: Sequence[Polygon]) -> Mask:
