@@ -83,19 +83,22 @@ def table_lines(folder: Path) -> list[str]:
         astray = sum(volume for name, volume in row["left"].items() if name not in ON_ITS_WAY)
         points = f"{100 * max(off):.2f}" if row["kind"] == "bucket" and off else ""
         if row["kind"] == "transfer":
-            told, astray = _arrives(row)
+            told, astray = _arrives(row, astray)
         pour = f"{row['pour']}, {row['flow']:.1f} mL/s"
         lines.append(f"| {row['at']} | {pour} | {row['process']} | {told} | {points} | {astray:.3f} |")
     return lines
 
 
-def _arrives(row: Mapping[str, Any]) -> tuple[str, float]:
-    """How much of what has left a tray, or come to a pool, arrives where it should, and the mL that do not."""
+def _arrives(row: Mapping[str, Any], astray: float) -> tuple[str, float]:
+    """How much of what has left a tray, or come to a pool, arrives where it should, and the mL that do not.
+
+    Of the water `astray` of a pool none arrives; off a tray it flies on, and some may.
+    """
+    flown = sum(row["left"].values())
     if " into " in row["at"]:
-        came = row["poured"] - row["left"].get("back", 0.0)
-        astray = sum(volume for name, volume in row["left"].items() if name not in ON_ITS_WAY)
+        came = row["poured"] - (flown - astray)
     else:
-        (goal,), flown = row["delivered"], sum(row["left"].values())
+        (goal,) = row["delivered"]
         came, astray = row["delivered"][goal] + flown, flown * (1.0 - row["lands"].get(goal, 0.0))
     return f"{100 * (1.0 - astray / max(came, 1e-9)):.2f} arrive", astray
 

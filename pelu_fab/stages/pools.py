@@ -184,6 +184,35 @@ def inlet_walls(blade: float) -> tuple[float, float]:
     return max(SLOT_PLATE, blade), max(LOW_WALL, blade)
 
 
+def bare_card(site: Site, span: Span, design: Design) -> Card:
+    """The card of a site over a span: its mouths, walls and ramp; no pool, no depth and no inlet yet."""
+    comb, process = site.comb, design.process
+    return Card(
+        name=comb.bucket.name,
+        retained_volume=0.0,
+        drawn_volume=0.0,
+        held_volume=0.0,
+        x0=on_grid(span[0]),
+        x1=on_grid(span[1]),
+        pool=0.0,
+        depth=0.0,
+        floor_z=0.0,
+        rise=1.0,
+        rim_z=comb.load.rim,
+        plates=(),
+        fins=(),
+        mouths=site.mouths,
+        wall=process.printer.wall,
+        sill=process.comb.sill_length,
+        run=RUN,
+        lip=LIP,
+        under=Underside(-on_grid(RUN + LIP), False),
+        design_flow=comb.load.flow,
+        design_head=0.0,
+        predicted=(),
+    )
+
+
 def _inside(
     site: Site,
     span: Span,
@@ -206,29 +235,13 @@ def _inside(
         aside = max(mouths[0].opening[0] - span[0], span[1] - mouths[0].opening[1])
         pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
         rise = on_grid(min(rise, (comb.load.rim - BROW) / depth))
-    card = Card(
-        name=comb.bucket.name,
-        retained_volume=0.0,
-        drawn_volume=0.0,
-        held_volume=0.0,
-        x0=on_grid(span[0]),
-        x1=on_grid(span[1]),
+    card = replace(
+        bare_card(site, span, design),
         pool=on_grid(pool),
         depth=on_grid(min(depth, pool + (comb.load.rim - BROW + deep) / rise)),
         floor_z=-on_grid(deep),
         rise=rise,
-        rim_z=comb.load.rim,
-        plates=(),
-        fins=(),
-        mouths=tuple(mouths),
-        wall=process.printer.wall,
-        sill=process.comb.sill_length,
-        run=RUN,
-        lip=LIP,
-        under=Underside(-on_grid(RUN + LIP), False),
-        design_flow=comb.load.flow,
         design_head=weir_head(comb.load.flow, teeth, discharge=process.comb.discharge),
-        predicted=(),
     )
     return _inlet(mouths, card, site.feed, process)
 

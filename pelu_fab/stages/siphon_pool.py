@@ -9,13 +9,12 @@ import numpy as np
 from pelu_fab.hydraulics.comb import comb_head
 from pelu_fab.hydraulics.siphon import bore_flow
 from pelu_fab.hydraulics.weir import screen_head
-from pelu_fab.ir.card import Card, Plate, Span, Underside
+from pelu_fab.ir.card import Card, Plate, Span
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.siphon import Pillar
 from pelu_fab.ir.units import GRAVITY, on_grid
 from pelu_fab.stages.combs import predicted
-from pelu_fab.stages.courses import LIP, RUN
 from pelu_fab.stages.pools import (
     BAFFLE,
     CHAMBER,
@@ -25,6 +24,7 @@ from pelu_fab.stages.pools import (
     POST,
     STOP,
     Site,
+    bare_card,
     foot_slots,
     inlet_cells,
     inlet_walls,
@@ -67,26 +67,11 @@ def _pool(site: Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card,
         max(STOP, process.printer.blade) if comb.is_lone else least_pool(comb) - CHAMBER - inlet_walls(comb.blade)[1]
     )
     depth = on_grid(landing + walls + (max(LEAD_IN * aside, CALMED) if comb.is_lone else GAP - CHAMBER))
-    card = Card(
-        name=comb.bucket.name,
-        retained_volume=0.0,
-        drawn_volume=0.0,
-        held_volume=0.0,
-        x0=on_grid(span[0]),
-        x1=on_grid(span[1]),
-        pool=0.0,
+    card = replace(
+        bare_card(site, span, design),
         depth=depth,
-        floor_z=0.0,
         rise=rise,
         rim_z=rim,
-        plates=(),
-        fins=(),
-        mouths=tuple(mouths),
-        wall=process.printer.wall,
-        sill=process.comb.sill_length,
-        run=RUN,
-        lip=LIP,
-        under=Underside(-on_grid(RUN + LIP), False),
         design_flow=flow,
         design_head=head,
         predicted=tuple(predicted(comb.teeth, flow, design)),
