@@ -1,6 +1,6 @@
 """One printer, one material, one fluid: the numbers that the compiler designs to (EDA: the PDK)."""
 
-from math import cos, radians, sqrt
+from math import ceil, cos, radians, sqrt
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,6 +33,11 @@ class Printer(_Table):
     def blade(self) -> float:
         """The thinnest wall that prints as two lines side by side."""
         return round(2 * self.nozzle, 6)
+
+    @property
+    def web(self) -> float:
+        """What stands and holds no water: whole lines side by side, 1.6 mm at least."""
+        return round(ceil(1.6 / self.nozzle - 1e-9) * self.nozzle, 6)
 
     @property
     def slanting(self) -> float:

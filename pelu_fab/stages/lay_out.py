@@ -38,11 +38,11 @@ def lay_out(design: Design, say: Callable[[str], None] = lambda _: None) -> Laid
     lowered = lower(design)
     found = _laid_out(lowered, design, say)
     printer, comb = design.process.printer, design.process.comb
-    if found.layout.across(2 * printer.wall) <= max(printer.bed[:2]) or comb.max_tooth >= WIDE_TOOTH:
+    if found.layout.across(printer.web) <= max(printer.bed[:2]) or comb.max_tooth >= WIDE_TOOTH:
         return found
     wide = design.process.model_copy(update={"comb": comb.model_copy(update={"max_tooth": WIDE_TOOTH})})
     shorter = _laid_out(lowered, replace(design, process=wide), say)
-    return min(found, shorter, key=lambda one: one.layout.across(2 * printer.wall))
+    return min(found, shorter, key=lambda one: one.layout.across(printer.web))
 
 
 def _laid_out(lowered: Lowered, design: Design, say: Callable[[str], None]) -> LaidOut:

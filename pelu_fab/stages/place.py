@@ -536,7 +536,7 @@ def _ending(
         tuple(edges),
         tuple(x for x in between if all(abs(x - e) > 0.01 for e in edges)) if hung else (),
         PLATE,
-        (on_grid(back - 2 * wall - 0.4), on_grid(back - 0.4)),
+        (on_grid(back - process.printer.web - 0.4), on_grid(back - 0.4)),
         on_grid(front - back_under - CUP_UNDER),
         on_grid(front),
         on_grid(front + wall + cup.depth * 0.6),
@@ -562,7 +562,7 @@ def _with_trestles(layout: Layout, process: Process) -> Layout:
 
 def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Trestle:
     """Under a tray's head, clear of the trestle that ends at `after`; beside what passes below."""
-    web = 2 * process.printer.wall
+    web = process.printer.web
 
     def span(start: float) -> Span:
         y = on_grid(min(max(tray.head[0] + FOOTING, start) + web, layout.rack.back[0] - RACK_AIR))

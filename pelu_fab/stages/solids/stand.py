@@ -12,9 +12,10 @@ from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle,
 AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
 TENON, HORN, SHOULDER = 8.0, 8.0, 12.0  # mm: into the storey above; beside a tray; legs end so far below it
 POST, WIDEST_ARCH, LEAST_ARCH = 7.0, 40.0, 5.0  # mm: between two arches; the widest one; half of the narrowest
-TIE = 14.0  # mm: height of what ties legs
+TIE = 10.0  # mm: height of what ties legs
+HEAD = 8.0  # mm below the seats from which on a rack's plates are as thick as two ears
 SILL = 2.2  # mm before a row card's ear: over it the card comes out forwards, under the gutter that ends in it
-GUIDE = 24.0  # mm: height of the plates that guide the cups
+GUIDE = 14.0  # mm: height of the plates that guide the cups
 
 
 def rack_parts(layout: Layout, process: Process) -> list[Part]:
@@ -31,7 +32,7 @@ def rack_parts(layout: Layout, process: Process) -> list[Part]:
         count += 1
     spans = _split(cells, count)
     names = ["rack"] if len(spans) == 1 else [f"rack-{k + 1}" for k in range(len(spans))]
-    return [_rack(layout, name, rack.plates[a : b + 1]) for name, (a, b) in zip(names, spans, strict=True)]
+    return [_rack(layout, name, rack.plates[a : b + 1], process.printer.web) for name, (a, b) in zip(names, spans, strict=True)]
 
 
 def _split(cells: int, count: int) -> list[tuple[int, int]]:
@@ -40,7 +41,7 @@ def _split(cells: int, count: int) -> list[tuple[int, int]]:
     return list(pairwise(ends))
 
 
-def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
+def _rack(layout: Layout, name: str, plates: Sequence[float], web: float) -> Part:
     """The rack between its first and its last plate."""
     rack, hung, half = layout.rack, layout.hung, layout.rack.thickness / 2
     high = rack.seat_z + RISE + 4.0 if hung else rack.seat_z
@@ -50,17 +51,24 @@ def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
     spans = [[p - half, p + half] for p in plates]
     spans[0][0], spans[-1][1] = plates[0] + left, plates[-1] + right
     between = [p for p in rack.between if plates[0] < p < plates[-1]]
-    solids = [box((a, b), (rack.back[0], rack.middle), (0.0, high)) for a, b in spans]
-    solids += [box((p - half, p + half), (rack.back[0], rack.cups), (0.0, high)) for p in between]
-    solids += [box((a, b), (rack.middle - BITE, rack.front), (0.0, low)) for a, b in spans]
+    leg, foot = (rack.front, rack.back[0], rack.back[1] + POST), rack.middle - BITE if hung else rack.back[0]
+    if hung:
+        solids = [_plate(span, (rack.back[0], rack.middle), (rack.seat_z - HEAD, high), web) for span in spans]
+        solids += [_plate((p - half, p + half), (rack.back[0], rack.cups), (rack.seat_z - HEAD, high), web) for p in between]
+    else:
+        solids = [Prism("x", *_middle((a, b), web), (_leg(leg, (0.0, rack.back_z)),)) for a, b in spans]
+    solids += [box((a, b), (foot, rack.front), (0.0, low)) for a, b in spans]
     back = box((spans[0][0], spans[-1][1]), rack.back, (0.0, rack.back_z))
     steps = [Step("add", (back, *solids))]
     cuts: list[Prism] = []
-    for one, other in pairwise(spans):  # light, and water that went astray runs out
+    for one, other in pairwise(_middle((a, b), web) for a, b in spans):  # light, and water that went astray runs out
         cuts += _arcade("y", rack.back, (one[1] + POST, other[0] - POST), (TIE, rack.back_z - TIE))
     deep = (rack.back[1] + POST, rack.middle - POST)
-    for x0, x1 in spans if hung else ():
-        cuts += _arcade("x", (x0, x1), deep, (TIE, rack.seat_z - POST))
+    for span in spans:
+        if hung:
+            cuts += _arcade("x", span, deep, (TIE, rack.seat_z - HEAD - POST))
+        else:
+            cuts += _brace(span, (leg[0], leg[2]), (low, rack.back_z))
     if hung:
         y0, y1 = hung[0].y + hung[0].ear[0] - AIR, hung[0].y + hung[0].ear[1] + AIR
         thin = [*between, *([plates[0]] if left > 0.0 else []), *([plates[-1]] if right < 0.0 else [])]  # cut through
@@ -75,6 +83,20 @@ def _rack(layout: Layout, name: str, plates: Sequence[float]) -> Part:
         cuts.append(box((low_x, high_x), (rack.back[0] - 1.0, rack.back[1]), (rack.back_z, UP)))
     steps.append(Step("cut", tuple(cuts)))
     return upright(name, "stand", (tuple(steps),))
+
+
+def _plate(x: Point, y: Point, head: Point, web: float) -> Prism:
+    """A rack's plate: a web over its middle, and as thick as `x` between the elevations `head`, where ears stand."""
+    (a, b), (c, d) = x, _middle(x, web)
+    low, corbel = head[0], head[0] - (c - a)  # 45 degrees
+    outline = ((c, 0.0), (d, 0.0), (d, corbel), (b, low), (b, head[1]), (a, head[1]), (a, low), (c, corbel))
+    return Prism("y", *y, (tuple((round(p, 3), round(q, 3)) for p, q in dict.fromkeys(outline)),))
+
+
+def _middle(x: Point, web: float) -> Point:
+    """The web in the middle of a plate that spans `x`; all of a plate that is hardly thicker."""
+    middle = (x[0] + x[1]) / 2
+    return x if x[1] - x[0] < 2 * web else (middle - web / 2, middle + web / 2)
 
 
 def trestle_parts(trestle: Trestle, number: int, process: Process) -> list[Part]:
@@ -97,25 +119,48 @@ def _storeys(trestle: Trestle, most: float) -> list[float]:
 
 def _storey(name: str, trestle: Trestle, foot: float, head: float | None, process: Process) -> Part:
     """A trestle between two elevations; below another, its tenons hold that one's legs from inside."""
-    wall = 2 * process.printer.wall
+    wall = process.printer.web
     x0, x1 = trestle.x[0] - AIR_BESIDE, trestle.x[1] + AIR_BESIDE
     y0, y1 = trestle.y[1] - wall, trestle.y[1]
     top = trestle.top_z if head is None else head
     left, right = trestle.outer(wall)
     legs_top = min(top, trestle.top_z - SHOULDER)
     solids = [box((left, right), (y0, y1), (foot, top))]
-    solids += [box(x, (trestle.y[0], y1), (foot, legs_top)) for x in ((x0 - wall, x0), (x1, x1 + wall))]
+    sides = ((x0 - wall, x0), (x1, x1 + wall))
     if head is None:
+        solids += [Prism("x", *x, (_leg((trestle.y[0], y1, y0 - POST), (foot, legs_top)),)) for x in sides]
         solids += [box(x, (y0, y1), (foot, top + HORN)) for x in ((left, left + wall), (right - wall, right))]
     else:
+        solids += [box(x, (trestle.y[0], y1), (foot, legs_top)) for x in sides]
         solids += [_tenon(x, side, (trestle.y[0] + 1.0, y0 - 1.0), top, wall) for x, side in ((x0, 1.0), (x1, -1.0))]
-    held = 0.0 if head is None else 3 * TENON + wall  # of a leg, where its tenon stands
-    cuts = _arcade("x", (x0 - wall, x0), (trestle.y[0] + POST, y0 - POST), (foot + TIE, legs_top - POST - held))
-    cuts += _arcade("x", (x1, x1 + wall), (trestle.y[0] + POST, y0 - POST), (foot + TIE, legs_top - POST - held))
+    cuts: list[Prism] = []
+    for x in sides:
+        if head is None:
+            cuts += _brace(x, (trestle.y[0], y0 - POST), (foot + TIE, legs_top))
+        else:
+            held = 3 * TENON + wall  # where its tenon stands
+            cuts += _arcade("x", x, (trestle.y[0] + POST, y0 - POST), (foot + TIE, legs_top - POST - held))
     if window := _window(trestle.straddles and head is None, (x0, x1), (foot, top)):
         cuts.append(Prism("y", y0 - 1.0, y1 + 1.0, (window,)))
     steps = [Step("add", tuple(solids)), *([Step("cut", tuple(cuts))] if cuts else [])]
     return upright(name, "stand", (tuple(steps),))
+
+
+def _leg(y: tuple[float, float, float], z: Point) -> Outline:
+    """A leg's (y, z): from its foot's front and back, `y[:2]`, its front leans up to `y[2]`."""
+    (front, back, head), (foot, top) = y, z
+    return ((front, foot), (back, foot), (back, top), (head, top), (front, foot + TIE))
+
+
+def _brace(through: Point, y: Point, z: Point) -> list[Prism]:
+    """What is left open in a leg whose front leans from `(y[0], z[0])` to `(y[1], z[1])`: a triangle."""
+    (front, back), (low, top) = y, z
+    run = abs(back - front) - POST
+    if run < 2 * LEAST_ARCH:
+        return []
+    corner = back - run if back > front else back + run
+    outline = ((corner, low), (back, low), (back, round(low + (top - low) * run / abs(back - front), 3)))
+    return [Prism("x", through[0] - 1.0, through[1] + 1.0, (outline,))]
 
 
 def _tenon(x: float, side: float, y: Point, top: float, wall: float) -> Prism:
