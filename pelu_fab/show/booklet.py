@@ -328,8 +328,9 @@ def _before(device: Device, views: Views, whole: Drawing) -> Sheet:
         sheet.tag((ends[0][0] - 7.5, ends[0][1]), words, colour=WATER)
     upper = [placed.card.name for placed in device.layout.layers[0]]
     takers = listed(upper) if len(upper) <= 6 else f"the {len(upper)} cards of the first row"
+    each = "each of " if len(upper) > 1 else ""
     words = (
-        f"Pour a full jug into {'each of ' if len(upper) > 1 else ''}{takers}, let it drain, empty cups and cards. A dry device keeps about "
+        f"Pour a full jug into {each}{takers}, let it drain, empty cups and cards. A dry device keeps about "
         f"1 mL on its walls. A wet one is dry again in {MINUTES} to 15 minutes: then wet it once more."
     )
     _numbered(sheet, LOWEST - 18.0, level + 1, "Wet it", words)
