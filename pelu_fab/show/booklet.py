@@ -251,8 +251,8 @@ def _settings(sheet: Sheet, device: Device, y: float) -> None:
     loose = f"--set process_overrides.printer.clearance={printer.clearance + 0.05:.2f}"
     words = (
         "PrusaSlicer takes them from print-preset.ini (File, Import, Import Config); your printer and filament stay. "
-        "In another slicer set these five by hand. Print stand and trays first, then one card, and hang it in its seat. If it is tight, compile again with more "
-        f"clearance ({loose}) before you print the rest."
+        "In another slicer set these five by hand. Print stand and trays first, then one card, and hang it in its "
+        f"seat. If it is tight, compile again with more clearance ({loose}) before you print the rest."
     )
     sheet.paragraph((EDGE, y + 9.0), words, INSIDE, 9.5, colour=GREY)
 
