@@ -251,8 +251,8 @@ def _settings(sheet: Sheet, device: Device, y: float) -> None:
     loose = f"--set process_overrides.printer.clearance={printer.clearance + 0.05:.2f}"
     words = (
         "PrusaSlicer takes them from print-preset.ini (File, Import, Import Config); your printer and filament stay. "
-        "Print stand and trays first, then one card, and hang it in its seat. If it is tight, compile again with more "
-        f"clearance ({loose}) before you print the rest."
+        "In another slicer set these five by hand. Print stand and trays first, then one card, and hang it in its "
+        f"seat. If it is tight, compile again with more clearance ({loose}) before you print the rest."
     )
     sheet.paragraph((EDGE, y + 9.0), words, INSIDE, 9.5, colour=GREY)
 
@@ -326,8 +326,11 @@ def _before(device: Device, views: Views, whole: Drawing) -> Sheet:
         ends = sorted(to_page(views.view.flat(point[None])[0]) for point in (rim - reach, rim + reach))
         sheet.arrow(ends[0], ends[1], WATER, both=True)
         sheet.tag((ends[0][0] - 7.5, ends[0][1]), words, colour=WATER)
+    upper = [placed.card.name for placed in device.layout.layers[0]]
+    takers = listed(upper) if len(upper) <= 6 else f"the {len(upper)} cards of the first row"
+    each = "each of " if len(upper) > 1 else ""
     words = (
-        "Pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device keeps about "
+        f"Pour a full jug into {each}{takers}, let it drain, empty cups and cards. A dry device keeps about "
         f"1 mL on its walls. A wet one is dry again in {MINUTES} to 15 minutes: then wet it once more."
     )
     _numbered(sheet, LOWEST - 18.0, level + 1, "Wet it", words)
