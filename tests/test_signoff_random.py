@@ -108,6 +108,12 @@ def test_sign_off_passes_small_devices_of_every_pattern(number: int) -> None:
     assert report.verdict == "pass"
 
 
+@pytest.mark.slow
+def test_a_bare_checkpoint_with_a_mouth_as_wide_as_a_hand_passes() -> None:
+    report = judged_design(pelu_fab.load(Path(__file__).parent / "data" / "handed-in" / "lightning.ckpt"))
+    assert [str(c) for c in report.failures] == []
+
+
 @pytest.mark.sweep
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("process", PROCESSES)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from math import cos, degrees, hypot, radians, sin
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from shapely import Polygon, box
 from stagework import DETERGENT, RESIN, WATER, Stages, design_of, network_of, process_named, random_network, staged
 
+import pelu_fab
 from pelu_fab.errors import FabError
 from pelu_fab.ir.layout import Gutter, Layout, PlacedCard, Tray
 from pelu_fab.ir.process import Process
@@ -317,6 +319,13 @@ def test_a_staircase_longer_than_the_bed_goes_on_in_another_tray(bed: float) -> 
     assert faults(stages) == []
     for tray in stages.layout.trays:
         assert tray.length <= bed
+
+
+def test_a_fan_as_long_as_the_bed_lies_on_one_tray() -> None:
+    """Where it bends, a joint's gutter narrows by more over the lap than its lip is narrower."""
+    trays = staged(pelu_fab.load(Path(__file__).parent / "data" / "handed-in" / "lightning.ckpt")).layout.trays
+    for gutter in trays[-1].gutters:
+        assert gutter.stations[1].along > trays[-1].lap, "it bends where the tray above still lies over it"
 
 
 def test_a_last_row_hangs_over_its_cups_and_anything_else_ends_in_them() -> None:

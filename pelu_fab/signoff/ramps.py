@@ -19,7 +19,6 @@ BEFORE_LIP = 0.5  # mm in plan
 TALLEST = 2.5  # mm above the sill, up to which all walls reach
 WHOLE = 0.3  # mm that a wall may stand aside of itself
 NUDGES = (0.0, 0.05, -0.05)  # mm: a drop may have run along a wall, neither in it nor out of it
-FAR = 80.0  # mm: no mouth is wider
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +101,7 @@ def _aside(own: Array, places: _Places) -> Array:
     none parts it from the next place of another branch.
     """
     heights = places.at[:, 2] + np.array(LIFTS)[:, None]
+    far = float(np.linalg.norm(np.ptp(own.reshape(-1, 3), axis=0)))  # no mouth is wider than its card
     lift, who = np.nonzero(heights < places.level + TALLEST)
     levels, sheet = np.unique(heights[lift, who], return_inverse=True)
     segments, _, sheets = cuts(own, levels)
@@ -114,10 +114,10 @@ def _aside(own: Array, places: _Places) -> Array:
         for sign in (1.0, -1.0) if still.any() else ():
             walls = np.full(heights.shape, np.nan)
             mine = who[asked]
-            found = lines.reach(start[mine], sign * places.along[mine], FAR, sheet[asked])
-            walls[lift[asked], mine] = np.where(np.isfinite(found), found, FAR)
+            found = lines.reach(start[mine], sign * places.along[mine], far, sheet[asked])
+            walls[lift[asked], mine] = np.where(np.isfinite(found), found, far)
             nearest, farthest = np.fmin.reduce(walls), np.fmax.reduce(walls)
-            gone = _unparted(start, sign * places.along, places, farthest) | (nearest >= FAR)
+            gone = _unparted(start, sign * places.along, places, farthest) | (nearest >= far)
             widest = np.fmax(widest, np.where(gone, np.inf, farthest - nearest))
         moved[still] = np.minimum(moved, widest)[still]
     return moved

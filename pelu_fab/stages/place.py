@@ -432,7 +432,7 @@ def _joints(
         even = start + (end - start + (more - 1) * LAP) / more
         wanted, least = min(max(even, free), start + longest), max(start + SHORTEST, free)
         straight = fan - LANDING  # rather where gutters run straight, and where what falls there lands
-        if end - straight + LAP <= (more - 1) * (longest - LAP) and wanted > straight >= start + SHORTEST:
+        if end - straight <= (more - 1) * (longest - LAP) and wanted > straight >= start + SHORTEST:
             wanted = straight
         before = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
         behind = (wanted + k for k in range(1, int(max(start + longest - wanted, 0.0)) + 1))
