@@ -15,7 +15,7 @@ def slice_parts(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The result as JSON on stdout.")] = False,
 ) -> None:
-    """Slice every part with the export's print-preset.ini; writes DIR/slices.json, which the report shows."""
+    """Slice every part and plate with the export's print-preset.ini; writes DIR/slices.json, which the report shows."""
     from json import loads
 
     from pelu_fab.files import read_input, recover, write_file
@@ -27,20 +27,31 @@ def slice_parts(
         sliced = slice_times(directory, say, printer_profile)
     write_file(directory / "slices.json", to_json(to_slices_table(sliced)))
     counts = {entry["name"]: int(entry["count"]) for entry in loads(read_input(directory / "manifest.json"))["parts"]}
-    grams = sum(one.grams * counts[name] for name, one in sliced.items())
-    hours = sum(one.seconds * counts[name] for name, one in sliced.items()) / 3600.0
+    plates = [one for name, one in sliced.items() if name not in counts]
+    grams = sum(sliced[name].grams * count for name, count in counts.items())
+    hours = sum(sliced[name].seconds * count for name, count in counts.items()) / 3600.0
+    on_plates = sum(one.seconds for one in plates) / 3600.0
     profile = "a usual printer" if printer_profile is None else printer_profile.name
     warnings = [f"{name}: {line}" for name, one in sliced.items() for line in one.warnings]
     if json:
         print_json(
-            {"parts": to_slices_table(sliced), "grams": grams, "hours": hours, "profile": profile, "warnings": warnings}
+            {
+                "parts": to_slices_table(sliced),
+                "grams": grams,
+                "hours": hours,
+                "hours_on_plates": on_plates if plates else None,
+                "profile": profile,
+                "warnings": warnings,
+            }
         )
     else:
         for name, one in sliced.items():
-            pieces = f" x {counts[name]}" if counts[name] > 1 else ""
+            pieces = f" x {counts[name]}" if counts.get(name, 1) > 1 else ""
             print(printable(f"{name:<20}{one.grams:>8.1f} g{one.seconds / 3600.0:>8.2f} h{pieces}"))
         for line in warnings:
             print(printable(f"WARNING {line}"))
-        print(printable(f"{'all':<20}{grams:>8.1f} g{hours:>8.2f} h, on {profile}"))
+        print(printable(f"{'all, each alone':<20}{grams:>8.1f} g{hours:>8.2f} h, on {profile}"))
+        if plates:
+            print(printable(f"{'all, by the plate':<20}{sum(one.grams for one in plates):>8.1f} g{on_plates:>8.2f} h"))
     if warnings:
         raise typer.Exit(CHECK_FAILED)

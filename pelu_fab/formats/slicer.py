@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pelu_fab.errors import FabError
@@ -40,7 +40,7 @@ class Sliced:
 def slice_times(
     directory: Path, say: Callable[[str], None] | None = None, profile: Path | None = None
 ) -> dict[str, Sliced]:
-    """Slice every part of an export with its own print-preset.ini; one piece of each, by name.
+    """Slice every part of an export with its own print-preset.ini, one piece of each, then its plates; by name.
 
     `profile` is a printer's configuration as PrusaSlicer exports it; without one, a usual printer's. Raises `FabError`
     where no slicer is installed, or where it refuses a part.
@@ -62,25 +62,34 @@ def slice_times(
             if say:
                 say(str(entry["name"]))
             sliced[str(entry["name"])] = slice_part(program, directory / entry["file"], *settings)
+        for plate in sorted((directory / "plates").glob("plate-*.3mf")):
+            if say:
+                say(plate.stem)
+            sliced[plate.stem] = _sliced(program, plate, settings, "--dont-arrange")
     return sliced
 
 
 def slice_part(program: str, part: Path, *settings: Path) -> Sliced:
-    """Slice one STL with `settings`, a later one over an earlier; read the estimate, ask what it thinks of the mesh.
+    """Slice one STL with `settings`, a later one over an earlier, and ask what the slicer thinks of the mesh.
 
     It mends an open mesh without a word when it slices, so what it tells as `--info` counts as well.
     """
-    with tempfile.TemporaryDirectory(prefix="pelu-fab-") as folder:
-        code = Path(folder) / "part.gcode"
-        loaded = [word for file in settings for word in ("--load", str(file))]
-        said = _run(program, part, *loaded, "--export-gcode", "--output", str(code))
-        if not code.is_file():
-            raise FabError(str(part), "was sliced to nothing", "see what the slicer shows")
-        grams, seconds = estimate(code.read_text(errors="replace"))
+    alone = _sliced(program, part, settings)
     told = dict(re.findall(r"^(\w+) = +(\S+)$", "\n".join(_run(program, part, "--info")), re.MULTILINE))
     faults = [f"{key} = {told.get(key)}" for key, wanted in WHOLE.items() if told.get(key) != wanted]
     faults += [f"{key} = {told[key]}" for key in sorted(MENDED & set(told))]
-    return Sliced(grams, seconds, (*said, *faults))
+    return replace(alone, warnings=(*alone.warnings, *faults))
+
+
+def _sliced(program: str, file: Path, settings: tuple[Path, ...], *options: str) -> Sliced:
+    """The slicer's estimate for all that a file holds, and what it says meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="pelu-fab-") as folder:
+        code = Path(folder) / "sliced.gcode"
+        loaded = [word for one in settings for word in ("--load", str(one))]
+        said = _run(program, file, *loaded, *options, "--export-gcode", "--output", str(code))
+        if not code.is_file():
+            raise FabError(str(file), "was sliced to nothing", "see what the slicer shows")
+        return Sliced(*estimate(code.read_text(errors="replace")), tuple(said))
 
 
 def _run(program: str, part: Path, *options: str) -> list[str]:
@@ -110,5 +119,5 @@ def seconds_of(text: str) -> float:
 
 
 def to_slices_table(sliced: Mapping[str, Sliced]) -> dict[str, dict[str, float]]:
-    """slices.json: grams and hours of one piece of each part."""
+    """slices.json: grams and hours of one piece of each part, and of each plate."""
     return {name: {"grams": one.grams, "hours": round(one.seconds / 3600.0, 4)} for name, one in sorted(sliced.items())}

@@ -13,8 +13,8 @@ from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.sized import Sized
 from pelu_fab.ir.solid import Part
 
-# What a slicer lays down, by three sliced devices: so much under every face, mm, and of what lies deeper.
-SKIN, INFILL = 0.85, 0.25
+# What a slicer lays down, by two sliced devices: so much under every face, mm, and of what lies deeper.
+SKIN, INFILL = 0.79, 0.18
 
 
 def printed_volume(corners: NDArray[np.float32], volume: float) -> float:

@@ -32,7 +32,8 @@ def rack_parts(layout: Layout, process: Process) -> list[Part]:
         count += 1
     spans = _split(cells, count)
     names = ["rack"] if len(spans) == 1 else [f"rack-{k + 1}" for k in range(len(spans))]
-    return [_rack(layout, name, rack.plates[a : b + 1], process.printer.web) for name, (a, b) in zip(names, spans, strict=True)]
+    web = process.printer.web
+    return [_rack(layout, name, rack.plates[a : b + 1], web) for name, (a, b) in zip(names, spans, strict=True)]
 
 
 def _split(cells: int, count: int) -> list[tuple[int, int]]:
@@ -48,20 +49,20 @@ def _rack(layout: Layout, name: str, plates: Sequence[float], web: float) -> Par
     low = min(GUIDE, high)
     left = -half if plates[0] == rack.plates[0] else AIR
     right = half if plates[-1] == rack.plates[-1] else -AIR
-    spans = [[p - half, p + half] for p in plates]
-    spans[0][0], spans[-1][1] = plates[0] + left, plates[-1] + right
+    spans = [(p + (left if p == plates[0] else -half), p + (right if p == plates[-1] else half)) for p in plates]
     between = [p for p in rack.between if plates[0] < p < plates[-1]]
     leg, foot = (rack.front, rack.back[0], rack.back[1] + POST), rack.middle - BITE if hung else rack.back[0]
     if hung:
-        solids = [_plate(span, (rack.back[0], rack.middle), (rack.seat_z - HEAD, high), web) for span in spans]
-        solids += [_plate((p - half, p + half), (rack.back[0], rack.cups), (rack.seat_z - HEAD, high), web) for p in between]
+        head = (rack.seat_z - HEAD, high)
+        solids = [_plate(span, (rack.back[0], rack.middle), head, web) for span in spans]
+        solids += [_plate((p - half, p + half), (rack.back[0], rack.cups), head, web) for p in between]
     else:
-        solids = [Prism("x", *_middle((a, b), web), (_leg(leg, (0.0, rack.back_z)),)) for a, b in spans]
+        solids = [Prism("x", *_middle(span, web), (_leg(leg, (0.0, rack.back_z)),)) for span in spans]
     solids += [box((a, b), (foot, rack.front), (0.0, low)) for a, b in spans]
     back = box((spans[0][0], spans[-1][1]), rack.back, (0.0, rack.back_z))
     steps = [Step("add", (back, *solids))]
     cuts: list[Prism] = []
-    for one, other in pairwise(_middle((a, b), web) for a, b in spans):  # light, and water that went astray runs out
+    for one, other in pairwise(_middle(span, web) for span in spans):  # light, and water that went astray runs out
         cuts += _arcade("y", rack.back, (one[1] + POST, other[0] - POST), (TIE, rack.back_z - TIE))
     deep = (rack.back[1] + POST, rack.middle - POST)
     for span in spans:
