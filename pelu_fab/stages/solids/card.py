@@ -13,7 +13,6 @@ from pelu_fab.stages.solids.lettering import Line, raised
 from pelu_fab.stages.solids.siphon import flush_body
 
 BITE = 0.3  # mm: every join overlaps by this
-PAST = 0.01  # mm: a wall that leads water to a comb ends so far past the sill's inner edge
 HIGH = 200.0
 NAME_FOOT = -4.0  # mm above the sill
 TIP, EAR_HEIGHT = 3.6, 8.0  # mm
@@ -96,7 +95,7 @@ def _leads(card: Card) -> list[tuple[Step, ...]]:
     made: list[tuple[Step, ...]] = []
     for (x, y), (wall, _), (_, back) in card.leads:
         beyond = wall + (BITE if wall > x else -BITE)
-        outline = ((x, y + PAST), (x, y + BITE), (beyond, y + BITE), (beyond, back), (wall, back))
+        outline = ((x, y), (x, y + BITE), (beyond, y + BITE), (beyond, back), (wall, back))
         made.append((Step("add", (Prism("z", card.floor_z - BITE, card.rim_z, (outline,)),)),))
     return made
 
