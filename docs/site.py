@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from html.parser import HTMLParser
@@ -166,9 +167,14 @@ def _write(path: Path, blob: bytes) -> None:
 
 
 def told(facts: Facts, export: Path) -> Iterator[tuple[str, str]]:
-    """The card of a design: what it is, takes and does; what was not looked at is said as such."""
+    """A design's model card: what it takes, does, came from, how right it is; what was not looked at is said so."""
     built, manifest = facts.verify["as_built"], facts.manifest
     yield "layers", " → ".join(str(width) for width in (*facts.lowered.widths,))
+    asked, kept = (sum(int((layer.shares > 0).sum()) for layer in net.layers) for net in (facts.trained, facts.lowered))
+    yield "branches", f"{asked} trained, {kept} printed"
+    yield "measures", "; ".join(facts.trained.inputs)
+    yield "answers", "; ".join(facts.trained.outputs)
+    yield "trained", recipe(facts.name)
     yield "pieces", str(sum(part.count for part in facts.parts))
     sliced = all(part.is_sliced for part in facts.parts)
     grams, hours = (sum(getattr(part, what) * part.count for part in facts.parts) for what in ("grams", "hours"))
@@ -188,6 +194,28 @@ def told(facts: Facts, export: Path) -> Iterator[tuple[str, str]]:
     yield "solver", _summary(solved(facts.name, export), parts_now(export))
     for kind, source in manifest["sources"].items():
         yield kind, f"{source['file']}, sha256 {source['sha256'][:12]}…"
+
+
+def recipe(name: str) -> str:
+    """How a design's checkpoint came to be, by its [training] table."""
+    table = tomllib.loads((HOME / "designs" / name / "design.toml").read_text()).get("training")
+    if table is None:
+        return "by no recipe: written by hand, or given"
+    words = [f"{table[key]} {what}" for key, what in (("restarts", "starts"), ("steps", "steps")) if key in table]
+    noise = table.get("noise", {})
+    shaken = [
+        f"{what} by {factor * noise[key]:g} {unit}"
+        for key, what, factor, unit in (
+            ("height", "thresholds", 1, "units"),
+            ("share", "shares", 100, "%"),
+            ("pour", "pours", 1, "units"),
+        )
+        if key in noise
+    ]
+    seed = f"seed {table.get('seed', 0)}"
+    return "; ".join(
+        part for part in (", ".join([*words, seed]), "shaken: " * bool(shaken) + ", ".join(shaken)) if part
+    )
 
 
 def solved(name: str, export: Path) -> list[Said]:
@@ -244,7 +272,7 @@ def card_page(facts: Facts, export: Path) -> str:
     runs = solver_table(solved(facts.name, export), parts_now(export))
     about = '<p>An independent solver: <a href="../../docs/cfd.html">how, and how far to trust it</a>.</p>'
     water = f"<h2>In OpenFOAM</h2>{about}{runs}"
-    return f"{picture}<h2>Card</h2><table>{rows}</table>{water}<h2>Files</h2><ul>{files}</ul>"
+    return f"{picture}<h2>Model card</h2><table>{rows}</table>{water}<h2>Files</h2><ul>{files}</ul>"
 
 
 def gallery(cards: Mapping[str, Facts], exports: Mapping[str, Path]) -> str:

@@ -70,12 +70,24 @@ def test_a_link_that_leads_nowhere_is_found(planted: str, built: tuple[ModuleTyp
     assert lost == f"index.html: {planted.split(chr(34))[1]}"
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("petals", "96 starts, 3000 steps, seed 0; shaken: thresholds by 0.8 units, shares by 8 %, pours by 0.8 units"),
+        ("iris", "by no recipe: written by hand, or given"),
+    ],
+)
+def test_a_card_says_how_its_checkpoint_came_to_be(name: str, words: str, built: tuple[ModuleType, Path]) -> None:
+    assert built[0].recipe(name) == words
+
+
 def test_what_a_solver_found_stands_on_the_page_with_its_date_and_whose_parts_they_were(
     built: tuple[ModuleType, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module, _ = built
     folder, kept = export("and-or", tmp_path), tmp_path / "designs" / "and-or"
     kept.mkdir(parents=True)
+    shutil.copy(HOME / "designs" / "and-or" / "design.toml", kept)
     monkeypatch.setattr(module, "HOME", tmp_path)
     now = module.parts_now(folder)
     old = Said("2026-11-25", "L0.b0", "middle, 12.0 mL/s", "fdm-pla-detergent", 900, 1.5, "half", 2.5, 0.01, {})
