@@ -38,7 +38,11 @@ HALF_WAY = 0.7  # of a bucket's length that an ear reaches back under it, where 
 SEAT_AIR = 0.3  # behind an ear, at most
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
-ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
+ENTRY, OVERLAP, NOTCH = (
+    15.4,
+    4.0,
+    2.5,
+)  # a tray above the sill that it feeds; its lip inside the back wall; air below it
 TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; by how much
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
@@ -91,7 +95,7 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
     for layer in range(len(sized.layers)):
         row, courses = _row_of(sized, layer), sized.courses[layer]
         if not courses:
-            layers.append(_row(row, exits, trays))
+            layers.append(_row(row, exits, trays, process))
             break
         ys, pieces = _stairs(row, back, process)
         placed = _up_to(_stand(row, ys, pieces, slope, courses, process), trays, process)
@@ -474,18 +478,22 @@ def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float) -> Gu
     return Gutter(course.target, tuple(stations))
 
 
-def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) -> tuple[PlacedCard, ...]:
+def _row(
+    row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray], process: Process
+) -> tuple[PlacedCard, ...]:
     """Cards side by side, each before its gutter's lip, or where a hand pours."""
     placed = []
     for card in row:
         out = exits[card.name]
         y = on_grid(out.y - OVERLAP + card.depth)
-        z = on_grid(trays[-1].floor_z(out.y) - ENTRY) if trays else 0.0
+        z = on_grid(trays[-1].floor_z(out.y) - trays[-1].floor - ENTRY) if trays else 0.0
         moved = card.moved(out.x - (card.x0 + card.x1) / 2)
         if trays:
             side = out.width / 2 + trays[-1].wall + SIDE_AIR + (KINK + 1.0 / LEAD) * (OVERLAP + card.wall)
-            foot = ENTRY - trays[-1].floor - NOTCH
-            moved = replace(moved, notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
+            (left, right), thin = moved.body, process.printer.blade  # no less stands beside it
+            low = out.x - side if out.x - side > left + thin else left - 1.0
+            high = out.x + side if out.x + side < right - thin else right + 1.0
+            moved = replace(moved, notch=(on_grid(low), on_grid(high), on_grid(ENTRY - NOTCH)))
         reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
         placed.append(
             PlacedCard(moved, y, z, (on_grid(-0.8 * card.depth), on_grid(max(-0.12 * card.depth, -2.4))), reach)

@@ -162,10 +162,10 @@ def _names(card: Card, text: str, least: float) -> tuple[Prism, ...]:
     """The bucket's name on both sides, and above it what people call it."""
     back = card.back_at(NAME_FOOT)
     middle, room = (card.sill + back) / 2, card.sill - back - 2.0
-    own = fitted(card.name, max(4.0, least), room, least=least, lines=1)
-    lines: list[Line] = [(card.name, own.height, middle, NAME_FOOT)]
+    own = fitted(card.name, max(4.0, least), room, least=least)
+    lines: list[Line] = [(line, own.height, middle, z) for line, z in zip(own.lines, own.feet(NAME_FOOT), strict=True)]
     if text:
-        foot = NAME_FOOT + own.height + 2.0
+        foot = NAME_FOOT + own.tall + 2.0
         label = fitted(text, max(4.5, least), room, least=least, tall=card.rim_z - 1.0 - foot)
         lines += [(line, label.height, middle, z) for line, z in zip(label.lines, label.feet(foot), strict=True)]
     left, right = card.body
