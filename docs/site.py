@@ -178,8 +178,8 @@ def told(facts: Facts, export: Path) -> Iterator[tuple[str, str]]:
     yield "pieces", str(sum(part.count for part in facts.parts))
     sliced = all(part.is_sliced for part in facts.parts)
     grams, hours = (sum(getattr(part, what) * part.count for part in facts.parts) for what in ("grams", "hours"))
-    by = "by a slicer" if sliced else "estimated"
-    yield "filament", f"{grams:.0f} g, {by}"
+    by = "by a slicer" if sliced else f"estimated by {manifest['process']['name']}"
+    yield "filament", f"{grams:.0f} g, {'by a slicer' if sliced else 'estimated'}"
     yield "printing", f"{hours:.1f} h, {by}"
     if built.get("rows") and built.get("errors") is not None:
         right = {key: 100 * (1 - built[key] / built["rows"]) for key in ("errors_trained", "errors")}
