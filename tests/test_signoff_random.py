@@ -118,13 +118,17 @@ FOUND = [  # nozzle, perimeters, slope, bed, process, widths, patterns, seed: wh
     (0.5, 5, 10.0, USUAL, "fdm-pla-detergent", (3, 2, 2), ("dense", "graded"), 1037),
     (0.6, 5, 10.0, LARGE, "fdm-pla-water", (4, 2, 1), ("dense", "even"), 1028),  # slivers beside a notch
     (0.6, 5, 10.0, (400.0, 400.0, 5e3), "resin", (1, 4), ("dense",), 1002),  # blades of exactly two lines
+    (0.3, 5, 10.0, USUAL, "fdm-pla-detergent", (4, 4), ("dense",), 5046),  # the smallest pool, 12 mm in whole layers
+    (0.25, 2, 12.0, USUAL, "fdm-pla-detergent", (2, 4, 1), ("pruned", "matching"), 5039),  # water along a lead
+    (0.8, 3, 12.0, USUAL, "fdm-pla-detergent", (3, 4, 4), ("pruned", "matching"), 6034),  # a plate between two ears
+    (0.25, 5, 12.0, WIDE, "fdm-pla-water", (4, 1), ("sparse",), 5010),  # slots through which a jet sees the comb
 ]
 
 
 def printing(process: str, bed: tuple[float, ...], slope: float = 0.0, **printer: Any) -> Process:
     """A process with another printer, whose floors are two nozzles thick at least; `slope` 0 leaves the process's."""
     table = read_process(process).model_dump()
-    table["printer"] |= {**printer, "bed": bed, "layer_height": round(printer["nozzle"] / 2.0, 3)}
+    table["printer"] |= {**printer, "bed": bed, "layer_height": round(printer["nozzle"] / 1.67, 3)}
     table["printer"]["floor"] = max(table["printer"]["floor"], 2.0 * printer["nozzle"])
     table["channels"]["min_slope_deg"] = slope or table["channels"]["min_slope_deg"]
     return Process.model_validate(table)

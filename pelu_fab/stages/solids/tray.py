@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import cos, radians, sin
 
-from pelu_fab.ir.layout import NEAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
+from pelu_fab.ir.layout import NEAR, OVER_EAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
 from pelu_fab.ir.process import Printer
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, lowest, shifted
 
@@ -96,7 +96,7 @@ def _sides(tray: Tray, over: Sequence[PlacedCard]) -> tuple[Prism, ...]:
     ends = [tray.to((p.y + p.ear[1], p.z + p.card.under.bottom_z)) for p in over if tray.carries(p)]
     if not ends:
         return ()
-    high = max(up for _, up in ends) + RISE + 4.0
+    high = max(up for _, up in ends) + OVER_EAR
     stop = max(a for a, _ in ends) + 5.0
     half = tray.half + tray.side
     a0, a1 = 0.0, round(min(stop, tray.length), 3)
