@@ -10,7 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from html.parser import HTMLParser
 from io import BytesIO
@@ -21,10 +22,13 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 import pelu_fab
+from pelu_fab.cfd.compare import digests
+from pelu_fab.cfd.record import RECORD, Said, merged, read_record, said
 from pelu_fab.pipeline import is_current
 from pelu_fab.show.booklet import COLOURS, LOOM, SIGHT
 from pelu_fab.show.linework import Piece, View, composed, drawn
 from pelu_fab.show.report_data import Facts, read_facts
+from pelu_fab.signoff.dossier import read_dossier
 
 HOME = Path(__file__).parents[1]
 TEXTS = (
@@ -36,7 +40,15 @@ TEXTS = (
     "designs/*/README.md",
     "benchmarks/README.md",
 )
-FILES = ("docs/figures/*", "docs/*.ipynb", "LICENSE", "CITATION.cff", "pelu_fab/signoff/*.py", "tests/*.py")
+FILES = (
+    "docs/figures/*",
+    "docs/*.ipynb",
+    "designs/*/cfd.csv",
+    "LICENSE",
+    "CITATION.cff",
+    "pelu_fab/signoff/*.py",
+    "tests/*.py",
+)
 OFFERED = {  # of an export, and what it is
     "report.html": "the device in 3-D, with water to pour, and the proof",
     "booklet.pdf": "the booklet: print, put together, pour",
@@ -155,14 +167,19 @@ def _write(path: Path, blob: bytes) -> None:
 
 
 def told(facts: Facts, export: Path) -> Iterator[tuple[str, str]]:
-    """The card of a design: what it is, takes and does; what was not looked at is said as such."""
+    """A design's model card: what it takes, does, came from, how right it is; what was not looked at is said so."""
     built, manifest = facts.verify["as_built"], facts.manifest
     yield "layers", " → ".join(str(width) for width in (*facts.lowered.widths,))
+    asked, kept = (sum(int((layer.shares > 0).sum()) for layer in net.layers) for net in (facts.trained, facts.lowered))
+    yield "branches", f"{asked} trained, {kept} printed"
+    yield "measures", "; ".join(facts.trained.inputs)
+    yield "answers", "; ".join(facts.trained.outputs)
+    yield "trained", recipe(facts.name)
     yield "pieces", str(sum(part.count for part in facts.parts))
     sliced = all(part.is_sliced for part in facts.parts)
     grams, hours = (sum(getattr(part, what) * part.count for part in facts.parts) for what in ("grams", "hours"))
-    by = "by a slicer" if sliced else "estimated"
-    yield "filament", f"{grams:.0f} g, {by}"
+    by = "by a slicer" if sliced else f"estimated by {manifest['process']['name']}"
+    yield "filament", f"{grams:.0f} g, {'by a slicer' if sliced else 'estimated'}"
     yield "printing", f"{hours:.1f} h, {by}"
     if built.get("rows") and built.get("errors") is not None:
         right = {key: 100 * (1 - built[key] / built["rows"]) for key in ("errors_trained", "errors")}
@@ -174,22 +191,73 @@ def told(facts: Facts, export: Path) -> Iterator[tuple[str, str]]:
         least, share = sorted(table["yield"].items())[1]
         yield "prints that work", f"{100 * share:.0f} % of {table['prints']} imagined: {100 * float(least):.0f} % right"
     yield "sign-off", f"{facts.verify['verdict']}, {facts.verify['counts']['run']} checks"
-    yield "solver", "; ".join(_solved(facts)) or "not run for these files"
+    yield "solver", _summary(solved(facts.name, export), parts_now(export))
     for kind, source in manifest["sources"].items():
         yield kind, f"{source['file']}, sha256 {source['sha256'][:12]}…"
 
 
-def _solved(facts: Facts) -> Iterator[str]:
-    """What OpenFOAM saw in each card that it was asked about, beside what training asked for."""
-    asked = {row["where"]: row["trained"] for row in facts.verify.get("recovered", {}).get("flows", [])}
-    for row in facts.verify.get("cfd", []):
-        gaps = [
-            abs(share - asked[duct])
-            for goal, share in row["shares"].items()
-            if (duct := f"{row['at']}->{goal}") in asked
-        ]
-        if row["kind"] == "bucket" and gaps:
-            yield f"{row['at']}, {row['pour']}: {100 * max(gaps):.1f} points off at most"
+def recipe(name: str) -> str:
+    """How a design's checkpoint came to be, by its [training] table."""
+    table = tomllib.loads((HOME / "designs" / name / "design.toml").read_text()).get("training")
+    if table is None:
+        return "by no recipe: written by hand, or given"
+    words = [f"{table[key]} {what}" for key, what in (("restarts", "starts"), ("steps", "steps")) if key in table]
+    noise = table.get("noise", {})
+    shaken = [
+        f"{what} by {factor * noise[key]:g} {unit}"
+        for key, what, factor, unit in (
+            ("height", "thresholds", 1, "units"),
+            ("share", "shares", 100, "%"),
+            ("pour", "pours", 1, "units"),
+        )
+        if key in noise
+    ]
+    seed = f"seed {table.get('seed', 0)}"
+    return "; ".join(
+        part for part in (", ".join([*words, seed]), "shaken: " * bool(shaken) + ", ".join(shaken)) if part
+    )
+
+
+def solved(name: str, export: Path) -> list[Said]:
+    """What OpenFOAM saw of a design: of what is kept beside it and what lies in its export the latest."""
+    return merged(read_record(HOME / "designs" / name / RECORD), said(export))
+
+
+def parts_now(export: Path) -> dict[str, str]:
+    """sha256 of an export's parts as they are, by name."""
+    return digests(export, read_dossier(export).manifest.parts)
+
+
+def _summary(rows: Sequence[Said], now: Mapping[str, str]) -> str:
+    """How far off the trained shares, on the finest grid of each card; and how old that is."""
+    if not rows:
+        return "none yet"
+    finest = {row.at: row.off for row in sorted(rows, key=lambda row: row.cells) if row.off is not None}
+    worst = f"{max(finest.values()):.1f} points off at most, " if finest else ""
+    runs = f"{len(rows)} run{'s' if len(rows) > 1 else ''}, {max(row.date for row in rows)}"
+    then = "" if all(row.is_of(now) for row in rows) else ", of parts as they were then"
+    return worst + runs + then
+
+
+def solver_table(rows: Sequence[Said], now: Mapping[str, str]) -> str:
+    """Every run, its date, and whether of the parts as they are."""
+    if not rows:
+        return "<p>None yet.</p>"
+    head = ("of", "pour", "found, % (trained)", "points off", "astray, mL", "cells", "when")
+    cells = [
+        (
+            row.at,
+            row.pour,
+            row.found,
+            "" if row.off is None else f"{row.off:.2f}",
+            "" if row.astray is None else f"{row.astray:.3f}",
+            f"{row.cells:,}",
+            f"{row.date}, {'these parts' if row.is_of(now) else 'the parts as they were then'}",
+        )
+        for row in rows
+    ]
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(words)}</td>' for words in row)}</tr>" for row in cells)
+    return f"<table><tr>{''.join(f'<th>{words}</th>' for words in head)}</tr>{lines}</table>"
 
 
 def card_page(facts: Facts, export: Path) -> str:
@@ -201,8 +269,10 @@ def card_page(facts: Facts, export: Path) -> str:
         if (export / file).is_file()
     )
     picture = f'<p><img src="device.png" alt="{escape(facts.name)}, assembled"></p>'
-    water = '<p>What a solver has seen so far, design by design: <a href="../../docs/cfd.html">docs/cfd</a>.</p>'
-    return f"{picture}<h2>Card</h2><table>{rows}</table>{water}<h2>Files</h2><ul>{files}</ul>"
+    runs = solver_table(solved(facts.name, export), parts_now(export))
+    about = '<p>An independent solver: <a href="../../docs/cfd.html">how, and how far to trust it</a>.</p>'
+    water = f"<h2>In OpenFOAM</h2>{about}{runs}"
+    return f"{picture}<h2>Model card</h2><table>{rows}</table>{water}<h2>Files</h2><ul>{files}</ul>"
 
 
 def gallery(cards: Mapping[str, Facts], exports: Mapping[str, Path]) -> str:
@@ -212,7 +282,7 @@ def gallery(cards: Mapping[str, Facts], exports: Mapping[str, Path]) -> str:
         table = dict(told(facts, exports[name]))
         words = " · ".join(
             f"{key} {table[key]}"
-            for key in ("layers", "pieces", "filament", "printing", "right as built", "prints that work")
+            for key in ("layers", "pieces", "filament", "printing", "right as built", "prints that work", "solver")
             if key in table
         )
         items.append(

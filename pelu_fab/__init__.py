@@ -20,6 +20,20 @@ What a pour becomes, in units, row by row:
     >>> pelu_fab.simulate(design.network, [20.0]).outputs
     array([[15.]])
 
+The verbs, each with an example further down (units at the edges; mm, mm2, mm3, s and g inside):
+
+    load      a design folder, a design.toml or a bare checkpoint -> Design (its Network, Samples, Process)
+    compile   a Design -> Device: netlist, sized, layout, parts, meshes; nothing is written
+    write     a Device -> files in a folder, all or none; the formats that this machine can't make -> Skipped
+    verify    a folder, against what was asked for -> Report of Checks; believes the files alone
+    simulate  a Network or Netlist and a pour -> Outcome: what each bucket keeps, what each cup gets
+    inspect   any STL, or a folder of them -> what it is
+
+What lies beneath, by import: `pelu_fab.layers` (torch modules: PeLU, Flush, layers with an energy), `pelu_fab.training`
+(recipes, prints, functions), `pelu_fab.sim.flow` (water over time), `pelu_fab.hydraulics` (laws and their sources),
+`pelu_fab.cfd` (cases for OpenFOAM). `pelu-fab --help` has all of it and more on the command line: train, fit, yield,
+coupon, calibrate, slice, view, cfd.
+
 What a user can mend is a `FabError`: where, what, and the remedy.
 
     >>> pelu_fab.load("designs/drop")

@@ -17,7 +17,7 @@ from test_calibrate import GOOD, csv_of
 
 import pelu_fab
 from exports import DESIGNS, export, recovered
-from pelu_fab.cfd import bucket, foam, plan, pour, result, siphon
+from pelu_fab.cfd import bucket, foam, plan, pour, record, result, siphon
 from pelu_fab.commands import rig
 from pelu_fab.commands.source import rig_of, rig_of_design
 from pelu_fab.exports import chosen
@@ -370,6 +370,7 @@ CFD = [
     Case("cfd/plan.py cases_of 1", do(lambda: plan.cases_of(recovered("step"), "L0.b0->out.y0", pour.pour_of("even"), 4)), r"give its bucket", do(lambda: plan.cases_of(recovered("step"), "L0.b0", pour.pour_of("even"), 4)), slow=True),
     Case("cfd/result.py read_results 1", lambda p: result.read_results(told_of(p, '{"schema": 99}')), r"delete it", lambda p, _: result.read_results(deleted(p))),
     Case("cfd/result.py read_results 2", lambda p: result.read_results(told_of(p, "{")), r"delete it and run", lambda p, _: result.read_results(deleted(p))),
+    Case("cfd/record.py read_record 1", lambda p: record.read_record(told_of(p, "a,b") / "cfd.json"), r"delete it", lambda p, _: record.read_record(deleted(p) / "cfd.json")),
     Case("cfd/foam.py field 1", lambda p: foam.field(put(p / "alpha", "nonsense")), r"delete the case's folder", lambda p, _: foam.field(put(p / "alpha", FIELD))),
 ]  # fmt: skip
 FIELD = "internalField nonuniform List<scalar>\n2\n(" + "\0" * 16 + ")\n;\n"

@@ -1,6 +1,7 @@
 """Cases for the solver: cut from the STL, meshed, written; results read, kept and dropped. No solver is needed here."""
 
 import json
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from pelu_fab.cfd.grid import NEAREST, Grid, finer_in, growing, lines, slots, wa
 from pelu_fab.cfd.mesh import WALLS, PolyMesh, poly_mesh
 from pelu_fab.cfd.plan import Device, cases_of, jobs_of, leg_named, wanted
 from pelu_fab.cfd.pour import pour_of
+from pelu_fab.cfd.record import merged, read_record, to_csv
 from pelu_fab.cfd.result import Outcome, fresh, read_results, to_text
 from pelu_fab.cfd.run import key_of, known, prepare, run_all, run_job
 from pelu_fab.cfd.solid import inside
@@ -751,8 +753,29 @@ def test_results_make_a_table_with_how_far_off_they_are(tmp_path: Path) -> None:
     code, told = _run(str(export), "--table")
     *_, row = told.splitlines()
     assert code == 0 and len(told.splitlines()) == 3
-    assert "L1.b0 8.46 / L1.b1 35.00 / L1.b2 56.54" in row
+    assert "L1.b0 8.46 (8.24) / L1.b1 35.00 (35.45) / L1.b2 56.54 (56.30)" in row
     assert row.split("|")[5].strip() == "0.45"  # .3500 for .3545 is the worst
+
+
+def test_results_are_kept_beside_a_design_dated_and_with_the_parts_that_they_are_of(tmp_path: Path) -> None:
+    export, kept = unpack(tmp_path / "iris"), tmp_path / "cfd.csv"
+    assert _run(str(export), "--record", str(kept))[0] == 0 and not kept.exists()
+    parts = _solved(export)
+    os.utime(export / "cfd.json", (0, 1764158400))  # noon of 26 November 2025
+    (export / "parts" / "row-L0.stl").unlink()  # of files that are gone as well
+    assert "1 results" in _run(str(export), "--record", str(kept))[1]
+    (row,) = read_record(kept)
+    assert (row.date, row.at, row.off, row.found.split(" / ")[1]) == (
+        "2025-11-26",
+        "L0.b0",
+        0.45,
+        "L1.b1 35.00 (35.45)",
+    )
+    assert row.is_of(parts) and not row.is_of({**parts, "row-L0": "0" * 64}) and not replace(row, parts={}).is_of(parts)
+    later, other = replace(row, date="2025-12-01", off=0.3), replace(row, cells=7)
+    assert merged([later, other], [row]) == [other, later]
+    kept.write_text(to_csv([later, other]))
+    assert read_record(kept) == [later, other]
 
 
 def test_a_stale_result_is_not_told(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Report(SimpleNamespace):
 PASS, FAIL = Report(verdict="pass", checks=CHECKS[:1]), Report(verdict="fail", checks=CHECKS)
 
 
-FIGURES = "to print: 4 pieces, about 52 g and 4 h; it stands 8 cm tall"
+FIGURES = "to print: 4 pieces, about 52 g and 4 h by the profile fdm-pla-detergent; it stands 8 cm tall"
 DEVICE = SimpleNamespace(findings=(), figures=FIGURES)
 
 
@@ -131,7 +131,7 @@ def test_compile_ends_with_verify_and_says_where_the_files_are(
     assert api["write"][0][0] == (DEVICE, Path("exports/My-Iris"))
     assert list(api) == ["load", "compile", "write", "verify"]
     out, err = capsys.readouterr()
-    figures = "to print: 4 pieces, about 52 g and 4 h; it stands 8 cm tall"
+    figures = "to print: 4 pieces, about 52 g and 4 h by the profile fdm-pla-detergent; it stands 8 cm tall"
     assert out.splitlines()[-3:] == ["verdict: pass", "files: exports/My-Iris", figures] and err == ""
 
 

@@ -27,7 +27,7 @@ from pelu_fab.sim.readings import readings
 from pelu_fab.sources.checkpoint import read_checkpoint
 from pelu_fab.sources.process import DEFAULT, process_and_bytes
 from pelu_fab.training.functions import FUNCTIONS, checked_points, read_points
-from pelu_fab.training.functions_design import MOST_KEPT, design_files, design_of, made_of, turns
+from pelu_fab.training.functions_design import MOST_KEPT, dealt, design_files, design_of, made_of
 from pelu_fab.training.functions_fit import Fit, evened, fit, reduced, refilled, sills, tidied
 from pelu_fab.training.functions_nets import KINDS, WaterNet, gather, make_net, restart_idle, water_weights
 from pelu_fab.training.functions_step import jump_of
@@ -365,10 +365,10 @@ def test_whole_teeth_are_shares_that_a_comb_splits_evenly_and_draw_nearly_as_wel
 
 def test_a_curve_of_several_turns_is_made_of_cards_that_hold_it_and_a_cup_for_each_turn(sine: Fit) -> None:
     plain = replace(evened(reduced(sine, 3))[0], water=refilled(reduced(sine, 3), 380.0).water)
-    apart = made_of(replace(plain, is_apart=True))
+    apart = made_of(replace(plain, cups="apart"))
     kept = plain.water.network.layers[1].retained
     assert kept.max() > MOST_KEPT >= apart.layers[1].retained.max() and made_of(plain).outputs == ("plus", "minus")
-    assert apart.outputs == ("plus", "minus", "plus 2") and turns(plain) == 3
+    assert apart.outputs == ("plus", "minus", "plus 2") and plain.turns == 3
     (readout,) = apart.readouts
     assert (readout.plus, readout.minus) == (("plus", "plus 2"), ("minus",))
     x = np.linspace(plain.points.low, plain.points.high, 40)
@@ -376,15 +376,41 @@ def test_a_curve_of_several_turns_is_made_of_cards_that_hold_it_and_a_cup_for_ea
         cups = algebra.outputs(network, network.measures.pours(x[:, None]))
         assert np.abs(network.readouts[0].values(cups, network.outputs) - plain.water(x[:, None])[:, 0]).max() < 1e-9
     straight = reduced(sine, 1)
-    assert made_of(replace(straight, is_apart=True)).outputs == made_of(straight).outputs
+    assert made_of(replace(straight, cups="apart")).outputs == made_of(straight).outputs
 
 
 def test_cups_apart_make_a_lean_count_less(sine: Fit) -> None:
     process = process_and_bytes(DEFAULT)[0]
     one = refilled(evened(reduced(sine, 3))[-1], 300.0)
-    off = [forecast(design_of(replace(one, is_apart=is_apart), process), 64)["rms"] for is_apart in (False, True)]
-    lean = [forecast_of(replace(one, is_apart=is_apart), process) for is_apart in (False, True)]
+    off = [forecast(design_of(replace(one, cups=cups), process), 64)["rms"] for cups in ("together", "apart")]
+    lean = [forecast_of(replace(one, cups=cups), process) for cups in ("together", "apart")]
     assert lean[1] < 0.6 * lean[0] and off[1] < off[0]
+
+
+@pytest.mark.parametrize(("buckets", "volume"), [(3, 475.0), (5, 400.0)])
+def test_cards_dealt_out_draw_the_same_curve_and_a_lean_counts_less(sine: Fit, buckets: int, volume: float) -> None:
+    one = refilled(evened(reduced(sine, buckets))[0], volume)
+    network = dealt(replace(one, cups="balanced"))
+    assert network is not None and network.layers[1].retained.max() <= MOST_KEPT
+    assert network.layers[1].shares.sum(axis=0).tolist() == [2.0, 2.0, 2.0]
+    x = np.linspace(one.points.low, one.points.high, 40)
+    cups = algebra.outputs(network, network.measures.pours(x[:, None]))
+    assert np.abs(network.readouts[0].values(cups, network.outputs) - one.water(x[:, None])[:, 0]).max() < 1e-9
+    process = process_and_bytes(DEFAULT)[0]
+    smaller = refilled(one, 200.0)
+    together, apart, even = (
+        forecast_of(replace(smaller, cups=cups), process) for cups in ("together", "apart", "balanced")
+    )
+    assert even < 0.7 * apart < 0.7 * together
+
+
+def test_cards_are_dealt_out_only_where_they_hold_it(sine: Fit) -> None:
+    one = evened(reduced(sine, 3))[0]
+    assert dealt(refilled(one, 300.0)) and dealt(refilled(one, 900.0)) is None
+    crooked = replace(one, water=reduced(sine, 3).water)
+    assert crooked.teeth is None and dealt(crooked) is None
+    over = replace(refilled(one, 900.0), cups="balanced")
+    assert made_of(over).outputs == made_of(replace(over, cups="apart")).outputs == ("plus", "minus", "plus 2")
 
 
 def forecast_of(one: Fit, process: Process) -> float:
@@ -399,7 +425,7 @@ def forecast_of(one: Fit, process: Process) -> float:
 
 
 def test_what_no_bed_takes_or_fans_out_over_two_trays_is_refused(sine: Fit) -> None:
-    wide = refilled(replace(reduced(sine, 6), is_apart=True), 300.0)
+    wide = refilled(replace(reduced(sine, 6), cups="apart"), 300.0)
     told = forecast(design_of(wide, process_and_bytes(DEFAULT)[0]), 1)
     assert re.search(r"tray-L0b?: (is \d+ mm wide, the bed 220|passes on gutters that lead aside)", told["refused"])
 

@@ -5,9 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
-import venv
 import zipfile
 from pathlib import Path
 
@@ -81,25 +79,30 @@ def test_the_wheel_holds_every_module_and_asset_and_nothing_of_the_workshop(whee
 
 
 @pytest.mark.slow
-def test_a_fresh_install_compiles_a_bare_checkpoint_without_the_extras(wheel: Path, tmp_path: Path) -> None:
-    """The packages that it requires are those here, by their folder alone; pelu_fab itself comes from the wheel."""
-    venv.create(tmp_path / "fresh", symlinks=True)
+@pytest.mark.parametrize("which", ["here", "newest"])
+def test_a_fresh_install_compiles_petals_without_the_extras(which: str, wheel: Path, tmp_path: Path) -> None:
+    """What it requires comes from another environment, by its folder alone; pelu_fab comes from the wheel."""
+    base = sys.executable if which == "here" else os.environ.get("PELU_FAB_NEWEST")
+    if not base:
+        pytest.skip("PELU_FAB_NEWEST names no other Python that has what a plain install brings; .ci/run makes one")
+    run(base, "-m", "venv", "--without-pip", tmp_path / "fresh", cwd=tmp_path)
     python = tmp_path / "fresh" / "bin" / "python"
     pip = ("-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index")
     run(sys.executable, *pip, wheel, cwd=tmp_path)
-    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
-    (site / "here.pth").write_text("\n".join(dict.fromkeys(sysconfig.get_path(n) for n in ("purelib", "platlib"))))
+    ask = "import sysconfig; print(*(sysconfig.get_path(kind) for kind in ('purelib', 'platlib')), sep='\\n')"
+    site = Path(run(python, "-c", ask, cwd=tmp_path).splitlines()[0])
+    (site / "here.pth").write_text(run(base, "-c", ask, cwd=tmp_path))
     (site / "sitecustomize.py").write_text(BARE)
     assert "fresh" in run(python, "-c", "import pelu_fab; print(pelu_fab.__file__)", cwd=tmp_path)
     program = python.with_name("pelu-fab")
     assert run(program, "--version", cwd=tmp_path) == f"pelu_fab {pelu_fab.__version__}\n"
-    shutil.copy(HOME / "designs" / "and-or" / "and-or.json", tmp_path / "net.json")
-    told = json.loads(run(program, "compile", "net.json", "-o", "out", "--formats", "all", "--json", cwd=tmp_path))
+    shutil.copytree(HOME / "designs" / "petals", tmp_path / "petals")
+    told = json.loads(run(program, "compile", "petals", "-o", "out", "--formats", "all", "--json", cwd=tmp_path))
     assert told["report"]["verdict"] == "pass"
     assert [one["format"] for one in told["skipped"]] == ["step", "pictures"]
-    again = json.loads(run(program, "verify", "out", "--against", "net.json", "--json", cwd=tmp_path))
+    again = json.loads(run(program, "verify", "out", "--against", "petals", "--json", cwd=tmp_path))
     assert again["verdict"] == "pass"
-    assert {"report.html", "plates", "parts"} <= {entry.name for entry in (tmp_path / "out").iterdir()}
+    assert {"report.html", "booklet.pdf", "plates", "parts"} <= {entry.name for entry in (tmp_path / "out").iterdir()}
 
 
 def test_a_shell_completes_verbs_and_the_version_is_told(

@@ -108,6 +108,50 @@ def test_sign_off_passes_small_devices_of_every_pattern(number: int) -> None:
     assert report.verdict == "pass"
 
 
+USUAL, WIDE, LARGE = (180.0, 180.0, 180.0), (220.0, 220.0, 250.0), (1.5e3, 1.5e3, 5e3)  # beds
+FOUND = [  # nozzle, perimeters, slope, bed, process, widths, patterns, seed: what random printers once failed on
+    (0.8, 5, 10.0, LARGE, "fdm-pla-water", (2, 1, 3), ("dense", "one-hot"), 1032),  # a notch too low for the water
+    (0.8, 2, 8.0, LARGE, "fdm-pla-water", (4, 2, 2), ("one-hot", "sparse"), 1000),  # a name longer than its card
+    (0.3, 2, 12.0, LARGE, "fdm-pla-detergent", (4, 2), ("dense",), 1001),  # a gutter's wall cut for an ear beside it
+    (0.25, 3, 12.0, LARGE, "resin", (2, 4, 4), ("matching", "pruned"), 1014),
+    (0.8, 5, 12.0, WIDE, "fdm-pla-water", (1, 3, 4), ("dense", "unfed"), 1016),  # gaps beside a lapped tray
+    (0.5, 5, 10.0, USUAL, "fdm-pla-detergent", (3, 2, 2), ("dense", "graded"), 1037),
+    (0.6, 5, 10.0, LARGE, "fdm-pla-water", (4, 2, 1), ("dense", "even"), 1028),  # slivers beside a notch
+    (0.6, 5, 10.0, (400.0, 400.0, 5e3), "resin", (1, 4), ("dense",), 1002),  # blades of exactly two lines
+    (0.3, 5, 10.0, USUAL, "fdm-pla-detergent", (4, 4), ("dense",), 5046),  # the smallest pool, 12 mm in whole layers
+    (0.25, 2, 12.0, USUAL, "fdm-pla-detergent", (2, 4, 1), ("pruned", "matching"), 5039),  # water along a lead
+    (0.8, 3, 12.0, USUAL, "fdm-pla-detergent", (3, 4, 4), ("pruned", "matching"), 6034),  # a plate between two ears
+    (0.25, 5, 12.0, WIDE, "fdm-pla-water", (4, 1), ("sparse",), 5010),  # slots through which a jet sees the comb
+]
+
+
+def printing(process: str, bed: tuple[float, ...], slope: float = 0.0, **printer: Any) -> Process:
+    """A process with another printer, whose floors are two nozzles thick at least; `slope` 0 leaves the process's."""
+    table = read_process(process).model_dump()
+    table["printer"] |= {**printer, "bed": bed, "layer_height": round(printer["nozzle"] / 1.67, 3)}
+    table["printer"]["floor"] = max(table["printer"]["floor"], 2.0 * printer["nozzle"])
+    table["channels"]["min_slope_deg"] = slope or table["channels"]["min_slope_deg"]
+    return Process.model_validate(table)
+
+
+@pytest.mark.parametrize("number", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, len(FOUND)))])
+def test_devices_pass_on_printers_that_once_found_a_fault(number: int) -> None:
+    nozzle, perimeters, slope, bed, process, widths, patterns, seed = FOUND[number]
+    rules = printing(process, bed, slope, nozzle=nozzle, perimeters=perimeters)
+    network = {"widths": widths, "patterns": patterns, "most_retained": 15.0, "seed": seed}
+    assert [str(c) for c in judged_by(rules, network, most_poured=40.0).failures] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("perimeters", [2, 3, 4, 5])
+@pytest.mark.parametrize("nozzle", [0.25, 0.4, 0.6, 0.8])
+def test_every_nozzle_with_any_number_of_perimeters_makes_devices_that_pass(nozzle: float, perimeters: int) -> None:
+    rules = printing("fdm-pla-detergent", (400.0, 400.0, 5e3), nozzle=nozzle, perimeters=perimeters)
+    for widths in ((1, 2), (2, 3, 2)):
+        network = {"widths": widths, "patterns": ("dense",) * (len(widths) - 1), "most_retained": 15.0, "seed": 7}
+        assert [str(c) for c in judged_by(rules, network, most_poured=40.0).failures] == []
+
+
 @pytest.mark.slow
 def test_a_bare_checkpoint_with_a_mouth_as_wide_as_a_hand_passes() -> None:
     report = judged_design(pelu_fab.load(Path(__file__).parent / "data" / "handed-in" / "lightning.ckpt"))

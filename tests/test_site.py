@@ -4,12 +4,14 @@ import importlib.util
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from exports import export
+from pelu_fab.cfd.record import Said, merged, read_record, to_csv
 
 HOME = Path(__file__).parents[1]
 
@@ -48,9 +50,10 @@ def test_every_text_of_the_project_is_a_page_and_every_link_leads_on(built: tupl
 
 def test_a_card_tells_what_it_is_and_what_was_not_looked_at(built: tuple[ModuleType, Path]) -> None:
     page = (built[1] / "designs" / "drip" / "index.html").read_text()
-    for words in ("drip: one bucket, one cup", "sign-off", "pass, ", "not run for these files", "drip.json, sha256 "):
+    for words in ("drip: one bucket, one cup", "sign-off", "pass, ", "none yet", "drip.json, sha256 "):
         assert words in page
-    assert re.search(r"filament</th><td>\d+ g, estimated<.*printing</th><td>\d+\.\d h, estimated<", page)
+    by = "estimated by fdm-pla-detergent"
+    assert re.search(rf"filament</th><td>\d+ g, estimated<.*printing</th><td>\d+\.\d h, {by}<", page)
     assert (built[1] / "designs" / "drip" / "device.png").read_bytes().startswith(b"\x89PNG")
     assert "drip" in (built[1] / "gallery.html").read_text()
 
@@ -68,10 +71,46 @@ def test_a_link_that_leads_nowhere_is_found(planted: str, built: tuple[ModuleTyp
     assert lost == f"index.html: {planted.split(chr(34))[1]}"
 
 
-def test_what_a_solver_found_stands_on_the_card(built: tuple[ModuleType, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("petals", "96 starts, 3000 steps, seed 0; shaken: thresholds by 0.8 units, shares by 8 %, pours by 0.8 units"),
+        ("iris", "by no recipe: written by hand, or given"),
+    ],
+)
+def test_a_card_says_how_its_checkpoint_came_to_be(name: str, words: str, built: tuple[ModuleType, Path]) -> None:
+    assert built[0].recipe(name) == words
+
+
+def test_what_a_solver_found_stands_on_the_page_with_its_date_and_whose_parts_they_were(
+    built: tuple[ModuleType, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module, _ = built
-    folder = export("and-or", tmp_path)
-    facts = module.read_facts(folder)
-    row = {"at": "L0.b0", "kind": "bucket", "pour": "middle", "shares": {"L1.b0": 0.512, "L1.b1": 0.488}}
-    facts.verify["cfd"] = [row, {"at": "L0.b0->L1.b0", "kind": "into", "pour": "middle", "shares": {}}]
-    assert dict(module.told(facts, folder))["solver"] == "L0.b0, middle: 1.2 points off at most"
+    folder, kept = export("and-or", tmp_path), tmp_path / "designs" / "and-or"
+    kept.mkdir(parents=True)
+    shutil.copy(HOME / "designs" / "and-or" / "design.toml", kept)
+    monkeypatch.setattr(module, "HOME", tmp_path)
+    now = module.parts_now(folder)
+    old = Said("2026-11-25", "L0.b0", "middle, 12.0 mL/s", "fdm-pla-detergent", 900, 1.5, "half", 2.5, 0.01, {})
+    new = replace(old, cells=9000, off=1.2, parts={"card-L0-b0": now["card-L0-b0"][:12]})
+    for rows, told, times in (
+        ([], "none yet", 0),
+        ([old], "2.5 points off at most, 1 run, 2026-11-25, of parts as they were then", 1),
+        ([old, new], "1.2 points off at most, 2 runs, 2026-11-25, of parts as they were then", 1),
+        ([new], "1.2 points off at most, 1 run, 2026-11-25", 0),
+    ):
+        (kept / "cfd.csv").write_text(to_csv(rows))
+        facts = module.read_facts(folder)
+        assert dict(module.told(facts, folder))["solver"] == told
+        page = module.card_page(facts, folder)
+        assert page.count("2026-11-25, the parts as they were then") == times
+        assert page.count("2026-11-25, these parts") == (new in rows)
+        assert ("<p>None yet.</p>" in page) == (not rows)
+
+
+def test_every_result_that_is_kept_is_of_a_design_and_can_be_read() -> None:
+    kept = sorted(HOME.glob("designs/*/cfd.csv"))
+    assert {file.parent.name for file in kept} >= {"petals", "iris"}
+    for file in kept:
+        rows = read_record(file)
+        assert rows and merged([], rows) == rows and to_csv(rows) == file.read_text(), file

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.device import Mesh
 from pelu_fab.ir.solid import IDENTITY, Part, Prism, Step, box, moved, rectangle, swapped
-from pelu_fab.kernels.mesh import build_mesh
+from pelu_fab.kernels.mesh import NEEDLE, build_mesh, without_needles
 
 L_SHAPE = ((0.0, 0.0), (5.0, 0.0), (5.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 4.0))
 HOLE = rectangle(2.0, 3.0, 0.2, 0.8)
@@ -113,3 +113,27 @@ def test_the_oracles_see_a_dropped_and_a_flipped_triangle() -> None:
     flipped = mesh.corners.copy()
     flipped[0] = flipped[0, ::-1]
     assert open_edges(flipped) > 0
+
+
+def heights(points: NDArray[np.float32], triangles: NDArray[np.int64]) -> list[float]:
+    a, b, c = np.moveaxis(points[triangles].astype(np.float64), 1, 0)
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    return (area / np.max([np.linalg.norm(e, axis=1) for e in (b - a, c - b, a - c)], axis=0)).tolist()
+
+
+@pytest.mark.parametrize("off", [0.0, 0.003, -0.003])
+def test_needles_in_one_plane_are_turned_and_the_surface_is_the_same(off: float) -> None:
+    """A square with a corner `off` its diagonal, along which it is cut: a needle, or none at all."""
+    points = np.array([(0, 0, 0), (4, 0, 0), (4, 4, 0), (0, 4, 0), (2, 2 + off, 0)], np.float32)
+    drawn = np.array([(0, 4, 2), (0, 2, 3), (0, 1, 4), (1, 2, 4)], np.int64)
+    turned = without_needles(points, drawn, "square")
+    assert min(heights(points, drawn)) < NEEDLE < 1.0 < min(heights(points, turned))
+    assert np.cross(*(points[turned][:, k] - points[turned][:, 0] for k in (1, 2)))[:, 2].sum() / 2 == pytest.approx(16)
+
+
+def test_a_needle_between_two_planes_stays_and_one_without_area_is_a_bug() -> None:
+    bent = np.array([(0, 0, 0), (4, 0, 0), (2, 0.003, 0), (2, 0, 3)], np.float32)
+    drawn = np.array([(0, 1, 2), (1, 0, 3)], np.int64)
+    assert without_needles(bent, drawn, "bent").tolist() == drawn.tolist()
+    with pytest.raises(FabBug, match="without area"):
+        without_needles(bent[:3] * np.float32([1, 0, 0]), drawn[:1], "line")

@@ -37,6 +37,9 @@ def solve_water(
     table: Annotated[
         bool, typer.Option("--table", help="What is known of these files as Markdown; runs nothing.")
     ] = False,
+    record: Annotated[
+        Path | None, typer.Option(help="Add what is known to a design's cfd.csv, dated; runs nothing.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The results as JSON on stdout.")] = False,
 ) -> None:
     """Cut cases for OpenFOAM's interFoam from the STL, run them, and tell where the water went; writes cfd.json."""
@@ -48,9 +51,12 @@ def solve_water(
 
     recover(directory)
     if table:
-        from pelu_fab.cfd.compare import table_lines
+        from pelu_fab.cfd.record import table_lines
 
         print("\n".join(printable(line) for line in table_lines(directory)))
+        return
+    if record is not None:
+        _record(directory, record)
         return
     pours = [
         pour_of(kind, flow=flow, seconds=seconds, drain=drain, below=below)
@@ -75,6 +81,17 @@ def solve_water(
         print(printable(line))
     if failed:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _record(directory: Path, path: Path) -> None:
+    """Results of a folder, also of files that are gone, into a table that is kept."""
+    from pelu_fab.cfd.record import merged, read_record, said, to_csv
+    from pelu_fab.files import write_file
+
+    old, new = read_record(path), said(directory)
+    if new:
+        write_file(path, to_csv(merged(old, new)).encode())
+    print(printable(f"{path}: {len(new)} results of {directory} beside {len(old)} that were there"))
 
 
 def _process(name: str | None) -> "Process | None":

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from math import hypot, inf, sqrt
 from typing import Any
 
+import numpy as np
+
 from pelu_fab.commands.source import rig_of_design
 from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design
@@ -12,11 +14,13 @@ from pelu_fab.ir.process import Process
 from pelu_fab.network.algebra import pours_up_to
 from pelu_fab.sim.noise import Noise
 from pelu_fab.sim.readings import readings
-from pelu_fab.training.functions_design import design_of, made_of, turns
-from pelu_fab.training.functions_fit import TEETH, Fit, evened, reduced, refilled
+from pelu_fab.training.functions_design import dealt, design_of, made_of
+from pelu_fab.training.functions_fit import Fit, evened, reduced, refilled
 
 MOST_EVEN = 6  # buckets that are tried with whole teeth: more make shares too small for one
 VOLUMES = (100.0, 150.0, 200.0, 250.0, 300.0, 350.0, 380.0, 400.0)  # of jugs, of which one is chosen
+LARGER = (440.0, 475.0)  # that only cards dealt out evenly have room for
+SCATTER, TRADED = 0.035, 1.2  # of y's range that prints may scatter; times the least miss that keeping to it may cost
 FINALISTS, AS_GOOD = 4, 1.05  # that are tried in larger ones; times the least miss, above which one is worse
 
 
@@ -33,8 +37,9 @@ def best(found: Fit, prints: Prints, *, fewer: bool, jugs: Sequence[float]) -> t
     """The fit with `fewer` buckets if asked, shares of whole teeth and one of some `jugs` whose prints read y best.
 
     First by buckets and shares in its own jug, or the next smaller one that can be made; the best few then in larger
-    ones, and the best of all with its cups together. Of those that are as good as the best the one of fewest cards.
-    Each look is a row of figures.
+    ones; curves of several turns with their cards dealt out evenly, and the best of all with its cups together. Of what
+    scatters little from print to print (if any does, and misses hardly more) and is as good as the best of these the
+    one of fewest cards. Each look is a row of figures.
     """
     looks: list[_Look] = []
     for one in _drawn(found, fewer=fewer):
@@ -46,9 +51,12 @@ def best(found: Fit, prints: Prints, *, fewer: bool, jugs: Sequence[float]) -> t
             larger = [jug for jug in jugs if jug > look.fit.water.volume]
             looks += _until(look.fit, larger, prints, is_made=False)
     least = min(looks, key=lambda look: look.both)
-    if least.both < inf and turns(least.fit) > 2:
-        looks.append(_look(replace(least.fit, is_apart=False), prints))
-    as_good = [look for look in looks if look.both <= AS_GOOD * min(look.both for look in looks)] or [least]
+    if least.both < inf and least.fit.turns > 2:
+        looks.append(_look(replace(least.fit, cups="together"), prints))
+        looks += _balanced(looks, prints, jugs)
+    most, dear = SCATTER * float(np.ptp(found.points.y)), TRADED * min(look.both for look in looks)
+    steady = [look for look in looks if look.both <= dear and look.row.get("prints", inf) <= most] or looks
+    as_good = [look for look in steady if look.both <= AS_GOOD * min(look.both for look in steady)] or [least]
     chosen = min(as_good, key=lambda look: (look.row["cards"], look.both))
     return chosen.fit, [look.row for look in looks]
 
@@ -70,9 +78,21 @@ def _until(one: Fit, jugs: Sequence[float], prints: Prints, *, is_made: bool) ->
     looks: list[_Look] = []
     for jug in jugs:
         looks.append(_look(refilled(one, jug) if jug != one.water.volume else one, prints))
-        if (looks[-1].both < inf) == is_made or looks[-1].row.get("refused", "").startswith("tray"):
+        if (looks[-1].both < inf) == is_made or " mm wide, the bed" in looks[-1].row.get("refused", ""):
             break  # a tray that is too wide stays so
     return looks
+
+
+def _balanced(looks: Sequence[_Look], prints: Prints, jugs: Sequence[float]) -> list[_Look]:
+    """Each curve of whole teeth with its cards dealt out evenly, in the largest jug that they have room for."""
+    found: list[_Look] = []
+    least = min(look.both for look in looks)
+    for one in {look.fit.curve: look.fit for look in looks if look.fit.teeth and look.fit.turns > 2}.values():
+        even, sizes = replace(one, cups="balanced"), (*jugs, *LARGER) if jugs else (one.water.volume,)
+        room = [size for size in reversed(sizes) if dealt(refilled(even, size))]
+        if _curve(one) < least:
+            found += _until(even, room, prints, is_made=True)
+    return found
 
 
 def _drawn(found: Fit, *, fewer: bool) -> list[Fit]:
@@ -80,7 +100,7 @@ def _drawn(found: Fit, *, fewer: bool) -> list[Fit]:
     counts = range(1, found.live) if fewer else ()
     fits = {one.live: one for one in (*(reduced(found, n) for n in counts), found)}
     both = [each for one in fits.values() for each in (one, *(evened(one) if 1 < one.live <= MOST_EVEN else ()))]
-    return [replace(one, is_apart=True) for one in both]
+    return [replace(one, cups="apart") for one in both]
 
 
 def _curve(one: Fit) -> float:
@@ -95,17 +115,11 @@ def _look(one: Fit, prints: Prints) -> _Look:
     prints.say(f"{one.live} buckets, {one.water.volume:g} units")
     row: dict[str, Any] = {"buckets": one.live, "volume": one.water.volume, "curve": _curve(one)}
     made = made_of(one)
-    row |= {"teeth": _teeth(one), "cards": made.widths[1], "cups": len(made.outputs)}
+    row |= {"teeth": one.teeth, "cards": made.widths[1], "cups": len(made.outputs)}
     told = forecast(design_of(one, prints.process), prints.count)
     if "refused" in told:
         return _Look(one, {**row, "refused": told["refused"]})
     return _Look(one, {**row, "prints": told["rms"], "both": hypot(row["curve"], told["rms"])})
-
-
-def _teeth(one: Fit) -> int | None:
-    """Of how many whole teeth the first comb's shares are, if of any."""
-    shares = one.water.network.layers[0].shares[0]
-    return next((n for n in TEETH if abs(shares * n - (shares * n).round()).max() < 1e-6), None)
 
 
 def forecast(design: Design, prints: int) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def to_bom(device: Device) -> str:
         "",
         "Print the stand and trays first, then one card: it shows whether your cards hang in their seats. No supports;",
         "parts lie as exported. Cards hold water: coat one that weeps. Cups in clear filament show their level.",
-        "* estimated from volume and surface; your slicer knows better. print-preset.ini is for PrusaSlicer.",
+        f"* estimated from volume and surface by the profile {device.design.process.name}; your slicer knows better.",
+        "print-preset.ini is for PrusaSlicer.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -89,8 +89,8 @@ class Device:
     def figures(self) -> str:
         """What it asks of a maker and of a table, as estimated without a slicer."""
         return (
-            f"to print: {self.pieces} pieces, about {self.grams:.0f} g and {self.hours:.0f} h; "
-            f"it stands {self.height / 10.0:.0f} cm tall"
+            f"to print: {self.pieces} pieces, about {self.grams:.0f} g and {self.hours:.0f} h by the profile "
+            f"{self.design.process.name}; it stands {self.height / 10.0:.0f} cm tall"
         )
 
     @property

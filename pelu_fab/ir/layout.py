@@ -14,6 +14,7 @@ from pelu_fab.ir.solid import Outline, Point
 
 SHORT_EAR, EAR_BAR = 8.0, 6.0  # mm: an ear up to this long is solid; breadth of the bar to a longer one
 SEAT_AIR, NEAR = 0.2, 40.0  # mm: before and behind an ear; a card further above a floor belongs to another tray
+OVER_EAR = 9.0  # mm that the walls which carry ears stand above those' undersides
 AIR_BESIDE = 0.2  # mm between a tray and the legs of its trestle
 STRADDLE = 8.0  # mm: breadth of a leg beside what passes below, on which a tray's wing lies
 

@@ -1,6 +1,7 @@
 """Solids in, triangles out, by manifold3d: module by module, never one global boolean."""
 
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from pelu_fab.ir.solid import Outline, Part, Prism, Step
 
 Points = NDArray[np.float32]
 Triangles = NDArray[np.int64]
-LEAST_AREA, MOST_FLIPS = 1e-9, 1000  # mm2
+LEAST_AREA = 1e-9  # mm2
+NEEDLE = 0.015  # mm: two decimals move a corner by up to 7 µm, and so flatten triangles less high than twice that
+PLANE = 2e-5  # mm: float32 at 250 mm
 SNAP = 1e-3  # mm: edges shorter than this are dust, which folds up where another program writes three decimals
 
 
@@ -43,34 +46,61 @@ def build_mesh(part: Part) -> Mesh:
 
 
 def without_needles(points: Points, triangles: Triangles, name: str) -> Triangles:
-    """Turn triangles that have no area in float32 into none, the surface unchanged.
+    """Turn triangles so thin that two decimals may flatten them into wider ones, the surface unchanged.
 
-    A needle's middle vertex lies on its long edge: that edge is flipped with the neighbour's, which splits the
-    neighbour there. The surface stays closed, and its volume the same.
+    A needle's middle vertex lies near its longest edge: that is flipped with the neighbour's in the same plane, which
+    splits the neighbour there. `FabBug` where a triangle keeps no area.
     """
-    triangles = triangles.copy()
-    for _ in range(MOST_FLIPS):
-        flat = np.flatnonzero(_areas(points[triangles]) < LEAST_AREA)
-        if not len(flat):
-            return triangles
-        needle = int(flat[0])
-        corners = points[triangles[needle]].astype(np.float64)
-        lengths = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-        at = int(lengths.argmax())
-        p, q, k = (int(triangles[needle][(at + step) % 3]) for step in range(3))
-        across = np.flatnonzero((triangles == q).any(axis=1) & (triangles == p).any(axis=1))
-        across = across[across != needle]
-        if len(across) != 1:
-            break
-        d = int(next(v for v in triangles[across[0]] if v not in (p, q)))
-        triangles[needle], triangles[across[0]] = (k, p, d), (d, q, k)
-    raise FabBug(f"{name}: a triangle without area could not be removed")
+    triangles, heights = triangles.copy(), _heights(points[triangles])
+    while heights.min(initial=inf) < NEEDLE:
+        needle = int(heights.argmin())
+        pair, flipped, least = _flip(points, triangles, needle)
+        if least > heights[needle]:
+            triangles[pair], heights[pair] = flipped, _heights(points[flipped])
+        else:
+            heights[needle] = inf
+    if (_areas(points[triangles]) < LEAST_AREA).any():
+        raise FabBug(f"{name}: a triangle without area could not be removed")
+    return triangles
+
+
+def _flip(points: Points, triangles: Triangles, needle: int) -> tuple[list[int], Triangles, float]:
+    """The needle and its neighbour, the two triangles that their flip makes, and the lesser height of those, mm.
+
+    It is -inf where the two don't lie in one plane, or make no convex piece.
+    """
+    longest = int(_edges(points[triangles[[needle]]]).argmax())
+    p, q, k = np.roll(triangles[needle], -longest).tolist()
+    has = (triangles == q).any(axis=1) & (triangles == p).any(axis=1)
+    has[needle] = False
+    pair = [needle, *np.flatnonzero(has).tolist()]
+    if len(pair) != 2:
+        return pair, triangles[pair], -inf
+    d = next(v for v in triangles[pair[1]].tolist() if v not in (p, q))
+    flipped = np.array([(k, p, d), (d, q, k)])
+    plane, *turned = _normals(points[np.array([triangles[pair[1]], *flipped])])
+    off = abs(float((points[k].astype(np.float64) - points[p]) @ plane))
+    is_flat = off <= PLANE * np.linalg.norm(plane) and all(float(plane @ one) > 0.0 for one in turned)
+    return pair, flipped, float(_heights(points[flipped]).min()) if is_flat else -inf
+
+
+def _edges(corners: NDArray[np.float32]) -> NDArray[np.float64]:
+    wide = corners.astype(np.float64)
+    return np.asarray(np.linalg.norm(np.roll(wide, -1, axis=1) - wide, axis=2))
+
+
+def _normals(corners: NDArray[np.float32]) -> NDArray[np.float64]:
+    wide = corners.astype(np.float64)
+    return np.asarray(np.cross(wide[:, 1] - wide[:, 0], wide[:, 2] - wide[:, 0]))
 
 
 def _areas(corners: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = corners.astype(np.float64)
-    cross = np.cross(wide[:, 1] - wide[:, 0], wide[:, 2] - wide[:, 0])
-    return np.asarray(np.linalg.norm(cross, axis=1) / 2.0)
+    return np.asarray(np.linalg.norm(_normals(corners), axis=1) / 2.0)
+
+
+def _heights(corners: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Over the longest edge, mm."""
+    return np.asarray(2.0 * _areas(corners) / _edges(corners).max(axis=1))
 
 
 def _module(steps: Sequence[Step]):  # type: ignore[no-untyped-def]

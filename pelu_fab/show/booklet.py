@@ -166,7 +166,8 @@ def _shopping(device: Device) -> Iterator[str]:
     amounts = listed([f"{ceil(_grams(device, f) / 10.0) * 10} g {f}" for f in FILAMENTS if _grams(device, f)])
     yield f"{process.material.name} filament: about {amounts}. One colour does; clear cups show their water"
     bed = " x ".join(f"{length:g}" for length in process.printer.bed)
-    yield f"a printer of {bed} mm with a nozzle of {process.printer.nozzle:g} mm: about {device.hours:.0f} hours"
+    hours = f"about {device.hours:.0f} hours by the profile {process.name}"
+    yield f"a printer of {bed} mm with a nozzle of {process.printer.nozzle:g} mm: {hours}"
     v0 = priming(device)
     most = max((sum(jug.ml for jug in pour.jugs) for pour in pours(device)), default=0.0) + v0.ml * len(v0.cards)
     drop = ", with one drop of dish detergent in each half litre" if "detergent" in process.fluid.name else ""

@@ -7,9 +7,9 @@ from manifold3d import Error, Manifold, Mesh64
 
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.report import Check, failed, passed, skipped
-from pelu_fab.signoff.stl import Mesh
+from pelu_fab.signoff.stl import WRITTEN, Mesh
 
-OVERLAP = 0.5  # mm3: float32 corners of two faces that touch stay far below
+OVERLAP = 0.5  # mm3; and where faces touch, what their corners may be off as some programs write them
 
 
 def collisions(parts: Sequence[tuple[str, Mesh]]) -> list[Check]:
@@ -29,7 +29,7 @@ def collisions(parts: Sequence[tuple[str, Mesh]]) -> list[Check]:
         for j in (np.flatnonzero(near) + i + 1).tolist():
             pairs += 1
             shared = solid ^ solids[j][1]
-            if shared.volume() > OVERLAP:
+            if shared.volume() > OVERLAP + WRITTEN * shared.surface_area() / 2.0:
                 low, high = np.array(shared.bounding_box()).reshape(2, 3)
                 at = place_of((low + high) / 2)
                 where = f"{name} | {solids[j][0]}"

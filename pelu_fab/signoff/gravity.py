@@ -15,7 +15,7 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Tooth, Vessel
 from pelu_fab.signoff.recovered import POOL
 from pelu_fab.signoff.report import Check, failed, least, most, passed
 from pelu_fab.signoff.siphon import passes
-from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.stl import WRITTEN, Array, Index
 from pelu_fab.signoff.surface import Surface
 
 PUDDLE = 10.0  # mm3: a third of a drop
@@ -134,7 +134,9 @@ def blades(wet: Wet) -> list[Check]:
         if gaps:
             name = wet.names.get(index, vessel.part)
             thin, thick = min(gaps), max(within, default=min(gaps))
-            checks.append(least("drc.blade", name, thin[0], limit - 2e-3, "mm", "thinnest between two teeth", thin[1]))
+            checks.append(
+                least("drc.blade", name, thin[0], limit - WRITTEN, "mm", "thinnest between two teeth", thin[1])
+            )
             why = "thickest between two teeth: a tooth is missing or the comb uneven"
             checks.append(most("drc.comb", name, thick[0], limit * UNEVEN, "mm", why, thick[1]))
     return checks
@@ -165,7 +167,7 @@ def spout_gaps(wet: Wet) -> list[Check]:
             checks.append(passed("drc.spout_gap", part, "one branch"))
             continue
         gap, where, at = min(gaps)
-        checks.append(least("drc.spout_gap", where, gap, limit - 2e-3, "mm", "between two waters at their lips", at))
+        checks.append(least("drc.spout_gap", where, gap, limit - WRITTEN, "mm", "between two waters at their lips", at))
     return checks
 
 

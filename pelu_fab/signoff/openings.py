@@ -19,6 +19,7 @@ BEFORE = 1.0  # mm of the pool before the sill, where a post would shut the toot
 THROAT = 1.2  # mm of the sill that blades part at least; further back one may have ended
 AMID, LONGEST = 2.03, 6.0  # mm above the sill where its blades are looked for; and how long it may be
 STEP, STEEPEST = 0.5, 0.75  # mm, and rise over run, of a floor before the sill: what it shuts, the flood has seen
+ASKEW = 0.1  # mm: WRITTEN, over the slope of the flattest floor
 BESIDE = 1e-4  # mm from a corner of a cut
 THIN = 2e-3  # mm: a slab between two heights of corners that is thinner changes nothing
 
@@ -51,6 +52,10 @@ def open_widths(corners: Array, row: Row) -> tuple[Array, Array]:
         tooth, at, free, unwalled = _across(cut(placed, height)[0], row)
         above = height - row.level - STEEPEST * np.maximum(at - row.length[tooth], 0.0)
         ground = (free <= 0.0) & (above < STEP)
+        before = at > row.length[tooth]  # a floor whose corners were rounded rises into a cut a little askew
+        foot = np.full(len(row.low), np.inf)
+        np.minimum.at(foot, tooth[ground & before], at[ground & before])
+        ground |= before & (above < STEP) & (at > foot[tooth] - ASKEW)
         np.minimum.at(least, tooth[~ground], free[~ground])
         between = (at < row.length[tooth]) & ((at < THROAT) | ~unwalled)
         np.maximum.at(most, tooth[between], free[between])

@@ -24,6 +24,7 @@ RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("pad", "<u
 HEADER = 84
 MAX_STL = 512 * MEBIBYTE
 BOM = b"\xef\xbb\xbf"
+WRITTEN = 0.015  # mm: two decimals, as some programs write them, move each of two faces by up to 7 µm
 ROUND = 2e-3  # of 0.01 mm: single precision at 200 mm
 ROUNDED = "; it is rounded to 0.01 mm: save it with three decimals, or as binary"
 LARGEST = 1e5  # mm: a coordinate beyond 100 m is no part of a desk toy

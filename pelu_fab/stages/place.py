@@ -8,6 +8,7 @@ from math import asin, ceil, cos, degrees, fsum, hypot, inf, radians, sin, tan
 from pelu_fab.errors import BedError
 from pelu_fab.ir.card import Card, Plate, Span
 from pelu_fab.ir.layout import (
+    OVER_EAR,
     STRADDLE,
     Gutter,
     Layout,
@@ -24,21 +25,25 @@ from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course, Sized
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.vessels import PLATE, WITHIN
+from pelu_fab.stages.vessels import WITHIN, rack_plate
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 15.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
 CROWDED = 0.6  # of a wall: where one gutter takes all, a dumped jug falls on what already runs there
-EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; of tray before the first ear
+EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; before the first, at least
 FORWARD = 2.0  # that a card's centre of mass lies before its middle, at least
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
 HALF_WAY = 0.7  # of a bucket's length that an ear reaches back under it, where its comb lies before it
-SEAT_AIR = 0.3  # behind an ear, at most
+SEAT_AIR, EAR_ROOM = 0.3, 1.2  # behind an ear, at most; and at its wall's top
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
-ENTRY, OVERLAP, NOTCH = 16.6, 4.0, 2.5  # a lip above the sill that it feeds; inside the back wall; air below it
+ENTRY, OVERLAP, NOTCH = (
+    15.4,
+    4.0,
+    2.5,
+)  # a tray above the sill that it feeds; its lip inside the back wall; air below it
 TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; by how much
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
@@ -91,7 +96,7 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
     for layer in range(len(sized.layers)):
         row, courses = _row_of(sized, layer), sized.courses[layer]
         if not courses:
-            layers.append(_row(row, exits, trays))
+            layers.append(_row(row, exits, trays, process))
             break
         ys, pieces = _stairs(row, back, process)
         placed = _up_to(_stand(row, ys, pieces, slope, courses, process), trays, process)
@@ -134,7 +139,7 @@ def _onward(
 ) -> _Onward:
     """What comes next, as near as joints between trays then lie well; the nearest where they never do."""
     lip = placed[-1].y + placed[-1].card.lip_y
-    starts, reach = _starts(placed, pieces), _reach(process)
+    starts, reach = _starts(placed, pieces, process), _reach(process)
     baffles = [card.depth - OVERLAP + plate.y1 for card in following for plate in card.plates if plate.crest]
     baffles += [card.depth - OVERLAP for card in following if card.siphon]  # its front wall
     inlet = max(baffles, default=0.0) + SEAT_AIR
@@ -190,7 +195,7 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
     for card in row:
         y = back + card.wall + card.depth
         y = max(y, lip + CALM, lip + HEEL - card.foot[0], _behind_jet(before, lip, card, process)) if before else y
-        start = start if ys else y + ear(card)[0] - HEAD
+        start = start if ys else y + ear(card)[0] - _head(row, process)
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:
             start, number = lip + BREAK - LAP, number + 1
@@ -364,9 +369,17 @@ def _reach(process: Process) -> float:
     return max(process.printer.bed[:2]) * cos(radians(slope_deg(process))) - GUTTER_WALL
 
 
-def _starts(placed: Sequence[PlacedCard], pieces: Sequence[int]) -> list[float]:
+def _head(row: Sequence[Card], process: Process) -> float:
+    """Of tray before the first ear: its outer walls lean over it with the slope, and keep a blade at their tops."""
+    slope = slope_deg(process)
+    fallen, turn = tan(radians(slope)), cos(radians(slope))
+    up = max(fall(card, slope) - (card.lip_y - ear(card)[1]) * fallen for card in row) * turn + OVER_EAR
+    return on_grid(max(HEAD, EAR_ROOM + up * sin(radians(slope)) + process.printer.blade / turn))
+
+
+def _starts(placed: Sequence[PlacedCard], pieces: Sequence[int], process: Process) -> list[float]:
     """Heads of the trays that a staircase's cards hang on."""
-    starts = [placed[0].y + placed[0].ear[0] - HEAD]
+    starts = [placed[0].y + placed[0].ear[0] - _head([one.card for one in placed], process)]
     for one, (a, b) in zip(placed, pairwise(pieces), strict=False):
         if a != b:
             starts.append(one.y + one.card.lip_y + BREAK - LAP)
@@ -474,18 +487,22 @@ def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float) -> Gu
     return Gutter(course.target, tuple(stations))
 
 
-def _row(row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray]) -> tuple[PlacedCard, ...]:
+def _row(
+    row: Sequence[Card], exits: Mapping[str, Exit], trays: Sequence[Tray], process: Process
+) -> tuple[PlacedCard, ...]:
     """Cards side by side, each before its gutter's lip, or where a hand pours."""
     placed = []
     for card in row:
         out = exits[card.name]
         y = on_grid(out.y - OVERLAP + card.depth)
-        z = on_grid(trays[-1].floor_z(out.y) - ENTRY) if trays else 0.0
+        z = on_grid(trays[-1].floor_z(out.y) - trays[-1].floor - ENTRY) if trays else 0.0
         moved = card.moved(out.x - (card.x0 + card.x1) / 2)
         if trays:
             side = out.width / 2 + trays[-1].wall + SIDE_AIR + (KINK + 1.0 / LEAD) * (OVERLAP + card.wall)
-            foot = ENTRY - trays[-1].floor - NOTCH
-            moved = replace(moved, notch=(on_grid(out.x - side), on_grid(out.x + side), foot))
+            (left, right), thin = moved.body, process.printer.blade  # no less stands beside it
+            low = out.x - side if out.x - side > left + thin else left - 1.0
+            high = out.x + side if out.x + side < right - thin else right + 1.0
+            moved = replace(moved, notch=(on_grid(low), on_grid(high), on_grid(ENTRY - NOTCH)))
         reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
         placed.append(
             PlacedCard(moved, y, z, (on_grid(-0.8 * card.depth), on_grid(max(-0.12 * card.depth, -2.4))), reach)
@@ -535,7 +552,7 @@ def _ending(
     rack = Rack(
         tuple(edges),
         tuple(x for x in between if all(abs(x - e) > 0.01 for e in edges)) if hung else (),
-        PLATE,
+        rack_plate(process),
         (on_grid(back - process.printer.web - 0.4), on_grid(back - 0.4)),
         on_grid(front - back_under - CUP_UNDER),
         on_grid(front),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, pairwise
-from math import ceil, fsum, inf, radians, tan
+from math import ceil, fsum, hypot, inf, radians, tan
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
@@ -98,8 +98,14 @@ def _roofing(span: Span, mouths: Sequence[Mouth], courses: Sequence[Course], pri
 def least_room(site: Site, design: Design) -> float:
     """What the smallest calm pool before this comb keeps, mm3."""
     least = least_pool(site.comb)
-    card = _inside(replace(site, feed=None), site.spans[0], POOL_DEPTH, least, least + INLET, design)
+    deep = on_grid(_shallowest(design.process) * design.process.printer.layer_height)
+    card = _inside(replace(site, feed=None), site.spans[0], deep, least, least + INLET, design)
     return card.volume_below() + held_water(card, design)
+
+
+def _shallowest(process: Process) -> int:
+    """Layers that a calm pool's floor lies below the sill, at least."""
+    return ceil(POOL_DEPTH / process.printer.layer_height - 1e-9)
 
 
 def held_water(card: Card, design: Design) -> float:
@@ -125,8 +131,10 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
     if len(mouths) == 1:
         stop = max(STOP, process.printer.blade)
         y1 = on_grid(-card.depth + LONE_INLET + stop)
-        foot = card.floor_at(y1 - stop / 2)
         number, least = foot_slots((card.x0, card.x1))
+        if card.floor_at(y1 - stop / 2) + least > UNSEEN and card.pool > stop:  # over the flat they end lower
+            y1 = max(y1, on_grid(stop - card.pool))
+        foot = card.floor_at(y1 - stop / 2)
         if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
             top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
         else:
@@ -289,7 +297,7 @@ class Room:
     def level(self, span: Span, deepest: float, depth: float) -> int | None:
         """Layers that the floor must lie below the sill for enough room; None where even the deepest lacks some."""
         step, (least, whole) = self.design.process.printer.layer_height, self.least
-        low = ceil((step if self.site.comb.is_lone else POOL_DEPTH) / step - 1e-9)
+        low = 1 if self.site.comb.is_lone else _shallowest(self.design.process)
         high = round(deepest / step)
 
         def lacks(level: int) -> bool:
@@ -346,10 +354,17 @@ class Room:
         def made(rise: float) -> Card:
             return _inside(self.site, span, deep, 0.0, depth, self.design, self.in_row, rise)
 
-        led = not self.in_row and made(1.0).leads  # it falls along the walls that lead water aside, too
-        gentlest = on_grid(LED_RISE if led else tan(radians(LONE_SLOPE)))
+        steep = made(1.0)
+        led = not self.in_row and steep.leads  # it falls along the walls that lead water aside, too
+        gentlest = on_grid(max(LED_RISE if led else tan(radians(LONE_SLOPE)), _led_rise(steep, self.design.process)))
         steepest = gentlest if self.in_row else 1.0  # its back passes under the gutter that comes in
         return made(_zero(lambda rise: -self._off(made(rise)), gentlest, steepest))
+
+
+def _led_rise(card: Card, process: Process) -> float:
+    """Of a bare floor, so that what runs down along its leads falls at the process's least slope."""
+    least = tan(radians(process.channels.min_slope_deg))
+    return max((least * hypot(1.0, (wall - x) / back) for (x, _), (wall, _), (_, back) in card.leads), default=0.0)
 
 
 def _is_clear(card: Card) -> bool:

@@ -22,12 +22,17 @@ WITHIN = 6.0  # mm between a gutter's water and the walls of the vessel that it 
 JUG_SIDES, JUG_SIDE, SLENDER = 4, 34.5, 2.2  # rulers a jug; the narrowest, with marks every 2 mL; height to width
 LEAST_JUG, LEAST_RULER = 20e3, 8e3  # mm3
 TITLE, BESIDE = 16.2, 2.6  # nozzles that two lines of the smallest letters take over a jug's marks; mm round them
-PLATE, CUP_AIR = 4.4, 0.5  # mm: the rack's plates between cups; air beside a cup
+PLATE, SEATS, CUP_AIR = 4.4, 3.0, 0.5  # mm: rack's plates, at least; two ears' seats on one; air beside a cup
+
+
+def rack_plate(process: Process) -> float:
+    """Thickness of the rack's plates: a blade is left between two ears that stand on one."""
+    return max(PLATE, SEATS + process.printer.blade)
 
 
 def between_cups(process: Process) -> float:
     """From the inside of a cup to the inside of the next: two walls, a plate, air."""
-    return 2 * process.printer.wall + 2 * CUP_AIR + PLATE
+    return 2 * process.printer.wall + 2 * CUP_AIR + rack_plate(process)
 
 
 def cup_width(netlist: Netlist, process: Process) -> float:
@@ -38,7 +43,8 @@ def cup_width(netlist: Netlist, process: Process) -> float:
     number, between = len(set(fed)) * abreast, between_cups(process)
     most = process.printer.bed[0] - BED_EDGE - 2 * process.printer.slanting
     fan = (most - (number - 1) * between + 2 * WITHIN) / number  # the outer gutters end within their vessels
-    rack = (process.printer.bed[0] - BED_EDGE - PLATE) / abreast - between if abreast > 1 else fan  # round one cup
+    room = process.printer.bed[0] - BED_EDGE - rack_plate(process)  # for the rack round one cup
+    rack = room / abreast - between if abreast > 1 else fan
     width = floor(min(fan, rack))
     least = max(CUP_LEAST, LONE_TEETH * (process.comb.tooth + process.printer.blade))
     return min(float(width), CUP_WIDTH) if width >= least else CUP_WIDTH

@@ -1,10 +1,12 @@
 """In: a fit. Out: the files of a design that compiles: checkpoint, design.toml, picture, figures."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
-from math import ceil
+from itertools import groupby, pairwise, product
+from math import ceil, inf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +18,12 @@ from pelu_fab.network.files import to_network_json
 from pelu_fab.network.model import Layer, Network
 from pelu_fab.network.readout import Readout
 from pelu_fab.network.scaling import Feature, Scaling
-from pelu_fab.training.functions_fit import Fit
+from pelu_fab.training.functions_fit import TEETH, Fit
 from pelu_fab.training.functions_plot import fit_png
 
 FIGURES = "fit.json"
 MOST_KEPT = 57.5  # mL that one card over the cups keeps
+ABREAST, CARDS = 2, 3  # cards over each cup where they are dealt out evenly; that one bucket becomes then, at most
 
 
 def design_files(fit: Fit, *, picture: bool = True) -> dict[str, bytes]:
@@ -46,20 +49,16 @@ def design_of(fit: Fit, process: Process) -> Design:
 def made_of(fit: Fit) -> Network:
     """The fit as cards and cups that can be printed: the same function of x.
 
-    A bucket that asks for more than a card keeps becomes several alike, which share its water. Where `fit.is_apart` and
-    plus and minus follow each other more than once along the axis, each turn has a cup of its own: then the comb's
-    branches stand as their bends do, and a table that leans moves hardly any water from plus to minus.
+    A bucket that asks for more than a card keeps becomes several alike, which share its water. Where plus and minus
+    follow each other more than once along the axis, and `fit.cups` says so, each turn has a cup of its own: then the
+    comb's branches stand as their bends do, and a table that leans moves hardly any water from plus to minus.
     """
     network = network_of(fit.water)
     if len(network.outputs) > 2:
         return network
-    network = _several(network)
-    return _apart(network) if fit.is_apart and turns(fit) > 2 else network
-
-
-def turns(fit: Fit) -> int:
-    """How many runs of bends of one sign there are along the axis."""
-    return len(list(groupby(np.sign(fit.curve.bends[:, 0]))))
+    if fit.turns < 3 or fit.cups == "together":
+        return _several(network)
+    return (dealt(fit) if fit.cups == "balanced" else None) or _apart(_several(network))
 
 
 def _several(network: Network) -> Network:
@@ -78,19 +77,115 @@ def _several(network: Network) -> Network:
 
 def _apart(network: Network) -> Network:
     """A cup for each run of buckets that fill the same one: `plus`, `minus`, `plus 2` and so on."""
+    return _into(network, _runs(network))
+
+
+def _runs(network: Network) -> list[int]:
+    """For each bucket of the second row which run of those that fill the same cup it belongs to."""
+    sides = network.layers[1].shares.argmax(axis=1)
+    return [int(k) for k in np.cumsum(np.diff(sides, prepend=sides[0]) != 0)]
+
+
+def _into(network: Network, cups: Sequence[int]) -> Network:
+    """The network whose second row's buckets fill these cups, each of one side."""
     first, second = network.layers
-    sides = second.shares.argmax(axis=1).tolist()
-    starts = [k for k, side in enumerate(sides) if not k or side != sides[k - 1]]
-    names = [_nth(network.outputs[sides[k]], sum(sides[j] == sides[k] for j in starts if j < k)) for k in starts]
-    runs = np.cumsum([k in starts for k in range(len(sides))]) - 1
+    sides = dict(zip(cups, second.shares.argmax(axis=1).tolist(), strict=True))
+    order = sorted(sides)
+    names = [_nth(network.outputs[sides[k]], sum(sides[j] == sides[k] for j in order if j < k)) for k in order]
     (readout,) = network.readouts
-    plus, minus = ([n for n, k in zip(names, starts, strict=True) if sides[k] == side] for side in (0, 1))
+    plus, minus = ([n for n, k in zip(names, order, strict=True) if sides[k] == side] for side in (0, 1))
     return replace(
         network,
-        layers=(first, Layer(second.retained, np.eye(len(starts))[runs])),
+        layers=(first, Layer(second.retained, np.eye(len(order))[list(cups)])),
         outputs=tuple(names),
         readouts=(replace(readout, plus=tuple(plus), minus=tuple(minus)),),
     )
+
+
+def dealt(fit: Fit) -> Network | None:
+    """A cup for each run, as many cards to each cup, of whole teeth: of all ways the one that a lean moves least.
+
+    A bucket's teeth may be dealt out to several cards, over any cups of its side. None where no way has room.
+    """
+    network = network_of(fit.water)
+    if fit.teeth is None or len(network.outputs) > 2:
+        return None
+    found = [deal for times in (1, 2) if (deal := _deal(network, fit.teeth * times, fit.water.volume))]
+    if not found:
+        return None
+    teeth, cards = min(found)[2:]
+    rows, parts = [card.bucket for card in cards], np.array([card.teeth for card in cards])
+    first, second = network.layers
+    whole = first.shares[0, rows] * teeth
+    split = Layer(first.retained, (parts / teeth)[None])
+    spread = Layer(second.retained[rows] * parts / whole, second.shares[rows])
+    return _into(replace(network, layers=(split, spread)), [card.cup for card in cards])
+
+
+class _Card(NamedTuple):
+    """One of the second row, over a cup: part of a bucket, by its teeth in the first comb."""
+
+    cup: int
+    bucket: int
+    teeth: int
+
+
+def _deal(network: Network, teeth: int, volume: float) -> tuple[float, float, int, list[_Card]] | None:
+    """What a lean moves, how uneven the cards are, of how many teeth, and the cards by cup; None without room."""
+    first, second = network.layers
+    shares, kept = first.shares[0], second.retained
+    counts, sides = (shares * teeth).round().astype(int).tolist(), second.shares.argmax(axis=1).tolist()
+    if teeth > max(TEETH):
+        return None
+    side_of = dict(zip(_runs(network), sides, strict=True))
+    ways = [
+        [
+            [_Card(cup, bucket, n) for n, cup in way]
+            for parts in _parts(count, int(MOST_KEPT * count / max(kept[bucket], 1e-9) + 1e-9))
+            for way in _homes(parts, [cup for cup in side_of if side_of[cup] == side])
+        ]
+        for bucket, (count, side) in enumerate(zip(counts, sides, strict=True))
+    ]
+    best: tuple[float, float, int, list[_Card]] | None = None
+    for choice in product(*ways):
+        cards = sorted(card for way in choice for card in way)
+        if Counter(card.cup for card in cards) == dict.fromkeys(side_of, ABREAST):
+            moved = round(_leaning(cards, (kept / shares / volume).tolist(), sides), 9)
+            uneven = sum(card.teeth**2 for card in cards) / teeth**2
+            best = min(best or (inf, inf, 0, cards), (moved, uneven, teeth, cards))
+    return best
+
+
+def _parts(count: int, most: int) -> list[tuple[int, ...]]:
+    """Ways to write `count` teeth as at most `CARDS` cards of at most `most`, the larger first."""
+    found: list[tuple[int, ...]] = [(count,)] if 0 < count <= most else []
+    for largest in range(min(count - 1, most), 0, -1):
+        found += [(largest, *rest) for rest in _parts(count - largest, min(largest, most))]
+    return [parts for parts in found if len(parts) <= CARDS]
+
+
+def _homes(parts: Sequence[int], cups: Sequence[int]) -> set[tuple[tuple[int, int], ...]]:
+    """Ways to give each part one of the cups, (teeth, cup) in order."""
+    return {tuple(sorted(zip(parts, homes, strict=True))) for homes in product(cups, repeat=len(parts))}
+
+
+def _leaning(cards: Sequence[_Card], places: Sequence[float], sides: Sequence[int]) -> float:
+    """By how much a table that leans across moves plus - minus over the axis: mean square, of like teeth side by side.
+
+    What a tooth gets moves with its place from the comb's middle, and counts where the pour is above its sill's place.
+    """
+    total, left = sum(card.teeth for card in cards), 0
+    middles: dict[int, float] = {}
+    for cup, group in groupby(cards, key=lambda card: card.cup):
+        width = sum(card.teeth for card in group)
+        middles[cup] = (left + width / 2) / total - 0.5
+        left += width
+    found = 0.0
+    for low, high in pairwise([*sorted(set(places)), 1.0]):
+        above = [card for card in cards if places[card.bucket] <= low]
+        moved = sum((1 - 2 * sides[card.bucket]) * card.teeth / total * middles[card.cup] for card in above)
+        found += moved**2 * (high**3 - low**3) / 3
+    return found
 
 
 def _nth(name: str, before: int) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,6 +26,10 @@ TEETH, RATIOS = range(5, 14), 3  # of a comb with whole teeth; ratios of them th
 SEEDS = 4  # nets trained side by side; the best is kept
 
 
+Cups = Literal["together", "apart", "balanced"]
+"""One plus and one minus; a cup for each turn of them along the axis; so too, with its cards dealt out for a lean."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """What was learnt: `curve` of x, `water` that computes it, losses as sums of squares over the points."""
@@ -36,7 +42,7 @@ class Fit:
     learning: dict[str, float]  # sum of the losses on the way, mean squared errors over the looks at it
     history: Array  # (looks,) mean squared error of the best net, in y's unit²
     buckets: int  # asked for
-    is_apart: bool = False  # each turn of plus and minus along the axis has a cup of its own
+    cups: Cups = "together"
 
     @property
     def segments(self) -> int:
@@ -47,6 +53,17 @@ class Fit:
     def live(self) -> int:
         """Buckets that bend the curve, out of those asked for."""
         return int(self.water.network.widths[1])
+
+    @property
+    def turns(self) -> int:
+        """How many runs of bends of one sign there are along the axis."""
+        return len(list(groupby(np.sign(self.curve.bends[:, 0]))))
+
+    @property
+    def teeth(self) -> int | None:
+        """Of how many whole teeth the first comb's shares are, if of any."""
+        shares = self.water.network.layers[0].shares[0]
+        return next((n for n in TEETH if abs(shares * n - (shares * n).round()).max() < 1e-6), None)
 
 
 def fit(
@@ -88,10 +105,7 @@ def reduced(found: Fit, buckets: int) -> Fit:
     points, rising = found.points, _single_sign(found.readout, found.points)
     places = (found.curve.breakpoints[1:-1] - points.low) / (points.high - points.low)
     drawn = [tidied(points, start, rising=rising, budget=buckets) for start in (places, np.zeros(0))]
-    curve = min(drawn, key=lambda one: float(((one(points.x)[:, 0] - points.y) ** 2).sum()))
-    water = _water(curve, found.water.volume)
-    losses = {**found.losses, "compiled": _loss(water, points)}
-    return replace(found, curve=curve, water=water, losses=losses)
+    return _redrawn(found, min(drawn, key=lambda one: float(((one(points.x)[:, 0] - points.y) ** 2).sum())))
 
 
 def evened(found: Fit) -> tuple[Fit, ...]:
@@ -109,13 +123,15 @@ def evened(found: Fit) -> tuple[Fit, ...]:
     ratios = [ratio for ratio in ratios if np.diff(drawn[ratio][0].breakpoints).min() >= 0.5 * NEAREST * points.width]
     best = sorted(ratios, key=lambda ratio: drawn[ratio][1])[:RATIOS]
     fewest = min(ratios, key=sum, default=())
-    fits = []
-    for ratio in [*best, *([fewest] if fewest not in best and fewest else [])]:
-        curve = drawn[ratio][0]
-        water = _water(curve, found.water.volume)
-        losses = {**found.losses, "compiled": _loss(water, points)}
-        fits.append(replace(found, curve=curve, water=water, losses=losses))
-    return tuple(fits)
+    chosen = [*best, *([fewest] if fewest not in best and fewest else [])]
+    return tuple(_redrawn(found, drawn[ratio][0]) for ratio in chosen)
+
+
+def _redrawn(found: Fit, curve: Curve) -> Fit:
+    """The fit with another curve, in its own jug."""
+    water = _water(curve, found.water.volume)
+    losses = {**found.losses, "compiled": _loss(water, found.points)}
+    return replace(found, curve=curve, water=water, losses=losses)
 
 
 def _whole(sizes: Array, teeth: int) -> list[int]:

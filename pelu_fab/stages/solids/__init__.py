@@ -25,7 +25,7 @@ def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
         range(len(layout.layers))
     ):  # a staircase stands before gutters pass over it, and head on tail
         own = [tray for tray in layout.trays if tray.name.rstrip("abcdefghij") == f"tray-L{depth}"]
-        parts += [tray_part(tray, layout.cards) for tray in reversed(own)]
+        parts += [tray_part(tray, layout.cards, process.printer) for tray in reversed(own)]
         parts += [card_part(placed, heads, process) for placed in layout.layers[depth]]
     parts += [cup_part(cup, cups[cup.cup.port], process) for cup in layout.cups]
     parts += [jug_part(jug, jugs, process) for jug in sized.jugs]

@@ -13,7 +13,6 @@ from pelu_fab.stages.solids.lettering import Line, raised
 from pelu_fab.stages.solids.siphon import flush_body
 
 BITE = 0.3  # mm: every join overlaps by this
-PAST = 0.01  # mm: a wall that leads water to a comb ends so far past the sill's inner edge
 HIGH = 200.0
 NAME_FOOT = -4.0  # mm above the sill
 TIP, EAR_HEIGHT = 3.6, 8.0  # mm
@@ -96,7 +95,7 @@ def _leads(card: Card) -> list[tuple[Step, ...]]:
     made: list[tuple[Step, ...]] = []
     for (x, y), (wall, _), (_, back) in card.leads:
         beyond = wall + (BITE if wall > x else -BITE)
-        outline = ((x, y + PAST), (x, y + BITE), (beyond, y + BITE), (beyond, back), (wall, back))
+        outline = ((x, y), (x, y + BITE), (beyond, y + BITE), (beyond, back), (wall, back))
         made.append((Step("add", (Prism("z", card.floor_z - BITE, card.rim_z, (outline,)),)),))
     return made
 
@@ -163,10 +162,10 @@ def _names(card: Card, text: str, least: float) -> tuple[Prism, ...]:
     """The bucket's name on both sides, and above it what people call it."""
     back = card.back_at(NAME_FOOT)
     middle, room = (card.sill + back) / 2, card.sill - back - 2.0
-    own = fitted(card.name, max(4.0, least), room, least=least, lines=1)
-    lines: list[Line] = [(card.name, own.height, middle, NAME_FOOT)]
+    own = fitted(card.name, max(4.0, least), room, least=least)
+    lines: list[Line] = [(line, own.height, middle, z) for line, z in zip(own.lines, own.feet(NAME_FOOT), strict=True)]
     if text:
-        foot = NAME_FOOT + own.height + 2.0
+        foot = NAME_FOOT + own.tall + 2.0
         label = fitted(text, max(4.5, least), room, least=least, tall=card.rim_z - 1.0 - foot)
         lines += [(line, label.height, middle, z) for line, z in zip(label.lines, label.feet(foot), strict=True)]
     left, right = card.body

@@ -48,7 +48,8 @@ def _raised(card: Card) -> tuple[tuple[float, float], ...]:
 
 def _ways(card: Card, pillar: Pillar) -> tuple[Prism, ...]:
     """The water's way: intake, rising leg, crown, falling leg, and the passage through which it leaves."""
-    bore, ends = pillar.siphon.bore, sorted((pillar.x_up, pillar.x_down))
+    legs = pillar.leg(pillar.x_up), pillar.leg(pillar.x_down)
+    sides = [x for leg in legs for x, _ in leg]
     low = pillar.siphon.outlet_z - 1.0
     out: tuple[Prism, ...] = ()
     if pillar.sole is not None:
@@ -60,8 +61,8 @@ def _ways(card: Card, pillar: Pillar) -> tuple[Prism, ...]:
         )
     return (
         Prism("y", -BITE, pillar.y, (pillar.intake,)),
-        Prism("z", pillar.trench_z, BITE, (pillar.leg(pillar.x_up),)),
-        Prism("z", low, BITE, (pillar.leg(pillar.x_down),)),
-        Prism("x", ends[0] - bore / 2.0, ends[1] + bore / 2.0, (pillar.crown,)),
+        Prism("z", pillar.trench_z, BITE, (legs[0],)),
+        Prism("z", low, BITE, (legs[1],)),
+        Prism("x", min(sides), max(sides), (pillar.crown,)),
         *out,
     )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import cos, radians, sin
 
-from pelu_fab.ir.layout import NEAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
+from pelu_fab.ir.layout import NEAR, OVER_EAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
+from pelu_fab.ir.process import Printer
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, lowest, shifted
 
 CLEAR = 0.6  # mm of air between a card's underside and the walls below it
@@ -13,15 +14,15 @@ AHEAD, TIP, LEAN = 1.6, 0.4, 1 / 6  # mm before and above a lip, where the walls
 TIE = 14.0  # mm of floor that ties gutters
 BESIDE, PAST, TIP_OVER = 1.2, 0.3, 1.2  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
 STOPPED = 0.3  # mm between an ear's end and the wall that stops it
-THIN, SLIVER = 3.0, 0.9  # mm: nothing thinner is left beside a body; of a wall
+THIN, LAP_AIR = 3.0, 0.4  # mm: nothing thinner is left beside a body; beside the tray before and beyond it
 RISE = 5.0  # mm that a seat's ends stand above it
 CHEEK = 4.0  # mm: thickness of what holds a tray before, and how much higher than its floor
 UP = 300.0
 
 
-def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
+def tray_part(tray: Tray, placed: Sequence[PlacedCard], printer: Printer) -> Part:
     """The tray's part; `placed` are the cards that lie over it."""
-    floor = tray.floor
+    floor, air = tray.floor, max(LAP_AIR, printer.nozzle)
     top = floor + tray.wall_height
     strips = tuple(_strip(g, tray.wall) for g in tray.gutters)
     walls = tuple(_wall(g, side, tray.wall) for g in tray.gutters for side in (0, 1))
@@ -31,10 +32,12 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard]) -> Part:
     over = [p for p in placed if not p.card.under.is_beak and _is_over(p, tray)]
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
     steps += [*_wings(tray), *_tie(tray)]
-    steps.append(Step("add", _sides(tray, over) or _cheeks(tray)))
-    cuts = [prism for before, p in zip((None, *over), over, strict=False) for prism in _room(p, before, tray)]
+    steps.append(Step("add", _sides(tray, over) or _cheeks(tray, air)))
+    cuts = [
+        prism for before, p in zip((None, *over), over, strict=False) for prism in _room(p, before, tray, printer.blade)
+    ]
     if tray.lap:  # it lies under the one before, whose walls stand between the outer ones
-        cuts.append(box(_lapped(tray), (-1.0, tray.lap + 0.4), (floor + HEAD_WALL, UP)))
+        cuts.append(box(_lapped(tray, air), (-1.0, tray.lap + LAP_AIR), (floor + HEAD_WALL, UP)))
     if cuts:
         steps.append(Step("cut", tuple(cuts)))
     modules = [tuple(steps)]
@@ -93,7 +96,7 @@ def _sides(tray: Tray, over: Sequence[PlacedCard]) -> tuple[Prism, ...]:
     ends = [tray.to((p.y + p.ear[1], p.z + p.card.under.bottom_z)) for p in over if tray.carries(p)]
     if not ends:
         return ()
-    high = max(up for _, up in ends) + RISE + 4.0
+    high = max(up for _, up in ends) + OVER_EAR
     stop = max(a for a, _ in ends) + 5.0
     half = tray.half + tray.side
     a0, a1 = 0.0, round(min(stop, tray.length), 3)
@@ -103,23 +106,23 @@ def _sides(tray: Tray, over: Sequence[PlacedCard]) -> tuple[Prism, ...]:
     )
 
 
-def _cheeks(tray: Tray) -> tuple[Prism, ...]:
+def _cheeks(tray: Tray, air: float) -> tuple[Prism, ...]:
     """What holds the tray before between it, where no outer walls do; on a strip of floor."""
     if not tray.lap:
         return ()
-    low, high = _lapped(tray)
+    low, high = _lapped(tray, air)
     along, top = (0.0, tray.lap + CHEEK), tray.floor + HEAD_WALL + CHEEK
     strip = box((low - CHEEK, high + CHEEK), along, (0.0, tray.floor))
     return strip, box((low - CHEEK, low), along, (0.0, top)), box((high, high + CHEEK), along, (0.0, top))
 
 
-def _lapped(tray: Tray) -> tuple[float, float]:
-    """Where the outer faces of the tray before stand on this one's head, with air."""
+def _lapped(tray: Tray, air: float) -> tuple[float, float]:
+    """Where the outer faces of the tray before stand on this one's head, with `air` beside them."""
     edge = [x for g in tray.gutters for s in (g.stations[0], g.at(tray.lap)) for x in (s.x0, s.x1)]
-    return round(min(edge) - tray.wall - 0.4, 3), round(max(edge) + tray.wall + 0.4, 3)
+    return round(min(edge) - tray.wall - air, 3), round(max(edge) + tray.wall + air, 3)
 
 
-def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray) -> list[Prism]:
+def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, blade: float) -> list[Prism]:
     """The air that a card takes: its body between the outer walls, its ears and all above them in the walls.
 
     It goes back to the air of the card `before` where next to nothing would stand between.
@@ -146,10 +149,10 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray) -> list[Pri
         (foot[1] + AHEAD + far * LEAN, bottom + TIP + far),
         (back, bottom + TIP + far),
     )
-    low, high = _past(card.body[0] - BESIDE, -1.0, tray), _past(card.body[1] + BESIDE, 1.0, tray)
+    low, high = _past(card.body[0] - BESIDE, -1.0, tray, blade), _past(card.body[1] + BESIDE, 1.0, tray, blade)
     low, high = (-half if low < THIN - half else low), (half if high > half - THIN else high)
     prisms = [Prism("x", low, high, (_on_bed(air, tray, placed),))]
-    for span, y in _ears(placed, tray, (y0, y1)):
+    for span, y in _ears(placed, tray, (y0, y1), blade):
         prisms.append(Prism("x", *span, (_on_bed(_seat(y, bottom), tray, placed),)))
     return prisms
 
@@ -160,26 +163,26 @@ def _seat(y: Point, bottom: float) -> Outline:
     return ((y0, bottom), (y1, bottom), (y1 + 1.0, top), (y1 + 1.0, far), (y0 - 1.0, far), (y0 - 1.0, top))
 
 
-def _ears(placed: PlacedCard, tray: Tray, y: Point) -> list[tuple[Point, Point]]:
+def _ears(placed: PlacedCard, tray: Tray, y: Point, blade: float) -> list[tuple[Point, Point]]:
     """Spans along x, and y of each, that a card's ears need: on the outer walls, and from there to its body."""
     inner = tray.half - TIP_OVER
     low, high = placed.reach[0] - STOPPED, placed.reach[1] + STOPPED
-    spans = [((low, _past(-inner, 1.0, tray)), y), ((_past(inner, -1.0, tray), high), y)]
+    spans = [((low, _past(-inner, 1.0, tray, blade)), y), ((_past(inner, -1.0, tray, blade), high), y)]
     for side, sign in ((0, -1.0), (1, 1.0)):
         bar = placed.ear_bar(side)
-        reach = sorted((_past(placed.card.body[side] - 0.5 * sign, -sign, tray), sign * tray.half))
+        reach = sorted((_past(placed.card.body[side] - 0.5 * sign, -sign, tray, blade), sign * tray.half))
         spans.append(((reach[0], reach[1]), (bar[0] - SEAT_AIR, bar[1] + SEAT_AIR)))
     return spans
 
 
-def _past(x: float, sign: float, tray: Tray) -> float:
-    """`x`, or, where a cut up to it would leave a sliver of a gutter's wall on the side of `sign`, beyond that wall."""
+def _past(x: float, sign: float, tray: Tray, blade: float) -> float:
+    """`x`, or, where a cut up to it would leave less than `blade` of a gutter's wall on the side of `sign`, beyond."""
     for gutter in tray.gutters:
         first = gutter.stations[0]
         for a, b in ((first.x0 - tray.wall, first.x0), (first.x1, first.x1 + tray.wall)):
-            if sign < 0 and a < x < a + SLIVER:
+            if sign < 0 and a < x < a + blade:
                 x = a - PAST
-            elif sign > 0 and b - SLIVER < x < b:
+            elif sign > 0 and b - blade < x < b:
                 x = b + PAST
     return round(x, 3)
 

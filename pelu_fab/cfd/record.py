@@ -1,0 +1,177 @@
+"""What a solver said of a design's parts, as rows for people: cfd.csv beside a design outlives the files."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from pelu_fab.cfd.compare import digests
+from pelu_fab.cfd.result import FILE, Outcome, fresh, read_results
+from pelu_fab.errors import FabError
+from pelu_fab.network.names import branch_name, duct_name
+from pelu_fab.signoff.dossier import read_dossier
+
+RECORD = "cfd.csv"
+COLUMNS = ("date", "at", "pour", "fluid", "cells", "CPU min", "found", "points off", "astray, mL", "parts")
+DIGITS = 12  # of a part's sha256, enough to tell it from another
+ON_ITS_WAY = ("back",)  # thrown back up its gutter, from where it comes again
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One case. `found` tells shares in %, trained ones in brackets; `off` is the worst in points, `astray` is in mL.
+
+    `parts` are the first digits of the sha256 of the files that were solved; none where nobody wrote them down.
+    """
+
+    date: str
+    at: str
+    pour: str
+    fluid: str
+    cells: int
+    minutes: float
+    found: str
+    off: float | None
+    astray: float | None
+    parts: Mapping[str, str]
+
+    @property
+    def case(self) -> tuple[str, str, str, int]:
+        """What was asked: of two answers the later one is kept."""
+        return self.at, self.pour, self.fluid, self.cells
+
+    def is_of(self, digests: Mapping[str, str]) -> bool:
+        """Whether these parts (sha256 by name) are the ones that were solved."""
+        return bool(self.parts) and all(digests.get(part, "").startswith(told) for part, told in self.parts.items())
+
+
+def said(folder: Path, *, stale: bool = True) -> list[Said]:
+    """What is known of an export: cfd.json as rows, dated by that file; results of files that are gone if `stale`."""
+    outcomes = read_results(folder)
+    if not outcomes:
+        return []
+    dossier = read_dossier(folder)
+    if not stale:
+        outcomes = fresh(outcomes, digests(folder, dossier.manifest.parts))
+    layers = dossier.trained.layers
+    trained = {
+        branch_name(depth, i, j, layers=len(layers)): float(share)
+        for depth, layer in enumerate(layers)
+        for (i, j), share in np.ndenumerate(layer.shares)
+    }
+    date = datetime.fromtimestamp((folder / FILE).stat().st_mtime, UTC).date().isoformat()
+    return [_said(one, trained, date) for _, one in sorted(outcomes.items())]
+
+
+def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
+    astray = sum(volume for name, volume in one.left.items() if name not in ON_ITS_WAY)
+    off: float | None = None
+    if one.kind == "transfer":
+        found, astray = _arrives(one, astray)
+    elif one.kind == "siphon":
+        out = sum(one.delivered.values())
+        found = f"{out:.1f} of {one.start + one.poured:.1f} mL out when it ended"
+    else:
+        asked = {goal: trained.get(duct_name(one.at, goal)) for goal in one.shares}
+        gaps = [abs(share - told) for goal, share in one.shares.items() if (told := asked[goal]) is not None]
+        off = 100 * max(gaps) if gaps else None
+        found = " / ".join(
+            f"{goal} {100 * share:.2f}" + ("" if (told := asked[goal]) is None else f" ({100 * told:.2f})")
+            for goal, share in one.shares.items()
+        )
+    return Said(
+        date=date,
+        at=one.at,
+        pour=f"{one.pour}, {one.flow:.1f} mL/s, {one.poured:.1f} mL",
+        fluid=one.process,
+        cells=one.cells,
+        minutes=one.cpu_s / 60,
+        found=found,
+        off=off,
+        astray=astray,
+        parts={part: digest[:DIGITS] for part, digest in one.parts.items()},
+    )
+
+
+def _arrives(one: Outcome, astray: float) -> tuple[str, float]:
+    """How much of what has left a tray, or come to a pool, arrives where it should, and the mL that do not.
+
+    Of the water `astray` of a pool none arrives; off a tray it flies on, and some may.
+    """
+    flown = sum(one.left.values())
+    if " into " in one.at:
+        came = one.poured - (flown - astray)
+    else:
+        (goal,) = one.delivered
+        came, astray = one.delivered[goal] + flown, flown * (1.0 - one.lands.get(goal, 0.0))
+    return f"{100 * (1.0 - astray / max(came, 1e-9)):.2f} arrive", astray
+
+
+def table_lines(folder: Path) -> list[str]:
+    """The results of a folder's files as they are, as a Markdown table."""
+    lines = [
+        "| where | pour | fluid | goes to, % (trained) | points off | astray, mL |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in said(folder, stale=False):
+        lines.append("| " + " | ".join((row.at, row.pour, row.fluid, row.found, *_numbers(row))) + " |")
+    return lines
+
+
+def _numbers(row: Said) -> tuple[str, str]:
+    off, astray = row.off, row.astray
+    return "" if off is None else f"{off:.2f}", "" if astray is None else f"{astray:.3f}"
+
+
+def merged(old: Iterable[Said], new: Iterable[Said]) -> list[Said]:
+    """Rows in the order of their cases, of each case the latest."""
+    rows = sorted([*old, *new], key=lambda row: row.date)
+    return [row for _, row in sorted({row.case: row for row in rows}.items())]
+
+
+def to_csv(rows: Iterable[Said]) -> str:
+    """cfd.csv."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        parts = " ".join(f"{part} {digest}" for part, digest in sorted(row.parts.items()))
+        told = (row.date, row.at, row.pour, row.fluid, str(row.cells), f"{row.minutes:.1f}", row.found)
+        writer.writerow((*told, *_numbers(row), parts))
+    return stream.getvalue()
+
+
+def read_record(path: Path) -> list[Said]:
+    """Rows of a cfd.csv; none if there is no such file, `FabError` if it can't be read."""
+    if not path.exists():
+        return []
+    try:
+        head, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
+        if tuple(head) != COLUMNS:
+            raise ValueError(f"its columns are {', '.join(head)}")
+        return [_read(*row) for row in rows if row]
+    except (OSError, ValueError, TypeError) as error:
+        raise FabError(str(path), f"can't be read ({error})", "delete it, and record the results again") from error
+
+
+def _read(
+    date: str, at: str, pour: str, fluid: str, cells: str, minutes: str, found: str, off: str, astray: str, parts: str
+) -> Said:
+    datetime.fromisoformat(date)
+    words = parts.split()
+    return Said(
+        date=date,
+        at=at,
+        pour=pour,
+        fluid=fluid,
+        cells=int(cells),
+        minutes=float(minutes),
+        found=found,
+        off=float(off) if off else None,
+        astray=float(astray) if astray else None,
+        parts=dict(zip(words[::2], words[1::2], strict=True)),
+    )
