@@ -81,8 +81,8 @@ def test_a_link_that_leads_nowhere_is_found(planted: str, built: tuple[ModuleTyp
 def test_a_forecast_is_told_in_its_own_words(built: tuple[ModuleType, Path]) -> None:
     told, rates = built[0].forecast_of, {"yield": {"0.96": 0.5, "0.9": 1.0}, "prints": 4096}
     assert told(rates) == "100 % at least 90 % right; 50 % at least 96 % right (4,096 imagined)"
-    number = {"kind": "difference", "name": "height", "rms": 0.0955, "unit": "m", "rms_percent": 2.34}
-    assert told({**rates, "readouts": [number]}) == "height off by 0.095 m, 2.3 % of its range (4,096 imagined)"
+    number = {"kind": "difference", "name": "height", "rms": 0.0962, "unit": "m", "rms_percent": 2.34}
+    assert told({**rates, "readouts": [number]}) == "height off by 0.096 m, 2.3 % of its range (4,096 imagined)"
     decision = {"kind": "above", "name": "odd", "right": 0.957}
     assert told({**rates, "readouts": [decision]}) == "odd right 95.7 % of the time (4,096 imagined)"
 
