@@ -32,7 +32,7 @@ from pelu_fab.sources.process import process_and_bytes
 
 IRIS = Path(__file__).parent.parent / "designs" / "iris"
 LARGE_BED = 3000.0  # mm, the most that a profile may say
-USUAL = ("iris", "4-4-3", "8-8-4", "16-8-4", "32-8-4")
+USUAL = ("iris", "4-4-3", "8-8-4", "16-8-4", "32-8-4", "32-16-4")
 LIMIT = 900.0  # s for one design
 
 
@@ -166,10 +166,11 @@ def main() -> None:
             cells.append("" if value is None else f"{value:.3f} s = {value / row['seconds']:.3g} x ours")
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
     grown = [row for row in rows if row["name"] != "iris"]
-    if len(grown) > 1:
-        small, large = grown[0], grown[-1]
-        exponent = log(large["seconds"] / small["seconds"]) / log(large["branches"] / small["branches"])
-        print(f"\nTime grows as branches^{exponent:.2f} from {small['name']} to {large['name']}.")
+    print()
+    for small, large in pairwise(grown):
+        times = log(large["seconds"] / small["seconds"])
+        by = [f"{what}^{times / log(large[what] / small[what]):.2f}" for what in ("branches", "teeth")]
+        print(f"From {small['name']} to {large['name']} time grows as {' or '.join(by)}.")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,14 @@ def test_every_text_of_the_project_is_a_page_and_every_link_leads_on(built: tupl
 
 def test_a_card_tells_what_it_is_and_what_was_not_looked_at(built: tuple[ModuleType, Path]) -> None:
     page = (built[1] / "designs" / "drip" / "index.html").read_text()
-    for words in ("drip: one bucket, one cup", "sign-off", "pass, ", "none yet", "drip.json, sha256 "):
+    for words in (
+        "drip: one bucket, one cup",
+        "sign-off",
+        "pass, ",
+        "none yet",
+        "no samples to try them with",
+        "drip.json, sha256 ",
+    ):
         assert words in page
     by = "estimated by fdm-pla-detergent"
     assert re.search(rf"filament</th><td>\d+ g, estimated<.*printing</th><td>\d+\.\d h, {by}<", page)
@@ -69,6 +76,15 @@ def test_a_link_that_leads_nowhere_is_found(planted: str, built: tuple[ModuleTyp
     page.write_text(page.read_text().replace("<main>", f"<main>{planted}"))
     (lost,) = [link for link in module.broken(tmp_path / "site") if link not in before]
     assert lost == f"index.html: {planted.split(chr(34))[1]}"
+
+
+def test_a_forecast_is_told_in_its_own_words(built: tuple[ModuleType, Path]) -> None:
+    told, rates = built[0].forecast_of, {"yield": {"0.96": 0.5, "0.9": 1.0}, "prints": 4096}
+    assert told(rates) == "100 % at least 90 % right; 50 % at least 96 % right (4,096 imagined)"
+    number = {"kind": "difference", "name": "height", "rms": 0.0962, "unit": "m", "rms_percent": 2.34}
+    assert told({**rates, "readouts": [number]}) == "height off by 0.096 m, 2.3 % of its range (4,096 imagined)"
+    decision = {"kind": "above", "name": "odd", "right": 0.957}
+    assert told({**rates, "readouts": [decision]}) == "odd right 95.7 % of the time (4,096 imagined)"
 
 
 @pytest.mark.parametrize(
@@ -103,8 +119,8 @@ def test_what_a_solver_found_stands_on_the_page_with_its_date_and_whose_parts_th
         facts = module.read_facts(folder)
         assert dict(module.told(facts, folder))["solver"] == told
         page = module.card_page(facts, folder)
-        assert page.count("2026-11-25, the parts as they were then") == times
-        assert page.count("2026-11-25, these parts") == (new in rows)
+        assert page.count("<td>2026-11-25 †</td>") == times and page.count("<td>2026-11-25</td>") == (new in rows)
+        assert ("† of the parts as they were then" in page) == (times > 0)
         assert ("<p>None yet.</p>" in page) == (not rows)
 
 

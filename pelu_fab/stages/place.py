@@ -191,10 +191,10 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
     reach = _reach(process)
     ys: list[float] = []
     pieces: list[int] = []
-    start, lip, before = 0.0, 0.0, None
+    start, lip, up, before = 0.0, 0.0, 0.0, None
     for card in row:
         y = back + card.wall + card.depth
-        y = max(y, lip + CALM, lip + HEEL - card.foot[0], _behind_jet(before, lip, card, process)) if before else y
+        y = max(y, lip + CALM, lip + HEEL - card.foot[0], _behind_jet(before, lip, up, card, process)) if before else y
         start = start if ys else y + ear(card)[0] - _head(row, process)
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:
@@ -207,15 +207,25 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
             raise BedError(card.name, what, (least, min(bed[:2]), bed[2]))
         ys.append(on_grid(y))
         pieces.append(number)
+        up = _up_over(card, ys[-1], start + LAP, process) if number else 0.0
         lip, before = ys[-1] + card.lip_y, card
         back = lip + BETWEEN
     return ys, pieces
 
 
-def _behind_jet(before: Card, lip: float, card: Card, process: Process) -> float:
+def _up_over(card: Card, y: float, end: float, process: Process) -> float:
+    """How much higher than usual a card at `y` stands, whose foot or slant lies over the `end` of the tray before."""
+    slope = slope_deg(process)
+    heel, fallen = y + card.foot[0], tan(radians(slope))
+    above = (process.printer.floor + STEP) / cos(radians(slope)) + (y + card.lip_y - min(heel, end)) * fallen + UNDER
+    return max(above - max(heel - end - GUTTER_WALL * sin(radians(slope)), 0.0) - fall(card, slope), 0.0)
+
+
+def _behind_jet(before: Card, lip: float, up: float, card: Card, process: Process) -> float:
     """y of the next card's sill, at least, so that the lower edge of its back clears a jug dumped into the one before.
 
-    The sheet keeps its thickness t at the lip, down at 45 degrees; the edge is seen from there.
+    That one stands `up` higher than usual. The sheet keeps its thickness t at the lip, down at 45 degrees; the edge is
+    seen from there.
     """
     slope, fallen = slope_deg(process), tan(radians(slope_deg(process)))
     sections = [mouth.section[1] - mouth.section[0] for mouth in before.mouths]  # as the shares
@@ -223,9 +233,8 @@ def _behind_jet(before: Card, lip: float, card: Card, process: Process) -> float
     crowded = max(section / spout for section, spout in zip(sections, spouts, strict=True)) / fsum(sections)
     thick = before.design_flow * DUMPED * crowded / AT_LIP
     behind = card.depth + card.wall
-    edge = (
-        fall(card, slope) - fall(before, slope) - before.comb.lip + card.foot[0] + behind
-    )  # above the lip, on one level
+    level = fall(card, slope) - fall(before, slope) - up - before.comb.lip  # of the foot above the lip, on one level
+    edge = level + card.foot[0] + behind
     return (thick * 2**0.5 + JET_AIR - edge + (card.lip_y - lip) * fallen + behind + lip) / (1.0 - fallen)
 
 
@@ -261,11 +270,9 @@ def _stand(
     placed: list[PlacedCard] = []
     for card, y, piece in zip(row, ys, pieces, strict=True):
         bottom = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card, slope.degrees)
-        heel = y + card.foot[0]
-        if piece and placed:  # it may lie over the end of the tray before: its foot, or the slant behind
+        if piece and placed:
             end = max(p.y + p.card.lip_y for p, n in zip(placed, pieces, strict=False) if n < piece) + BREAK
-            above = _lowered(slope, piece - 1, process).z(min(heel, end)) + UNDER
-            bottom = max(bottom, above - max(heel - end - GUTTER_WALL * sin(radians(slope.degrees)), 0.0))
+            bottom += _up_over(card, y, end, process)
         z = bottom - card.under.bottom_z
         reach = half + EAR_OUT + SIDE_AIR
         placed.append(PlacedCard(card, y, on_grid(z), ear(card), (-on_grid(reach), on_grid(reach))))
