@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import radians, tan
 from textwrap import wrap
 
 import numpy as np
@@ -20,6 +21,7 @@ ANY_ORDER = "Their order does not matter."
 AT_ONCE = "In any order, but without a pause: what comes after a flush fills its card anew."
 AGAIN = "Empty all and start again: a card with a siphon answers once, and then starts to fill anew."
 COVER = "what is above first, and pour V0 into what wants it before you put that back."
+PAPER = 0.1  # mm: a sheet of 80 g/m2
 LEVEL_DEG = 0.2  # what a bubble level or a phone reads, and what a comb stands: about a point of share
 
 
@@ -221,11 +223,18 @@ def _preparation(device: Device) -> list[str]:
         "",
         f"1. {drop}",
         "2. Level it: a bubble level or a phone on a card's rim, along its comb, then across it; put paper under the",
-        f"   feet until both stay within {LEVEL_DEG:g} degrees.",
+        f"   feet until both stay within {level_words(device)}.",
         "3. Wet it: pour a full jug into every card that takes one, let it drain, empty cups and cards. A dry device",
         "   keeps about 1 mL on its walls, and dries again in a quarter of an hour.",
         *(_sealed(siphons(device)) if siphons(device) else []),
     ]
+
+
+def level_words(device: Device) -> str:
+    """How level is level enough, in degrees, in mm along its widest card, and in sheets of paper under its feet."""
+    wide = max(placed.card.body[1] - placed.card.body[0] for placed in device.layout.cards)
+    off = wide * tan(radians(LEVEL_DEG))
+    return f"{LEVEL_DEG:g} degrees: {off:.1f} mm along {wide:.0f} mm, some {max(round(off / PAPER), 1)} sheets of paper"
 
 
 def siphons(device: Device) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pelu_fab.formats.bom import FILL, FLOORS, ROOFS
 from pelu_fab.formats.plates import FILAMENTS, Plate, plates_of
-from pelu_fab.formats.pour import AGAIN, COVER, LEVEL_DEG, MORE, SEAL, Pour, listed, measures, pours, priming, siphons
+from pelu_fab.formats.pour import AGAIN, COVER, MORE, SEAL, Pour, level_words, listed, measures, pours, priming, siphons
 from pelu_fab.ir.device import Device
 from pelu_fab.show.assembly import Stage, Vector, called, stages
 from pelu_fab.show.linework import Drawing, Patch, Piece, View, composed, drawn
@@ -314,7 +314,7 @@ def _before(device: Device, views: Views, whole: Drawing) -> Sheet:
     row = " Then look at one in the rack." if device.layout.hung and device.layout.trays else ""
     words = (
         f"Lay a bubble level or a phone on the rim of {name}: along its comb, then across it. Push paper under the "
-        f"feet until both stay within {LEVEL_DEG:g} degrees; so much moves about 1 % of the water from one branch to "
+        f"feet until both stay within {level_words(device)}. So much moves about 1 % of the water from one branch to "
         "another."
     )
     y = _numbered(sheet, y, level, "Is it level, both ways?", words + row)
