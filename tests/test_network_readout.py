@@ -35,6 +35,8 @@ NETWORK = Network((Layer(np.ones(1), np.full((1, 3), 1 / 3)),), ("x",), CUPS, re
         (FULLEST, (3.0, 5.0, 90.0), "minus"),
         (FULLEST, (5.0, 5.0, 90.0), "none, plus and minus are equally full"),
         (FULLEST, (0.0, 0.0, 90.0), "none, every cup is empty"),
+        (FULLEST, (0.01, 0.09, 90.0), "none, every cup is empty"),
+        (FULLEST, (0.01, 0.1, 90.0), "minus"),
         (ALL[-1], (99.0, 5.0, 6.0), "waste"),
         (SINE, (7.0, 0.5, 3.0), "sin x = 0.97"),
         (SINE, (0.0, 0.0, 50.0), "sin x = 0.00"),

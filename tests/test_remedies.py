@@ -41,7 +41,7 @@ REASONS: dict[str, str] = {
     "formats/slicer.py _run 1": SYSTEM,
     "formats/slicer.py _run 2": SYSTEM,
     "formats/slicer.py estimate 1": SYSTEM,
-    "formats/slicer.py slice_part 1": SYSTEM,
+    "formats/slicer.py _sliced 1": SYSTEM,
     "formats/slicer.py slice_times 1": SYSTEM,
     "formats/step.py to_step 1": "thousands of branches, minutes to compile: all other exports here are without it",
     "pipeline.py _check_bed 1": "tried, and told, by _that_does, which is followed",

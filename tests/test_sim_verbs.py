@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import pelu_fab
 from pelu_fab.cli import application
-from pelu_fab.commands.source import rig_of
+from pelu_fab.commands.source import folder_jugs, rig_of
 from pelu_fab.network import algebra
 from pelu_fab.sim.flow import flow
 from pelu_fab.sim.limits import pour_violations
@@ -235,8 +235,29 @@ def test_what_looks_like_another_unit_is_said(told, said):
     assert result.exit_code == 0 and said in result.stderr.replace("\n", " "), result.stderr
 
 
-@pytest.mark.parametrize("told", [("--sample", "5.1,3.5,1.4,2.8"), ("--pour", "51,35,14,28")])
-def test_more_than_a_jug_holds_is_refused_unless_asked(told):
-    result = run("simulate", IRIS, *told, "--mode", "ideal")
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("simulate", ("--sample", "5.1,3.5,1.4,2.8", "--mode", "ideal")),
+        ("simulate", ("--pour", "51,35,14,28", "--mode", "ideal")),
+        ("yield", ("--sample", "5.1,3.5,1.4,2.8", "--prints", "8")),
+        ("verify", ("--sample", "5.1,3.5,1.4,2.8")),
+        ("verify", ("--trace", "51,35,14,28")),
+    ],
+)
+def test_more_than_a_jug_holds_is_refused_unless_asked(verb, told, export):
+    source = export if verb == "verify" else IRIS
+    result = run(verb, source, *told)
     assert result.exit_code == 2 and "its jug holds 27; check the units" in result.stderr.replace("\n", " ")
-    assert run("simulate", IRIS, *told, "--mode", "ideal", "--beyond").exit_code == 0
+    assert run(verb, source, *told, "--beyond").exit_code == 0
+
+
+def test_a_trace_that_looks_like_measurements_is_said(export):
+    result = run("verify", export, "--trace", "5.1,3.5,1.4,0.2")
+    assert result.exit_code == 0 and "say --sample for measurements" in result.stderr.replace("\n", " ")
+
+
+def test_jugs_of_a_folder_whose_manifest_says_none_refuse_nothing(tmp_path):
+    assert folder_jugs(tmp_path) == ()
+    (tmp_path / "manifest.json").write_text('{"input_max": "many"}')
+    assert folder_jugs(tmp_path) == ()

@@ -78,12 +78,12 @@ def pour_of(
         raise FabError(told[0], f"and {told[1]} both say what to pour", "give one of them")
     if sample is not None:
         units = units_of(sample, rig.measures)
-        check_jugs(units, rig, f"--sample {sample}", beyond=beyond)
+        check_jugs(units, rig.input_max, rig.network.inputs, f"--sample {sample}", beyond=beyond)
         return units
     if pour is not None:
         units = numbers(pour, rig.inputs, "--pour")
-        _doubt(units, rig, f"--pour {pour}")
-        check_jugs(units, rig, f"--pour {pour}", beyond=beyond)
+        doubt(units, rig.measures, rig.samples, f"--pour {pour}")
+        check_jugs(units, rig.input_max, rig.network.inputs, f"--pour {pour}", beyond=beyond)
         return units
     if rig.samples is None:
         raise FabError("simulate", "there is nothing to pour", "add --pour, one number for each jug, or --sample")
@@ -105,18 +105,20 @@ def units_of(sample: str, measures: Scaling) -> list[float]:
     return [float(units) for units in measures.pours(np.array([values]))[0]]
 
 
-def check_jugs(units: Sequence[float], rig: Rig, where: str, *, beyond: bool) -> None:
-    """Refuse more than a jug holds."""
-    for volume, most, name in zip(units, rig.input_max, rig.network.inputs, strict=bool(rig.input_max)):
+def check_jugs(
+    units: Sequence[float], jugs: Sequence[float], inputs: Sequence[str], where: str, *, beyond: bool
+) -> None:
+    """Refuse more than a jug holds; none known, none refused."""
+    for volume, most, name in zip(units, jugs, inputs, strict=False):
         if volume > most * (1.0 + 1e-9) and not beyond:
             what = f"pours {volume:.4g} units of {name}, its jug holds {most:g}"
             remedy = "check the units it is given in, or add --beyond to pour it all the same"
             raise FabError(where, what, remedy)
 
 
-def _doubt(units: Sequence[float], rig: Rig, where: str) -> None:
+def doubt(units: Sequence[float], measures: Scaling, samples: Samples | None, where: str) -> None:
     """Say where units look like measurements that nobody has scaled yet."""
-    measured, pours = rig.measures.measured, rig.samples.inputs if rig.samples is not None else None
+    measured, pours = measures.measured, samples.inputs if samples is not None else None
     known = [f for f in measured if f.low is not None and (f.factor, f.offset) != (1.0, 0.0)]
     if len(known) == len(measured) == len(units) and all(map(_is_measurement, measured, units)):
         warn(where, "looks like measurements, and is poured as units", "say --sample for measurements")

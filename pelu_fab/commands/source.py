@@ -1,5 +1,6 @@
 """What a water verb is told on the command line: a design, a checkpoint or a compiled folder in, its rig out."""
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -77,6 +78,15 @@ def _aside(gutter: Gutter) -> float:
     """How far a gutter leads aside from its head to its end, mm."""
     first, last = gutter.stations[0], gutter.stations[-1]
     return abs(first.x0 + first.x1 - last.x0 - last.x1) / 2
+
+
+def folder_jugs(folder: Path) -> tuple[float, ...]:
+    """What each jug of a compiled folder holds, in units; none where its manifest doesn't say so."""
+    try:
+        told = json.loads(read_input(folder / "manifest.json"))["input_max"]
+        return tuple(float(most) for most in told)
+    except (FabError, ValueError, TypeError, KeyError):  # sign-off says what is wrong with it
+        return ()
 
 
 def folder_measures(folder: Path) -> Scaling:

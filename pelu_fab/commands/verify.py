@@ -27,10 +27,11 @@ def verify(
     sample: Annotated[
         str | None, typer.Option(help="Or trace what was measured, in the units of the data, with commas.")
     ] = None,
+    beyond: Annotated[bool, typer.Option("--beyond", help="It may be more than a jug holds.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
 ) -> None:
     """Recover the network from the STL files, compare it with the checkpoint; writes verify.json and report.html."""
-    pour = _traced(directory, trace, sample)
+    pour = _traced(directory, trace, sample, beyond=beyond)
     with step(f"verifying {directory}") as say:
         asked = Asked(against, process, setting or ())
         signed = signed_off(directory, say, asked, trace=pour)
@@ -101,17 +102,22 @@ def flow_lines(flows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines + ([f"and {rest} branches nearer, in verify.json"] if rest else [])
 
 
-def _traced(directory: Path, trace: str | None, sample: str | None) -> list[float] | None:
-    """Units to trace, if any: as told, or of a sample."""
-    from pelu_fab.commands.rig import units_of
-    from pelu_fab.commands.source import folder_measures
+def _traced(directory: Path, trace: str | None, sample: str | None, *, beyond: bool) -> list[float] | None:
+    """Units to trace, if any: as told, or of a sample; what is odd about them is said."""
+    from pelu_fab.commands.rig import check_jugs, doubt, units_of
+    from pelu_fab.commands.source import folder_jugs, folder_measures
     from pelu_fab.errors import FabError
 
     if trace is not None and sample is not None:
         raise FabError("--trace", "and --sample both say what to pour", "give one of them")
-    if sample is not None:
-        return units_of(sample, folder_measures(directory))
-    return None if trace is None else _volumes(trace)
+    if trace is None and sample is None:
+        return None
+    measures, where = folder_measures(directory), f"--trace {trace}" if sample is None else f"--sample {sample}"
+    units = units_of(sample, measures) if sample is not None else _volumes(trace or "")
+    if sample is None:
+        doubt(units, measures, None, where)
+    check_jugs(units, folder_jugs(directory), [feature.name for feature in measures.features], where, beyond=beyond)
+    return units
 
 
 def _volumes(text: str) -> list[float]:

@@ -25,6 +25,7 @@ def forecast_yield(
     sample: Annotated[
         str | None, typer.Option(help="Or one sample, in the units of the data, as 39.1,18.7,181,3750.")
     ] = None,
+    beyond: Annotated[bool, typer.Option("--beyond", help="A sample may pour more than a jug holds.")] = False,
     prints: Annotated[int, typer.Option(min=1, max=10_000_000, help="Prints to draw.")] = 4096,
     at_least: Annotated[list[float] | None, typer.Option(help="Accuracy that counts as good; repeatable.")] = None,
     scale: Annotated[list[float] | None, typer.Option(help="All scatter times this; repeatable, a sweep.")] = None,
@@ -51,6 +52,7 @@ def forecast_yield(
             source,
             data,
             sample,
+            beyond,
             names,
             scale or [1.0],
             setting or [],
@@ -80,6 +82,7 @@ def _sweep(
     source: Path,
     data: Path | None,
     sample: str | None,
+    beyond: bool,
     processes: list[str | None],
     scales: list[float],
     settings: list[str],
@@ -101,7 +104,7 @@ def _sweep(
     cases = []
     for name in processes:
         rig = rig_of(source, process=name, settings=settings)
-        samples = _samples(rig, data, sample)
+        samples = _samples(rig, data, sample, beyond=beyond)
         pours = samples.inputs * rig.unit_volume
         layers = rig.netlist.layers
         tilt = tilt_sensitivity(rig.water, rig.process)
@@ -149,7 +152,7 @@ def _judge(device: str) -> "Callable[..., Answers]":
     return partial(torch_answers, device=device)
 
 
-def _samples(rig: "Rig", data: Path | None, sample: str | None) -> "Samples":
+def _samples(rig: "Rig", data: Path | None, sample: str | None, *, beyond: bool) -> "Samples":
     import numpy as np
 
     from pelu_fab.commands.rig import pour_of
@@ -160,7 +163,7 @@ def _samples(rig: "Rig", data: Path | None, sample: str | None) -> "Samples":
     if sample is not None:
         if data is not None:
             raise FabError("--sample", "and --data both say what to pour", "give one of them")
-        return Samples(np.array([pour_of(rig, None, None, sample)]))
+        return Samples(np.array([pour_of(rig, None, None, sample, beyond=beyond)]))
     if data is not None:
         return parse_samples(read_input(data), str(data), rig.network)
     if rig.samples is None and rig.network.readouts and rig.input_max:

@@ -77,7 +77,7 @@ class Readout:
     def says(self, cups: Array, outputs: Sequence[str], *, unit_ml: float = 1.0) -> str:
         """The answer of one pour in words; cups (cups,) in units. Equal cups and empty ones are said as such."""
         if self.kind == "fullest":
-            return self._fullest(cups, outputs)
+            return self._fullest(cups, outputs, READABLE / unit_ml)
         value = float(self.values(cups, outputs))
         if self.kind == "difference":
             return f"{self.name} = {self.number(value, unit_ml)}"
@@ -91,11 +91,12 @@ class Readout:
         digits = min(max(ceil(-log10(step)), 0), 9) if step > 0 else 3
         return f"{value + 0.0:.{digits}f} {self.unit}".rstrip()
 
-    def _fullest(self, cups: Array, outputs: Sequence[str]) -> str:
+    def _fullest(self, cups: Array, outputs: Sequence[str], drop: float) -> str:
+        """`drop`: units that no eye tells from an empty cup; real water leaves some."""
         rivals = self.rivals(outputs)
         held = np.asarray(cups)[rivals]
         first = [outputs[j] for j, volume in zip(rivals, held.tolist(), strict=True) if volume >= held.max() - EVEN]
-        if held.max() <= EVEN:
+        if held.max() < drop:
             return "none, every cup is empty"
         return first[0] if len(first) == 1 else f"none, {' and '.join(first)} are equally full"
 

@@ -55,7 +55,7 @@ SHORTEST, LEGS = 40.0, 28.0  # a tray; from its head to the end of a gutter abov
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE, LEAST_TRESTLE = 13.0, 42.0, 24.0  # from a tray's head to its trestle; depth of that, at least
-LEG_AIR, WING, RACK_AIR = 4.2, 14.0, 0.6  # beside a leg that others pass; run of a wing; before the rack
+LEG_AIR, WING, RACK_AIR = 1.8, 14.0, 0.6  # beside a leg that others pass, or its tenon; run of a wing; before the rack
 AIMED, BEYOND = 10.0, 1.0  # of a gutter over a cup, straight at its end; from a card's front to a floor it passes by
 
 
@@ -600,7 +600,7 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
         below = _passing(layout, tray, y)
     if below:  # its legs stand outside of all others'
         y = span(after + 1.0)
-    half = max([_width(tray, y[1], layout), *(wide + LEG_AIR + web for wide, _ in below)])
+    half = max([_width(tray, y[1], layout), *(wide + LEG_AIR + 2 * web for wide, _ in below)])
     under = tray.floor_z(y[1]) - process.printer.floor / cos(radians(tray.slope_deg))
     return Trestle(
         (-on_grid(half), on_grid(half)), y, on_grid(under), on_grid(min(z for _, z in below)) if below else None

@@ -92,7 +92,7 @@ function leader() {
   if (reads.length && !contest) return -1;
   const held = water.cups.map((volume, j) => (rivals.includes(data.outputs[j]) || !rivals.length ? volume : 0));
   const top = Math.max(...held);
-  return top > 1 ? held.indexOf(top) : -1;
+  return top >= 100 ? held.indexOf(top) : -1; // mm3: no eye tells less from an empty cup
 }
 
 function tellAnswer() {
