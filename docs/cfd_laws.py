@@ -1,0 +1,92 @@
+"""The combs' law beside the solver: `python docs/cfd_laws.py` fits it on half of the recorded cards, tests the rest.
+
+A card of a design is a row of its cfd.csv with a share for every branch, solved with six cells a tooth.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+import pelu_fab
+from pelu_fab.cfd.record import RECORD, read_record
+from pelu_fab.hydraulics import comb_head, predicted_shares
+from pelu_fab.stages.lay_out import lay_out
+
+DESIGNS = Path(__file__).parent.parent / "designs"
+SHARE = re.compile(r"(\S+) ([\d.]+) \([\d.]+\)")
+FINE = 40_000  # cells: a card solved with six a tooth has more
+START = (1.0, 0.05)
+
+Shares = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What a card gave in the solver, and by the law that its teeth were cut by; `teeth` are widths, mm, by branch."""
+
+    name: str
+    teeth: tuple[tuple[float, ...], ...]
+    solved: Shares
+    predicted: Shares
+
+
+def runs() -> list[Run]:
+    """Every recorded card, in the order of designs, cards and pours."""
+    found = []
+    for path in sorted(DESIGNS.glob(f"*/{RECORD}")):
+        rows = [row for row in read_record(path) if row.off is not None and row.cells >= FINE]
+        design = pelu_fab.load(path.parent)
+        cards = lay_out(design).sized.cards if rows else {}
+        for row in rows:
+            shares = {goal: float(percent) / 100.0 for goal, percent in SHARE.findall(row.found)}
+            mouths = cards[row.at].mouths
+            teeth = tuple(tuple(b - a for a, b in mouth.teeth) for mouth in mouths)
+            head = comb_head(1000.0 * design.pour_flow_ml, [w for mouth in teeth for w in mouth], design.process)
+            solved = np.array([shares[mouth.target] for mouth in mouths])
+            predicted = np.array(predicted_shares(teeth, head, design.process))
+            found.append(Run(f"{design.name} {row.at}, {row.pour.split(',')[0]}", teeth, solved, predicted))
+    return found
+
+
+def shares(teeth: Sequence[Sequence[float]], kappa: float, excess: float) -> Shares:
+    """Each tooth (w + kappa), and `excess` more at both ends: docs/water.md, eq. (8)."""
+    widths = np.array([w for mouth in teeth for w in mouth])
+    owner = np.repeat(np.arange(len(teeth)), [len(mouth) for mouth in teeth])
+    flows = widths + kappa
+    flows[[0, -1]] *= 1.0 + excess
+    return np.bincount(owner, flows / flows.sum())
+
+
+def off(run: Run, told: Shares) -> float:
+    """Points between the solver and a law, of the branch where they differ most."""
+    return 100.0 * float(np.abs(told - run.solved).max())
+
+
+def fitted(known: Sequence[Run]) -> tuple[float, float]:
+    """kappa (mm) and the ends' excess that come nearest to some runs."""
+    gaps = least_squares(lambda x: np.concatenate([shares(run.teeth, *x) - run.solved for run in known]), START)
+    kappa, excess = gaps.x
+    return float(kappa), float(excess)
+
+
+def main() -> None:
+    """Print the table of docs/cfd.md."""
+    found = runs()
+    cards = list(dict.fromkeys(run.name.split(",")[0] for run in found))
+    halves = [[run for run in found if (cards.index(run.name.split(",")[0]) % 2 == k)] for k in (0, 1)]
+    laws = [fitted(half) for half in halves]
+    for half, law, other in zip(halves, laws, reversed(halves), strict=True):
+        print(f"on {'; '.join(run.name for run in half)}: kappa {law[0]:.2f} mm, ends {100 * law[1]:.1f} % more")
+        print("  there", *(f"{off(run, shares(run.teeth, *law)):.2f}" for run in half))
+        print("  on the others", *(f"{run.name} {off(run, shares(run.teeth, *law)):.2f}" for run in other))
+    for run in found:
+        print(f"{run.name}: off by {off(run, run.predicted):.2f} points of the law that its teeth are cut by")
+
+
+if __name__ == "__main__":
+    main()
