@@ -78,7 +78,8 @@ pre{overflow-x:auto;padding:.8rem 1rem;border:1px solid var(--line);border-radiu
 code{font-size:.9em;overflow-wrap:anywhere}pre code{overflow-wrap:normal}img[src="device.png"]{max-height:34rem}
 table{display:block;overflow-x:auto;border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-.runs td,.runs th{white-space:nowrap}.runs td:nth-child(3){white-space:normal;min-width:13rem}
+.runs td:first-child,.runs td:last-child{white-space:nowrap}.runs td:nth-child(2){min-width:7rem}
+.runs td:nth-child(3){min-width:12rem}
 @media print{nav{display:none}:root{--paper:#fff}img[src="device.png"]{max-height:18rem}}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1.2rem;padding:0;list-style:none}
 .cards img{width:100%;aspect-ratio:4/3;object-fit:contain}.cards small{color:var(--soft);display:block}

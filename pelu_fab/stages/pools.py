@@ -132,7 +132,7 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
         stop = max(STOP, process.printer.blade)
         y1 = on_grid(-card.depth + LONE_INLET + stop)
         number, least = foot_slots((card.x0, card.x1))
-        if card.floor_at(y1 - stop / 2) + least > UNSEEN and card.pool > stop:  # over the flat they end lower
+        if card.floor_at(y1 - stop / 2) + least > UNSEEN and card.pool > stop + CELL:  # over the flat they end lower
             y1 = max(y1, on_grid(stop - card.pool))
         foot = card.floor_at(y1 - stop / 2)
         if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim

@@ -133,7 +133,8 @@ def _storey(name: str, trestle: Trestle, foot: float, head: float | None, proces
         solids += [box(x, (y0, y1), (foot, top + HORN)) for x in ((left, left + wall), (right - wall, right))]
     else:
         solids += [box(x, (trestle.y[0], y1), (foot, legs_top)) for x in sides]
-        solids += [_tenon(x, side, (trestle.y[0] + 1.0, y0 - 1.0), top, wall) for x, side in ((x0, 1.0), (x1, -1.0))]
+        rib, thick = (trestle.y[0] + 1.0, y0 - 1.0), max(wall, AIR + process.printer.blade)
+        solids += [_tenon(x, side, rib, top, thick) for x, side in ((x0, 1.0), (x1, -1.0))]
     cuts: list[Prism] = []
     for x in sides:
         if head is None:
@@ -164,14 +165,14 @@ def _brace(through: Point, y: Point, z: Point) -> list[Prism]:
     return [Prism("x", through[0] - 1.0, through[1] + 1.0, (outline,))]
 
 
-def _tenon(x: float, side: float, y: Point, top: float, wall: float) -> Prism:
+def _tenon(x: float, side: float, y: Point, top: float, thick: float) -> Prism:
     """A rib on a leg's inner face at `x`, which leans out at 45 degrees and stands into the storey above."""
-    inner = x + side * wall
-    low = top - 2 * TENON - wall
+    inner = x + side * thick
+    low = top - 2 * TENON - thick
     own, above = x - side * BITE, x + side * AIR
     outline = (
         (own, low - BITE),
-        (inner, low + wall),
+        (inner, low + thick),
         (inner, top + TENON),
         (above, top + TENON),
         (above, top),
