@@ -393,6 +393,29 @@ def test_a_pause_stops_the_water_and_lets_it_go_on(driver: Any) -> None:
     wait(driver, f"return peluFab.water.time > {before} + 0.05")
 
 
+def test_measurements_beyond_the_data_are_said_and_more_than_a_jug_holds_is_poured_only_if_asked_twice(
+    driver: Any,
+) -> None:
+    click, answer = "document.getElementById('pour').click()", "return document.getElementById('answer').textContent"
+    poured = "return peluFab.water.poured.some((volume) => volume > 0)"
+    driver.execute_script("peluFab.water.empty()")
+    for jug, value in enumerate((51, 3.5, 1.4, 0.2)):
+        set_value(driver, f"jug-field-{jug}", value)
+    driver.execute_script(click)
+    told = driver.execute_script(answer)
+    assert "would be 510.0 mL, its jug holds 83.0 mL" in told
+    assert "is 51, the data go from 4.3 to 7.9, 5.1 would be among them" in told
+    assert not driver.execute_script(poured)
+    driver.execute_script(click)
+    assert driver.execute_script(poured) and "likely another unit" in driver.execute_script(answer)
+    set_value(driver, "jug-field-1", 0.7)
+    set_value(driver, "jug-field-0", 5.1)
+    driver.execute_script(click)
+    to_the_end(driver)
+    told = driver.execute_script(answer)
+    assert told.startswith("The fullest cup says") and told.endswith("is 0.7, the data go from 2 to 4.4.")
+
+
 def test_a_link_carries_the_pour_to_whoever_opens_it(driver: Any, folder: Path) -> None:
     for jug, value in enumerate((7.9, 3.1, 4.4, 1.0)):
         set_value(driver, f"jug-field-{jug}", value)

@@ -55,16 +55,18 @@ def to_report(facts: Facts) -> bytes:
 
 def _data(facts: Facts, tables: list[Table]) -> Table:
     """What the viewer reads; volumes in units, lengths in mm."""
-    samples = None
+    samples, measures = None, facts.lowered.measures
     if facts.samples is not None:
         inputs, labels = facts.samples
+        measures = measures.ranged(inputs)
         samples = {"inputs": inputs.tolist(), "labels": None if labels is None else labels.tolist()}
     return {
         "name": facts.name,
         "unit_ml": facts.manifest["unit_ml"],
         "measures": {
-            "features": facts.lowered.measures.to_table(),
-            "columns": facts.lowered.measures.columns,
+            "features": measures.to_table(),
+            "columns": measures.columns,
+            "most": facts.manifest.get("input_max") or [],
         },
         "design_flow": facts.manifest.get("design_flow") or 12000.0,
         "inputs": facts.lowered.inputs,

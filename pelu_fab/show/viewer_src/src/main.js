@@ -9,12 +9,12 @@ import { bindStage } from "./sight.js";
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const unit = 1000 * data.unit_ml; // mm3
-const { features, columns } = data.measures; // what each jug stands for: (value - offset) * factor units of a measurement
+const { features, columns, most } = data.measures; // each jug: (value - offset) * factor units of a measurement; its fullest
 const ml = (volume) => (volume / 1000).toFixed(1);
 const water = data.recovered.length ? new Water(data) : null;
 const film = water ? new Film(water) : null;
 const drawing = water ? new Schematic($("schematic"), data, water) : null;
-const page = { data, water, drawing, stage: null, paused: false, ready: false };
+const page = { data, water, drawing, stage: null, paused: false, ready: false, doubt: "" };
 page.show = (seconds) => show(seconds);
 window.peluFab = page;
 
@@ -56,14 +56,42 @@ function foretell() {
   cups.forEach(({ soon }, j) => (soon.textContent = `${poured ? "settles at" : "will hold"} ${ml(found[j])}`));
 }
 
+// What is odd about the measurements: beyond those of the data, likely in another unit. As `--sample` says it.
+const SCALES = [10, 100, 1000, 0.1, 0.01, 0.001, 2.54, 1 / 2.54];
+
+function doubts() {
+  return values().map((value, m) => {
+    const { name, low, high } = features[columns.indexOf(m)];
+    const slack = 0.1 * (high - low); // not a number where the data's range is not known
+    if (!(value < low - slack || value > high + slack)) return "";
+    const other = SCALES.map((scale) => value * scale).find((meant) => meant >= low && meant <= high);
+    const meant = other === undefined ? "" : `, ${+other.toPrecision(5)} would be among them: likely another unit`;
+    return ` ${name} is ${value}, the data go from ${low} to ${high}${meant}.`;
+  }).join("");
+}
+
+// More than a jug holds is poured only if asked twice.
+function refused() {
+  const filled = volumes();
+  const over = filled.findIndex((volume, i) => volume > most[i] * unit * 1.0001);
+  const asked = values().join();
+  if (over < 0 || page.asked === asked) return false;
+  page.asked = asked;
+  const told = `${features[over].name} would be ${ml(filled[over])} mL, its jug holds ${ml(most[over] * unit)} mL.`;
+  $("answer").textContent = `${told}${doubts()} Pour again to pour it all the same.`;
+  return true;
+}
+
 function pour(more) {
+  if (refused()) return;
+  page.doubt = doubts();
   if (!more) empty();
   pause(false);
   water.pour(volumes());
   film.shoot();
   page.label = more ? null : page.preset;
   foretell();
-  $("answer").textContent = "The water is running …";
+  $("answer").textContent = `The water is running …${page.doubt}`;
   page.stage?.lightUp(null);
   show(0);
   wake();
@@ -102,7 +130,7 @@ function tellAnswer() {
   else {
     const lead = ordered.length > 1 ? ` It leads by ${ml(ordered[0] - ordered[1])} mL.` : "";
     const label = page.label === undefined || page.label === null ? "" : ` The data says ${data.outputs[page.label]}.`;
-    $("answer").textContent = readouts() || `The fullest cup says ${data.outputs[won]}.${lead}${label}`;
+    $("answer").textContent = (readouts() || `The fullest cup says ${data.outputs[won]}.${lead}${label}`) + page.doubt;
   }
   page.stage?.lightUp(won < 0 ? null : `out.y${won}`);
 }
