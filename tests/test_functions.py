@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import pelu_fab
 from pelu_fab.cli import application
-from pelu_fab.commands.fit_choice import Prints, best, forecast
+from pelu_fab.commands.fit_choice import Prints, _chosen, _Look, best, forecast
 from pelu_fab.commands.source import rig_of_design
 from pelu_fab.errors import FabError
 from pelu_fab.files import alone_in
@@ -422,6 +422,26 @@ def forecast_of(one: Fit, process: Process) -> float:
         (read,) = readings(rig.water, process, rig.network, pours, rig.unit_volume, prints=64, noise=noise)
         squares.append(float((read.rms**2).mean()))
     return sqrt(squares[0] - squares[1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen"),
+    [
+        ([(6, 0.02, 0.030), (6, 0.04, 0.029)], 0),  # a little more in all, and steadier
+        ([(6, 0.02, 0.050), (6, 0.04, 0.029)], 1),  # that would cost too much
+        ([(6, 0.04, 0.030), (5, 0.05, 0.031)], 1),  # none is steady: as good, and fewer cards
+        ([(6, 0.04, 0.030), (5, 0.05, 0.040)], 0),
+        ([(6, None, None), (5, None, None)], 1),  # nothing can be made
+    ],
+)
+def test_a_choice_scatters_little_if_that_costs_little_and_has_few_cards(
+    sine: Fit, rows: list[tuple[int, float | None, float | None]], chosen: int
+) -> None:
+    looks = [
+        _Look(sine, {"cards": cards} | ({} if both is None else {"prints": prints, "both": both}))
+        for cards, prints, both in rows
+    ]
+    assert _chosen(looks, 1.0) is looks[chosen]
 
 
 def test_what_no_bed_takes_or_fans_out_over_two_trays_is_refused(sine: Fit) -> None:

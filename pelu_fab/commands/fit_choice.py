@@ -54,10 +54,7 @@ def best(found: Fit, prints: Prints, *, fewer: bool, jugs: Sequence[float]) -> t
     if least.both < inf and least.fit.turns > 2:
         looks.append(_look(replace(least.fit, cups="together"), prints))
         looks += _balanced(looks, prints, jugs)
-    most, dear = SCATTER * float(np.ptp(found.points.y)), TRADED * min(look.both for look in looks)
-    steady = [look for look in looks if look.both <= dear and look.row.get("prints", inf) <= most] or looks
-    as_good = [look for look in steady if look.both <= AS_GOOD * min(look.both for look in steady)] or [least]
-    chosen = min(as_good, key=lambda look: (look.row["cards"], look.both))
+    chosen = _chosen(looks, float(np.ptp(found.points.y)))
     return chosen.fit, [look.row for look in looks]
 
 
@@ -71,6 +68,15 @@ class _Look:
     @property
     def both(self) -> float:
         return float(self.row.get("both", inf))
+
+
+def _chosen(looks: Sequence[_Look], span: float) -> _Look:
+    """Of what scatters little, or else of all, the look of fewest cards that is as good as the best; `span` is y's."""
+    dear = TRADED * min(look.both for look in looks)
+    steady = [look for look in looks if look.both <= dear and look.row.get("prints", inf) <= SCATTER * span] or looks
+    best_of = min(look.both for look in steady)
+    as_good = [look for look in steady if look.both <= AS_GOOD * best_of]
+    return min(as_good, key=lambda look: (look.row["cards"], look.both))
 
 
 def _until(one: Fit, jugs: Sequence[float], prints: Prints, *, is_made: bool) -> list[_Look]:
