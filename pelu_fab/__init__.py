@@ -138,7 +138,7 @@ def compile(  # noqa: A001
     >>> stages = []
     >>> device = compile(load("designs/drip"), stages.append)
     >>> device.sized.priming_volume, [round(length) for length in device.meshes[0].extents]  # mm3; mm
-    (0.0, [42, 53, 55])
+    (0.0, [42, 52, 55])
     """
     from pelu_fab.pipeline import compile_design
     from pelu_fab.show.notebook import device_bundle, show_as
