@@ -121,6 +121,7 @@ FOUND = [  # nozzle, perimeters, slope, bed, process, widths, patterns, seed: wh
     (0.3, 5, 10.0, USUAL, "fdm-pla-detergent", (4, 4), ("dense",), 5046),  # the smallest pool, 12 mm in whole layers
     (0.25, 2, 12.0, USUAL, "fdm-pla-detergent", (2, 4, 1), ("pruned", "matching"), 5039),  # water along a lead
     (0.8, 3, 12.0, USUAL, "fdm-pla-detergent", (3, 4, 4), ("pruned", "matching"), 6034),  # a plate between two ears
+    (0.6, 4, 8.0, LARGE, "fdm-pla-detergent", (2, 3, 1), ("dense", "dense"), 8001),  # a stop too near its comb
     (0.25, 5, 12.0, WIDE, "fdm-pla-water", (4, 1), ("sparse",), 5010),  # slots through which a jet sees the comb
 ]
 

@@ -118,10 +118,11 @@ def held_water(card: Card, design: Design) -> float:
     return held_volume(card.water_area(), card.edge(), fluid, head)
 
 
-def foot_slots(span: Span) -> tuple[int, float]:
-    """Number of slots at the foot of a lone card's baffle, and their least height."""
-    number = max(1, round((span[1] - span[0]) / POST_PITCH))
-    return number, LEAST_WAY / (span[1] - span[0] - (number - 1) * POST)
+def foot_slots(span: Span, printer: Printer) -> tuple[int, float]:
+    """Number of slots at the foot of a lone card's baffle, each a bridge that prints, and their least height."""
+    width = span[1] - span[0]
+    number = max(1, round(width / POST_PITCH), ceil((width + POST) / (printer.max_bridge + POST)))
+    return number, LEAST_WAY / (width - (number - 1) * POST)
 
 
 def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Process) -> Card:
@@ -131,9 +132,10 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
     if len(mouths) == 1:
         stop = max(STOP, process.printer.blade)
         y1 = on_grid(-card.depth + LONE_INLET + stop)
-        number, least = foot_slots((card.x0, card.x1))
-        if card.floor_at(y1 - stop / 2) + least > UNSEEN and card.pool > stop + CELL:  # over the flat they end lower
-            y1 = max(y1, on_grid(stop - card.pool))
+        number, least = foot_slots((card.x0, card.x1), process.printer)
+        flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
+        ahead = on_grid(stop / 2 - flat)
+        y1 = ahead if y1 < ahead <= -OPEN and not card.is_bare else y1
         foot = card.floor_at(y1 - stop / 2)
         if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
             top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
@@ -322,8 +324,8 @@ class Room:
         if level is None:
             return None
         step = self.design.process.printer.layer_height
-        unseen = foot_slots(span)[1] - UNSEEN  # so deep that the baffle's slots end below what a jet aims at
-        shallow = max(level, ceil(unseen / step))
+        high = foot_slots(span, self.design.process.printer)[1]
+        shallow = max(level, ceil((high - UNSEEN) / step))  # so deep that its slots end below what a jet aims at
         levels = (*range(shallow, round(deepest / step) + 1), *range(shallow - 1, level - 1, -1))
         tried = (self._at(span, on_grid(deep * step), depth) for deep in levels)
         return next((card for card in tried if card and self._keeps(card)), None)

@@ -155,10 +155,12 @@ def _leg(y: tuple[float, float, float], z: Point) -> Outline:
 
 
 def _brace(through: Point, y: Point, z: Point) -> list[Prism]:
-    """What is left open in a leg whose front leans from `(y[0], z[0])` to `(y[1], z[1])`: a triangle."""
+    """What is left open in a leg whose front leans from `(y[0], z[0])` to `(y[1], z[1])`: a triangle, if its roof is as
+    steep as prints.
+    """
     (front, back), (low, top) = y, z
     run = abs(back - front) - POST
-    if run < 2 * LEAST_ARCH:
+    if run < 2 * LEAST_ARCH or top - low < abs(back - front):
         return []
     corner = back - run if back > front else back + run
     outline = ((corner, low), (back, low), (back, round(low + (top - low) * run / abs(back - front), 3)))
