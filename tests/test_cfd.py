@@ -308,6 +308,9 @@ def test_a_pour_that_makes_no_sense_is_refused(kind: str, told: dict[str, float]
 def test_a_jug_that_is_dumped_gives_three_times_the_flow() -> None:
     assert pour_of("dump").flow == 3 * pour_of("middle").flow == 36.0
     assert pour_of("dump", flow=20.0).flow == 20.0
+    one, three = (pour_of(kind).into_bucket for kind in ("middle", "dump"))
+    assert one.stream == 5.0
+    assert three.flow / three.stream**2 == pytest.approx(one.flow / one.stream**2)  # as fast: it has fallen as far
     assert pour_of("end").into_bucket.seconds >= 3.0  # shorter windows miss the pool's eddies
     passed = pour_of("end", seconds=0.5).through(0.25)
     assert (passed.kind, passed.flow, passed.seconds) == ("design", 3.0, 0.5)

@@ -9,7 +9,7 @@ from pelu_fab.cfd.case import INLET, Case, Inflow
 from pelu_fab.cfd.frame import Frame, frame_of
 from pelu_fab.cfd.grid import NEAREST, Grid, Size, finer_in, fitting, growing, lines, slots, spread_from, walls
 from pelu_fab.cfd.mesh import WALLS
-from pelu_fab.cfd.pour import STREAM, Pour
+from pelu_fab.cfd.pour import Pour
 from pelu_fab.cfd.solid import inside
 from pelu_fab.errors import FabError
 from pelu_fab.signoff.found import Vessel
@@ -279,7 +279,7 @@ def _inlet(bucket: Bucket, grid: Grid, fluid: Mask, labels: Index, pour: Pour) -
     far = np.hypot(x[:, None] - where[0], y[None, :] - where[1])
     open_top = fluid[:, :, -1]
     far = np.where(open_top, far, np.inf)
-    chosen = far <= max(STREAM / 2, float(far.min()) + 1e-9)
+    chosen = far <= max(pour.stream / 2, float(far.min()) + 1e-9)
     if not open_top.any():
         raise FabError(bucket.name, "nothing can be poured in from above", "look at the STL: is it closed?")
     labels[1:-1, 1:-1, -1][chosen] = INFLOW
@@ -290,8 +290,8 @@ def _stream(bucket: Bucket, pour: Pour) -> tuple[float, float]:
     """Plan place of a hand's stream; near the end of the inlet it stays a stream's width off the wall."""
     x, y = float(bucket.place[0]), float(bucket.place[1])
     if pour.kind == "end":
-        x = float(bucket.low[0]) + STREAM
-    return float(np.clip(x, bucket.low[0] + STREAM / 2, bucket.high[0] - STREAM / 2)), y
+        x = float(bucket.low[0]) + pour.stream
+    return float(np.clip(x, bucket.low[0] + pour.stream / 2, bucket.high[0] - pour.stream / 2)), y
 
 
 def _filled(grid: Grid, pool: Mask, below: float) -> Mask:
