@@ -135,7 +135,7 @@ def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Proc
         number, least = foot_slots((card.x0, card.x1), process.printer)
         flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
         ahead = on_grid(stop / 2 - flat)
-        y1 = ahead if y1 < ahead <= -OPEN and not card.is_bare else y1
+        y1 = ahead if y1 < ahead <= -OPEN and card.rise < 1.0 and not card.is_bare else y1
         foot = card.floor_at(y1 - stop / 2)
         if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
             top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
