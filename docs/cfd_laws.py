@@ -19,6 +19,7 @@ from pelu_fab.stages.lay_out import lay_out
 
 DESIGNS = Path(__file__).parent.parent / "designs"
 SHARE = re.compile(r"(\S+) ([\d.]+) \([\d.]+\)")
+HANDS = ("middle", "end")  # pours at the flow that combs are cut for
 FINE = 40_000  # cells: a card solved with six a tooth has more
 START = (1.0, 0.05)
 
@@ -39,7 +40,8 @@ def runs() -> list[Run]:
     """Every recorded card, in the order of designs, cards and pours."""
     found = []
     for path in sorted(DESIGNS.glob(f"*/{RECORD}")):
-        rows = [row for row in read_record(path) if row.off is not None and row.cells >= FINE]
+        known = (row for row in read_record(path) if row.off is not None and row.cells >= FINE)
+        rows = [row for row in known if row.pour.startswith(HANDS)]
         design = pelu_fab.load(path.parent)
         cards = lay_out(design).sized.cards if rows else {}
         for row in rows:
