@@ -30,10 +30,16 @@ Shares = NDArray[np.float64]
 class Run:
     """What a card gave in the solver, and by the law that its teeth were cut by; `teeth` are widths, mm, by branch."""
 
-    name: str
+    card: str
+    pour: str
     teeth: tuple[tuple[float, ...], ...]
     solved: Shares
     predicted: Shares
+
+    @property
+    def name(self) -> str:
+        """Which card, and how it was poured into."""
+        return f"{self.card}, {self.pour}"
 
 
 def runs() -> list[Run]:
@@ -42,8 +48,10 @@ def runs() -> list[Run]:
     for path in sorted(DESIGNS.glob(f"*/{RECORD}")):
         known = (row for row in read_record(path) if row.off is not None and row.cells >= FINE)
         rows = [row for row in known if row.pour.startswith(HANDS)]
+        if not rows:
+            continue
         design = pelu_fab.load(path.parent)
-        cards = lay_out(design).sized.cards if rows else {}
+        cards = lay_out(design).sized.cards
         for row in rows:
             shares = {goal: float(percent) / 100.0 for goal, percent in SHARE.findall(row.found)}
             mouths = cards[row.at].mouths
@@ -51,7 +59,7 @@ def runs() -> list[Run]:
             head = comb_head(1000.0 * design.pour_flow_ml, [w for mouth in teeth for w in mouth], design.process)
             solved = np.array([shares[mouth.target] for mouth in mouths])
             predicted = np.array(predicted_shares(teeth, head, design.process))
-            found.append(Run(f"{design.name} {row.at}, {row.pour.split(',')[0]}", teeth, solved, predicted))
+            found.append(Run(f"{design.name} {row.at}", row.pour.split(",")[0], teeth, solved, predicted))
     return found
 
 
@@ -79,8 +87,8 @@ def fitted(known: Sequence[Run]) -> tuple[float, float]:
 def main() -> None:
     """Print the table of docs/cfd.md."""
     found = runs()
-    cards = list(dict.fromkeys(run.name.split(",")[0] for run in found))
-    halves = [[run for run in found if (cards.index(run.name.split(",")[0]) % 2 == k)] for k in (0, 1)]
+    cards = list(dict.fromkeys(run.card for run in found))
+    halves = [[run for run in found if cards.index(run.card) % 2 == k] for k in (0, 1)]
     laws = [fitted(half) for half in halves]
     for half, law, other in zip(halves, laws, reversed(halves), strict=True):
         print(f"on {'; '.join(run.name for run in half)}: kappa {law[0]:.2f} mm, ends {100 * law[1]:.1f} % more")

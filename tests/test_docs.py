@@ -178,7 +178,7 @@ def test_the_verdicts_in_the_readme_are_those_that_are_printed(fresh: Path) -> N
 def test_a_law_fitted_on_half_of_the_solved_cards_tells_the_rest() -> None:
     laws = module("docs/cfd_laws.py")
     teeth = [((2.4, 2.9, 2.9), (2.9, 3.3)), ((3.0,), (2.6, 2.6, 3.4))]
-    planted = [laws.Run("planted", one, laws.shares(one, 1.7, 0.08), np.zeros(2)) for one in teeth]
+    planted = [laws.Run("planted", "even", one, laws.shares(one, 1.7, 0.08), np.zeros(2)) for one in teeth]
     assert laws.shares(((2.0,), (2.0, 2.0)), 1.0, 0.5) == pytest.approx([4.5 / 12.0, 7.5 / 12.0])  # by hand
     assert laws.fitted(planted) == pytest.approx((1.7, 0.08), abs=1e-4)
     found = laws.runs()

@@ -39,11 +39,7 @@ HALF_WAY = 0.7  # of a bucket's length that an ear reaches back under it, where 
 SEAT_AIR, EAR_ROOM = 0.3, 1.2  # behind an ear, at most; and at its wall's top
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
-ENTRY, OVERLAP, NOTCH = (
-    15.4,
-    4.0,
-    2.5,
-)  # a tray above the sill that it feeds; its lip inside the back wall; air below it
+ENTRY, OVERLAP, NOTCH = 15.4, 4.0, 2.5  # a tray above the sill that it feeds; its lip inside the back wall; air below
 TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; by how much
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it

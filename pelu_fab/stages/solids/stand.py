@@ -131,17 +131,13 @@ def _storey(name: str, trestle: Trestle, foot: float, head: float | None, proces
     if head is None:
         solids += [Prism("x", *x, (_leg((trestle.y[0], y1, y0 - POST), (foot, legs_top)),)) for x in sides]
         solids += [box(x, (y0, y1), (foot, top + HORN)) for x in ((left, left + wall), (right - wall, right))]
+        cuts = [cut for x in sides for cut in _brace(x, (trestle.y[0], y0 - POST), (foot + TIE, legs_top))]
     else:
         solids += [box(x, (trestle.y[0], y1), (foot, legs_top)) for x in sides]
         rib, thick = (trestle.y[0] + 1.0, y0 - 1.0), max(wall, AIR + process.printer.blade)
         solids += [_tenon(x, side, rib, top, thick) for x, side in ((x0, 1.0), (x1, -1.0))]
-    cuts: list[Prism] = []
-    for x in sides:
-        if head is None:
-            cuts += _brace(x, (trestle.y[0], y0 - POST), (foot + TIE, legs_top))
-        else:
-            held = 3 * TENON + wall  # where its tenon stands
-            cuts += _arcade("x", x, (trestle.y[0] + POST, y0 - POST), (foot + TIE, legs_top - POST - held))
+        across, held = (trestle.y[0] + POST, y0 - POST), 3 * TENON + wall  # where a leg's tenon stands
+        cuts = [cut for x in sides for cut in _arcade("x", x, across, (foot + TIE, legs_top - POST - held))]
     if window := _window(trestle.straddles and head is None, (x0, x1), (foot, top)):
         cuts.append(Prism("y", y0 - 1.0, y1 + 1.0, (window,)))
     steps = [Step("add", tuple(solids)), *([Step("cut", tuple(cuts))] if cuts else [])]
