@@ -782,6 +782,33 @@ def test_results_are_kept_beside_a_design_dated_and_with_the_parts_that_they_are
     assert read_record(kept) == [later, other]
 
 
+def test_what_a_record_knows_is_not_run_again_whatever_else_of_its_parts_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The solver here only fails, so what is not known fails."""
+    _solver(tmp_path, "#!/bin/sh\nexit 3\n", monkeypatch)
+    export, kept = unpack(tmp_path / "iris"), tmp_path / "cfd.csv"
+    (job,) = jobs_of(device(), ["L0.b0"], [pour_of("even")], process(), 4, 60.0)
+    told = _outcome(at="L0.b0", pour="even", shares={"L1.b0": 0.0846}, key=key_of(job.files))
+    (export / "cfd.json").write_text(to_text({"a": replace(told, parts={"row-L0": "0" * 64})}))
+    assert _run(str(export), "--record", str(kept))[0] == 0
+    (export / "cfd.json").unlink()
+    code, said = _run(str(export), "--at", "L0.b0", "--pour", "even", "--cells", "4", "--record", str(kept))
+    (row,) = read_record(kept)
+    assert code == 0 and "knows 1 of 1" in said and row.is_of(job.parts) and row.found.startswith("L1.b0 8.46")
+    code, said = _run(str(export), "--at", "L0.b0", "--pour", "middle", "--cells", "4", "--record", str(kept))
+    assert code == 1 and "FAILED L0.b0-middle" in said and read_record(kept) == [row]
+
+
+def test_what_splashes_over_a_bucket_and_falls_back_has_arrived(tmp_path: Path) -> None:
+    export, kept = unpack(tmp_path / "iris"), tmp_path / "cfd.csv"
+    for lands, astray in (({}, 1.2), ({"L0.b0": 0.75, "the table": 0.25}, 0.3), ({"L0.b1": 1.0}, 1.2)):
+        _solved(export, left={"top": 1.0, "side": 0.2}, lands=lands)
+        kept.unlink(missing_ok=True)
+        assert _run(str(export), "--record", str(kept))[0] == 0
+        assert read_record(kept)[0].astray == pytest.approx(astray)
+
+
 def test_a_stale_result_is_not_told(tmp_path: Path) -> None:
     export = unpack(tmp_path / "iris")
     _solved(export)

@@ -107,7 +107,7 @@ def test_what_a_solver_found_stands_on_the_page_with_its_date_and_whose_parts_th
     shutil.copy(HOME / "designs" / "and-or" / "design.toml", kept)
     monkeypatch.setattr(module, "HOME", tmp_path)
     now = module.parts_now(folder)
-    old = Said("2026-11-25", "L0.b0", "middle, 12.0 mL/s", "fdm-pla-detergent", 900, 1.5, "half", 2.5, 0.01, {})
+    old = Said("2026-11-25", "L0.b0", "middle, 12.0 mL/s", "fdm-pla-detergent", 900, 1.5, "half", 2.5, 0.01, "", {})
     new = replace(old, cells=9000, off=1.2, parts={"card-L0-b0": now["card-L0-b0"][:12]})
     for rows, told, times in (
         ([], "none yet", 0),

@@ -21,6 +21,7 @@ RAMP = 3.6  # mm behind the sill, as far as blades part the teeth
 AIR, DUMP_AIR = 5.0, 9.0  # mm over the floor that water on a ramp is given
 OVER = {"even": 7.0, "middle": 14.0, "end": 14.0, "dump": 20.0, "design": 7.0}  # mm of air above the sill in the pool
 HIGHEST = 30.0  # mm over the sill that a pour is followed from
+SPLASHES = 24  # fields of a dump: what leaves by the open top is followed from each of them
 CALM = ("even", "design")  # nothing falls in, or from a nozzle that brings its own air
 NEAR_SLOT = 0.15  # mm: a slot's edge nearer to a tooth's wall, or to another's, has no line of its own
 POOL_CELL = 2.0  # mm: the coarsest, away from the comb
@@ -159,6 +160,7 @@ def bucket_case(
         inflow=Inflow(pour.flow, direction, pour.seconds),
         outlets={f"o{t}": goal for t, goal in enumerate(bucket.goals)},
         end=pour.end,
+        pictures=SPLASHES if pour.kind == "dump" else 8,
     )
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from pelu_fab.cfd.compare import digests
 from pelu_fab.cfd.result import FILE, Outcome, fresh, read_results
+from pelu_fab.cfd.run import Job, key_of
 from pelu_fab.errors import FabError
 from pelu_fab.network.names import branch_name, duct_name
 from pelu_fab.signoff.dossier import read_dossier
 
 RECORD = "cfd.csv"
-COLUMNS = ("date", "at", "pour", "fluid", "cells", "CPU min", "found", "points off", "astray, mL", "parts")
-DIGITS = 12  # of a part's sha256, enough to tell it from another
+COLUMNS = ("date", "at", "pour", "fluid", "cells", "CPU min", "found", "points off", "astray, mL", "key", "parts")
+DIGITS = 12  # of a sha256, enough to tell it from another
 ON_ITS_WAY = ("back",)  # thrown back up its gutter, from where it comes again
 
 
@@ -25,7 +26,8 @@ ON_ITS_WAY = ("back",)  # thrown back up its gutter, from where it comes again
 class Said:
     """One case. `found` tells shares in %, trained ones in brackets; `off` is the worst in points, `astray` is in mL.
 
-    `parts` are the first digits of the sha256 of the files that were solved; none where nobody wrote them down.
+    `parts` are the first digits of the sha256 of the files that were solved, `key` those of the case that was cut from
+    them (`run.key_of`); none where nobody wrote them down.
     """
 
     date: str
@@ -37,6 +39,7 @@ class Said:
     found: str
     off: float | None
     astray: float | None
+    key: str
     parts: Mapping[str, str]
 
     @property
@@ -47,6 +50,22 @@ class Said:
     def is_of(self, digests: Mapping[str, str]) -> bool:
         """Whether these parts (sha256 by name) are the ones that were solved."""
         return bool(self.parts) and all(digests.get(part, "").startswith(told) for part, told in self.parts.items())
+
+
+def still_so(rows: Iterable[Said], jobs: Iterable[Job]) -> tuple[list[Said], list[Job]]:
+    """Rows whose very case is one of `jobs`, as of that job's parts, and the jobs that no row knows.
+
+    A part may change where no water runs: the case that is cut from it stays the same, and so does its result.
+    """
+    known = {row.key: row for row in rows if row.key}
+    stamped, others = [], []
+    for job in jobs:
+        row = known.get(key_of(job.files)[:DIGITS])
+        if row is None:
+            others.append(job)
+        else:
+            stamped.append(replace(row, parts=_digits(job.parts)))
+    return stamped, others
 
 
 def said(folder: Path, *, stale: bool = True) -> list[Said]:
@@ -69,6 +88,7 @@ def said(folder: Path, *, stale: bool = True) -> list[Said]:
 
 def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
     astray = sum(volume for name, volume in one.left.items() if name not in ON_ITS_WAY)
+    astray *= 1.0 - one.lands.get(one.at, 0.0) * (one.kind == "bucket")  # what splashes up and falls back
     off: float | None = None
     if one.kind == "transfer":
         found, astray = _arrives(one, astray)
@@ -93,8 +113,13 @@ def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
         found=found,
         off=off,
         astray=astray,
-        parts={part: digest[:DIGITS] for part, digest in one.parts.items()},
+        key=one.key[:DIGITS],
+        parts=_digits(one.parts),
     )
+
+
+def _digits(parts: Mapping[str, str]) -> dict[str, str]:
+    return {part: digest[:DIGITS] for part, digest in parts.items()}
 
 
 def _arrives(one: Outcome, astray: float) -> tuple[str, float]:
@@ -141,7 +166,7 @@ def to_csv(rows: Iterable[Said]) -> str:
     for row in rows:
         parts = " ".join(f"{part} {digest}" for part, digest in sorted(row.parts.items()))
         told = (row.date, row.at, row.pour, row.fluid, str(row.cells), f"{row.minutes:.1f}", row.found)
-        writer.writerow((*told, *_numbers(row), parts))
+        writer.writerow((*told, *_numbers(row), row.key, parts))
     return stream.getvalue()
 
 
@@ -159,7 +184,17 @@ def read_record(path: Path) -> list[Said]:
 
 
 def _read(
-    date: str, at: str, pour: str, fluid: str, cells: str, minutes: str, found: str, off: str, astray: str, parts: str
+    date: str,
+    at: str,
+    pour: str,
+    fluid: str,
+    cells: str,
+    minutes: str,
+    found: str,
+    off: str,
+    astray: str,
+    key: str,
+    parts: str,
 ) -> Said:
     datetime.fromisoformat(date)
     words = parts.split()
@@ -173,5 +208,6 @@ def _read(
         found=found,
         off=float(off) if off else None,
         astray=float(astray) if astray else None,
+        key=key,
         parts=dict(zip(words[::2], words[1::2], strict=True)),
     )

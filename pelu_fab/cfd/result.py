@@ -42,7 +42,7 @@ class Outcome:
     balance: float  # mL of water made (+) or lost (-) by the solver
     teeth: tuple[float, ...] = ()  # of the steady flow, along the comb
     speeds: tuple[float, ...] = ()  # at the sill, tooth by tooth
-    lands: Mapping[str, float] = field(default_factory=dict)  # share of what leaves a lip that comes down there
+    lands: Mapping[str, float] = field(default_factory=dict)  # share of what flies off, by a lip or over a rim, that comes down there
     climb: float = 0.0  # mm over a tray's floor that water stands highest at a wall beyond its landing
     series: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # time and what each target has got
     pictures: tuple[str, ...] = ()

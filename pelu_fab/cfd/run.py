@@ -72,7 +72,7 @@ def run_job(job: Job, say: Callable[[str], None] = lambda _: None) -> Done:
             prepare(folder, files)
             cpu = foam.solve(folder, job.case.end, job.limit, lambda told: say(f"{job.name}: {told}"))
             found = outcome(job.case, folder, job.process, key=key_of(files), parts=job.parts, cells=job.cells, cpu=cpu)
-            if job.case.kind == "transfer":
+            if job.case.kind != "siphon":
                 found = replace(found, lands=job.flight.shares(leaving(job.case, folder)))
             drawn = pictures(job.case, folder, found)
         except FabError as error:

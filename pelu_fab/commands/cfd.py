@@ -38,7 +38,7 @@ def solve_water(
         bool, typer.Option("--table", help="What is known of these files as Markdown; runs nothing.")
     ] = False,
     record: Annotated[
-        Path | None, typer.Option(help="Add what is known to a design's cfd.csv, dated; runs nothing.")
+        Path | None, typer.Option(help="A design's cfd.csv: add what is known, dated. With --at or --all, run what it lacks first.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The results as JSON on stdout.")] = False,
 ) -> None:
@@ -55,7 +55,7 @@ def solve_water(
 
         print("\n".join(printable(line) for line in table_lines(directory)))
         return
-    if record is not None:
+    if record is not None and not (at or all_):
         _record(directory, record)
         return
     pours = [
@@ -66,6 +66,8 @@ def solve_water(
         device = Device(recover_folder(directory, say))
         fluid = _process(process) or device.recovery.dossier.manifest.process
         jobs = jobs_of(device, wanted(device, at or [], everything=all_), pours, fluid, cells, limit * 60.0)
+    if record is not None:
+        jobs = _lacking(record, jobs)
     if dry_run:
         _plan(jobs, json=json)
         return
@@ -77,6 +79,8 @@ def solve_water(
     with step("solving") as say:
         failed = _solve(directory, jobs, say, again=again, workers=workers, scheduler=scheduler)
     _show(directory, jobs, json=json)
+    if record is not None:
+        _record(directory, record)
     for line in failed:
         print(printable(line))
     if failed:
@@ -92,6 +96,19 @@ def _record(directory: Path, path: Path) -> None:
     if new:
         write_file(path, to_csv(merged(old, new)).encode())
     print(printable(f"{path}: {len(new)} results of {directory} beside {len(old)} that were there"))
+
+
+def _lacking(path: Path, jobs: Sequence["Job"]) -> list["Job"]:
+    """The jobs that a record does not know yet; the rows of the others are of the present parts from now on."""
+    from pelu_fab.cfd.record import merged, read_record, still_so, to_csv
+    from pelu_fab.files import write_file
+
+    rows = read_record(path)
+    known, lacking = still_so(rows, jobs)
+    if known:
+        write_file(path, to_csv(merged(rows, known)).encode())
+        print(printable(f"{path}: knows {len(known)} of {len(jobs)}"))
+    return lacking
 
 
 def _process(name: str | None) -> "Process | None":
