@@ -809,6 +809,34 @@ def test_what_splashes_over_a_bucket_and_falls_back_has_arrived(tmp_path: Path) 
         assert read_record(kept)[0].astray == pytest.approx(astray)
 
 
+@pytest.mark.parametrize(
+    ("got", "told"),
+    [
+        ((0.0, 0.0, 0.0, 0.01, 0.02), "0.02 mL out of a pool that lacked 6.0 and got 12.0"),
+        ((0.0, 0.0, 0.0, 0.0, 3.0), "0.00 mL out before its pool is full; begins 6.0 mL late"),
+        ((0.0, 0.5, 1.0, 2.0, 3.0), "1.00 mL out before its pool is full; begins 3.0 mL early"),
+    ],
+)
+def test_a_pool_that_was_not_full_tells_when_its_comb_begins_to_run(
+    tmp_path: Path, got: tuple[float, ...], told: str
+) -> None:
+    """12 mL/s for 1 s, told at every quarter: 3 mL more each time."""
+    export, kept = unpack(tmp_path / "iris"), tmp_path / "cfd.csv"
+    series = {"t": (0.0, 0.25, 0.5, 0.75, 1.0), "L1.b0": got}
+    _solved(export, below=6.0, poured=12.0, series=series)
+    assert _run(str(export), "--record", str(kept))[0] == 0
+    (row,) = read_record(kept)
+    assert (row.found, row.off, row.pour) == (told, None, "middle, 12.0 mL/s, 12.0 mL, 6.0 short")
+
+
+def test_a_case_knows_what_its_pool_lacks() -> None:
+    for below in (0.0, 3.0):
+        (case,) = cases_of(device(), "L0.b0", pour_of("even", below=below), 4)
+        full = case.fluid & (case.grid.centres[1] < -0.3) & (case.grid.centres[2] < 0.0)
+        assert case.below == pytest.approx((case.grid.volumes * (full & ~case.water)).sum() / 1000.0)
+        assert below <= case.below <= below * 1.5
+
+
 def test_a_stale_result_is_not_told(tmp_path: Path) -> None:
     export = unpack(tmp_path / "iris")
     _solved(export)

@@ -144,6 +144,8 @@ def bucket_case(
         core = labels[1:-1, 1:-1, 1:-1]
         core[channel & ~solid] = names.index("back")  # up the gutter, from where it comes again
         core[jet & ~solid], direction = INFLOW, nozzle.way
+    pool = fluid & (y < -0.3)
+    water = _filled(grid, pool, pour.below)
     zones = {"pool": fluid & (y < 0)}
     zones |= {f"t{t}": fluid & (y > 0) & (tooth == t)[:, None, None] for t in range(len(bucket.teeth))}
     return Case(
@@ -156,10 +158,11 @@ def bucket_case(
         labels=labels,
         names=tuple(names),
         zones={name: mask for name, mask in zones.items() if mask.any()},
-        water=_filled(grid, fluid & (y < -0.3), pour.below),
+        water=water,
         inflow=Inflow(pour.flow, direction, pour.seconds),
         outlets={f"o{t}": goal for t, goal in enumerate(bucket.goals)},
         end=pour.end,
+        below=float((grid.volumes * (pool & (z < 0) & ~water)).sum()) / 1000.0,
         pictures=SPLASHES if pour.kind == "dump" else 8,
     )
 

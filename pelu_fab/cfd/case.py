@@ -49,6 +49,7 @@ class Case:
     inflow: Inflow
     outlets: Mapping[str, str]
     end: float
+    below: float = 0.0  # mL that its pool lacks
     pictures: int = 8  # times at which whole fields are written
     first_picture: float = 0.0
 

@@ -64,6 +64,7 @@ def outcome(
         balance=sum(delivered.values()) + sum(left.values()) + kept - poured - start,
         teeth=tuple(t / max(sum(teeth), 1e-9) for t in teeth),
         speeds=speeds(case, folder),
+        below=case.below,
         climb=climb(case, folder),
         series={"t": tuple(stamps.tolist()), **told},
     )

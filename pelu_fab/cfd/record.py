@@ -19,6 +19,7 @@ from pelu_fab.signoff.dossier import read_dossier
 RECORD = "cfd.csv"
 COLUMNS = ("date", "at", "pour", "fluid", "cells", "CPU min", "found", "points off", "astray, mL", "key", "parts")
 DIGITS = 12  # of a sha256, enough to tell it from another
+BEGUN = 0.05  # mL: a comb that has given so much runs
 ON_ITS_WAY = ("back",)  # thrown back up its gutter, from where it comes again
 
 
@@ -90,11 +91,14 @@ def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
     astray = sum(volume for name, volume in one.left.items() if name not in ON_ITS_WAY)
     astray *= 1.0 - one.lands.get(one.at, 0.0) * (one.kind == "bucket")  # what splashes up and falls back
     off: float | None = None
+    lacked = one.kind == "bucket" and one.below > 0.0
     if one.kind == "transfer":
         found, astray = _arrives(one, astray)
     elif one.kind == "siphon":
         out = sum(one.delivered.values())
         found = f"{out:.1f} of {one.start + one.poured:.1f} mL out when it ended"
+    elif lacked:
+        found = _begins(one)
     else:
         asked = {goal: trained.get(duct_name(one.at, goal)) for goal in one.shares}
         gaps = [abs(share - told) for goal, share in one.shares.items() if (told := asked[goal]) is not None]
@@ -106,7 +110,7 @@ def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
     return Said(
         date=date,
         at=one.at,
-        pour=f"{one.pour}, {one.flow:.1f} mL/s, {one.poured:.1f} mL",
+        pour=f"{one.pour}, {one.flow:.1f} mL/s, {one.poured:.1f} mL" + (f", {one.below:.1f} short" if lacked else ""),
         fluid=one.process,
         cells=one.cells,
         minutes=one.cpu_s / 60,
@@ -116,6 +120,17 @@ def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
         key=one.key[:DIGITS],
         parts=_digits(one.parts),
     )
+
+
+def _begins(one: Outcome) -> str:
+    """When a comb begins to run whose pool was not full: how much leaves too early, and what it then lacks."""
+    t, *out = (np.array(series) for series in (one.series["t"], *(one.series[goal] for goal in one.delivered)))
+    poured, gone = one.flow * t, np.sum(out, axis=0)
+    early = float(np.interp(one.below, poured, gone))
+    if gone[-1] < BEGUN:
+        return f"{gone[-1]:.2f} mL out of a pool that lacked {one.below:.1f} and got {one.poured:.1f}"
+    lacks = one.below - float(poured[np.argmax(gone >= BEGUN)])
+    return f"{early:.2f} mL out before its pool is full; begins {abs(lacks):.1f} mL {'early' if lacks > 0 else 'late'}"
 
 
 def _digits(parts: Mapping[str, str]) -> dict[str, str]:

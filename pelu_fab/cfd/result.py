@@ -40,9 +40,10 @@ class Outcome:
     steady: Mapping[str, float]
     left: Mapping[str, float]
     balance: float  # mL of water made (+) or lost (-) by the solver
+    below: float = 0.0  # mL that its pool lacked at the start
     teeth: tuple[float, ...] = ()  # of the steady flow, along the comb
     speeds: tuple[float, ...] = ()  # at the sill, tooth by tooth
-    lands: Mapping[str, float] = field(default_factory=dict)  # share of what flies off, by a lip or over a rim, that comes down there
+    lands: Mapping[str, float] = field(default_factory=dict)  # share of what flies off that comes down there
     climb: float = 0.0  # mm over a tray's floor that water stands highest at a wall beyond its landing
     series: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # time and what each target has got
     pictures: tuple[str, ...] = ()

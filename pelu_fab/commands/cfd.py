@@ -38,7 +38,8 @@ def solve_water(
         bool, typer.Option("--table", help="What is known of these files as Markdown; runs nothing.")
     ] = False,
     record: Annotated[
-        Path | None, typer.Option(help="A design's cfd.csv: add what is known, dated. With --at or --all, run what it lacks first.")
+        Path | None,
+        typer.Option(help="A design's cfd.csv: add what is known, dated; with --at or --all run what it lacks first."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The results as JSON on stdout.")] = False,
 ) -> None:
