@@ -831,7 +831,7 @@ def test_a_pool_that_was_not_full_tells_when_its_comb_begins_to_run(
 
 def test_a_case_knows_what_its_pool_lacks() -> None:
     for below in (0.0, 3.0):
-        (case,) = cases_of(device(), "L0.b0", pour_of("even", below=below), 4)
+        (case,) = cases_of(device(), "L1.b1", pour_of("even", below=below), 4)
         full = case.fluid & (case.grid.centres[1] < -0.3) & (case.grid.centres[2] < 0.0)
         assert case.below == pytest.approx((case.grid.volumes * (full & ~case.water)).sum() / 1000.0)
         assert below <= case.below <= below * 1.5
