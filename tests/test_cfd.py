@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from pelu_fab.cfd.compare import compared, share_lines
 from pelu_fab.cfd.flight import Flight, Parcels, landings
 from pelu_fab.cfd.frame import frame_of
 from pelu_fab.cfd.grid import NEAREST, Grid, finer_in, growing, lines, slots, walls
-from pelu_fab.cfd.mesh import WALLS, PolyMesh, poly_mesh
+from pelu_fab.cfd.mesh import WALLS, PolyMesh, mesh_files, numbered, poly_mesh
 from pelu_fab.cfd.plan import Device, cases_of, jobs_of, leg_named, wanted
 from pelu_fab.cfd.pour import pour_of
 from pelu_fab.cfd.record import merged, read_record, to_csv
@@ -129,7 +130,7 @@ def _random_case() -> tuple[Grid, np.ndarray, np.ndarray]:
 def test_a_mesh_is_closed_ordered_and_as_large_as_its_cells() -> None:
     for _ in range(10):
         grid, fluid, labels = _random_case()
-        mesh = poly_mesh(grid, fluid, labels, ["walls", "a", "b"])
+        mesh = poly_mesh(grid, numbered(fluid), labels, ["walls", "a", "b"])
         mesh.check(float(grid.volumes[fluid].sum()))
         inner = len(mesh.neighbour)
         assert mesh.cells == fluid.sum()
@@ -145,10 +146,55 @@ def test_a_patch_is_what_the_label_beside_the_cell_says() -> None:
     grid = Grid(np.array([0.0, 1, 2]), np.array([0.0, 1]), np.array([0.0, 3]))
     labels = np.zeros((4, 3, 3), int)
     labels[3, 1, 1] = 1
-    mesh = poly_mesh(grid, np.ones((2, 1, 1), bool), labels, ["walls", "out"])
+    mesh = poly_mesh(grid, numbered(np.ones((2, 1, 1), bool)), labels, ["walls", "out"])
     assert mesh.patches == (("walls", 1, 9), ("out", 10, 1))
     assert mesh.areas[mesh.faces_of("out")].tolist() == [[3.0, 0.0, 0.0]]
     assert mesh.faces_of("nobody") == slice(0, 0)
+
+
+def test_columns_stand_together_only_where_all_of_them_may() -> None:
+    fluid, where = np.ones((5, 3, 1), bool), np.ones((5, 3, 1), bool)
+    fluid[1, 1], where[4, 2] = False, False
+    got = numbered(fluid, np.array([0, 0, 3, 3, 3]), where)[:, :, 0]
+    assert got.T.tolist() == [[0, 0, 3, 3, 3], [1, -1, 4, 4, 4], [2, 2, 5, 6, 7]]
+    assert np.array_equal(np.sort(numbered(fluid)[fluid]), np.arange(14))
+
+
+def test_a_mesh_of_joined_cells_is_closed_edge_by_edge() -> None:
+    """Every edge of a cell belongs to two of its faces, and joining moves no wall: patches are as large as before."""
+    for _ in range(10):
+        grid, fluid, labels = _random_case()
+        group = np.cumsum(rng.random(grid.shape[0]) < 0.5)
+        number = numbered(fluid, group, np.broadcast_to(rng.random((1, *grid.shape[1:])) < 0.8, grid.shape))
+        fine, mesh = (poly_mesh(grid, n, labels, ["walls", "a", "b"]) for n in (numbered(fluid), number))
+        mesh.check(float(grid.volumes[fluid].sum()))
+        assert mesh.cells == number.max() + 1 < fine.cells
+        for name in ("walls", "a", "b"):
+            size = [np.abs(m.areas[m.faces_of(name)]).sum() for m in (fine, mesh)]
+            assert size[0] == pytest.approx(size[1])
+        files = mesh_files(mesh, {})
+        loops = [loop.split() for loop in re.findall(r"^\d+\((.+)\)$", files["faces"], re.MULTILINE)]
+        assert len(loops) == len(mesh.faces)
+        edges: dict[tuple[int, frozenset[str]], int] = {}
+        for f, loop in enumerate(loops):
+            cells = [mesh.owner[f], *mesh.neighbour[f : f + 1]]
+            for edge in zip(loop, [*loop[1:], loop[0]], strict=True):
+                for cell in cells:
+                    edges[cell, frozenset(edge)] = edges.get((cell, frozenset(edge)), 0) + 1
+        assert set(edges.values()) == {2}
+
+
+def test_a_pour_joins_cells_where_water_is_slow_and_never_at_a_tooth_or_a_slot() -> None:
+    (case,) = cases_of(weave(), "L0.b1", pour_of("middle"), 6)
+    x, y = case.grid.middles[:2]
+    wide = {int(n): np.ptp(x[(case.number == n).any(axis=(1, 2))]) for n in case.cells_in(case.fluid)[::7]}
+    place = {int(n): y[(case.number == n).any(axis=(0, 2))][0] for n in wide}
+    assert max(wide.values()) > 0.4 and all(wide[n] == 0.0 for n in wide if place[n] > -4.0)
+    assert case.cells < 0.9 * case.fluid.sum()
+    runs = (np.diff(case.fluid, axis=0, prepend=False) & case.fluid).sum(axis=0).max(axis=1)
+    assert all(wide[n] == 0.0 for n in wide if runs[np.searchsorted(y, place[n])] > 2)
+    (into,) = [c for c in cases_of(weave(), "L0.b3->L1.b1", pour_of("middle"), 4) if " into " in c.at]
+    assert into.cells == into.fluid.sum()
 
 
 def _swapped(mesh: PolyMesh) -> PolyMesh:
@@ -168,7 +214,7 @@ def _swapped(mesh: PolyMesh) -> PolyMesh:
 )  # fmt: skip
 def test_a_spoilt_mesh_is_found(spoil: object, says: str) -> None:
     grid, fluid, labels = _random_case()
-    mesh = poly_mesh(grid, fluid, labels, ["walls", "a", "b"])
+    mesh = poly_mesh(grid, numbered(fluid), labels, ["walls", "a", "b"])
     with pytest.raises(FabBug, match=says):
         spoil(mesh).check(float(grid.volumes[fluid].sum()))
 

@@ -8,7 +8,7 @@ import numpy as np
 from pelu_fab.cfd.case import INLET, Case, Inflow
 from pelu_fab.cfd.frame import Frame, frame_of
 from pelu_fab.cfd.grid import NEAREST, Grid, Size, finer_in, fitting, growing, lines, slots, spread_from, walls
-from pelu_fab.cfd.mesh import WALLS
+from pelu_fab.cfd.mesh import WALLS, numbered
 from pelu_fab.cfd.pour import Pour
 from pelu_fab.cfd.solid import inside
 from pelu_fab.errors import FabError
@@ -28,6 +28,8 @@ POOL_CELL = 2.0  # mm: the coarsest, away from the comb
 SHELL = 1.4  # mm: the coarsest along y and z where a floor may slope, so that stairs of a thin one stay shut
 LEAK, LEAK_ML = 0.08, 0.8  # of a pool's volume, and mL: a mesh that holds so much more reaches through a wall
 INFLOW = 1  # label of the inlet
+JOINED, ONE_WALL = 1.0, 2  # mm along the comb that a cell takes, at six, in layers with at most so many runs of air
+BEFORE_SILL = -4.0  # mm: from there on water gathers to the teeth
 NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 16.0  # mm: length and least depth of a sheet that comes in, air above it
 EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
 
@@ -154,7 +156,7 @@ def bucket_case(
         pour=pour.kind,
         frame=bucket.frame,
         grid=grid,
-        fluid=fluid,
+        number=numbered(fluid, *_joined(grid, fluid, cells)) if nozzle is None else numbered(fluid),
         labels=labels,
         names=tuple(names),
         zones={name: mask for name, mask in zones.items() if mask.any()},
@@ -205,6 +207,17 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
     fixed = (across_teeth, [0.0], [0.0])
     asked = (across, along, lambda v: down(v) if v < 0 else up(v))
     return Grid(*(lines(low[i], high[i], fixed[i], marks[i], finer_in(gaps[i], asked[i])) for i in range(3)))
+
+
+def _joined(grid: Grid, fluid: Mask, cells: int) -> tuple[Index, Mask]:
+    """Columns that may stand together in one cell, and where: far from slots and teeth, whose lines pass there too."""
+    group, start = np.zeros(grid.shape[0], np.int64), 0
+    for i in range(1, len(group)):
+        start = start if grid.x[i + 1] - grid.x[start] <= JOINED * CELLS_A_TOOTH / cells else i
+        group[i] = group[i - 1] + (start == i)
+    runs = (np.diff(fluid, axis=0, prepend=False) & fluid).sum(axis=0).max(axis=1)
+    plain = (runs <= ONE_WALL) & (grid.middles[1] < BEFORE_SILL)
+    return group, np.broadcast_to(plain[None, :, None], grid.shape)
 
 
 def _finest(one: Size, other: Size) -> Size:

@@ -1,9 +1,9 @@
 """Masked blocks of a rectilinear grid as OpenFOAM's polyMesh. Cells and labels in, points and faces out. mm.
 
-Cartesian cells only: Debian's interFoam 1912 gives wrong cell velocities on any other.
+Boxes along the axes only: Debian's interFoam 1912 gives wrong cell velocities on any other cells.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,17 +60,33 @@ class PolyMesh:
             raise FabBug(f"the mesh holds {found:.6g} mm3, the grid {volume:.6g}")
 
 
-def poly_mesh(grid: Grid, fluid: Mask, labels: Index, names: Sequence[str]) -> PolyMesh:
-    """Mesh of the cells in `fluid`.
+def numbered(fluid: Mask, group: Index | None = None, where: Mask | None = None) -> Index:
+    """(I, J, K) which cell each place of the grid belongs to, -1 where it is dry.
+
+    Neighbours along x that `group` (I,) puts together, ascending, are one cell wherever all of them are in `where`.
+    """
+    group = np.arange(len(fluid)) if group is None else group
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    own = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(fluid)))
+    joined = np.logical_and.reduceat(fluid & where, starts, axis=0)[own] if where is not None else np.zeros_like(fluid)
+    first = np.zeros(len(fluid), bool)
+    first[starts] = True
+    heads = fluid & (~joined | first[:, None, None])
+    number = np.full(fluid.shape, -1, np.int64)
+    number[heads] = np.arange(heads.sum())
+    return np.asarray(np.where(joined, number[starts[own]], number))
+
+
+def poly_mesh(grid: Grid, number: Index, labels: Index, names: Sequence[str]) -> PolyMesh:
+    """Mesh of the cells that `numbered` gives.
 
     `labels` (I+2, J+2, K+2), on the grid with a rim of one cell, tells which patch the faces to a dry cell belong to,
     and `names` the patches by label; material is `WALLS`.
     """
-    shape = np.array(fluid.shape)
-    number = np.full(fluid.shape, -1, np.int64)
-    number[fluid] = np.arange(fluid.sum())
+    shape = np.array(number.shape)
     padded = np.pad(number, 1, constant_values=-1)
     vertex = np.arange(int(np.prod(shape + 1))).reshape(shape + 1)
+    columns = np.broadcast_to(np.arange(shape[0])[:, None, None], shape)
     inner: list[tuple[Index, Index, Index]] = []
     outer: list[tuple[Index, Index, Index]] = []
     for axis in range(3):
@@ -79,11 +95,12 @@ def poly_mesh(grid: Grid, fluid: Mask, labels: Index, names: Sequence[str]) -> P
         a, b = low[:-1][core], high[1:][core]
         label = np.moveaxis(labels, axis, 0)[core]
         quads = _quads(np.moveaxis(vertex, axis, 0), reverse=axis == 1)
-        both = (a >= 0) & (b >= 0)
-        inner.append((a[both], b[both], quads[both]))
+        along = np.moveaxis(np.concatenate([columns, columns.take([-1], axis)], axis), axis, 0)
+        both = (a >= 0) & (b >= 0) & (a != b)
+        inner.append(_united(*_in_order(a[both], b[both], quads[both]), along[both]))
         up, down = (a >= 0) & (b < 0), (a < 0) & (b >= 0)
-        outer.append((label[1:][up], a[up], quads[up]))
-        outer.append((label[:-1][down], b[down], quads[down][:, ::-1]))
+        outer.append(_united(label[1:][up], a[up], quads[up], along[up]))
+        outer.append(_united(label[:-1][down], b[down], quads[down][:, ::-1], along[down]))
     owner, neighbour, faces = (np.concatenate(v) for v in zip(*inner, strict=True))
     order = np.lexsort((neighbour, owner))
     patch, cell, skin = (np.concatenate(v) for v in zip(*outer, strict=True))
@@ -100,8 +117,24 @@ def poly_mesh(grid: Grid, fluid: Mask, labels: Index, names: Sequence[str]) -> P
         np.concatenate([owner[order], cell[by_patch]]),
         neighbour[order],
         tuple((n, int(f), int(c)) for n, f, c in zip(names, firsts, counts, strict=True) if c),
-        int(fluid.sum()),
+        int(number.max(initial=-1)) + 1,
     )
+
+
+def _in_order(a: Index, b: Index, quads: Index) -> tuple[Index, Index, Index]:
+    """Owner, neighbour and quad of inner faces: the lower number owns."""
+    swap = a > b
+    return np.minimum(a, b), np.maximum(a, b), np.where(swap[:, None], quads[:, ::-1], quads)
+
+
+def _united(one: Index, other: Index, quads: Index, column: Index) -> tuple[Index, Index, Index]:
+    """Faces between the same two in columns side by side as one: a ring's first and last corner lie at its low x."""
+    order = np.lexsort((column, other, one))
+    one, other, quads, column = one[order], other[order], quads[order], column[order]
+    broken = (np.diff(one) != 0) | (np.diff(other) != 0) | (np.diff(column) != 1)
+    starts, ends = np.concatenate([[True], broken])[: len(one)], np.concatenate([broken, [True]])[: len(one)]
+    first, last = quads[starts], quads[ends]
+    return one[starts], other[starts], np.stack([first[:, 0], last[:, 1], last[:, 2], first[:, 3]], axis=-1)
 
 
 def _quads(vertex: Index, *, reverse: bool) -> Index:
@@ -123,7 +156,7 @@ def mesh_files(mesh: PolyMesh, zones: Mapping[str, Index]) -> dict[str, str]:
         for name, who in zones.items()
     )
     points = "\n".join("({:.9g} {:.9g} {:.9g})".format(*p) for p in (mesh.points * 1e-3).tolist())
-    faces = "\n".join("4({} {} {} {})".format(*f) for f in mesh.faces.tolist())
+    faces = "\n".join(f"{len(loop)}({' '.join(map(str, loop))})" for loop in _loops(mesh))
     return {
         "points": _list("vectorField", "points", len(mesh.points), points),
         "faces": _list("faceList", "faces", len(mesh.faces), faces),
@@ -132,6 +165,23 @@ def mesh_files(mesh: PolyMesh, zones: Mapping[str, Index]) -> dict[str, str]:
         "boundary": _list("polyBoundaryMesh", "boundary", len(mesh.patches), patches),
         "cellZones": _list("regIOobject", "cellZones", len(zones), cells),
     }
+
+
+def _loops(mesh: PolyMesh) -> Iterator[list[int]]:
+    """Corners of every face, and between them the points of smaller faces beside it, on its edges along x."""
+    x, y, z = mesh.points.T
+    order = np.lexsort((x, y, z))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    places = rank[mesh.faces]
+    level = (np.ptp(y[mesh.faces[:, :2]], axis=1) == 0) & (np.ptp(z[mesh.faces[:, :2]], axis=1) == 0)
+    split = level & ((places[:, 1] - places[:, 0] > 1) | (places[:, 2] - places[:, 3] > 1))
+    for corners, places_, more in zip(mesh.faces.tolist(), places.tolist(), split.tolist(), strict=True):
+        if not more:
+            yield corners
+            continue
+        (a, b, c, d), (p, q, r, s) = corners, places_
+        yield [a, *order[p + 1 : q].tolist(), b, c, *order[s + 1 : r][::-1].tolist(), d]
 
 
 def _list(kind: str, name: str, count: int, body: str, note: str = "") -> str:

@@ -5,7 +5,7 @@ import numpy as np
 from pelu_fab.cfd.case import INLET, Case, Inflow
 from pelu_fab.cfd.frame import frame_of
 from pelu_fab.cfd.grid import Grid, growing, lines, spread_from, walls
-from pelu_fab.cfd.mesh import WALLS
+from pelu_fab.cfd.mesh import WALLS, numbered
 from pelu_fab.cfd.pour import Pour
 from pelu_fab.cfd.solid import inside
 from pelu_fab.errors import FabError
@@ -67,7 +67,7 @@ def siphon_case(name: str, vessel: Vessel, goal: str, matrix: Array, corners: Ar
         pour=pour.kind,
         frame=frame,
         grid=grid,
-        fluid=fluid,
+        number=numbered(fluid),
         labels=labels,
         names=tuple(names),
         zones={"pool": fluid & ~falling, "leg": fluid & falling},

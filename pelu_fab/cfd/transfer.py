@@ -12,7 +12,7 @@ from pelu_fab.cfd.bucket import AIR, INFLOW, Bucket, Nozzle, bucket_case
 from pelu_fab.cfd.case import INLET, Case, Inflow
 from pelu_fab.cfd.frame import GRAVITY, Frame, frame_of
 from pelu_fab.cfd.grid import Grid, growing, lines, spread_from, walls
-from pelu_fab.cfd.mesh import WALLS
+from pelu_fab.cfd.mesh import WALLS, numbered
 from pelu_fab.cfd.pour import Pour
 from pelu_fab.cfd.solid import inside
 from pelu_fab.cfd.way import Run
@@ -134,7 +134,7 @@ def over_case(
         pour=pour.kind,
         frame=frame,
         grid=grid,
-        fluid=fluid,
+        number=numbered(fluid),
         labels=labels,
         names=tuple(names),
         zones={"under_way": fluid},
