@@ -15,7 +15,7 @@ from pelu_fab.kernels.relief import Points, Surface, Triangles, with_relief
 
 Place = list[float]
 LEAST_AREA = 1e-9  # mm2
-NEEDLE = 0.015  # mm: two decimals move a corner by up to 7 µm, and so flatten triangles less high than twice that
+NEEDLE = 0.03  # mm: two decimals flatten triangles up to 14 µm high, and those beside them may be in their way
 PLANE = 2e-5  # mm: float32 at 250 mm
 SNAP = 1e-3  # mm: edges shorter than this are dust, which folds up where another program writes three decimals
 

@@ -1,6 +1,7 @@
 """What a prism sweeps: outlines in, a region of the plane out, by manifold3d's 2-D sets."""
 
 from collections.abc import Sequence
+from math import fsum
 
 import numpy as np
 
@@ -29,4 +30,4 @@ def _union(outlines: Sequence[Outline], flip: bool):  # type: ignore[no-untyped-
 
 def _turn(outline: Outline) -> float:
     """Twice its area, positive where it runs counter-clockwise."""
-    return sum(a * d - b * c for (a, b), (c, d) in zip(outline, (*outline[1:], outline[0]), strict=True))
+    return fsum(a * d - b * c for (a, b), (c, d) in zip(outline, (*outline[1:], outline[0]), strict=True))
