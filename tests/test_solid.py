@@ -1,5 +1,7 @@
 """Prisms mean what they say, and the mesh kernel's triangles are one closed body in float32."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from pelu_fab.errors import FabBug
 from pelu_fab.ir.device import Mesh
 from pelu_fab.ir.solid import IDENTITY, Part, Prism, Step, box, moved, rectangle, swapped
 from pelu_fab.kernels.mesh import NEEDLE, build_mesh, without_needles
+from pelu_fab.kernels.relief import Surface, with_relief
 
 L_SHAPE = ((0.0, 0.0), (5.0, 0.0), (5.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 4.0))
 HOLE = rectangle(2.0, 3.0, 0.2, 0.8)
@@ -137,3 +140,48 @@ def test_a_needle_between_two_planes_stays_and_one_without_area_is_a_bug() -> No
     assert without_needles(bent, drawn, "bent").tolist() == drawn.tolist()
     with pytest.raises(FabBug, match="without area"):
         without_needles(bent[:3] * np.float32([1, 0, 0]), drawn[:1], "line")
+
+
+LETTER_O = Prism("y", -0.6, 0.3, (rectangle(2, 6, 2, 7),), (rectangle(3, 5, 3, 6),), is_lettering=True)
+
+
+def written_on(body: tuple[Step, ...], *letters: Prism) -> tuple[Mesh, Mesh]:
+    """The part with its letters, and the same as plain solids, which the 3-D kernel joins."""
+    plain = tuple(replace(letter, is_lettering=False) for letter in letters)
+    return build_mesh(part(body, (Step("add", letters),))), build_mesh(part(body, (Step("add", plain),)))
+
+
+BLOCK = (Step("add", (box((0, 20), (0, 10), (0, 10)),)),)
+WRITTEN = {
+    "on one wall": (BLOCK, (LETTER_O,)),
+    "on two walls": (BLOCK, (LETTER_O, moved(replace(LETTER_O, start=-0.3, end=0.6), 0.0, 10.0, 0.0))),
+    "an island in a hole": (BLOCK, (LETTER_O, Prism("y", -0.6, 0.3, (rectangle(3.5, 4.5, 4, 5),), is_lettering=True))),
+    "on a wall along y": (BLOCK, (moved(swapped(LETTER_O), 0.0, 1.0, 0.0),)),
+    "past the wall's edge": (BLOCK, (moved(LETTER_O, 15.0, 0.0, 0.0),)),
+    "flush with the wall's edge": (BLOCK, (moved(LETTER_O, 0.0, 0.0, -2.0),)),
+    "over a hole": ((*BLOCK, Step("cut", (box((4, 5), (-1, 11), (2.5, 6.5)),))), (LETTER_O,)),
+    "on two walls at once": ((*BLOCK, Step("add", (box((0, 4), (-0.2, 1), (0, 10)),))), (LETTER_O,)),
+    "under a slant": (
+        (*BLOCK, Step("add", (Prism("x", 0.0, 20.0, (((1.0, 0.0), (-4.0, 9.5), (1.0, 9.9)),)),))),
+        (LETTER_O,),
+    ),
+    "before a room behind the wall": ((*BLOCK, Step("cut", (box((4, 9), (0.1, 8), (1, 11)),))), (LETTER_O,)),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_letters_are_joined_to_their_part_as_any_solid_is(case: str) -> None:
+    body, letters = WRITTEN[case]
+    written, joined = written_on(body, *letters)
+    assert written.volume == pytest.approx(joined.volume, rel=1e-6) == volume_of(written.corners)
+    assert written.genus == joined.genus and box_of(written) == box_of(joined)
+    assert open_edges(written.corners) == 0
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_letters_that_stand_on_one_flat_wall_need_no_solid_and_others_are_left_to_the_kernel(case: str) -> None:
+    body, letters = WRITTEN[case]
+    corners = build_mesh(part(body)).corners
+    points, index = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
+    found = with_relief(Surface(points, index.reshape(-1, 3)), letters)
+    assert (found is not None) == (case in ("on one wall", "on two walls", "an island in a hole", "on a wall along y"))

@@ -1,19 +1,21 @@
 """Solids in, triangles out, by manifold3d: module by module, never one global boolean."""
 
 from collections.abc import Sequence
-from math import inf
+from dataclasses import replace
+from math import dist, hypot
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.device import Mesh
-from pelu_fab.ir.solid import Outline, Part, Prism, Step
+from pelu_fab.ir.solid import Part, Prism, Step
+from pelu_fab.kernels.region import region
+from pelu_fab.kernels.relief import Points, Surface, Triangles, with_relief
 
-Points = NDArray[np.float32]
-Triangles = NDArray[np.int64]
+Place = list[float]
 LEAST_AREA = 1e-9  # mm2
-NEEDLE = 0.015  # mm: two decimals move a corner by up to 7 µm, and so flatten triangles less high than twice that
+NEEDLE = 0.03  # mm: two decimals flatten triangles up to 14 µm high, and those beside them may be in their way
 PLANE = 2e-5  # mm: float32 at 250 mm
 SNAP = 1e-3  # mm: edges shorter than this are dust, which folds up where another program writes three decimals
 
@@ -23,10 +25,24 @@ def build_mesh(part: Part) -> Mesh:
 
     Raises `FabBug` when the kernel gives several bodies, nothing, or another genus than the part must have.
     """
+    letters = [steps for steps in part.modules[1:] if all(p.is_lettering for step in steps for p in step.prisms)]
+    surface, genus = _body(part, [steps for steps in part.modules if steps not in letters])
+    written = with_relief(surface, [prism for steps in letters for step in steps for prism in step.prisms])
+    if written is None:
+        written, genus = _body(part, part.modules)
+    points, triangles = written
+    triangles = without_needles(points, triangles, part.name)
+    corners = points[triangles]
+    return Mesh(corners=corners, volume=_volume(corners), genus=genus)
+
+
+def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
+    """The surface of some of a part's modules joined, and its genus."""
     from manifold3d import Manifold, Mesh64, OpType
 
-    modules = [_module(steps) for steps in part.modules]
-    solid = modules[0] if len(modules) == 1 else Manifold.batch_boolean(modules, OpType.Add)
+    first, *others = [_module(steps) for steps in modules]
+    # What all others stand on comes last: a large face that was cut often has long triangles, and is slow to cut again.
+    solid = first + Manifold.batch_boolean(others, OpType.Add) if others else first
     if solid.is_empty() or solid.volume() <= 0.0:
         raise FabBug(f"{part.name}: the kernel built nothing")
     # STL is float32: vertices that fall together there must be merged before, or the file is not what was checked.
@@ -41,8 +57,7 @@ def build_mesh(part: Part) -> Mesh:
         raise FabBug(f"{part.name}: genus {solid.genus()} instead of {part.genus}")
     mesh = solid.to_mesh64()
     points = np.asarray(mesh.vert_properties)[:, :3].astype(np.float32)
-    triangles = without_needles(points, np.array(mesh.tri_verts, dtype=np.int64), part.name)
-    return Mesh(corners=points[triangles], volume=float(solid.volume()), genus=int(solid.genus()))
+    return Surface(points, np.array(mesh.tri_verts, dtype=np.int64)), int(solid.genus())
 
 
 def without_needles(points: Points, triangles: Triangles, name: str) -> Triangles:
@@ -52,36 +67,59 @@ def without_needles(points: Points, triangles: Triangles, name: str) -> Triangle
     splits the neighbour there. `FabBug` where a triangle keeps no area.
     """
     triangles, heights = triangles.copy(), _heights(points[triangles])
-    while heights.min(initial=inf) < NEEDLE:
-        needle = int(heights.argmin())
-        pair, flipped, least = _flip(points, triangles, needle)
-        if least > heights[needle]:
-            triangles[pair], heights[pair] = flipped, _heights(points[flipped])
+    needles = np.flatnonzero(heights < NEEDLE)
+    tries, waiting = needles[np.argsort(-heights[needles])].tolist(), dict[int, set[int]]()
+    while tries:
+        needle = tries.pop()
+        if heights[needle] >= NEEDLE:
+            continue
+        pair, flipped, wider = _flip(points, triangles, needle)
+        if min(wider, default=0.0) > heights[needle]:
+            triangles[pair], heights[pair] = flipped, wider
+            tries += [*pair, *(other for one in pair for other in waiting.pop(one, ()))]
         else:
-            heights[needle] = inf
+            for beside in pair[1:]:  # which may be a needle itself
+                waiting.setdefault(beside, set()).add(needle)
     if (_areas(points[triangles]) < LEAST_AREA).any():
         raise FabBug(f"{name}: a triangle without area could not be removed")
     return triangles
 
 
-def _flip(points: Points, triangles: Triangles, needle: int) -> tuple[list[int], Triangles, float]:
-    """The needle and its neighbour, the two triangles that their flip makes, and the lesser height of those, mm.
+def _flip(points: Points, triangles: Triangles, needle: int) -> tuple[list[int], list[list[int]], list[float]]:
+    """The needle and its neighbour, the two triangles that their flip makes, and the heights of those, mm.
 
-    It is -inf where the two don't lie in one plane, or make no convex piece.
+    No triangles where the two don't lie in one plane, or make no convex piece.
     """
-    longest = int(_edges(points[triangles[[needle]]]).argmax())
-    p, q, k = np.roll(triangles[needle], -longest).tolist()
-    has = (triangles == q).any(axis=1) & (triangles == p).any(axis=1)
-    has[needle] = False
-    pair = [needle, *np.flatnonzero(has).tolist()]
+    corners = triangles[needle].tolist()
+    places = points[corners].tolist()
+    longest = max(range(3), key=lambda n: dist(places[n], places[n - 2]))
+    p, q, k = corners[longest:] + corners[:longest]
+    near = np.flatnonzero(triangles.ravel() == p) // 3
+    pair = [needle, *near[(near != needle) & (triangles[near] == q).any(axis=1)].tolist()]
     if len(pair) != 2:
-        return pair, triangles[pair], -inf
+        return pair, [], []
     d = next(v for v in triangles[pair[1]].tolist() if v not in (p, q))
-    flipped = np.array([(k, p, d), (d, q, k)])
-    plane, *turned = _normals(points[np.array([triangles[pair[1]], *flipped])])
-    off = abs(float((points[k].astype(np.float64) - points[p]) @ plane))
-    is_flat = off <= PLANE * np.linalg.norm(plane) and all(float(plane @ one) > 0.0 for one in turned)
-    return pair, flipped, float(_heights(points[flipped]).min()) if is_flat else -inf
+    at_p, at_q, at_k = places[longest:] + places[:longest]
+    at_d = points[d].tolist()
+    plane = _normal(at_q, at_p, at_d)
+    turned = _normal(at_k, at_p, at_d), _normal(at_d, at_q, at_k)
+    off = abs(_along(plane, [a - b for a, b in zip(at_k, at_p, strict=True)]))
+    if off > PLANE * hypot(*plane) or any(_along(plane, one) <= 0.0 for one in turned):
+        return pair, [], []
+    across = dist(at_k, at_d)
+    longest_sides = (max(across, dist(at_k, at_p), dist(at_p, at_d)), max(across, dist(at_d, at_q), dist(at_q, at_k)))
+    heights = [hypot(*one) / side for one, side in zip(turned, longest_sides, strict=True)]
+    return pair, [[k, p, d], [d, q, k]], heights
+
+
+def _normal(a: Place, b: Place, c: Place) -> Place:
+    """Of a triangle, twice its area long."""
+    (x, y, z), (u, v, w) = ([one - two for one, two in zip(place, a, strict=True)] for place in (b, c))
+    return [y * w - z * v, z * u - x * w, x * v - y * u]
+
+
+def _along(a: Place, b: Place) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _edges(corners: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -98,6 +136,11 @@ def _areas(corners: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(_normals(corners), axis=1) / 2.0)
 
 
+def _volume(corners: NDArray[np.float32]) -> float:
+    a, b, c = corners.astype(np.float64).transpose(1, 0, 2)
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+
 def _heights(corners: NDArray[np.float32]) -> NDArray[np.float64]:
     """Over the longest edge, mm."""
     return np.asarray(2.0 * _areas(corners) / _edges(corners).max(axis=1))
@@ -108,7 +151,7 @@ def _module(steps: Sequence[Step]):  # type: ignore[no-untyped-def]
 
     solid = Manifold()
     for step in steps:
-        prisms = [_prism(prism) for prism in step.prisms]
+        prisms = [_swept(prism) for prism in _grouped(step.prisms)]
         if step.op == "add":
             solid = Manifold.batch_boolean([solid, *prisms] if not solid.is_empty() else prisms, OpType.Add)
         else:
@@ -116,32 +159,25 @@ def _module(steps: Sequence[Step]):  # type: ignore[no-untyped-def]
     return solid
 
 
-def _prism(prism: Prism):  # type: ignore[no-untyped-def]
+def _grouped(prisms: Sequence[Prism]) -> list[Prism]:
+    """The same solids, those that are swept alike as one: regions are joined far faster than solids."""
+    alike: dict[tuple[object, ...], list[Prism]] = {}
+    for prism in prisms:
+        alike.setdefault((prism.axis, prism.start, prism.end, prism.voids), []).append(prism)
+    joined = []
+    for first, *others in alike.values():
+        apart = [[first], *([one] for one in others)] if first.voids else [[first, *others]]
+        joined += [replace(one[0], outlines=tuple(o for p in one for o in p.outlines)) for one in apart]
+    return joined
+
+
+def _swept(prism: Prism):  # type: ignore[no-untyped-def]
     from manifold3d import Manifold
 
-    # The plane's axes are taken in cyclic order, so that no sweep mirrors: (z, x) for a sweep along y.
-    flip = prism.axis == "y"
-    region = _region(prism.outlines, flip)
-    if prism.voids:
-        region = region - _region(prism.voids, flip)
-    solid = Manifold.extrude(region, prism.end - prism.start)
+    solid = Manifold.extrude(region(prism), prism.end - prism.start)
     matrices = {
         "z": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, prism.start]],
         "x": [[0, 0, 1, prism.start], [1, 0, 0, 0], [0, 1, 0, 0]],
         "y": [[0, 1, 0, 0], [0, 0, 1, prism.start], [1, 0, 0, 0]],
     }
     return solid.transform(np.array(matrices[prism.axis], dtype=np.float64))
-
-
-def _region(outlines: Sequence[Outline], flip: bool):  # type: ignore[no-untyped-def]
-    from manifold3d import CrossSection, FillRule
-
-    loops = []
-    for outline in outlines:
-        loop = np.array(outline, dtype=np.float64)
-        if flip:
-            loop = loop[:, ::-1]
-        x, y = loop.T
-        area = np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))
-        loops.append(loop if area > 0 else loop[::-1])
-    return CrossSection(loops, FillRule.Positive)

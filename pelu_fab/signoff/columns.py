@@ -15,18 +15,38 @@ INSIDE = -1e-9  # weight of a corner: on an edge, to round-off
 BLOCK = 60_000  # pairs of point and triangle looked at together
 
 
+class Plan:
+    """Triangles (n, 3, 3) as seen from above. Those that are upright have no inside there, and are met nowhere."""
+
+    def __init__(self, corners: Array) -> None:
+        (ax, ay), (bx, by), (cx, cy) = corners[:, :, :2].transpose(1, 2, 0)
+        ux, uy, vx, vy = bx - ax, by - ay, cx - ax, cy - ay
+        self.twice = ux * vy - uy * vx  # of their area, above 0 where they face up
+        # A sliver seen edge-on would only give noisy heights.
+        area = np.where(np.abs(self.twice) > EDGE_ON, self.twice, np.nan)
+        self._lines = tuple(np.ascontiguousarray(k) for k in (ax, ay, ux, uy, vx, vy, area))
+        self._heights = np.ascontiguousarray(corners[:, :, 2])
+
+    def meets(self, triangles: Index, places: Array) -> tuple[Index, Array]:
+        """Which of these triangles (m,) lie straight over or under their place (m, 2 or 3), and z of each there."""
+        # Array by array: this is where sign-off of a large device spends its time.
+        ax, ay, ux, uy, vx, vy, area = (k.take(triangles) for k in self._lines)
+        x, y = places[:, 0] - ax, places[:, 1] - ay
+        second, third = (x * vy - y * vx) / area, (ux * y - uy * x) / area
+        first = 1.0 - second - third
+        hit = np.flatnonzero((first >= INSIDE) & (second >= INSIDE) & (third >= INSIDE))
+        weights = np.stack([first[hit], second[hit], third[hit]], axis=1)
+        return hit, np.einsum("ij,ij->i", weights, self._heights[triangles[hit]])
+
+
 class Columns:
     """Plan index of the triangles that are not vertical."""
 
     def __init__(self, corners: Array) -> None:
-        a, b, c = corners.transpose(1, 0, 2)
-        twice = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-        # A sliver seen edge-on has no inside in plan and would only give noisy heights.
-        self._kept = np.flatnonzero(np.abs(twice) > EDGE_ON)
-        self._up = twice[self._kept] > 0
-        plan, self._heights = corners[self._kept][:, :, :2], np.ascontiguousarray(corners[self._kept][:, :, 2])
-        (ax, ay), (ux, uy), (vx, vy) = (k.T for k in (plan[:, 0], plan[:, 1] - plan[:, 0], plan[:, 2] - plan[:, 0]))
-        self._plan = tuple(np.ascontiguousarray(k) for k in (ax, ay, ux, uy, vx, vy, ux * vy - uy * vx))
+        whole = Plan(corners)
+        self._kept = np.flatnonzero(np.abs(whole.twice) > EDGE_ON)
+        self._up = whole.twice[self._kept] > 0
+        self._triangles, plan = Plan(corners[self._kept]), corners[self._kept][:, :, :2]
         ends = plan.reshape(-1, 2) if len(plan) else np.zeros((1, 2))
         self._origin, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-6)
         pitch = np.sqrt(span[0] * span[1] / max(len(plan), 1))
@@ -75,14 +95,8 @@ class Columns:
     def _crossed(self, points: Array, flat: Index, counts: Index, who: Index) -> tuple[Index, Index, Array]:
         owner, local = counted(counts[who])
         found = self._members[np.repeat(self._starts[flat[who]], counts[who]) + local]
-        # `barycentric`, array by array: this is where sign-off of a large device spends its time.
-        ax, ay, ux, uy, vx, vy, area = (k.take(found) for k in self._plan)
-        x, y = points[who, 0].take(owner) - ax, points[who, 1].take(owner) - ay
-        second, third = (x * vy - y * vx) / area, (ux * y - uy * x) / area
-        first = 1.0 - second - third
-        hit = np.flatnonzero((first >= INSIDE) & (second >= INSIDE) & (third >= INSIDE))
-        weights, found = np.stack([first[hit], second[hit], third[hit]], axis=1), found[hit]
-        return who[owner[hit]], found, np.einsum("ij,ij->i", weights, self._heights[found])
+        hit, z = self._triangles.meets(found, points[who].take(owner, axis=0))
+        return who[owner[hit]], found[hit], z
 
     def below(self, points: Array, gap: float = 1e-6) -> tuple[Index, Array]:
         """First triangle facing up more than `gap` below each point in air (-1: none), and its z there.
@@ -117,30 +131,3 @@ def _within_band(plan: Array, low: Array, height: float) -> tuple[Array, Array]:
         inside = (y0 >= low - slack) & (y0 <= low + height + slack)
         left, right = np.where(inside, np.minimum(left, x0), left), np.where(inside, np.maximum(right, x0), right)
     return left - 1e-9 * (1.0 + np.abs(left)), right + 1e-9 * (1.0 + np.abs(right))
-
-
-def barycentric(corners: Array, points: Array) -> Array:
-    """(m, 3) weights of plan points (m, 2) in plan triangles (m, 3, 2)."""
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    u, v, w = b - a, c - a, points - a
-    area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-    second = (w[:, 0] * v[:, 1] - w[:, 1] * v[:, 0]) / area
-    third = (u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]) / area
-    return np.stack([1.0 - second - third, second, third], axis=1)
-
-
-def height_at(corners: Array, points: Array) -> Array:
-    """z of each triangle (m, 3, 3) straight over or under its point (m, 2 or 3); NaN beside it or if it is upright."""
-    meets = np.ones(len(corners), bool)
-    for axis, place in enumerate((points[:, 0], points[:, 1])):
-        a, b, c = corners[:, :, axis].T
-        meets &= (place >= np.minimum(np.minimum(a, b), c) - 1e-6) & (place <= np.maximum(np.maximum(a, b), c) + 1e-6)
-    near = np.flatnonzero(meets)
-    a, b, c = corners[near, :, :2].transpose(1, 0, 2)
-    wide = np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) > EDGE_ON
-    near = near[wide]
-    weights = barycentric(corners[near, :, :2], points[near, :2])
-    inside = (weights >= INSIDE).all(axis=1)
-    z = np.full(len(corners), np.nan)
-    z[near[inside]] = np.einsum("ij,ij->i", weights[inside], corners[near[inside], :, 2])
-    return z

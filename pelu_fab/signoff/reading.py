@@ -26,7 +26,7 @@ from shapely import (
 )
 from shapely.geometry.base import BaseGeometry
 
-from pelu_fab.signoff.columns import height_at
+from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.letters import seen, unread
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.planar import solid_at
@@ -188,10 +188,10 @@ def inside_of(mesh: Mesh) -> Inside | None:
     low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
     middle = (low + high)[:2] / 2
     up = np.flatnonzero(mesh.normals[:, 2] > UPRIGHT)
-    floors = height_at(mesh.corners[up], np.tile(middle, (len(up), 1)))
-    if not np.isfinite(floors).any():
+    _, floors = Plan(mesh.corners[up]).meets(np.arange(len(up)), np.tile(middle, (len(up), 1)))
+    if not len(floors):
         return None
-    floor = float(np.nanmax(floors))
+    floor = float(floors.max())
     sections = []
     for part in HEIGHTS:
         solid = solid_at(mesh.corners, floor + part * (high[2] - floor))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pelu_fab.signoff.boxes import counted, meeting
-from pelu_fab.signoff.columns import height_at
+from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.stl import Array, Index, Mesh
 
@@ -52,7 +52,8 @@ _SPOTS = _all_spots()
 class _Views:
     """A part's faces along each direction that owns enough face, turned so that it points up: one below the other.
 
-    Arrays by row: the `view`, the face, and of what may matter there its corners, box, lean and area. `turns` by view.
+    Arrays by row: the `view`, the face, and of what may matter there its corners, box, lean and area; the same as
+    seen from above. `turns` by view.
     """
 
     view: Index
@@ -63,6 +64,7 @@ class _Views:
     lean: Array
     area: Array
     turns: Array
+    plan: Plan
 
     def back_at(self, rows: Index, places: Array) -> Array:
         """Places (n, 3) of these rows as they lie in the part."""
@@ -125,7 +127,7 @@ def _views(mesh: Mesh) -> _Views:
     corners = mesh.corners[faces] @ turns[view].transpose(0, 2, 1)
     lean = np.einsum("ni,ni->n", normals[faces], along[view])
     low, high = _ends(corners)
-    return _Views(view, faces, corners, low, high, lean, area[faces], turns)
+    return _Views(view, faces, corners, low, high, lean, area[faces], turns, Plan(corners))
 
 
 def _ends(corners: Array) -> tuple[Array, Array]:
@@ -179,9 +181,10 @@ def _widths(views: _Views, one: Index, other: Index, *, up: bool) -> tuple[Index
     row, beyond = one[pair], other[pair]
     a, b, c = views.corners[row].transpose(1, 0, 2)
     at = a + u[:, None] * (b - a) + v[:, None] * (c - a)
-    width = (height_at(views.corners[beyond], at) - at[:, 2]) * (1.0 if up else -1.0)
-    hit = np.flatnonzero(width > TOUCHING)
-    return row[hit] * MOST_SPOTS + number[hit], row[hit], width[hit], at[hit]
+    hit, z = views.plan.meets(beyond, at)
+    width = (z - at[hit, 2]) * (1.0 if up else -1.0)
+    hit, width = hit[width > TOUCHING], width[width > TOUCHING]
+    return row[hit] * MOST_SPOTS + number[hit], row[hit], width, at[hit]
 
 
 def _note_thin(search: _Search, views: _Views, spot: Index, row: Index, width: Array, at: Array) -> Index:

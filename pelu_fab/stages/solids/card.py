@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
-from pelu_fab.ir.card import BANK_TOP, BLADE_RUN, BLADE_TOP, Card, Mouth
+from pelu_fab.ir.card import BANK_TOP, BLADE_RUN, BLADE_TOP, Card, Mouth, Span
 from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Prism, Step, box, moved, shifted, swapped, upright
@@ -23,7 +23,7 @@ def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -
     card = placed.card
     if card.spread:
         comb, y, z = card.comb, card.spread.y, card.spread.z
-        pool = [moved(prism, 0.0, y, z) for prism in (*_room(comb), *_teeth(comb))]
+        pool = [moved(prism, 0.0, y, z) for prism in (*_room(comb), _opening(comb))]
         body = [flush_body(card, (*_room(card), *pool)), *shifted(_comb(comb), 0.0, y, z)]
     else:
         body = [flush_body(card, _room(card))] if card.siphon else [_body(card), *_comb(card)]
@@ -42,20 +42,29 @@ def _body(card: Card) -> tuple[Step, ...]:
     room, *gap = _room(card)
     return (
         Step("add", (Prism("x", x0, x1, (card.outline,)),)),
-        Step("cut", (room, *_teeth(card), *gap)),
+        Step("cut", (room, _opening(card), *gap)),
     )
 
 
-def _teeth(card: Card) -> tuple[Prism, ...]:
-    """The comb's openings in the front wall."""
-    return tuple(
-        box(t, (-BITE if card.pool > 0 else 0.0, card.sill + BITE), (0.0, HIGH)) for m in card.mouths for t in m.teeth
-    )
+def _opening(card: Card) -> Prism:
+    """What is open in the front wall over the sill, from the first tooth to the last; `_between` stands in it."""
+    first, *_, last = (x for tooth in _teeth(card) for x in tooth)
+    return box((first, last), (-BITE if card.pool > 0 else 0.0, card.sill + BITE), (0.0, HIGH))
+
+
+def _teeth(card: Card) -> list[Span]:
+    return sorted(tooth for mouth in card.mouths for tooth in mouth.teeth)
+
+
+def _between(card: Card) -> tuple[Step, ...]:
+    """The front wall between two teeth."""
+    gaps = [(a[1], b[0]) for a, b in pairwise(_teeth(card))]
+    return (Step("add", tuple(box(gap, (0.0, card.sill), (-BITE, card.rim_z)) for gap in gaps)),)
 
 
 def _comb(card: Card) -> list[tuple[Step, ...]]:
-    """All that stands inside before a comb, and behind it."""
-    return [*_inlet(card), *_leads(card), _banks(card)]
+    """All that stands inside before a comb, in it and behind it."""
+    return [*_inlet(card), *_leads(card), _between(card), _banks(card)]
 
 
 def _room(card: Card) -> tuple[Prism, ...]:
@@ -73,20 +82,23 @@ def _raised(cavity: Outline) -> Outline:
 
 
 def _inlet(card: Card) -> list[tuple[Step, ...]]:
-    """The walls of the inlet, each with its holes; the fins, grown onto the last."""
-    made = []
+    """The walls of the inlet, posts and a lintel where one has holes; the fins, grown onto the last."""
+    fins = tuple(box((f.x0, f.x1), (f.y0 - BITE, f.y1), (card.floor_z - BITE, f.top_z)) for f in card.fins)
+    made: list[tuple[Step, ...]] = []
     for plate in card.plates:
-        low = card.floor_at(plate.y0 if card.floor_at(plate.y0) < card.floor_at(plate.y1) else plate.y1) - BITE
-        walls = [box((card.x0 - BITE, card.x1 + BITE), (plate.y0, plate.y1), (low, plate.top_z))]
+        y, sides = (plate.y0, plate.y1), (card.x0 - BITE, card.x1 + BITE)
+        low = min(card.floor_at(plate.y0), card.floor_at(plate.y1)) - BITE
+        edges = (sides[0], *(x for hole in sorted(plate.holes) for x in hole[:2]), sides[1])
+        posts = tuple(box(post, y, (low, plate.top_z)) for post in zip(edges[::2], edges[1::2], strict=True))
+        steps = [Step("add", posts)]
+        if fins and plate is card.plates[-1]:
+            steps.append(Step("add", fins))
+        if plate.holes:  # they reach down into the floor, and up to one lintel
+            steps.append(Step("add", (box(sides, y, (plate.rows[0][3], plate.top_z)),)))
         if plate.crest:
             x0, x1, top = plate.crest
-            walls.append(box((x0, x1), (plate.y0, plate.y1), (plate.top_z - BITE, top)))
-        holes = tuple(box((a, b), (plate.y0 - BITE, plate.y1 + BITE), (c, d)) for a, b, c, d in plate.holes)
-        steps = [Step("add", tuple(walls))]
-        made.append((*steps, Step("cut", holes)) if holes else tuple(steps))
-    if card.fins:
-        fins = tuple(box((f.x0, f.x1), (f.y0 - BITE, f.y1), (card.floor_z - BITE, f.top_z)) for f in card.fins)
-        made.append((Step("add", fins),))
+            steps.append(Step("add", (box((x0, x1), y, (plate.top_z - BITE, top)),)))
+        made.append(tuple(steps))
     return made
 
 
