@@ -16,6 +16,7 @@ import pytest
 from handmade import rehash
 from safetensors.numpy import save_file
 from shapes import PATTERNS, drawn
+from stagework import network_of
 
 import pelu_fab
 from exports import DESIGNS
@@ -219,6 +220,11 @@ def row(*shares: float) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, 
     return lambda h, a: (h, np.vstack([shares, a[1:]]))
 
 
+def bare(network: Network) -> Network:
+    (layer,) = network.layers
+    return Network((Layer(0.0 * layer.retained, layer.shares),), network.inputs, network.outputs, network.input_scale)
+
+
 def lifted_twice(shares: np.ndarray, floor: float) -> np.ndarray:
     return filled(shares, 2 * floor) if (shares > 0).all() else shares
 
@@ -231,6 +237,7 @@ LOWERERS: dict[str, tuple[str, Any, tuple[str, str]]] = {
     "permutes targets": ("_with_choice", moved(first_row(2, 1, 0)), ("lower.added", TO_C)),
     "permutes targets that both are there": ("_with_choice", moved(first_row(1, 0, 2)), ("lower.share", "L0.b0")),
     "loses a bucket that is not idle": ("dead_buckets", lambda *_: frozenset({"L0.b0"}), ("lower.dropped", TO_B)),
+    "leaves out a threshold that matters": ("_levelled", lambda n, _: bare(n), ("lower.threshold", "L0.b0")),
     "changes a threshold": ("_with_choice", moved(lambda h, a: (h * 1.01, a)), ("lower.threshold", "L0.b0")),
 }
 
@@ -260,12 +267,30 @@ def test_whatever_the_compiler_lowers_is_on_the_list() -> None:
         samples = Samples(rng.uniform(0.0, most[0], (30, widths[0]))) if k % 2 else None
         asked = Design("drawn", network, processes[k % 3], input_max=most, samples=samples, max_teeth=4 + k % 26)
         made = lower.lower(asked)
-        checks = lowering_checks(
-            network, made.network, Terms(np.array(most), asked.process, "process", asked.max_teeth)
-        )
+        terms = Terms(np.array(most), asked.process, "process", asked.max_teeth, asked.unit_volume / 1000.0)
+        checks = lowering_checks(network, made.network, terms)
         assert [str(check) for check in checks if check.status != "pass"] == []
         bound = l1_bound(book_of(network, 1.0), book_of(made.network, 1.0), np.array(most))
         assert bound <= made.l1_bound + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("kept", "shares", "left", "passes"),
+    [
+        (0.14, [1.0, 0.0], 0.0, True),
+        (0.14, [1.0, 0.0], 0.14, True),
+        (0.16, [1.0, 0.0], 0.0, False),  # more than half of the 0.3 mL
+        (0.14, [0.5, 0.5], 0.0, False),  # its pool is primed, it may keep as little as it wants
+        (0.14, [1.0, 0.0], 0.07, False),
+    ],
+)
+def test_a_threshold_may_go_where_no_pool_keeps_so_little(
+    kept: float, shares: list[float], left: float, passes: bool
+) -> None:
+    asked, made = (network_of(([h], [shares])) for h in (kept, left))
+    terms = Terms(np.array([50.0]), read_process("fdm-pla-detergent"), "process", 9, 1.0)
+    (found,) = (check for check in lowering_checks(asked, made, terms) if check.id == "lower.threshold")
+    assert (found.status == "pass") == passes
 
 
 def test_a_stated_bound_that_lowering_exceeds_fails(folder: Path) -> None:

@@ -44,6 +44,14 @@ def test_the_predictions_of_iris_are_those_of_the_formula() -> None:
     assert lowered.errors_lowered == int((after != samples.labels).sum())
 
 
+def test_a_threshold_that_no_pool_keeps_goes_where_one_branch_is_left_and_is_told() -> None:
+    network = network_of(([0.14, 0.16, 0.14], [[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]]))
+    lowered = lower(design_of(network, DETERGENT))
+    assert lowered.network.layers[0].retained.tolist() == [0.0, 0.16, 0.14]
+    assert [str(change) for change in lowered.changes] == ["L0.b0 levelled: 0.14 -> 0"]
+    assert lowered.l1_bound == pytest.approx(0.14)
+
+
 @settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), spread=st.floats(0.5, 4.0))
 def test_no_pour_within_the_jugs_moves_the_outputs_beyond_the_bound(seed: int, spread: float) -> None:

@@ -8,10 +8,10 @@ from pelu_fab.network.model import Network
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One share or bucket that could not be printed as trained. Shares, or units for a `threshold`."""
+    """One share or bucket that could not be printed as trained. Shares, or units of what a bucket keeps."""
 
     where: str  # L0.b2->L1.b1, or a bucket
-    kind: str  # dropped | floored | removed | idle (its bucket never spills)
+    kind: str  # dropped | floored | removed | idle (its bucket never spills) | levelled (it keeps nothing)
     trained: float
     lowered: float
 

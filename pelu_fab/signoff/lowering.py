@@ -2,7 +2,8 @@
 
 A share is kept, or dropped if it is below the least that a comb carries; what is kept adds up to 1 again, none below
 that least: max(least, c·share) with one c a row. A bucket that no pour up to the jugs' marks makes spill may keep any
-of its branches. A bucket that no share leads to is not built. Thresholds stay.
+of its branches. A bucket that no share leads to is not built. Thresholds stay; where one branch is left, one may go
+that is below half of what held water scatters by.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pelu_fab.ir.process import Process
-from pelu_fab.network.model import Network
+from pelu_fab.network.model import Layer, Network
 from pelu_fab.network.names import branch_name, bucket_name
 from pelu_fab.signoff.report import Check, equal, failed, most, passed
 from pelu_fab.signoff.stl import Array, Mask
@@ -22,12 +23,13 @@ PROVEN = 1e-6  # units by which an idle bucket may seem to spill
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """What the compiler was held to: fullest jugs (units), and what a comb may be."""
+    """What the compiler was held to: fullest jugs (units), what a comb may be, and mL a unit."""
 
     input_max: Array
     process: Process
     compensation: str
     max_teeth: int
+    unit_ml: float
 
     def least(self, branches: int) -> float:
         """Least share of a comb: its narrowest tooth against all others at their widest."""
@@ -49,9 +51,7 @@ def lowering_checks(trained: Network, lowered: Network, terms: Terms) -> list[Ch
     reached = np.ones(trained.widths[0], dtype=bool)
     for depth, (asked, made) in enumerate(zip(trained.layers, lowered.layers, strict=True)):
         for i, name in enumerate(bucket_name(depth, unit) for unit in range(len(reached))):
-            pairs = ((asked.thresholds[i], made.thresholds[i]), (asked.retained[i], made.retained[i]))
-            off = max(abs(float(now) - float(wanted)) / max(abs(float(wanted)), 1.0) for wanted, now in pairs)
-            checks.append(most("lower.threshold", name, off, SAME, "", "threshold against the trained, as a fraction"))
+            checks.append(_threshold(name, asked, made, i, terms))
             if not reached[i]:
                 checks.append(passed("lower.share", name, "no share leads to it: it is not built"))
             else:
@@ -60,6 +60,16 @@ def lowering_checks(trained: Network, lowered: Network, terms: Terms) -> list[Ch
                 checks += _row(name, targets, asked.shares[i], made.shares[i], terms, idle=bool(idle[depth][i]))
         reached = np.asarray((made.shares[reached] > 0).any(axis=0))
     return checks
+
+
+def _threshold(name: str, asked: Layer, made: Layer, i: int, terms: Terms) -> Check:
+    """Both heights of one bucket, or none where one branch is left and the trained one is too small to matter."""
+    if asked.thresholds[i] > 0.0 == made.thresholds[i] and (made.shares[i] > 0).sum() == 1 and not asked.flushes[i]:
+        little, why = terms.process.scatter.held_ml / 2, "left out; half of what held water scatters by"
+        return most("lower.threshold", name, float(asked.thresholds[i]) * terms.unit_ml, little, "mL", why)
+    pairs = ((asked.thresholds[i], made.thresholds[i]), (asked.retained[i], made.retained[i]))
+    off = max(abs(float(now) - float(wanted)) / max(abs(float(wanted)), 1.0) for wanted, now in pairs)
+    return most("lower.threshold", name, off, SAME, "", "threshold against the trained, as a fraction")
 
 
 def _row(name: str, targets: Sequence[str], asked: Array, made: Array, terms: Terms, *, idle: bool) -> list[Check]:

@@ -121,7 +121,7 @@ def _networks(dossier: Dossier) -> list[Check]:
     if dossier.jugs is None:
         return [*checks, skipped("lower.share", "network", UNSTATED)]
     manifest = dossier.manifest
-    terms = Terms(dossier.jugs, manifest.process, manifest.compensation, manifest.max_teeth)
+    terms = Terms(dossier.jugs, manifest.process, manifest.compensation, manifest.max_teeth, manifest.unit_ml)
     return [*checks, *lowering_checks(dossier.trained, dossier.lowered, terms)]
 
 

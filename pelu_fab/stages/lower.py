@@ -9,6 +9,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Change, Lowered
 from pelu_fab.ir.netlist import Bucket, Duct, Netlist, check_netlist
+from pelu_fab.ir.units import MM3_PER_ML
 from pelu_fab.network.algebra import outputs, predict, spilled
 from pelu_fab.network.capacity import dead_buckets
 from pelu_fab.network.model import Layer, Network
@@ -26,7 +27,8 @@ def lower(design: Design) -> Lowered:
     least, whichever moves its row less in L1: 2 a for dropping, 2 (least - a) for flooring. Where these differ by less
     than a quarter and there is data, the choice is improved greedily by predictions changed, then by the outputs' L1.
     A bucket that no pour up to the jugs' marks makes spill (proven by pouring them all full: inflows are monotone)
-    keeps only its widest branch, as an overflow; one that no water can reach is not built.
+    keeps only its widest branch, as an overflow; one that no water can reach is not built. Where one branch is left, a
+    threshold of less than half of what held water scatters by (`Scatter.held_ml`) is none: no pool keeps so little.
     """
     trained = design.network
     _check_data(design)
@@ -54,7 +56,7 @@ def _printable(design: Design, dead: frozenset[str]) -> tuple[frozenset[str], Ne
     if design.samples is not None:
         close = [p for p in small if _is_close_call(network.layers[p[0]].shares[p[1:]], floors[p[0]][p[1]])]
         kept = _best_choice(network, floors, small, close[:MOST_CHOICES], kept, design.samples.inputs)
-    printable = _with_choice(network, floors, small, kept)
+    printable = _levelled(_with_choice(network, floors, small, kept), design)
     still = dead & dead_buckets(printable, design.input_max)
     return (dead, printable) if still == dead else _printable(design, still)
 
@@ -147,6 +149,16 @@ def _floored_row(row: Array, floor: float) -> Array:
     return row
 
 
+def _levelled(network: Network, design: Design) -> Network:
+    """The network without thresholds that no pool is small enough for, where one branch leaves."""
+    least = design.process.scatter.held_ml / 2 * MM3_PER_ML / design.unit_volume
+    layers = []
+    for layer in network.layers:
+        tiny = (layer.retained < least) & ~layer.flushes & (np.count_nonzero(layer.shares, axis=1) == 1)
+        layers.append(replace(layer, retained=np.where(tiny, 0.0, layer.retained)))
+    return replace(network, layers=tuple(layers))
+
+
 def _netlist(design: Design, network: Network) -> Netlist:
     """Buckets that some input reaches, by row; a bucket that none reaches is not built."""
     unit = design.unit_volume
@@ -199,6 +211,8 @@ def _changes(trained: Network, lowered: Network, netlist: Netlist, dead: frozens
             if source not in built:
                 changes.append(Change(source, "removed", float(before.retained[i]), 0.0))
                 continue
+            if after.retained[i] != before.retained[i]:
+                changes.append(Change(source, "levelled", float(before.retained[i]), float(after.retained[i])))
             for j in np.flatnonzero(before.shares[i]):
                 was, now = float(before.shares[i, j]), float(after.shares[i, j])
                 target = target_name(index, int(j), layers=len(trained.layers))
@@ -217,14 +231,15 @@ def _is_floor(before: Array, after: Array, j: int) -> bool:
 
 
 def _l1_bound(trained: Network, lowered: Network, design: Design) -> float:
-    """Most units by which the outputs can move, in sum: each layer's worst row change times the water that reaches it.
+    """Most units by which the outputs can move, in sum: thresholds left out, each row's change times what spills there.
 
     A PeLU layer does not expand L1 distances, so a bucket's own change reaches the cups at most whole.
     """
     most = np.asarray(design.input_max, dtype=np.float64)
     bound = 0.0
     for before, after in zip(trained.layers, lowered.layers, strict=True):
-        spill = spilled(before, most)
+        spill = np.maximum(spilled(before, most), spilled(after, most))
+        bound += float(np.abs(after.retained - before.retained).sum())
         bound += float(spill @ np.abs(after.shares - before.shares).sum(axis=1))
         most = np.maximum(spill @ before.shares, spill @ after.shares)
     return bound
