@@ -18,6 +18,7 @@ from pelu_fab.network.names import bucket_name, duct_name, input_name, output_na
 Array = NDArray[np.float64]
 Place = tuple[int, int, int]  # layer, source, target
 CLOSE, MOST_CHOICES = 1.25, 32  # how alike two ways are to be weighed by data; how many are weighed
+NOTHING = 1e-9  # units: a threshold that nobody trained
 
 
 def lower(design: Design) -> Lowered:
@@ -154,7 +155,8 @@ def _levelled(network: Network, design: Design) -> Network:
     least = design.process.scatter.held_ml / 2 * MM3_PER_ML / design.unit_volume
     layers = []
     for layer in network.layers:
-        tiny = (layer.retained < least) & ~layer.flushes & (np.count_nonzero(layer.shares, axis=1) == 1)
+        tiny = (layer.retained > NOTHING) & (layer.retained < least) & ~layer.flushes
+        tiny &= np.count_nonzero(layer.shares, axis=1) == 1
         layers.append(replace(layer, retained=np.where(tiny, 0.0, layer.retained)))
     return replace(network, layers=tuple(layers))
 
