@@ -75,5 +75,6 @@ def speed_at_end(run: Run, flow: float, width: float, start: float, viscosity: f
     lengths = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
     counts = np.maximum(1, np.rint(lengths / STEP).astype(np.int64))
     sines, steps = (np.repeat(each, counts) for each in (way[:, 2] / lengths, lengths / counts))
-    speed = speed_after(start * 1e3, flow * 1e3, np.full(len(steps), width), sines, steps, viscosity) / 1e3
+    begin, flows = np.array([start * 1e3, flow * 1e3])
+    speed = float(speed_after(begin, flows, np.full(len(steps), width), sines, steps, viscosity)) / 1e3
     return speed, flow / (width * speed)  # mL/s over mm times m/s is mm

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pelu_fab.signoff.boxes import counted
+from pelu_fab.signoff.boxes import counted, in_cells
 from pelu_fab.signoff.stl import Array, Index
 
 MOST_CELLS = 8192  # along x and along y
@@ -70,9 +70,8 @@ class Columns:
         end = np.clip(np.floor((right - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
         strip, column = counted(end - start + 1)
         cell = row[strip] * self._cells[0] + start[strip] + column
-        order = np.argsort(cell, kind="stable")
-        self._members = owner[strip][order]
-        self._starts = np.searchsorted(cell[order], np.arange(self._cells[0] * self._cells[1] + 1))
+        order, self._starts = in_cells(cell, int(self._cells.prod()))
+        self._members = owner[strip[order]]
 
     def _cell(self, points: Array) -> Index:
         raw = np.floor((points - self._origin) / self._pitch)

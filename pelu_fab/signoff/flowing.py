@@ -6,6 +6,7 @@ Formulas of free jets and of fast flow in open channels, held against a solver (
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import asin, cos, degrees, hypot, radians, sin, sqrt, tau
+from typing import Any
 
 import numpy as np
 
@@ -220,23 +221,35 @@ def _ends(wet: Wet, streams: Sequence[Stream]) -> list[_Lip]:
         assert stream.over is not None
         down = stream.over.frame.down
         looks.append(_all_down(stream.over, np.vstack([at, stream.leg.lip - BEFORE_LIP * down])))
+    walls = [sides for (sides,) in at_once(looks, _to_walls)]
+    widths = _beside([_widths(sides[:-1]) for sides in walls], 1.0)
+    sines = _beside([sines for _, sines, _ in stations], 0.0)
+    steps = _beside([np.full(len(sines), step) for _, sines, step in stations], 0.0)
+    slow, fast = (
+        speed_after(
+            np.array([_landing_speed(stream, dump) for stream in streams]),
+            np.array([stream.total[dump] for stream in streams]),
+            *(widths, sines, steps, wet.process.fluid.viscosity),
+        ).tolist()
+        for dump in (False, True)
+    )
     found = []
-    viscosity = wet.process.fluid.viscosity
-    for (over, _, _), stream, (_, sines, step), (sides,) in zip(
-        looks, streams, stations, at_once(looks, _to_walls), strict=True
-    ):
-        widths, steps = _widths(sides[:-1]), np.full(len(sines), step)
-        slow, fast = (
-            speed_after(_landing_speed(stream, dump), flow, widths, sines, steps, viscosity)
-            for dump, flow in zip((False, True), stream.total, strict=True)
-        )
+    for number, ((over, _, _), stream, sides) in enumerate(zip(looks, streams, walls, strict=True)):
         down, heading = over.frame.down, stream.leg.heading
         left, right = np.where(np.isfinite(sides[-1]), sides[-1], 1.0)
         side = np.array([-down[1], down[0], 0.0]) / max(hypot(down[0], down[1]), 1e-9)
         ends = np.array([stream.leg.lip + left * side, stream.leg.lip - right * side])
         ahead = heading[:2] / max(hypot(heading[0], heading[1]), 1e-9)
-        found.append(_Lip(stream.way, ends, ahead, heading, (slow, fast)))
+        found.append(_Lip(stream.way, ends, ahead, heading, (slow[number], fast[number])))
     return found
+
+
+def _beside(columns: Sequence[Array], rest: float) -> Array:
+    """Arrays side by side as the columns of one, shorter ones filled up."""
+    table = np.full((max(map(len, columns), default=0), len(columns)), rest)
+    for number, column in enumerate(columns):
+        table[: len(column), number] = column
+    return table
 
 
 def _all_down(over: Channel, at: Array) -> Look:
@@ -248,10 +261,15 @@ def _to_walls(over: Channel, at: Array, heading: Array) -> tuple[Array]:
     return (over.widths(at, heading),)
 
 
-def _up_walls(over: Channel, at: Array, heading: Array) -> tuple[Array, Array, Mask]:
-    """Height of the walls (n, 2), places on and before their tops, and whether there is a floor at all."""
-    _, high, top = over.sides(at, heading)
-    return high, top, over.has_floor(at)
+def _up_walls(over: Channel, at: Array, heading: Array) -> tuple[Array, Array, Array, Mask]:
+    """Distance and height of the walls (n, 2), places on and before their tops, and whether there is a floor at all."""
+    return *over.sides(at, heading), over.has_floor(at)
+
+
+def _wider(look: Look) -> Look:
+    """A look at the same places, and a slit before and behind them."""
+    over, at, heading = look
+    return over, np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)]), np.tile(heading, (3, 1))
 
 
 def _landing_speed(stream: Stream, dump: bool) -> float:
@@ -337,10 +355,12 @@ def _walls(wet: Wet, streams: Sequence[Stream]) -> list[Check]:
     design flow and dumped, and its depth.
     """
     looks = [look for stream in streams for look in (_landing(stream, False), _landing(stream, True), _course(stream))]
-    wide = [_widths(sides) for (sides,) in at_once(looks, _to_walls)]
+    wider = [_wider(look) for look in looks]
+    found = at_once(wider, _up_walls)
+    wide = [_widths(sides.reshape(3, -1, 2)[1]) for sides, *_ in found]
     stands = [np.zeros(len(at)) for _, at, _ in looks]
     stands[2::3] = _depths(streams, wide[2::3])
-    lowest = _lowest(wet, looks, stands)
+    lowest = _lowest(wet, wider, found, stands)
     checks = []
     for k, stream in enumerate(streams):
         for n, dump in ((3 * k, False), (3 * k + 1, True)):
@@ -392,29 +412,27 @@ def climb(speed: float, angle: float, slope: float, fall: float, depth: float, b
     return depth + ((speed * sin(max(angle, 0.0))) ** 2 + pull * max(fall - base, 0.0)) / pull
 
 
-def _lowest(wet: Wet, looks: Sequence[Look], stands: Sequence[Array]) -> list[tuple[Array, Mask]]:
-    """Height (n,) of the lower wall beside each place of a look, as high as can be under a roof; and whether there is
-    floor under it. Roofs are looked for only where a wall stands least above what `stands` (n,) there; elsewhere inf.
+def _lowest(
+    wet: Wet, wider: Sequence[Look], found: Sequence[Sequence[Any]], stands: Sequence[Array]
+) -> list[tuple[Array, Mask]]:
+    """Height (n,) of the lower wall beside each place of looks that were made `wider`, as high as can be under a roof,
+    of what was `found` there; and whether there is floor under it. Roofs are looked for only where a wall stands least
+    above what `stands` (n,) there; elsewhere inf.
     """
-    wider = []
-    for over, at, heading in looks:
-        near = np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)])
-        wider.append((over, near, np.tile(heading, (3, 1))))
-    found = at_once(wider, _up_walls)
-    heights = [np.where(floor[:, None], high, ROOFED).reshape(3, -1, 2) for high, _, floor in found]  # none: its end
+    heights = [np.where(floor[:, None], high, ROOFED).reshape(3, -1, 2) for _, high, _, floor in found]  # none: its end
     walls = [high.max(axis=0).min(axis=1) for high in heights]
     known = [np.zeros(len(one), bool) for one in walls]
-    waiting = list(range(len(looks)))
+    waiting = list(range(len(wider)))
     while waiting:
         chosen = [_next(walls[k] - stands[k], known[k]) for k in waiting]
         asked = [(k, places) for k, places in zip(waiting, chosen, strict=True) if len(places)]
-        roofs = _roofs(wet, [_some(wider[k], found[k][1], places) for k, places in asked])
+        roofs = _roofs(wet, [_some(wider[k], found[k][2], places) for k, places in asked])
         for (k, places), roofed in zip(asked, roofs, strict=True):
             high = np.where(roofed, ROOFED, heights[k][:, places])
             walls[k][places], known[k][places] = high.max(axis=0).min(axis=1), True
         waiting = [k for k, _ in asked]
     least_known = [np.where(sure, one, np.inf) for one, sure in zip(walls, known, strict=True)]
-    return [(one, floor.reshape(3, -1)[1]) for one, (_, _, floor) in zip(least_known, found, strict=True)]
+    return [(one, floor.reshape(3, -1)[1]) for one, (*_, floor) in zip(least_known, found, strict=True)]
 
 
 def _next(above: Array, known: Mask) -> Index:

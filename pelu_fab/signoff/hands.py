@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from shapely import MultiPoint, Point, STRtree, linestrings, points
+from shapely import MultiPoint, Point, STRtree, points
 
+from pelu_fab.signoff.boxes import diagonals
 from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.mesh import LoadedPart
@@ -104,7 +105,7 @@ class _Faces:
     @cached_property
     def _boxes(self) -> STRtree:
         """Their boxes in plan."""
-        return STRtree(linestrings(np.stack([self.low[:, :2] - ON_EDGE, self.high[:, :2] + ON_EDGE], axis=1)))
+        return STRtree(diagonals(self.low[:, :2] - ON_EDGE, self.high[:, :2] + ON_EDGE))
 
     @cached_property
     def _plan(self) -> Plan:

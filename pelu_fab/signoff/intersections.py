@@ -50,13 +50,22 @@ def _straddles(mesh: Mesh, one: Index, other: Index) -> Mask:
     return np.asarray((heights.min(axis=1) < -DEPTH) & (heights.max(axis=1) > DEPTH))
 
 
-def _near(mesh: Mesh) -> Index:
-    """Pairs (2, k) of triangles whose boxes, shrunk by the depth, share space. Faces that only touch do not."""
-    low, high = mesh.corners.min(axis=1) + DEPTH / 2, mesh.corners.max(axis=1) - DEPTH / 2
+def _near(mesh: Mesh) -> tuple[Index, Index]:
+    """Pairs of triangles whose boxes, shrunk by the depth, share space. Faces that only touch do not; nor do two that
+    lie square to one axis, which can't cross: nearly all whose boxes would.
+    """
+    low, high = mesh.boxes
+    flat = low == high
+    square = np.where(flat.any(axis=1), np.argmax(flat, axis=1), 3)  # to which axis; 3 stands for none
     middle = (low + high) / 2
-    low, high = np.where(low > high, middle, low), np.where(low > high, middle, high)
-    one, other = meeting(low, high, low, high)
-    return np.stack([one[one < other], other[one < other]])
+    low, high = np.minimum(low + DEPTH / 2, middle), np.maximum(high - DEPTH / 2, middle)
+    pairs = []
+    for axis in range(4):
+        own, others = np.flatnonzero(square == axis), np.flatnonzero(square >= min(axis + 1, 3))
+        one, other = meeting(low[own], high[own], low[others], high[others])
+        pairs.append(np.sort([own[one], others[other]], axis=0))
+    one, other = np.concatenate(pairs, axis=1)
+    return one[one < other], other[one < other]
 
 
 def _pierces(start: Array, end: Array, triangle: Array, normal: Array) -> tuple[Index, Array]:

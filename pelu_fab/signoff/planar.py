@@ -35,13 +35,11 @@ def solid_of(segments: Array) -> BaseGeometry:
     return unary_union([faces[i] for i in np.unique(hits)])
 
 
-def upright(normal: Array) -> Array:
-    """3x3 rotation that turns a normal to point up; none where there is none."""
-    length = np.linalg.norm(normal)
-    if not length > 0.0:
-        return np.eye(3)
-    up = normal / length
-    helper = np.array([1.0, 0.0, 0.0]) if abs(up[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
-    first = np.cross(helper, up)
-    first /= np.linalg.norm(first)
-    return np.stack([first, np.cross(up, first), up])
+def upright(normals: Array) -> Array:
+    """3x3 rotation that turns a normal (..., 3) to point up; none where there is none."""
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    up = np.divide(normals, length, out=np.zeros(np.shape(normals)), where=length > 0.0)
+    first = np.cross(np.where(np.abs(up[..., :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]), up)
+    first /= np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-9)
+    turn = np.stack([first, np.cross(up, first), up], axis=-2)
+    return np.asarray(np.where(length[..., None] > 0.0, turn, np.eye(3)))

@@ -29,12 +29,12 @@ class _Places:
     along: Array  # (n, 2)
     level: Array  # of the sill, up to which and a little more walls reach
     row: Index
-    name: tuple[str, ...]  # of its branch
+    branch: Index  # a number of it, in `names`
+    names: tuple[str, ...]
 
-    @property
-    def branch(self) -> Index:
-        """A number for each name."""
-        return np.unique(self.name, return_inverse=True)[1]
+    def name(self, place: int) -> str:
+        """Of its branch."""
+        return self.names[int(self.branch[place])]
 
 
 def walls_beside_mouths(wet: Wet) -> list[Check]:
@@ -44,10 +44,11 @@ def walls_beside_mouths(wet: Wet) -> list[Check]:
     for part in dict.fromkeys(v.part for v in wet.found.vessels if v.teeth):
         own = wet.surface.corners[wet.surface.faces_of_part(wet.surface.names.index(part))]
         places = _places(wet, part)
-        looked += len(places.name)
-        for k in np.flatnonzero(_aside(own, places) > WHOLE) if places.name else ():
+        looked += len(places.at)
+        for k in np.flatnonzero(_aside(own, places) > WHOLE).tolist() if len(places.at) else ():
             why = "the wall beside its mouth is open below: another mouth's water can reach it there"
-            found.setdefault(places.name[k], failed("drc.breach", places.name[k], why, place_of(places.at[k])))
+            name = places.name(k)
+            found.setdefault(name, failed("drc.breach", name, why, place_of(places.at[k])))
     if not looked:
         return [skipped("drc.breach", "all mouths", "no drop was seen on a ramp behind its sill")]
     return list(found.values()) or [passed("drc.breach", "all mouths", f"walls whole beside {looked} places on ramps")]
@@ -55,27 +56,38 @@ def walls_beside_mouths(wet: Wet) -> list[Check]:
 
 def _places(wet: Wet, part: str) -> _Places:
     """Where drops pass each height of a part's ramps. Combs with sills at other levels come apart."""
-    table: dict[tuple[float, float], list[tuple[Array, Array, str]]] = {}
     trails = wet.found.trails
+    first = np.searchsorted(trails.drop, np.arange(len(trails.source) + 1))
+    names: dict[str, int] = {}
+    at, along, level, branch = [np.zeros((0, 3))], [np.zeros(2)], [0.0], [0]
     for index, vessel in enumerate(wet.found.vessels):
         if vessel.part != part or not vessel.teeth or index in wet.found.pools:
             continue
         x, y = vessel.teeth[0].outward
-        along = np.array([-y, x])
-        for drop in np.flatnonzero((trails.source == index) & (trails.goal != NOWHERE)):
-            first, after = np.searchsorted(trails.drop, (drop, drop + 1))
-            name = wet.duct(index, int(trails.goal[drop]))
-            for at in _on_the_way(_ramp(trails.at[first:after], trails.face[first:after]), vessel.level):
-                key = (round(float(at[2]), 4), round(vessel.level, 3))
-                table.setdefault(key, []).append((at, along, name))
-    rows = [(*one, level, row) for row, ((_, level), here) in enumerate(table.items()) for one in here]
+        for drop in np.flatnonzero((trails.source == index) & (trails.goal != NOWHERE)).tolist():
+            way = slice(first[drop], first[drop + 1])
+            at.append(_on_the_way(_ramp(trails.at[way], trails.face[way]), vessel.level))
+            along.append(np.array([-y, x]))
+            level.append(vessel.level)
+            branch.append(names.setdefault(wet.duct(index, int(trails.goal[drop])), len(names)))
+    many = [len(places) for places in at]
+    places, levels = np.concatenate(at), np.repeat(level, many)
+    row = _numbered(np.column_stack([np.round(places[:, 2], 4), np.round(levels, 3)]))
+    order = np.argsort(row, kind="stable")
     return _Places(
-        np.array([at for at, *_ in rows]).reshape(-1, 3),
-        np.array([along for _, along, *_ in rows]).reshape(-1, 2),
-        np.array([level for *_, level, _ in rows]),
-        np.array([row for *_, row in rows], np.int64),
-        tuple(name for _, _, name, *_ in rows),
+        places[order],
+        np.repeat(along, many, axis=0)[order],
+        levels[order],
+        row[order],
+        np.repeat(branch, many)[order],
+        tuple(names),
     )
+
+
+def _numbered(rows: Array) -> Index:
+    """A number for each distinct row, the first ones first."""
+    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[which.reshape(-1)])
 
 
 def _ramp(trail: Array, face: Index) -> Array:
@@ -104,8 +116,7 @@ def _aside(own: Array, places: _Places) -> Array:
     far = float(np.linalg.norm(np.ptp(own.reshape(-1, 3), axis=0)))  # no mouth is wider than its card
     lift, who = np.nonzero(heights < places.level + TALLEST)
     levels, sheet = np.unique(heights[lift, who], return_inverse=True)
-    segments, _, sheets = cuts(own, levels)
-    lines = Segments(segments, sheets)
+    lines = _lines(own, levels, places, who, sheet, far)
     moved = np.full(len(places.at), np.inf)
     for nudge in NUDGES:
         still = moved > WHOLE
@@ -123,14 +134,27 @@ def _aside(own: Array, places: _Places) -> Array:
     return moved
 
 
+def _lines(own: Array, levels: Array, places: _Places, who: Index, sheet: Index, far: float) -> Segments:
+    """Cuts at all levels, each as a sheet, as far as anything can be met across the flow from places `who` there."""
+    reach = far * np.abs(places.along[who]) + max(NUDGES)
+    low, high = places.at[who, :2] - reach, places.at[who, :2] + reach
+    plan = own[:, :, :2]
+    near = (plan.max(axis=1) >= low.min(axis=0)) & (plan.min(axis=1) <= high.max(axis=0))
+    segments, _, sheets = cuts(own[near.all(axis=1)], levels)
+    bottom, top = np.full((len(levels), 2), np.inf), np.full((len(levels), 2), -np.inf)
+    np.minimum.at(bottom, sheet, low)
+    np.maximum.at(top, sheet, high)
+    kept = (segments.max(axis=1) >= bottom[sheets]) & (segments.min(axis=1) <= top[sheets])
+    return Segments(segments[kept.all(axis=1)], sheets[kept.all(axis=1)])
+
+
 def _unparted(at: Array, along: Array, places: _Places, farthest: Array) -> Mask:
     """Whether, of each place, the next one along is of another branch and nearer than the wall at some height."""
     place = np.einsum("ij,ij->i", at, along)
     across = np.round(at[:, 0] * along[:, 1] - at[:, 1] * along[:, 0], 1)  # places of one ramp lie in one line
     order = np.lexsort((place, across, places.row))
     one, next_one = order[:-1], order[1:]
-    branch = places.branch
-    apart = (branch[one] != branch[next_one]) & (across[one] == across[next_one])
+    apart = (places.branch[one] != places.branch[next_one]) & (across[one] == across[next_one])
     apart &= places.row[one] == places.row[next_one]
     found = np.zeros(len(at), bool)
     found[one[apart]] = farthest[one[apart]] > (place[next_one] - place[one])[apart]

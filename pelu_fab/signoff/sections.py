@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pelu_fab.signoff.boxes import counted
+from pelu_fab.signoff.boxes import counted, in_cells
 from pelu_fab.signoff.stl import Array, Index, Mask
 
 
@@ -59,9 +59,8 @@ class Segments:
         self._pitch = max(pitch, float(np.sqrt(count * span[0] * span[1] / 1e6)))
         self._cells = np.ceil(span / self._pitch).astype(int) + 1
         owner, cell = self._spread(low, high, sheet)
-        order = np.argsort(cell, kind="stable")
+        order, self._starts = in_cells(cell, count * int(self._cells.prod()))
         self._members = owner[order]
-        self._starts = np.searchsorted(cell[order], np.arange(count * self._cells[0] * self._cells[1] + 1))
 
     def _spread(self, low: Array, high: Array, sheet: Index) -> tuple[Index, Index]:
         first = np.clip(((low - self._origin) / self._pitch).astype(int), 0, self._cells - 1)

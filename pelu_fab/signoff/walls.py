@@ -113,14 +113,15 @@ def _views(mesh: Mesh) -> _Views:
     """Of each direction (up to sign) the faces that look along it, or nearly so."""
     normals, area = mesh.normals, mesh.areas
     sign = np.where(normals[:, 0] + 1e-3 * normals[:, 1] + 1e-6 * normals[:, 2] < 0, -1.0, 1.0)
-    axes, family = np.unique(np.round(normals * sign[:, None], 3) + 0.0, axis=0, return_inverse=True)
-    family = family.reshape(-1)
+    steps = np.round(normals * sign[:, None] * 1e3).astype(np.int64)
+    _, first, family = np.unique(steps @ [4001**2, 4001, 1], return_index=True, return_inverse=True)
+    axes = steps[first] / 1e3
     owned = np.bincount(family, area)
     order = np.argsort(family, kind="stable")
     starts = np.searchsorted(family[order], np.arange(len(axes) + 1))
     chosen = np.flatnonzero((owned > FAMILY) & (np.abs(axes).sum(axis=1) > 0))
     along = axes[chosen] / np.linalg.norm(axes[chosen], axis=1, keepdims=True)
-    turns = np.array([upright(axis) for axis in along]).reshape(-1, 3, 3)
+    turns = upright(along)
     view, kin = np.nonzero(np.abs(along @ axes.T) > FACING - ROUNDED)
     owner, local = counted(starts[kin + 1] - starts[kin])
     view, faces = view[owner], order[starts[kin][owner] + local]

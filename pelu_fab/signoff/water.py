@@ -197,16 +197,17 @@ def asked_widths(law: ToothLaw, widths: Array, wanted: Array, heads: Heads) -> A
     return asked
 
 
-def speed_after(speed: float, flow: float, widths: Array, sines: Array, steps: Array, viscosity: float) -> float:
-    """Speed (mm/s) of a stream at the end of an open channel: d(u²)/ds = 2 (g sin b - f u² / 8R).
+def speed_after(speed: Array, flow: Array, widths: Array, sines: Array, steps: Array, viscosity: float) -> Array:
+    """Speed (mm/s) of streams at the end of open channels: d(u²)/ds = 2 (g sin b - f u² / 8R).
 
-    `widths` (mm), `sines` of the slope and `steps` (mm) along it; f = max(96 / Re, 0.316 / Re^¼), R = w d / (w + 2 d).
+    `widths` (mm), `sines` of the slope and `steps` (mm) along each, (steps, streams); f = max(96 / Re, 0.316 / Re^¼),
+    R = w d / (w + 2 d).
     """
-    for width, sine, step in zip(widths.tolist(), sines.tolist(), steps.tolist(), strict=True):
+    for width, sine, step in zip(widths, sines, steps, strict=True):
         depth = flow / (width * speed)
-        radius = max(width * depth / (width + 2.0 * depth), 1e-6)
-        reynolds = max(4.0 * radius * speed / viscosity, 1e-6)
-        friction = max(96.0 / reynolds, 0.316 / reynolds**0.25)
-        gain, loss = 2.0 * step * GRAVITY * max(sine, 0.0), step * friction / (4.0 * radius)
-        speed = sqrt((speed**2 + gain) / (1.0 + loss))
+        radius = np.maximum(width * depth / (width + 2.0 * depth), 1e-6)
+        reynolds = np.maximum(4.0 * radius * speed / viscosity, 1e-6)
+        friction = np.maximum(96.0 / reynolds, 0.316 / reynolds**0.25)
+        gain, loss = 2.0 * step * GRAVITY * np.maximum(sine, 0.0), step * friction / (4.0 * radius)
+        speed = np.sqrt((speed**2 + gain) / (1.0 + loss))
     return speed
