@@ -57,9 +57,8 @@ def room_by_slices(card: Card, slices: int = 10000) -> float:
                 top = min(plate.top_z, 0.0)
                 area -= max(top - low, 0.0) * width
                 area += sum((b - a) * max(min(d, top) - max(c, low), 0.0) for a, b, c, d in plate.holes)
-        for fin in card.fins:
-            if fin.y0 <= y < fin.y1:
-                area -= (fin.x1 - fin.x0) * (min(fin.top_z, 0.0) - low)
+        if card.fins.y0 <= y < card.fins.y1:
+            area -= sum(b - a for a, b in card.fins.spans) * (min(card.fins.top_z, 0.0) - low)
         room += area * step
     return room
 

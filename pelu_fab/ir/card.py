@@ -42,7 +42,8 @@ class Mouth:
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """A wall across the inlet, y0 to y1 and up to `top_z`, with `holes` (x0, x1, z0, z1) that water goes through.
+    """A wall across the inlet, y0 to y1 and up to `top_z`, with holes that water goes through: `gaps` along x, each
+    from `way[0]` up to `way[1]`.
 
     `crest` (x0, x1, z) is where it stands higher: what a gutter's jet runs against.
     """
@@ -50,16 +51,18 @@ class Plate:
     y0: float
     y1: float
     top_z: float
-    holes: tuple[tuple[float, float, float, float], ...] = ()
+    gaps: tuple[Span, ...] = ()
+    way: Span = (0.0, 0.0)
     crest: tuple[float, float, float] | None = None
-    # Its holes by height: how many, how wide together, z0 and z1. There are a hundred, and a pool's search asks often.
-    rows: tuple[tuple[int, float, float, float], ...] = field(init=False, repr=False, compare=False)
+    wide: float = field(init=False, repr=False, compare=False)  # all gaps together
 
     def __post_init__(self) -> None:
-        rows: dict[Span, list[float]] = {}
-        for x0, x1, z0, z1 in self.holes:
-            rows.setdefault((z0, z1), []).append(x1 - x0)
-        object.__setattr__(self, "rows", tuple((len(w), fsum(w), *z) for z, w in rows.items()))
+        object.__setattr__(self, "wide", fsum(b - a for a, b in self.gaps))
+
+    @property
+    def holes(self) -> tuple[tuple[float, float, float, float], ...]:
+        """x0, x1, z0 and z1 of each."""
+        return tuple((*gap, *self.way) for gap in self.gaps)
 
     @property
     def middle(self) -> float:
@@ -68,14 +71,17 @@ class Plate:
 
 
 @dataclass(frozen=True, slots=True)
-class Fin:
-    """A wall along the flow between two cells, x0 to x1, grown onto the last plate."""
+class Fins:
+    """Walls along the flow between two cells, each a span along x, grown onto the last plate; y0 to y1."""
 
-    x0: float
-    x1: float
-    y0: float
-    y1: float
-    top_z: float
+    spans: tuple[Span, ...] = ()
+    y0: float = 0.0
+    y1: float = 0.0
+    top_z: float = 0.0
+    area: float = field(init=False, repr=False, compare=False)  # of all in plan
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "area", fsum(b - a for a, b in self.spans) * (self.y1 - self.y0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ class Card:
     rise: float
     rim_z: float
     plates: tuple[Plate, ...]  # from the back wall to the comb
-    fins: tuple[Fin, ...]
+    fins: Fins
     mouths: tuple[Mouth, ...]
     wall: float
     sill: float  # length in flow direction
@@ -275,17 +281,17 @@ class Card:
     def opening(self, plate: Plate) -> float:
         """mm2 of a plate's holes, as far as they are above the floor."""
         floor = self.floor_at(plate.middle)
-        return fsum(width * max(z1 - max(z0, floor), 0.0) for _, width, z0, z1 in plate.rows)
+        return plate.wide * max(plate.way[1] - max(plate.way[0], floor), 0.0)
 
     def water_area(self, level: float = 0.0) -> float:
         """Water surface (mm2) at `level` above the sill, plates and fins taken out."""
         area = (self.x1 - self.x0) * self.reach(level)
         for plate in self.plates:
             if plate.top_z >= level > self.floor_at(plate.middle):
-                through = fsum(width for _, width, z0, z1 in plate.rows if z0 < level < z1)
+                through = plate.wide if plate.way[0] < level < plate.way[1] else 0.0
                 area -= (self.x1 - self.x0 - through) * (plate.y1 - plate.y0)
         area += self.siphon.leg_area if self.siphon else 0.0
-        return area - fsum((fin.x1 - fin.x0) * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z >= level)
+        return area - (self.fins.area if self.fins.top_z >= level else 0.0)
 
     def volume_below(self, level: float = 0.0) -> float:
         """Room (mm3) below `level`, plates and fins taken out and holes put back."""
@@ -300,10 +306,8 @@ class Card:
         for plate in self.plates:
             thick, floor = plate.y1 - plate.y0, self.floor_at(plate.middle)
             room -= thick * width * max(min(plate.top_z, level) - floor, 0.0)
-            room += thick * fsum(w * max(0.0, min(z1, level) - max(z0, floor)) for _, w, z0, z1 in plate.rows)
-        for fin in self.fins:
-            room -= (fin.x1 - fin.x0) * (fin.y1 - fin.y0) * (min(fin.top_z, level) - self.floor_z)
-        return room
+            room += thick * plate.wide * max(0.0, min(plate.way[1], level) - max(plate.way[0], floor))
+        return room - self.fins.area * (min(self.fins.top_z, level) - self.floor_z)
 
     def edge(self) -> float:
         """Length (mm) of the water's edge at the sill on walls that hold a meniscus: all but a comb's side."""
@@ -312,9 +316,9 @@ class Card:
         for plate in self.plates:
             if plate.top_z > 0 > self.floor_at(plate.middle):
                 around += 2 * (self.x1 - self.x0 - (plate.y1 - plate.y0))
-                for number, through, z0, z1 in plate.rows:
-                    around += 2 * number * (plate.y1 - plate.y0) - 2 * through if z0 < 0 < z1 else 0.0
-        return around + fsum(2 * (fin.y1 - fin.y0) for fin in self.fins if fin.top_z > 0)
+                if plate.way[0] < 0 < plate.way[1]:
+                    around += 2 * len(plate.gaps) * (plate.y1 - plate.y0) - 2 * plate.wide
+        return around + (2 * len(self.fins.spans) * (self.fins.y1 - self.fins.y0) if self.fins.top_z > 0 else 0.0)
 
     def moved(self, x: float) -> "Card":
         """The card `x` further along its comb."""
@@ -331,12 +335,12 @@ class Card:
         plates = tuple(
             replace(
                 p,
-                holes=tuple((at(a), at(b), c, d) for a, b, c, d in p.holes),
+                gaps=tuple(map(span, p.gaps)),
                 crest=p.crest and (at(p.crest[0]), at(p.crest[1]), p.crest[2]),
             )
             for p in self.plates
         )
-        fins = tuple(replace(fin, x0=at(fin.x0), x1=at(fin.x1)) for fin in self.fins)
+        fins = replace(self.fins, spans=tuple(map(span, self.fins.spans)))
         siphon = self.siphon and self.siphon.moved(x)
         spread = self.spread and replace(self.spread, card=self.spread.card.moved(x))
         crest = self.crest and (at(self.crest[0]), at(self.crest[1]), self.crest[2])

@@ -1,15 +1,14 @@
 """One bucket's card: a pool that keeps what is wanted, behind the inlet that CFD found. Its span, depth and length."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from math import ceil, fsum, hypot, inf, radians, tan
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
 from pelu_fab.hydraulics.weir import weir_head
-from pelu_fab.ir.card import Card, Fin, Mouth, Plate, Span, Underside
+from pelu_fab.ir.card import Card, Fins, Mouth, Plate, Span, Underside
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.netlist import Bucket
 from pelu_fab.ir.process import Printer, Process
@@ -99,7 +98,7 @@ def least_room(site: Site, design: Design) -> float:
     """What the smallest calm pool before this comb keeps, mm3."""
     least = least_pool(site.comb)
     deep = on_grid(_shallowest(design.process) * design.process.printer.layer_height)
-    card = _inside(replace(site, feed=None), site.spans[0], deep, least, least + INLET, design)
+    card = _inside(site, walled(site, site.spans[0], design), deep, least, least + INLET, design)
     return card.volume_below() + held_water(card, design)
 
 
@@ -125,53 +124,51 @@ def foot_slots(span: Span, printer: Printer) -> tuple[int, float]:
     return number, LEAST_WAY / (width - (number - 1) * POST)
 
 
-def _inlet(mouths: Sequence[Mouth], card: Card, feed: Span | None, process: Process) -> Card:
-    """The card with the walls of its inlet; `feed` is where along x a gutter's jet comes in."""
+def _inlet(site: Site, card: Card, process: Process) -> Card:
+    """The card with the walls of its inlet on its floor."""
+    feed, floor = site.feed, card.floor_z
     crest = (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), card.rim_z + CREST) if feed else None
-    floor = card.floor_z
-    if len(mouths) == 1:
-        stop = max(STOP, process.printer.blade)
-        y1 = on_grid(-card.depth + LONE_INLET + stop)
-        number, least = foot_slots((card.x0, card.x1), process.printer)
-        flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
-        ahead = on_grid(stop / 2 - flat)
-        y1 = ahead if y1 < ahead <= -OPEN and card.rise < 1.0 and not card.is_bare else y1
-        foot = card.floor_at(y1 - stop / 2)
-        if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
-            top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
-        else:
-            top = max(foot + least, min(foot + STOP_GAP, UNSEEN))
-            brim = on_grid(max(card.rim_z - OVERFLOW, top + LINTEL))
-        step = (card.x1 - card.x0 + POST) / number
-        holes = tuple(
-            (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, top)
-            for k in range(number)
-        )
-        return replace(card, plates=(Plate(on_grid(y1 - stop), y1, brim, holes, crest),))
-    plates, fins = inlet_cells(tuple(mouths), (card.x0, card.x1), floor, process.printer.blade, process.comb.tooth)
-    first = replace(plates[0], crest=crest) if crest else plates[0]
-    return replace(card, plates=(first, *plates[1:]), fins=fins)
+    if len(site.mouths) == 1:
+        return replace(card, plates=(_stop(card, crest, process),))
+    first, low, last = card.plates
+    first = replace(first, way=(floor, on_grid(floor + FOOT_HEIGHT)), crest=crest)
+    low = replace(low, top_z=on_grid(floor + LOW_HEIGHT))
+    return replace(card, plates=(first, low, replace(last, way=(floor, on_grid(floor + SLOT_HEIGHT)))))
 
 
-@lru_cache(maxsize=4096)  # a pool's length is searched with the same walls
-def inlet_cells(
-    mouths: tuple[Mouth, ...], inside: Span, floor: float, blade: float, tooth: float
-) -> tuple[tuple[Plate, ...], tuple[Fin, ...]]:
-    """The three walls across the inlet of a card with several branches, and the fins between its cells."""
+def _stop(card: Card, crest: tuple[float, float, float] | None, process: Process) -> Plate:
+    """The one baffle of a card with one branch, open along its foot."""
+    stop = max(STOP, process.printer.blade)
+    y1 = on_grid(-card.depth + LONE_INLET + stop)
+    number, least = foot_slots((card.x0, card.x1), process.printer)
+    flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
+    ahead = on_grid(stop / 2 - flat)
+    y1 = ahead if y1 < ahead <= -OPEN and card.rise < 1.0 and not card.is_bare else y1
+    foot = card.floor_at(y1 - stop / 2)
+    if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
+        top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
+    else:
+        top = max(foot + least, min(foot + STOP_GAP, UNSEEN))
+        brim = on_grid(max(card.rim_z - OVERFLOW, top + LINTEL))
+    step = (card.x1 - card.x0 + POST) / number
+    gaps = tuple((on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST)) for k in range(number))
+    return Plate(on_grid(y1 - stop), y1, brim, gaps, (foot - 1.0, top), crest)
+
+
+def inlet_cells(mouths: Sequence[Mouth], inside: Span, blade: float, tooth: float) -> tuple[tuple[Plate, ...], Fins]:
+    """The three walls across the inlet of a card with several branches, and the fins between its cells; floor at 0."""
     width, front = inside[1] - inside[0], -OPEN - CELL
     slots = []
     for a, b in (span for mouth in mouths for span in mouth.teeth):
         half = SLOT * (b - a) / tooth / 2
-        slots.append((on_grid((a + b) / 2 - half), on_grid((a + b) / 2 + half), floor, on_grid(floor + SLOT_HEIGHT)))
+        slots.append((on_grid((a + b) / 2 - half), on_grid((a + b) / 2 + half)))
     plate, wall = inlet_walls(blade)
-    last = Plate(on_grid(front - plate), front, SLOT_TOP, tuple(slots))
-    low = Plate(on_grid(last.y0 - CHAMBER - wall), on_grid(last.y0 - CHAMBER), on_grid(floor + LOW_HEIGHT))
+    last = Plate(on_grid(front - plate), front, SLOT_TOP, tuple(slots), (0.0, SLOT_HEIGHT))
+    low = Plate(on_grid(last.y0 - CHAMBER - wall), on_grid(last.y0 - CHAMBER), LOW_HEIGHT)
     number = max(3, round(width / (tooth + blade)))
     centres = [inside[0] + width * (k + 0.5) / number for k in range(number)]
-    feet = tuple(
-        (on_grid(c - FOOT_SLOT / 2), on_grid(c + FOOT_SLOT / 2), floor, on_grid(floor + FOOT_HEIGHT)) for c in centres
-    )
-    first = Plate(on_grid(low.y0 - CHAMBER - BAFFLE), on_grid(low.y0 - CHAMBER), BAFFLE_TOP, feet)
+    feet = tuple((on_grid(c - FOOT_SLOT / 2), on_grid(c + FOOT_SLOT / 2)) for c in centres)
+    first = Plate(on_grid(low.y0 - CHAMBER - BAFFLE), on_grid(low.y0 - CHAMBER), BAFFLE_TOP, feet, (0.0, FOOT_HEIGHT))
     edges = {(a[1], b[0]) for mouth in mouths for a, b in pairwise(mouth.teeth)}
     for left, right in pairwise(sorted(mouths, key=lambda mouth: mouth.opening)):
         gap = (left.opening[1], right.opening[0])
@@ -180,8 +177,7 @@ def inlet_cells(
     first_tooth, last_tooth = min(m.opening[0] for m in mouths), max(m.opening[1] for m in mouths)
     edges |= {(on_grid(first_tooth - blade), first_tooth)} if first_tooth - inside[0] > 2 * blade else set()
     edges |= {(last_tooth, on_grid(last_tooth + blade))} if inside[1] - last_tooth > 2 * blade else set()
-    fins = tuple(Fin(a, b, front, -OPEN, FIN_TOP) for a, b in sorted(edges))
-    return (first, low, last), fins
+    return (first, low, last), Fins(tuple(sorted(edges)), front, -OPEN, FIN_TOP)
 
 
 def least_pool(comb: BucketComb) -> float:
@@ -210,7 +206,7 @@ def bare_card(site: Site, span: Span, design: Design) -> Card:
         rise=1.0,
         rim_z=comb.load.rim,
         plates=(),
-        fins=(),
+        fins=Fins(),
         mouths=site.mouths,
         wall=process.printer.wall,
         sill=process.comb.sill_length,
@@ -223,9 +219,20 @@ def bare_card(site: Site, span: Span, design: Design) -> Card:
     )
 
 
+def walled(site: Site, span: Span, design: Design) -> Card:
+    """The bare card of a site over a span, with the walls of its inlet as they are whatever its pool is."""
+    card, process = bare_card(site, span, design), design.process
+    teeth = fsum(w for teeth in site.comb.teeth for w in teeth)
+    card = replace(card, design_head=weir_head(site.comb.load.flow, teeth, discharge=process.comb.discharge))
+    if len(site.mouths) == 1:
+        return card
+    plates, fins = inlet_cells(site.mouths, (card.x0, card.x1), process.printer.blade, process.comb.tooth)
+    return replace(card, plates=plates, fins=fins)
+
+
 def _inside(
     site: Site,
-    span: Span,
+    card: Card,
     deep: float,
     pool: float,
     depth: float,
@@ -233,27 +240,20 @@ def _inside(
     in_row: bool = False,
     rise: float = 0.0,
 ) -> Card:
-    """A card with this pool: flat floor `pool` long and `deep` below the sill, in all `depth` long.
+    """A walled card with this pool: flat floor `pool` long and `deep` below the sill, in all `depth` long.
 
     Its floor rises by `rise` a mm, or as is usual.
     """
-    comb, mouths = site.comb, site.mouths
-    process = design.process
-    teeth = fsum(w for teeth in comb.teeth for w in teeth)
+    rim = site.comb.load.rim
     rise = rise or (on_grid(tan(radians(LONE_SLOPE))) if in_row else 1.0)
     if deep == 0.0 and not in_row:  # no pool: a floor that falls to the comb, and leads what lands beside it there
-        aside = max(mouths[0].opening[0] - span[0], span[1] - mouths[0].opening[1])
+        opening = site.mouths[0].opening
+        aside = max(opening[0] - card.x0, card.x1 - opening[1])
         pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
-        rise = on_grid(min(rise, (comb.load.rim - BROW) / depth))
-    card = replace(
-        bare_card(site, span, design),
-        pool=on_grid(pool),
-        depth=on_grid(min(depth, pool + (comb.load.rim - BROW + deep) / rise)),
-        floor_z=-on_grid(deep),
-        rise=rise,
-        design_head=weir_head(comb.load.flow, teeth, discharge=process.comb.discharge),
-    )
-    return _inlet(mouths, card, site.feed, process)
+        rise = on_grid(min(rise, (rim - BROW) / depth))
+    depth = on_grid(min(depth, pool + (rim - BROW + deep) / rise))
+    made = replace(card, pool=on_grid(pool), depth=depth, floor_z=-on_grid(deep), rise=rise)
+    return _inlet(site, made, design.process)
 
 
 def no_room(short: Bucket, deepest: float) -> FabError:
@@ -281,6 +281,7 @@ class Room:
     wanted: float  # mm3 of real water
     in_row: bool
     design: Design
+    cards: dict[Span, Card] = field(default_factory=dict, repr=False, compare=False)  # walled, by span
 
     @property
     def least(self) -> Span:
@@ -290,7 +291,12 @@ class Room:
 
     def made(self, span: Span, deep: float, pool: float, length: float) -> Card:
         """A card, whatever it keeps."""
-        return _inside(self.site, span, deep, pool, length, self.design, self.in_row)
+        return _inside(self.site, self._walled(span), deep, pool, length, self.design, self.in_row)
+
+    def _walled(self, span: Span) -> Card:
+        if span not in self.cards:
+            self.cards[span] = walled(self.site, span, self.design)
+        return self.cards[span]
 
     def lacks(self, span: Span, deep: float, pool: float, length: float) -> float:
         """How much more (mm3) is wanted than a card keeps."""
@@ -354,7 +360,7 @@ class Room:
         """No flat floor, only one that falls to the sill: so steeply that the water at its foot is what is wanted."""
 
         def made(rise: float) -> Card:
-            return _inside(self.site, span, deep, 0.0, depth, self.design, self.in_row, rise)
+            return _inside(self.site, self._walled(span), deep, 0.0, depth, self.design, self.in_row, rise)
 
         steep = made(1.0)
         led = not self.in_row and steep.leads  # it falls along the walls that lead water aside, too
@@ -371,7 +377,7 @@ def _led_rise(card: Card, process: Process) -> float:
 
 def _is_clear(card: Card) -> bool:
     """Whether no hole's edge lies at the surface, and the waterline at no wall across the inlet."""
-    edges = (z for plate in card.plates for hole in plate.holes for z in hole[2:])
+    edges = (z for plate in card.plates if plate.gaps for z in plate.way)
     ends = -card.reach()
     across = (plate.y0 - CLEAR_OF < ends < plate.y1 + CLEAR_OF for plate in card.plates)
     return all(abs(z) > CLEAR_OF for z in edges) and not any(across)

@@ -6,7 +6,7 @@ from math import ceil, radians, tan
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics import bore_flow, flush_volume, held_volume, priming_flow, priming_head
-from pelu_fab.ir.card import Card, Mouth, Span, Spread, Underside
+from pelu_fab.ir.card import Card, Fins, Mouth, Span, Spread, Underside
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.netlist import Bucket
 from pelu_fab.ir.process import Process
@@ -187,7 +187,7 @@ def _tried(
         rise=round(rise, 6),
         rim_z=one.rim,
         plates=(),
-        fins=(),
+        fins=Fins(),
         mouths=(Mouth(one.target, (mouth,), mouth, mouth),),
         wall=process.printer.wall,
         sill=process.printer.wall,

@@ -98,43 +98,32 @@ def _stopped(card: Card, landing: float, process: Process) -> Card:
     foot = card.floor_at(y1 - stop / 2)
     number, least = foot_slots((card.x0, card.x1), process.printer)
     step = (card.x1 - card.x0 + POST) / number
-    holes = tuple(
-        (on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST), foot - 1.0, on_grid(foot + least + 1.0))
-        for k in range(number)
-    )
-    return replace(card, plates=(Plate(on_grid(y1 - stop), y1, on_grid(card.rim_z - 2.0), holes),))
+    gaps = tuple((on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST)) for k in range(number))
+    way = (foot - 1.0, on_grid(foot + least + 1.0))
+    return replace(card, plates=(Plate(on_grid(y1 - stop), y1, on_grid(card.rim_z - 2.0), gaps, way),))
 
 
 def _evened(card: Card, process: Process) -> Card:
     """A pool with several: a wall with slots at its foot, none before a tooth's; then
     one with a slot for each tooth, and a cell behind each. All stand on the floor, so that all drains."""
     printer, tooth = process.printer, process.comb.tooth
-    plates, fins = inlet_cells(card.mouths, (card.x0, card.x1), 0.0, printer.blade, tooth)
+    plates, fins = inlet_cells(card.mouths, (card.x0, card.x1), printer.blade, tooth)
     even, brim = plates[-1], on_grid(card.rim_z - 2.0)
-    slots = _slots(card, even.middle, [hole[:2] for hole in even.holes], EVEN[1], process)
+    even = _slotted(replace(even, top_z=brim), card, even.gaps, EVEN[1], process)
     y1 = on_grid(even.y0 - GAP)
     first = Plate(on_grid(y1 - BAFFLE), y1, brim)
-    ends = [card.x0, *(x for a, b, _, _ in slots for x in (a, b)), card.x1]
+    ends = [card.x0, *(x for gap in even.gaps for x in gap), card.x1]
     feet = []
     for low, high in zip(ends[::2], ends[1::2], strict=True):
         count = max(1, round((high - low) / FOOT_PITCH))
         half = min(FOOT_WIDE, (high - low) / count - printer.blade) / 2
         middles = [low + (k + 0.5) * (high - low) / count for k in range(count)]
         feet += [(on_grid(x - half), on_grid(x + half)) for x in middles if half > LEAST_SLOT / 2]
-    return replace(
-        card,
-        plates=(
-            replace(first, holes=_slots(card, first.middle, feet, EVEN[0], process)),
-            replace(even, top_z=brim, holes=slots),
-        ),
-        fins=fins,
-    )
+    return replace(card, plates=(_slotted(first, card, feet, EVEN[0], process), even), fins=fins)
 
 
-def _slots(
-    card: Card, y: float, spans: Sequence[Span], head: float, process: Process
-) -> tuple[tuple[float, float, float, float], ...]:
-    """Slots on the floor at `y`, so high that the card's flow takes `head` mm to go through them."""
-    floor_z, speed = card.floor_at(y), process.comb.discharge * sqrt(2.0 * GRAVITY * head)
-    high = card.design_flow / speed / fsum(b - a for a, b in spans)
-    return tuple((a, b, on_grid(floor_z - 1.0), on_grid(floor_z + high)) for a, b in spans)
+def _slotted(plate: Plate, card: Card, gaps: Sequence[Span], head: float, process: Process) -> Plate:
+    """The wall with slots on the floor, so high that the card's flow takes `head` mm to go through them."""
+    floor_z, speed = card.floor_at(plate.middle), process.comb.discharge * sqrt(2.0 * GRAVITY * head)
+    high = card.design_flow / speed / fsum(b - a for a, b in gaps)
+    return replace(plate, gaps=tuple(gaps), way=(on_grid(floor_z - 1.0), on_grid(floor_z + high)))

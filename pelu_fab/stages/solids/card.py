@@ -83,18 +83,19 @@ def _raised(cavity: Outline) -> Outline:
 
 def _inlet(card: Card) -> list[tuple[Step, ...]]:
     """The walls of the inlet, posts and a lintel where one has holes; the fins, grown onto the last."""
-    fins = tuple(box((f.x0, f.x1), (f.y0 - BITE, f.y1), (card.floor_z - BITE, f.top_z)) for f in card.fins)
+    grown, up = (card.fins.y0 - BITE, card.fins.y1), (card.floor_z - BITE, card.fins.top_z)
+    fins = tuple(box(span, grown, up) for span in card.fins.spans)
     made: list[tuple[Step, ...]] = []
     for plate in card.plates:
         y, sides = (plate.y0, plate.y1), (card.x0 - BITE, card.x1 + BITE)
         low = min(card.floor_at(plate.y0), card.floor_at(plate.y1)) - BITE
-        edges = (sides[0], *(x for hole in sorted(plate.holes) for x in hole[:2]), sides[1])
+        edges = (sides[0], *(x for gap in sorted(plate.gaps) for x in gap), sides[1])
         posts = tuple(box(post, y, (low, plate.top_z)) for post in zip(edges[::2], edges[1::2], strict=True))
         steps = [Step("add", posts)]
         if fins and plate is card.plates[-1]:
             steps.append(Step("add", fins))
-        if plate.holes:  # they reach down into the floor, and up to one lintel
-            steps.append(Step("add", (box(sides, y, (plate.rows[0][3], plate.top_z)),)))
+        if plate.gaps:  # they reach down into the floor
+            steps.append(Step("add", (box(sides, y, (plate.way[1], plate.top_z)),)))
         if plate.crest:
             x0, x1, top = plate.crest
             steps.append(Step("add", (box((x0, x1), y, (plate.top_z - BITE, top)),)))
