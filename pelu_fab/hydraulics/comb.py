@@ -12,6 +12,7 @@ from pelu_fab.ir.process import Process
 
 Array = NDArray[np.float64]
 LEAST_HEAD = 2.0  # mm: the lowest at which shares are predicted to better than 1 point
+HEADS, HEAD_PASSES = 33, 10  # a head is found among so many, so often: 1e-15 of the first guess
 DRAIN_NODES, DRAIN_WEIGHTS = np.polynomial.legendre.leggauss(7)
 Heads = float | Sequence[tuple[float, float]]  # one head, or (head, weight) pairs
 
@@ -65,9 +66,11 @@ def comb_head(flow: float, teeth: Sequence[float], process: Process) -> float:
     high = low + 1.0
     while tooth_flows(law, widths, high).sum() < flow:
         high *= 2.0
-    for _ in range(50):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if tooth_flows(law, widths, middle).sum() < flow else (low, middle)
+    for _ in range(HEAD_PASSES):
+        heads = np.linspace(low, high, HEADS)
+        passed = law.flows(widths, heads[:, None], end_flags(len(widths))).sum(axis=1)
+        above = max(int((passed < flow).sum()), 1)  # flows grow with the head
+        low, high = float(heads[above - 1]), float(heads[min(above, HEADS - 1)])
     return high
 
 

@@ -98,7 +98,8 @@ def least_room(site: Site, design: Design) -> float:
     """What the smallest calm pool before this comb keeps, mm3."""
     least = least_pool(site.comb)
     deep = on_grid(_shallowest(design.process) * design.process.printer.layer_height)
-    card = _inside(site, walled(site, site.spans[0], design), deep, least, least + INLET, design)
+    on_floor = _floored(site, _walled(site, site.spans[0], design), deep)
+    card = _inside(site, on_floor, deep, least, least + INLET, design)
     return card.volume_below() + held_water(card, design)
 
 
@@ -124,20 +125,26 @@ def foot_slots(span: Span, printer: Printer) -> tuple[int, float]:
     return number, LEAST_WAY / (width - (number - 1) * POST)
 
 
-def _inlet(site: Site, card: Card, process: Process) -> Card:
-    """The card with the walls of its inlet on its floor."""
-    feed, floor = site.feed, card.floor_z
-    crest = (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), card.rim_z + CREST) if feed else None
-    if len(site.mouths) == 1:
-        return replace(card, plates=(_stop(card, crest, process),))
+def _floored(site: Site, card: Card, deep: float) -> Card:
+    """A walled card, its floor `deep` below the sill and the walls on it."""
+    floor = -on_grid(deep)
+    if not card.plates:
+        return replace(card, floor_z=floor)
     first, low, last = card.plates
-    first = replace(first, way=(floor, on_grid(floor + FOOT_HEIGHT)), crest=crest)
+    first = replace(first, way=(floor, on_grid(floor + FOOT_HEIGHT)), crest=_crest(card, site.feed))
     low = replace(low, top_z=on_grid(floor + LOW_HEIGHT))
-    return replace(card, plates=(first, low, replace(last, way=(floor, on_grid(floor + SLOT_HEIGHT)))))
+    last = replace(last, way=(floor, on_grid(floor + SLOT_HEIGHT)))
+    return replace(card, floor_z=floor, plates=(first, low, last))
 
 
-def _stop(card: Card, crest: tuple[float, float, float] | None, process: Process) -> Plate:
+def _crest(card: Card, feed: Span | None) -> tuple[float, float, float] | None:
+    """Where along x, and how high, a wall stands higher than the rim."""
+    return feed and (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), card.rim_z + CREST)
+
+
+def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     """The one baffle of a card with one branch, open along its foot."""
+    crest = _crest(card, feed)
     stop = max(STOP, process.printer.blade)
     y1 = on_grid(-card.depth + LONE_INLET + stop)
     number, least = foot_slots((card.x0, card.x1), process.printer)
@@ -219,7 +226,7 @@ def bare_card(site: Site, span: Span, design: Design) -> Card:
     )
 
 
-def walled(site: Site, span: Span, design: Design) -> Card:
+def _walled(site: Site, span: Span, design: Design) -> Card:
     """The bare card of a site over a span, with the walls of its inlet as they are whatever its pool is."""
     card, process = bare_card(site, span, design), design.process
     teeth = fsum(w for teeth in site.comb.teeth for w in teeth)
@@ -240,7 +247,7 @@ def _inside(
     in_row: bool = False,
     rise: float = 0.0,
 ) -> Card:
-    """A walled card with this pool: flat floor `pool` long and `deep` below the sill, in all `depth` long.
+    """A walled card on its floor with this pool: the floor flat for `pool`, `deep` below the sill, in all `depth` long.
 
     Its floor rises by `rise` a mm, or as is usual.
     """
@@ -252,8 +259,8 @@ def _inside(
         pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
         rise = on_grid(min(rise, (rim - BROW) / depth))
     depth = on_grid(min(depth, pool + (rim - BROW + deep) / rise))
-    made = replace(card, pool=on_grid(pool), depth=depth, floor_z=-on_grid(deep), rise=rise)
-    return _inlet(site, made, design.process)
+    made = replace(card, pool=on_grid(pool), depth=depth, rise=rise)
+    return made if made.plates else replace(made, plates=(_stop(made, site.feed, design.process),))
 
 
 def no_room(short: Bucket, deepest: float) -> FabError:
@@ -281,7 +288,7 @@ class Room:
     wanted: float  # mm3 of real water
     in_row: bool
     design: Design
-    cards: dict[Span, Card] = field(default_factory=dict, repr=False, compare=False)  # walled, by span
+    cards: dict[tuple[Span, float | None], Card] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def least(self) -> Span:
@@ -291,12 +298,15 @@ class Room:
 
     def made(self, span: Span, deep: float, pool: float, length: float) -> Card:
         """A card, whatever it keeps."""
-        return _inside(self.site, self._walled(span), deep, pool, length, self.design, self.in_row)
+        return _inside(self.site, self._floored(span, deep), deep, pool, length, self.design, self.in_row)
 
-    def _walled(self, span: Span) -> Card:
-        if span not in self.cards:
-            self.cards[span] = walled(self.site, span, self.design)
-        return self.cards[span]
+    def _floored(self, span: Span, deep: float) -> Card:
+        """What stays the same while a pool's length is searched."""
+        if (span, deep) not in self.cards:
+            if (span, None) not in self.cards:
+                self.cards[span, None] = _walled(self.site, span, self.design)
+            self.cards[span, deep] = _floored(self.site, self.cards[span, None], deep)
+        return self.cards[span, deep]
 
     def lacks(self, span: Span, deep: float, pool: float, length: float) -> float:
         """How much more (mm3) is wanted than a card keeps."""
@@ -360,7 +370,7 @@ class Room:
         """No flat floor, only one that falls to the sill: so steeply that the water at its foot is what is wanted."""
 
         def made(rise: float) -> Card:
-            return _inside(self.site, self._walled(span), deep, 0.0, depth, self.design, self.in_row, rise)
+            return _inside(self.site, self._floored(span, deep), deep, 0.0, depth, self.design, self.in_row, rise)
 
         steep = made(1.0)
         led = not self.in_row and steep.leads  # it falls along the walls that lead water aside, too
