@@ -101,6 +101,18 @@ def test_a_wrong_number_of_bodies_or_handles_is_our_bug() -> None:
         build_mesh(part((Step("add", (body,)), Step("cut", (box((-1, 2), (-1, 2), (-1, 2)),)))))
 
 
+def test_dust_between_two_cuts_that_meet_is_left_out_and_a_crumb_is_a_bug() -> None:
+    def cut_up_to(left: float) -> Mesh:
+        cuts = tuple(box(x, (-1, 3), (1, 9)) for x in ((2, 5), (5 + left, 8)))
+        under = box((4, 6), (-1, 3), (0.5, 1.5))
+        body = box((0, 10), (0, 2), (0, 4))
+        return build_mesh(part((Step("add", (body,)), Step("cut", (*cuts, under)))))
+
+    assert cut_up_to(0.0001).volume == pytest.approx(80 - 6 * 2 * 3 - 2 * 2 * 0.5)
+    with pytest.raises(FabBug, match=r"^p: 2 bodies instead of one$"):
+        cut_up_to(0.2)
+
+
 def test_parts_that_meet_within_float32_dust_stay_closed() -> None:
     """Far from the origin two corners 1 µm apart fall together in float32: the file must still close."""
     mesh = mesh_of(box((0, 300), (0, 1), (0, 1)), box((299.999, 300.001), (0.5, 2), (0, 1)))

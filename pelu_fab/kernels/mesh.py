@@ -17,6 +17,7 @@ Place = list[float]
 LEAST_AREA = 1e-9  # mm2
 NEEDLE = 0.03  # mm: two decimals flatten triangles up to 14 µm high, and those beside them may be in their way
 PLANE = 2e-5  # mm: float32 at 250 mm
+DUST = 1e-3  # mm3: what is left between two cuts that meet on the grid of 1 µm
 SNAP = 1e-3  # mm: edges shorter than this are dust, which folds up where another program writes three decimals
 
 
@@ -50,9 +51,12 @@ def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
     snapped = np.array(mesh.vert_properties[:, :3].astype(np.float32), dtype=np.float64)
     corners = np.array(mesh.tri_verts, dtype=np.uint64)  # the kernel refuses its own read-only view
     solid = Manifold(Mesh64(snapped, corners)).as_original().simplify(SNAP)
-    bodies = len(solid.decompose())
-    if bodies != 1:
-        raise FabBug(f"{part.name}: {bodies} bodies instead of one")
+    pieces = solid.decompose()
+    if len(pieces) != 1:
+        pieces = [piece for piece in pieces if piece.volume() > DUST]
+        if len(pieces) != 1:
+            raise FabBug(f"{part.name}: {len(pieces)} bodies instead of one")
+        solid = pieces[0]
     if part.genus is not None and solid.genus() != part.genus:
         raise FabBug(f"{part.name}: genus {solid.genus()} instead of {part.genus}")
     mesh = solid.to_mesh64()
