@@ -31,7 +31,7 @@ from pelu_fab.signoff.pools import standing
 from pelu_fab.signoff.report import Check, failed, least, passed
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.siphon import primes_at
-from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.stl import Array, Index, cross
 from pelu_fab.signoff.water import weir_head
 
 BELOW = 0.11  # mm under a floor, where its plate is cut
@@ -228,7 +228,7 @@ def _stand_until(walls: Array, z: float, vessel: Vessel) -> float:
     upright, and nothing ends or begins on the way.
     """
     a, b, c = walls.transpose(1, 0, 2)
-    normals = np.cross(b - a, c - a)
+    normals = cross(b - a, c - a)
     if (np.abs(normals[:, 2]) > UPRIGHT * np.linalg.norm(normals, axis=1)).any():
         return z
     ends = np.append(walls[:, :, 2], [place[2] for place in vessel.floors])

@@ -50,15 +50,17 @@ class Columns:
         ends = plan.reshape(-1, 2) if len(plan) else np.zeros((1, 2))
         self._origin, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-6)
         pitch = np.sqrt(span[0] * span[1] / max(len(plan), 1))
+        sizes, area = np.ptp(plan, axis=1), np.abs(whole.twice[self._kept]).sum() / 2.0
         before = np.inf
         for finer in (1.0, 2.0, 4.0, 8.0):  # long slivers cross many cells: only small cells tell them apart
             self._cells = np.clip(span * finer / pitch, 1, MOST_CELLS).astype(int)
             self._pitch = span / self._cells
-            self._fill(plan)
-            crowd = len(self._members) / self._cells.prod()
-            if crowd < CROWDED or crowd > HELPS * before or len(self._members) > MOST_MEMBERS:
+            members = area / self._pitch.prod() + (sizes / self._pitch).sum() + len(plan)  # nearly
+            crowd = members / self._cells.prod()
+            if crowd < CROWDED or crowd > HELPS * before or members > MOST_MEMBERS:
                 break
             before = crowd
+        self._fill(plan)
 
     def _fill(self, plan: Array) -> None:
         """Note each triangle in the cells that it touches: row by row, from its left end there to its right."""

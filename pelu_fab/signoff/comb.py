@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from pelu_fab.signoff.drops import Drops
 from pelu_fab.signoff.openings import in_rows, open_widths
 from pelu_fab.signoff.sections import Segments, cut
-from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.stl import Array, Index, Mask, cross
 from pelu_fab.signoff.surface import Surface
 
 BAND = (-1.0, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
@@ -85,7 +85,7 @@ def bed_beside(surface: Surface, part: int, level: float, pool: Index) -> Index:
     """Sloping bed that falls to a pool (triangles under water) which spills at `level`."""
     bed = _beside(surface, pool, _sloping(surface, part, level))
     a, b, c = surface.corners[bed].transpose(1, 0, 2)
-    plan = np.cross(b - a, c - a)[:, 2].sum() / 2
+    plan = cross(b - a, c - a)[:, 2].sum() / 2
     return bed if plan > LEAST_BED else np.zeros(0, np.int64)
 
 

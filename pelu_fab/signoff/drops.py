@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.stl import Array, Index, Mask, cross
 from pelu_fab.signoff.surface import Surface
 
 CLING = -0.1  # water keeps to a face that leans back by up to 6 degrees, and leaves one that leans further
@@ -122,7 +122,7 @@ def _cross_faces(surface: Surface, drops: Drops, who: Index, stops: Array) -> No
         return
     corners = surface.corners[face]
     edges = np.roll(corners, -1, axis=1) - corners
-    inward = np.cross(normal[:, None, :], edges)
+    inward = cross(normal[:, None, :], edges)
     inward /= np.maximum(np.linalg.norm(inward, axis=2, keepdims=True), 1e-12)
     distance = np.einsum("nkj,nkj->nk", drops.at[who][:, None, :] - corners, inward)
     rate = np.einsum("nj,nkj->nk", down, inward)
@@ -149,7 +149,7 @@ def _over_edge(
     falling = ~lost & (next_normal[:, 2] < CLING)
     _fall(surface, drops, who[falling], normal[falling], down[falling])
     line = surface.mesh.points[b] - surface.mesh.points[a]
-    inward = np.cross(next_normal, -line)
+    inward = cross(next_normal, -line)
     next_down = next_normal * next_normal[:, 2:3]
     next_down[:, 2] -= 1.0
     level = np.linalg.norm(next_down, axis=1) < FLAT
@@ -219,8 +219,8 @@ def _leave_vertices(surface: Surface, drops: Drops, who: Index) -> None:
     down = normal * normal[:, 2:3]
     down[:, 2] -= 1.0
     steep = np.linalg.norm(down, axis=1)
-    inside = (np.einsum("ij,ij->i", np.cross(one, down), normal) >= -1e-9) & (
-        np.einsum("ij,ij->i", np.cross(down, two), normal) >= -1e-9
+    inside = (np.einsum("ij,ij->i", cross(one, down), normal) >= -1e-9) & (
+        np.einsum("ij,ij->i", cross(down, two), normal) >= -1e-9
     )
     open_face = normal[:, 2] >= CLING
     by_face = np.where(inside & open_face & (steep >= FLAT), steep, -1.0)

@@ -10,7 +10,7 @@ from pelu_fab.signoff.drops import BASIN, CLING, ENDS, STUCK, Drops, trace
 from pelu_fab.signoff.found import NOWHERE, Extraction, Mouth, Puddle, Tooth, Trails, Vessel, place_of
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.siphon import siphon_of
-from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.stl import Array, Index, cross
 from pelu_fab.signoff.surface import Surface
 
 PUDDLE_LIMIT = 300.0  # mm3: a pool without teeth and above this is a bucket whose mouths are shut, not a puddle
@@ -232,7 +232,7 @@ def _bed_size(surface: Surface, bed: Index, sills: Sequence[comb.Sill]) -> tuple
     plan = surface.corners[bed].reshape(-1, 3)[:, :2]
     slope = bed[surface.mesh.normals[bed, 2] > 0.02]
     a, b, c = surface.corners[slope].transpose(1, 0, 2)
-    normal = np.cross(b - a, c - a).sum(axis=0)
+    normal = cross(b - a, c - a).sum(axis=0)
     width, depth = float(np.ptp(plan @ along)), float(np.ptp(plan @ outward))
     return (width, depth, float(np.hypot(normal[0], normal[1]) / max(normal[2], 1e-9)))
 

@@ -38,7 +38,7 @@ SLIT = 0.8  # mm along a wall to both sides: a narrower gap in it lets nothing b
 ROOFED = 99.0  # mm: a wall that ends right under another part
 LEAN, CLOSE = radians(12.0), 0.96  # that water out of a siphon may spread; of its radius, where parcels leave
 LESS = 1e-6  # mm
-AT_A_TIME = 6  # places of a look at which roofs are looked for together
+AT_A_TIME = 6  # places of a look at which roofs are looked for together, at first
 DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
 
 
@@ -422,24 +422,24 @@ def _lowest(
     heights = [np.where(floor[:, None], high, ROOFED).reshape(3, -1, 2) for _, high, _, floor in found]  # none: its end
     walls = [high.max(axis=0).min(axis=1) for high in heights]
     known = [np.zeros(len(one), bool) for one in walls]
-    waiting = list(range(len(wider)))
+    waiting, many = list(range(len(wider))), AT_A_TIME
     while waiting:
-        chosen = [_next(walls[k] - stands[k], known[k]) for k in waiting]
+        chosen = [_next(walls[k] - stands[k], known[k], many) for k in waiting]
         asked = [(k, places) for k, places in zip(waiting, chosen, strict=True) if len(places)]
         roofs = _roofs(wet, [_some(wider[k], found[k][2], places) for k, places in asked])
         for (k, places), roofed in zip(asked, roofs, strict=True):
             high = np.where(roofed, ROOFED, heights[k][:, places])
             walls[k][places], known[k][places] = high.max(axis=0).min(axis=1), True
-        waiting = [k for k, _ in asked]
+        waiting, many = [k for k, _ in asked], 2 * many
     least_known = [np.where(sure, one, np.inf) for one, sure in zip(walls, known, strict=True)]
     return [(one, floor.reshape(3, -1)[1]) for one, (*_, floor) in zip(least_known, found, strict=True)]
 
 
-def _next(above: Array, known: Mask) -> Index:
-    """Places at which walls may stand less above the water than at every one that is known: the least few."""
+def _next(above: Array, known: Mask, many: int) -> Index:
+    """Places at which walls may stand less above the water than at every one that is known: the least `many`."""
     best = float(above[known].min(initial=np.inf))
     open_ = np.flatnonzero(~known & (above < best - LESS))
-    return open_[np.argsort(above[open_], kind="stable")[:AT_A_TIME]]
+    return open_[np.argsort(above[open_], kind="stable")[:many]]
 
 
 def _some(look: Look, tops: Array, places: Index) -> tuple[int, Array, Array]:

@@ -130,10 +130,14 @@ class _Faces:
         """
         places = places[np.argsort(-looks * places[:, 2], kind="stable")]
         found, start, count = np.inf, 0, BATCH
-        while start < len(places) and found > enough:
+        while start < len(places) and found > enough and self._ahead(places[start, 2], looks) < min(reach, found):
             air, _ = self.air(places[start : start + count], looks, min(reach, found))
             found, start, count = min(found, float(air.min(initial=np.inf))), start + count, 2 * count
         return found
+
+    def _ahead(self, z: float, looks: float) -> float:
+        """Air that is left at least from a place at this height."""
+        return float(self.low[:, 2].min() - z if looks > 0 else z - self.high[:, 2].max())
 
     def near(self, places: Array, looks: float, reach: float) -> Array:
         """Those places (n, 3) that lie before the box round all faces."""

@@ -7,7 +7,7 @@ import numpy as np
 from pelu_fab.signoff.found import Vessel, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, failed, passed
-from pelu_fab.signoff.stl import Array, Mask
+from pelu_fab.signoff.stl import Array, Mask, cross
 
 FROM_UP, TO_UP = (2.0, 6.0), (1.0, 3.0, 5.0)  # mm above the sill: where jets are deflected, and water in a tooth
 APART, MOST = 4.0, 6  # mm between the landings that are looked from; of them, and of the teeth looked at
@@ -51,8 +51,8 @@ def crossed(start: Array, end: Array, corners: Array) -> Mask:
     near = ((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1)
     a, b, c = (corners[near] - low).transpose(1, 0, 2)
     one, two, origin, way = b - a, c - a, start - low, end - start
-    normal, turning = np.cross(one, two), np.cross(origin, way)
-    side_one, side_two, offset = np.cross(a, one), np.cross(a, two), np.einsum("ij,ij->i", a, normal)
+    normal, turning = cross(one, two), cross(origin, way)
+    side_one, side_two, offset = cross(a, one), cross(a, two), np.einsum("ij,ij->i", a, normal)
     found = np.zeros(len(start), bool)
     for some in np.array_split(np.arange(len(start)), len(start) * len(a) // BLOCK + 1):
         # Moeller and Trumbore's triple products, lines times triangles; all three are `det` times a weight or a part.

@@ -5,7 +5,7 @@ import numpy as np
 from pelu_fab.signoff.boxes import meeting
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.report import Check, most
-from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, cross
 
 BLOCK = 500_000  # pairs looked at together
 DEPTH = 2e-3  # mm that an edge must reach through a triangle on either side; float32 at 500 mm resolves 3e-5
@@ -77,6 +77,6 @@ def _pierces(start: Array, end: Array, triangle: Array, normal: Array) -> tuple[
     at = start + share[:, None] * (end - start)
     for corner in range(3):
         edge = triangle[:, (corner + 1) % 3] - triangle[:, corner]
-        side = np.cross(edge, at - triangle[:, corner])
+        side = cross(edge, at - triangle[:, corner])
         through &= np.einsum("ij,ij->i", side, normal) >= 0.0  # on the edge of two triangles, too
     return np.flatnonzero(through), at

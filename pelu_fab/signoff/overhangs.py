@@ -12,7 +12,7 @@ from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.boxes import counted
 from pelu_fab.signoff.found import Place, place_of
 from pelu_fab.signoff.report import Check, most
-from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, cross
 from pelu_fab.signoff.topology import Topology
 
 LEAST_OVERHANG = 0.3  # mm2
@@ -58,7 +58,7 @@ def _hanging(mesh: Mesh, shape: Topology, printer: Printer) -> _Hanging:
     link = coo_matrix((np.ones((column >= 0).sum(), bool), (row[column >= 0], column[column >= 0])), (len(faces),) * 2)
     number, label = connected_components(link, directed=False)
     corners = mesh.corners[faces]
-    plan = -np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
+    plan = -cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
     large = np.bincount(label, plan, number) >= LEAST_OVERHANG
     kept = large[label]
     group = (np.cumsum(large) - 1)[label[kept]]

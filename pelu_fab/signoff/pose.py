@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pelu_fab.signoff.stl import Array, Mesh
+from pelu_fab.signoff.stl import Array, Mesh, cross
 
 MOVED = 0.05  # mm: less is no move
 BETTER = 0.25  # of the misfit as it lies: a way back must fit so much better
@@ -71,10 +71,10 @@ def way_back(mesh: Mesh, stated: Pose) -> Array | None:
 def _turns(mesh: Mesh) -> Iterator[Array]:
     """Four turns about the vertical after which the most upright face looks along an axis, as parts are drawn."""
     a, b, c = mesh.corners.transpose(1, 0, 2)
-    cross = np.cross(b - a, c - a)
-    area = np.linalg.norm(cross, axis=1)
+    square = cross(b - a, c - a)
+    area = np.linalg.norm(square, axis=1)
     upright = (np.abs(mesh.normals[:, 2]) < 0.01) & (area > 0)
-    quarter = np.arctan2(cross[upright, 1], cross[upright, 0]) % (np.pi / 2)
+    quarter = np.arctan2(square[upright, 1], square[upright, 0]) % (np.pi / 2)
     bins = np.round(quarter / (np.pi / 2) * BINS).astype(np.int64) % BINS
     fullest = int(np.argmax(np.bincount(bins, area[upright], BINS))) if upright.any() else 0
     middle = fullest / BINS * np.pi / 2

@@ -82,20 +82,20 @@ class Mesh:
     def areas(self) -> Array:
         """(m,) area of each triangle, mm2."""
         a, b, c = self.corners.transpose(1, 0, 2)
-        return np.asarray(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2.0)
+        return np.asarray(np.linalg.norm(cross(b - a, c - a), axis=1) / 2.0)
 
     @property
     def volume(self) -> float:
         """Signed volume, mm3 (divergence theorem)."""
         a, b, c = self.corners.transpose(1, 0, 2)
-        return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+        return float(np.einsum("ij,ij->", a, cross(b, c)) / 6.0)
 
     @property
     def centre(self) -> Array:
         """Centre of mass; of its box where it encloses nothing."""
         low, high = self.points.min(axis=0), self.points.max(axis=0)
         a, b, c = (self.corners - low).transpose(1, 0, 2)
-        volumes = np.einsum("ij,ij->i", a, np.cross(b, c))
+        volumes = np.einsum("ij,ij->i", a, cross(b, c))
         total = float(volumes.sum())
         if abs(total) < 1e-9:
             return np.asarray((low + high) / 2)
@@ -235,11 +235,18 @@ def weld(corners: Array) -> Mesh:
     return Mesh(points, faces, unit_normals(points[faces]))
 
 
+def cross(one: Array, other: Array) -> Array:
+    """Vector products (..., 3); numpy's own takes longer to begin than these to end."""
+    ax, ay, az = one[..., 0], one[..., 1], one[..., 2]
+    bx, by, bz = other[..., 0], other[..., 1], other[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
 def unit_normals(corners: Array) -> Array:
     """(m, 3) unit normals; zero for a triangle without area."""
-    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    length = np.linalg.norm(cross, axis=1, keepdims=True)
-    return np.asarray(np.divide(cross, length, out=np.zeros_like(cross), where=length > 0))
+    square = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(square, axis=1, keepdims=True)
+    return np.asarray(np.divide(square, length, out=np.zeros_like(square), where=length > 0))
 
 
 def _unique_rows(rows: NDArray[np.uint32]) -> tuple[Index, Index]:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mesh, cross
 
 FLAT = 0.99999  # cosine of the angle between two triangles of one flat piece: a quarter of a degree
 
@@ -115,7 +115,7 @@ def _shells(mesh: Mesh) -> tuple[tuple[Shell, ...], Index]:
     number, of_vertex = connected_components(link, directed=False)
     of_face = of_vertex[a].astype(np.int64)
     corners = mesh.corners - mesh.points.mean(axis=0)  # a hollow far from the origin must not drown in round-off
-    signed = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6.0
+    signed = np.einsum("ij,ij->i", corners[:, 0], cross(corners[:, 1], corners[:, 2])) / 6.0
     volumes = np.bincount(of_face, signed, number)
     vertices = np.bincount(of_vertex, minlength=number)
     face_counts = np.bincount(of_face, minlength=number)

@@ -91,14 +91,14 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     nozzle = opened.manifest.process.printer.nozzle
     checks += [
         *hands.stands(parts),
-        *moving.paths(moving.room(parts)),
+        *moving.paths(room := moving.room(parts)),
         *reading.read_checks(parts, written(opened), nozzle),
     ]
     jugs = [part for part in parts if part.entry.role == "jug"]
     checks += ruler_checks(jugs, scales(opened.dossier), opened.manifest.priming_ml, nozzle)
     recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
-    return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery)], recovery
+    return [*checks, *_ports(recovery), *lvs.compare(_case(recovery)), *gravity_checks(recovery, room)], recovery
 
 
 def paper_checks(opened: Opened, question: Question | None, parts: Sequence[LoadedPart]) -> list[Check]:
@@ -220,7 +220,7 @@ def _steady(recovered: Recovered) -> mass.Book:
     return mass.Book(tuple((one.retained, one.steady) for one in recovered.layers), mass.flushes_of(recovered))
 
 
-def gravity_checks(recovery: Recovery) -> list[Check]:
+def gravity_checks(recovery: Recovery, room: moving.Room) -> list[Check]:
     """Every gravity rule on the assembled device."""
     manifest = recovery.dossier.manifest
     wet = Wet(recovery.surface, recovery.found, recovery.names, manifest.process)
@@ -236,7 +236,7 @@ def gravity_checks(recovery: Recovery) -> list[Check]:
         *ramps.walls_beside_mouths(wet),
         *channels.freeboards(wet, manifest.design_flow),
         *flowing.flow_checks(wet, streams, [np.array(port.at) for port in manifest.inputs], trays),
-        *moving.slacks(moving.room(recovery.parts), wet, streams),
+        *moving.slacks(room, wet, streams),
     ]
 
 
