@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from math import ceil, floor, log10
 from pathlib import Path
@@ -18,6 +18,7 @@ from pelu_fab.files import read_input, recover, write_all
 from pelu_fab.formats.bom import to_bom, to_print_preset
 from pelu_fab.formats.manifest import to_manifest
 from pelu_fab.formats.pour import to_pour
+from pelu_fab.formats.sheets import to_sheets
 from pelu_fab.formats.stl import to_stl
 from pelu_fab.ir.design import Design
 from pelu_fab.ir.device import Device
@@ -173,6 +174,7 @@ def to_files(device: Device, formats: Sequence[str] | None = None) -> tuple[dict
     files["print-preset.ini"] = to_print_preset(device.design.process).encode()
     files["network.json"] = to_network_json(device.design.network)
     files["lowered.json"] = to_network_json(device.lowered.network)
+    files |= to_sheets(device)
     samples = device.design.samples
     if samples is not None:
         files["samples.csv"] = to_samples_csv(samples.inputs, samples.labels)
@@ -189,7 +191,7 @@ def cache_key(design: Design, formats: Sequence[str] | None) -> str:
         "names": [design.name, design.network.inputs, design.network.outputs],
         "numbers": [design.unit_ml, design.pour_flow_ml, design.input_max],
         "scaling": design.network.measures.to_table(),
-        "choices": [design.compensation, design.max_teeth, design.protocol],
+        "choices": [design.compensation, design.max_teeth, design.protocol, design.sheet and asdict(design.sheet)],
         "sources": design.sources,
         "readouts": [readout.to_table() for readout in design.network.readouts],
     }
@@ -229,8 +231,17 @@ def parts_written(directory: Path) -> dict[str, str]:
 
 def plates_written(directory: Path) -> int:
     """How many beds the export in `directory` is laid out on, as its manifest says; 0 where it holds no plates."""
+    return _written(directory, "plates/")
+
+
+def sheets_written(directory: Path) -> int:
+    """How many sheets its stand is cut from; 0 where that is printed."""
+    return _written(directory, "sheets/", ".svg")
+
+
+def _written(directory: Path, start: str, end: str = "") -> int:
     try:
-        return sum(name.startswith("plates/") for name in _manifest(directory)["files"])
+        return sum(name.startswith(start) and name.endswith(end) for name in _manifest(directory)["files"])
     except UNREADABLE:
         return 0
 
@@ -242,7 +253,8 @@ def _manifest(directory: Path) -> Any:
 def _check_bed(device: Device) -> None:
     """Refuse pieces that the bed does not take, with the bed that does and what the whole device comes to."""
     x, y, z = device.design.process.printer.bed
-    sizes = {part.name: mesh.extents for part, mesh in zip(device.parts, device.meshes, strict=True)}
+    printed = ((part, mesh) for part, mesh in zip(device.parts, device.meshes, strict=True) if not part.is_cut)
+    sizes = {part.name: mesh.extents for part, mesh in printed}
     large = {name: e for name, e in sizes.items() if not _fits(e, (x, y, z))}
     if large:
         name, (a, b, c) = max(large.items(), key=lambda one: max(one[1]))

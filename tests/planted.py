@@ -60,6 +60,14 @@ WATCHED: dict[str, dict[str, tuple[str, ...]]] = {  # by file and test, with its
     "test_rules": {
         "test_a_network_of_another_shape_than_the_checkpoint_is_named_as_such": ("source.shape",),
     },
+    "test_sheet": {
+        "test_a_drawing_that_is_not_the_pieces_fails_though_its_hash_is_right[a corner of a line moved]": (
+            "cut.drawing",
+        ),
+        "test_a_fault_in_the_maker_of_pieces_is_found[a warped piece]": ("cut.flat",),
+        "test_a_fault_in_the_maker_of_pieces_is_found[loose slots]": ("cut.lap",),
+        "test_pieces_drawn_over_each_other_or_beyond_the_sheet_are_named": ("cut.sheet",),
+    },
     "test_signoff": {
         "test_parts_in_each_others_way_are_named_as_a_pair": (
             "mesh.collide",

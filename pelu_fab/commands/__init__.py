@@ -19,6 +19,12 @@ def key_setting(key: str | None) -> list[str]:
     return [] if key is None else [f"key={json.dumps(key)}"]
 
 
+def frame_settings(frame: str | None, thickness: float | None) -> list[str]:
+    """`--frame` and `--sheet-thickness` as the settings that they stand for."""
+    told = [] if frame is None else [f"frame={json.dumps(frame)}"]
+    return told if thickness is None else [*told, f"sheet.thickness={thickness!r}"]
+
+
 def print_json(table: Mapping[str, Any]) -> None:
     """One JSON object on stdout: keys sorted, no NaN, plain ASCII."""
     print(json.dumps(table, indent=1, sort_keys=True, allow_nan=False))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pelu_fab.commands import CHECK_FAILED, key_setting, print_json, printable, step
+from pelu_fab.commands import CHECK_FAILED, frame_settings, key_setting, print_json, printable, step
 from pelu_fab.commands.tables import print_report
 from pelu_fab.commands.verify import Asked, signed_off
 
@@ -26,6 +26,12 @@ def compile_design(
     key: Annotated[
         str | None, typer.Option(help="Which network, where the checkpoint holds several; as --set key=NAME.")
     ] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="The stand: printed, or sheet, cut from plywood or acrylic; as --set frame=….")
+    ] = None,
+    sheet_thickness: Annotated[
+        float | None, typer.Option(help="mm of that sheet, as measured; as --set sheet.thickness=….")
+    ] = None,
     formats: Annotated[
         str | None, typer.Option(help="Names with commas between, or all. If not given: stl,svg,3mf,report.")
     ] = None,
@@ -38,12 +44,13 @@ def compile_design(
     import pelu_fab
     from pelu_fab.exports import chosen
     from pelu_fab.files import safe_name
-    from pelu_fab.pipeline import first_of, is_current, parts_written, plates_written
+    from pelu_fab.pipeline import first_of, is_current, parts_written, plates_written, sheets_written
 
     wanted = formats.split(",") if formats else None
     chosen(wanted)  # before any work
+    settings = [*(setting or []), *frame_settings(frame, sheet_thickness)]
     with step(f"reading {source}"):
-        design = pelu_fab.load(source, process=process, settings=[*(setting or []), *key_setting(key)])
+        design = pelu_fab.load(source, process=process, settings=[*settings, *key_setting(key)])
     directory = out or Path("exports") / safe_name(design.name)
     unchanged = is_current(design, directory, wanted)
     before = parts_written(directory)
@@ -58,7 +65,7 @@ def compile_design(
         with step(f"writing {directory}"):
             skipped = pelu_fab.write(device, directory, force=force, formats=wanted)
     with step(f"verifying {directory}") as say:
-        signed = signed_off(directory, say, Asked(source, process, setting or ()))
+        signed = signed_off(directory, say, Asked(source, process, settings))
     if json:
         result = {"design": design.name, "directory": str(directory), "unchanged": unchanged, "report": signed.table}
         print_json(result | {"skipped": [asdict(one) for one in skipped]})
@@ -69,6 +76,8 @@ def compile_design(
             print(figures)
         if plates := plates_written(directory):
             print(printable(f"plates: {plates}, one bed and one filament each ({directory / 'plates'})"))
+        if drawn := sheets_written(directory):
+            print(printable(f"sheets: {drawn}, each as SVG and DXF ({directory / 'sheets'})"))
         if before and not unchanged:
             print(printable(_reprint(before, parts_written(directory))))
         for one in skipped:

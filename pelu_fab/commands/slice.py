@@ -26,7 +26,8 @@ def slice_parts(
     with step(f"slicing {directory}") as say:
         sliced = slice_times(directory, say, printer_profile)
     write_file(directory / "slices.json", to_json(to_slices_table(sliced)))
-    counts = {entry["name"]: int(entry["count"]) for entry in loads(read_input(directory / "manifest.json"))["parts"]}
+    entries = loads(read_input(directory / "manifest.json"))["parts"]
+    counts = {entry["name"]: int(entry["count"]) for entry in entries if entry.get("made") != "cut"}
     plates = [one for name, one in sliced.items() if name not in counts]
     grams = sum(sliced[name].grams * count for name, count in counts.items())
     hours = sum(sliced[name].seconds * count for name, count in counts.items()) / 3600.0

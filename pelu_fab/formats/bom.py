@@ -5,7 +5,8 @@ from math import fsum
 from textwrap import wrap
 
 from pelu_fab.formats.plates import plates_of
-from pelu_fab.ir.device import Device
+from pelu_fab.formats.sheets import lying
+from pelu_fab.ir.device import Device, cut_length
 from pelu_fab.ir.process import Process
 
 FLOORS, ROOFS, FILL = 5, 4, 15  # layers of a bottom and of a top; % of what is inside
@@ -20,17 +21,19 @@ def to_bom(device: Device) -> str:
         "",
         f"{'part':<16}{'count':>6}{'cm3':>9}{'g*':>9}{'x mm':>8}{'y mm':>8}{'z mm':>8}{'hours*':>8}",
     ]
-    for part, mesh in zip(device.parts, device.meshes, strict=True):
+    printed_parts = [(part, mesh) for part, mesh in zip(device.parts, device.meshes, strict=True) if not part.is_cut]
+    for part, mesh in printed_parts:
         printed = mesh.printed_volume / 1000.0
         x, y, z = mesh.extents
         amount = f"{part.count:>6}{mesh.volume / 1000.0:>9.2f}{printed * density:>9.1f}"
         lines.append(f"{part.name:<16}{amount}{x:>8.1f}{y:>8.1f}{z:>8.1f}{printed * per_cm3:>8.1f}")
-    whole = fsum(part.count * mesh.volume for part, mesh in zip(device.parts, device.meshes, strict=True)) / 1000.0
+    whole = fsum(part.count * mesh.volume for part, mesh in printed_parts) / 1000.0
     lines += [
         f"{'all':<22}{whole:>9.2f}{device.grams:>9.1f}{'':>24}{device.hours:>8.1f}",
         "",
         *_beds(device),
         "",
+        *_sheets(device),
         "Print the stand and trays first, then one card: it shows whether your cards hang in their seats. No supports;",
         "parts lie as exported. Cards hold water: coat one that weeps. Cups in clear filament show their level.",
         f"* estimated from volume and surface by the profile {device.design.process.name}; your slicer knows better.",
@@ -47,6 +50,29 @@ def _beds(device: Device) -> list[str]:
         head = f"plate {number}, {plate.filament} filament: "
         lines += wrap(head + names, 118, subsequent_indent=" " * len(head))
     return lines
+
+
+def _sheets(device: Device) -> list[str]:
+    """Pieces to cut, the sheet that each lies on, and what to mind; nothing where the stand is printed."""
+    sheet = device.design.sheet
+    if sheet is None:
+        return []
+    t, kerf = sheet.thickness, sheet.kerf
+    lines = [f"cut from {t:g} mm sheet: {len(device.cut)} pieces", ""]
+    lines.append(f"{'piece':<22}{'sheet':>6}{'x mm':>9}{'y mm':>9}{'cut mm':>9}")
+    for piece in lying(device):
+        (mesh,) = (m for p, m in zip(device.parts, device.meshes, strict=True) if p is piece.part)
+        x, y, _ = mesh.extents
+        lines.append(f"{piece.part.name:<22}{piece.sheet + 1:>6}{x:>9.1f}{y:>9.1f}{cut_length(piece.part):>9.0f}")
+    lines += [f"{'all':<46}{device.cut_length:>9.0f}", ""]
+    words = (
+        "sheets/sheet-N.svg and .dxf, mm: red lines (layer cut) are cut, blue ones (engrave) are names, to engrave "
+        f"first. Measure your plywood or acrylic: slots are {sheet.slot:g} mm wide for {t:g} mm (--sheet-thickness). A "
+        f"line is {kerf / 2:g} mm outside of its piece for a kerf of {kerf:g} mm: give --set sheet.kerf=0 where your "
+        "software offsets. Cut one leg and its tie first: they should slide together by hand, and hold. No glue: ribs "
+        "and legs go from below into what crosses them. Varnish plywood, it stands by water."
+    )
+    return [*lines, *wrap(words, 118), ""]
 
 
 def to_print_preset(process: Process) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ def to_manifest(device: Device, files: Mapping[str, bytes], key: str) -> bytes:
         "process": design.process.model_dump(mode="json"),
         "input_max": list(design.input_max),
         "max_teeth": design.max_teeth,
+        "frame": "sheet" if design.sheet else "printed",
+        "sheet": design.sheet and asdict(design.sheet),
         "lowering_ml": device.lowered.l1_bound * design.unit_ml,
         "sources": {kind: {"file": name, "sha256": digest} for kind, name, digest in design.sources},
         "parts": [_part(device, index, files) for index in range(len(device.parts))],
@@ -47,19 +50,23 @@ def to_json(table: Any) -> bytes:
 def _part(device: Device, index: int, files: Mapping[str, bytes]) -> dict[str, Any]:
     part, mesh = device.parts[index], device.meshes[index]
     file = f"parts/{part.name}.stl"
-    return {
-        "name": part.name,
-        "role": part.role,
-        "file": file,
-        "sha256": sha256(files[file]),
-        "count": part.count,
-        "transform": None if part.transform is None else [*map(list, part.transform), [0.0, 0.0, 0.0, 1.0]],
-        "volume": round(mesh.volume, 3),
-        "bodies": 1,
-        "genus": mesh.genus if part.genus is None else part.genus,
-        "clearance": device.design.process.printer.clearance,
-        "pose": _pose(mesh),
-    } | _rulers(device, part.name)
+    return (
+        {
+            "name": part.name,
+            "role": part.role,
+            "file": file,
+            "sha256": sha256(files[file]),
+            "count": part.count,
+            "transform": None if part.transform is None else [*map(list, part.transform), [0.0, 0.0, 0.0, 1.0]],
+            "volume": round(mesh.volume, 3),
+            "bodies": 1,
+            "genus": mesh.genus if part.genus is None else part.genus,
+            "clearance": device.design.process.printer.clearance,
+            "pose": _pose(mesh),
+        }
+        | _rulers(device, part.name)
+        | ({"made": "cut"} if part.is_cut else {})
+    )
 
 
 def _rulers(device: Device, name: str) -> dict[str, list[str]]:

@@ -39,7 +39,12 @@ def plates_of(device: Device) -> tuple[Plate, ...]:
     x, y, _ = device.design.process.printer.bed
     found = []
     for filament, roles in FILAMENTS.items():
-        owners = [n for n, part in enumerate(device.parts) if part.role in roles for _ in range(part.count)]
+        owners = [
+            n
+            for n, part in enumerate(device.parts)
+            if part.role in roles and not part.is_cut
+            for _ in range(part.count)
+        ]
         spots = packed([device.meshes[n].extents[:2] for n in owners], (x, y))
         for number in sorted({plate for (plate, _, _), _ in spots}):
             pieces = [
@@ -61,9 +66,11 @@ def _centred(device: Device, pieces: Sequence[Piece], bed: tuple[float, float]) 
     )
 
 
-def packed(sizes: Sequence[tuple[float, float]], bed: tuple[float, float]) -> list[tuple[Spot, bool]]:
+def packed(
+    sizes: Sequence[tuple[float, float]], bed: tuple[float, float], gap: float = PART_GAP, margin: float = MARGIN
+) -> list[tuple[Spot, bool]]:
     """A spot on a plate for each (x, y) size, and whether it is turned by a quarter. First shelf that fits."""
-    width, depth = bed[0] - 2 * MARGIN, bed[1] - 2 * MARGIN
+    width, depth = bed[0] - 2 * margin, bed[1] - 2 * margin
     turned = [not (x <= width and y <= depth) or (y > x and y <= width and x <= depth) for x, y in sizes]
     lying = [(y, x) if turn else (x, y) for (x, y), turn in zip(sizes, turned, strict=True)]
     shelves: list[list[float]] = []  # plate, front, depth, left end of what stands on it
@@ -78,7 +85,7 @@ def packed(sizes: Sequence[tuple[float, float]], bed: tuple[float, float]) -> li
                 used.append(0.0)
             shelf = [plate, used[plate], y, 0.0]
             shelves.append(shelf)
-            used[plate] += y + PART_GAP
-        spots[number] = (int(shelf[0]), round(shelf[3] + MARGIN, 3), round(shelf[1] + MARGIN, 3))
-        shelf[3] += x + PART_GAP
+            used[plate] += y + gap
+        spots[number] = (int(shelf[0]), round(shelf[3] + margin, 3), round(shelf[1] + margin, 3))
+        shelf[3] += x + gap
     return [(spots[number], turned[number]) for number in range(len(sizes))]

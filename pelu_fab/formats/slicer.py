@@ -59,6 +59,8 @@ def slice_times(
         settings = (profile or usual, directory / "print-preset.ini")  # the latter wins
         read_input(settings[1])
         for entry in manifest["parts"]:
+            if entry.get("made") == "cut":
+                continue
             if say:
                 say(str(entry["name"]))
             sliced[str(entry["name"])] = slice_part(program, directory / entry["file"], *settings)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.ir.process import Process
+from pelu_fab.ir.sheet import Sheet
 from pelu_fab.network.model import Network
 
 Compensation = Literal["process", "none"]
@@ -45,6 +46,7 @@ class Design:
     compensation: Compensation = "process"
     max_teeth: int = 14
     protocol: tuple[tuple[str, tuple[float, ...]], ...] = ()  # what pour.md tells to pour: title, units per jug
+    sheet: Sheet | None = None  # what the stand is cut from; None: it is printed
     sources: tuple[tuple[str, str, str], ...] = ()  # kind, name and sha256 of each file that it was read from
 
     @property

@@ -1,7 +1,8 @@
 """What compile gives: the design, every stage's result, and the triangles of each part."""
 
 from dataclasses import dataclass
-from math import fsum
+from itertools import pairwise
+from math import dist, fsum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,12 @@ def printed_volume(corners: NDArray[np.float32], volume: float) -> float:
     area = float(np.linalg.norm(np.cross(two - one, three - one), axis=1).sum()) / 2.0
     skin = min(volume, SKIN * area)
     return skin + INFILL * (volume - skin)
+
+
+def cut_length(part: Part) -> float:
+    """How far the cut goes round a piece and through its windows, mm."""
+    rings = (pairwise((*line, line[0])) for line in part.cut_lines)
+    return fsum(dist(a, b) for ring in rings for a, b in ring)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +74,17 @@ class Device:
     @property
     def pieces(self) -> int:
         """How many there are to print."""
-        return sum(part.count for part in self.parts)
+        return sum(part.count for part in self.parts if not part.is_cut)
+
+    @property
+    def cut(self) -> tuple[Part, ...]:
+        """Pieces that are cut from a sheet."""
+        return tuple(part for part in self.parts if part.is_cut)
+
+    @property
+    def cut_length(self) -> float:
+        """How far the cut goes round all of them, mm."""
+        return fsum(cut_length(part) for part in self.cut)
 
     @property
     def grams(self) -> float:
@@ -88,15 +105,21 @@ class Device:
     @property
     def figures(self) -> str:
         """What it asks of a maker and of a table, as estimated without a slicer."""
+        sheet = self.design.sheet
+        cut = (
+            f"; to cut: {len(self.cut)} pieces, {self.cut_length / 1000.0:.1f} m of cut in {sheet.thickness:g} mm sheet"
+            if sheet
+            else ""
+        )
         return (
             f"to print: {self.pieces} pieces, about {self.grams:.0f} g and {self.hours:.0f} h by the profile "
-            f"{self.design.process.name}; it stands {self.height / 10.0:.0f} cm tall"
+            f"{self.design.process.name}{cut}; it stands {self.height / 10.0:.0f} cm tall"
         )
 
     @property
     def _printed_cm3(self) -> float:
         pairs = zip(self.parts, self.meshes, strict=True)
-        return fsum(part.count * mesh.printed_volume for part, mesh in pairs) / 1000.0
+        return fsum(part.count * mesh.printed_volume for part, mesh in pairs if not part.is_cut) / 1000.0
 
     def assembled(self, index: int) -> NDArray[np.float32]:
         """Corners of a part at its place in the assembly; a loose part has none."""

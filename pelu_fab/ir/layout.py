@@ -28,6 +28,7 @@ class PlacedCard:
     z: float
     ear: Span
     reach: Span  # along x, ears included
+    pad: tuple[Span, Span] | None = None  # y (local) and x of what a rack of sheets stops aside: its ears go into slots
 
     def at(self, point: Point) -> Point:
         """A local (y, z) in the device."""
@@ -207,6 +208,7 @@ class Rack:
     front: float
     seat_z: float  # what the row cards' ears stand on
     back_z: float  # top of the back wall, on which the tray lies
+    tail: float = 0.0  # that plates of a sheet reach behind the back wall, which they cross
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,12 @@ class Trestle:
     y: Span
     top_z: float
     passing_z: float | None = None
+    toe: float = 0.0  # that legs of a sheet reach before the wall, which they cross
+
+    @property
+    def front(self) -> float:
+        """y of the front of its wall, on which the tray lies."""
+        return self.y[1] - self.toe
 
     @property
     def straddles(self) -> bool:
@@ -243,8 +251,8 @@ class Layout:
     trestles: tuple[Trestle, ...]
 
     def across(self, wall: float) -> float:
-        """Width of its widest tray or trestle, whose walls are `wall` thick."""
-        trestles = (b - a for a, b in (trestle.outer(wall) for trestle in self.trestles))
+        """Width of its widest tray or printed trestle, whose walls are `wall` thick."""
+        trestles = (b - a for a, b in (trestle.outer(wall) for trestle in self.trestles if not trestle.toe))
         return max([0.0, *(tray.across for tray in self.trays), *trestles])
 
     @property

@@ -36,9 +36,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One printed piece in its print pose: on z = 0, near the origin.
+    """One piece in its print pose, or flat as it is cut: on z = 0, near the origin.
 
-    `modules` overlap and are joined. `genus` is the number of handles it must have, None where nobody counted.
+    `modules` overlap and are joined. `genus` is the number of handles it must have, None where nobody counted. A piece
+    that `is_cut` is one prism along z, whose outlines are its cut; `engraved` is written on its face.
     """
 
     name: str
@@ -46,7 +47,16 @@ class Part:
     modules: tuple[tuple[Step, ...], ...]
     transform: Transform | None  # None: a loose part, not in the assembly
     genus: int | None = None
-    count: int = 1  # how many to print
+    count: int = 1  # how many to make
+    is_cut: bool = False  # out of a sheet, not printed
+    engraved: tuple[Outline, ...] = ()
+
+    @property
+    def cut_lines(self) -> tuple[Outline, ...]:
+        """Of a piece that is cut: its outline, then its windows."""
+        ((step,),) = self.modules
+        (prism,) = step.prisms
+        return (*prism.outlines, *prism.voids)
 
 
 def rectangle(a0: float, a1: float, b0: float, b1: float) -> Outline:

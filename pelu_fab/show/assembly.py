@@ -48,7 +48,9 @@ def called(device: Device, part: Part) -> str:
 
 
 def _kind(part: Part) -> tuple[str, str]:
-    """Role, and which layer or piece of the stand."""
+    """Role, and which layer or piece of the stand; of sheets all that cross."""
+    if part.is_cut:
+        return part.role, part.name.rpartition("-rib-")[0] or part.name.rpartition("-")[0]
     return part.role, part.name.split("-")[1] if part.role == "card" else part.name.split("-")[0]
 
 
@@ -88,11 +90,13 @@ def _tray(device: Device, group: Sequence[int]) -> str:
     number = [tray.name for tray in sorted(layout.trays, key=lambda tray: tray.head[0])].index(name)
     head = "its wings" if layout.trestles[number].straddles else "its head"
     lower = "the rack's back wall" if name == down[-1] else f"the head of {down[down.index(name) + 1]}"
-    upper = _storeys(device, number)[-1]
+    upper = f"trestle-{number + 1}" if device.design.sheet else _storeys(device, number)[-1]
     return f"Lay on {name}, gutters up: {head} on {upper}, between its horns, its lower end over {lower}."
 
 
 def _stand(device: Device, group: Sequence[int]) -> str:
+    if device.parts[group[0]].is_cut:
+        return _sheets(device, group)
     if group[0] == 0:
         racks = "the rack" if len(group) == 1 else f"{_names(device, _across(device, group))} side by side"
         return f"Stand {racks} on the table, low front towards you: there go the cups."
@@ -110,6 +114,26 @@ def _stand(device: Device, group: Sequence[int]) -> str:
     upon = [f" Put {upper} on {lower}." for names in stood for lower, upper in pairwise(names)]
     trays = "trays" if len(device.layout.trays) > 1 else "tray"
     return f"Stand {told}{''.join(upon)} The {trays} will set {'it' if len(feet) == 1 else 'them'} right."
+
+
+def _sheets(device: Device, group: Sequence[int]) -> str:
+    """How flat pieces cross, those that run from front to back from below, and where what they make stands."""
+    names = [device.parts[n].name for n in group]
+    *along, tie, wall = names
+    if group[0] == 0:
+        ribs = listed(along) if len(along) < 3 else f"{along[0]} to {along[-1]}, from left to right,"
+        return (
+            f"Put the rack together: slide {ribs} from below into {wall}, the tall one behind, and {tie}, until all "
+            "feet are level. Stand it on the table, its low front towards you: there go the cups."
+        )
+    rack = [n for n, part in enumerate(device.parts) if part.is_cut and part.name.startswith("rack")]
+    back = min(float(device.assembled(n)[..., 1].min()) for n in rack)
+    toe = max(float(device.assembled(n)[..., 1].max()) for n in group)
+    return (
+        f"Put {wall.removesuffix('-wall')} together: slide {listed(along)} from below into {wall} and, at their long "
+        f"ends, {tie}, until all feet are level. Stand it {back - toe:.0f} mm behind the rack, {wall} to the front; it "
+        f"is {device.meshes[group[-1]].extents[1]:.0f} mm high. The tray will set it right."
+    )
 
 
 def _names(device: Device, group: Sequence[int]) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pelu_fab.formats.bom import FILL, FLOORS, ROOFS
 from pelu_fab.formats.plates import FILAMENTS, Plate, plates_of
 from pelu_fab.formats.pour import AGAIN, COVER, MORE, SEAL, Pour, level_words, listed, measures, pours, priming, siphons
+from pelu_fab.formats.sheets import lying
 from pelu_fab.ir.device import Device
 from pelu_fab.show.assembly import Stage, Vector, called, stages
 from pelu_fab.show.linework import Drawing, Patch, Piece, View, composed, drawn
@@ -118,8 +119,8 @@ def _cover(device: Device, views: Views, whole: Drawing, told: Sequence[Stage]) 
     sheet.text((EDGE, 50.0), words, 11.0, colour=GREY)
     sheet.picture(whole, (EDGE, 62.0), (INSIDE, 185.0), views.most)
     plates = len(plates_of(device))
-    pieces = sum(part.count for part in device.parts)
-    facts = [f"{pieces} pieces", f"{plates} plates" if plates > 1 else "1 plate", f"{len(told)} steps"]
+    pieces = f"{device.pieces} pieces" if not device.cut else f"{device.pieces} + {len(device.cut)} pieces"
+    facts = [pieces, f"{plates} plates" if plates > 1 else "1 plate", f"{len(told)} steps"]
     sheet.rule((EDGE, 262.0), (WIDTH - EDGE, 262.0), INK, 1.0)
     for number, fact in enumerate([*facts, "no tools, no glue"]):
         sheet.text((EDGE + number * INSIDE / 4, 270.0), fact, 11.0, bold=True)
@@ -136,7 +137,8 @@ def _needed(device: Device) -> list[Sheet]:
         sheets[0].box((EDGE, y - 3.2), (3.6, 3.6))
         y = sheets[0].paragraph((EDGE + 7.0, y), words, INSIDE - 7.0, 10.0) + 2.0
     y += 8.0
-    sheets[0].text((EDGE, y), "and these pieces, once they are printed", 12.0, bold=True)
+    made = "printed and cut" if device.cut else "printed"
+    sheets[0].text((EDGE, y), f"and these pieces, once they are {made}", 12.0, bold=True)
     y += 5.0
     abreast = 5 if len(device.parts) <= 20 else 6
     wide, tall, column = INSIDE / abreast, 36.0, 0
@@ -156,6 +158,7 @@ def _needed(device: Device) -> list[Sheet]:
         size = _fitting(name, wide - 2.0, 8.0)
         sheets[-1].text((left + wide / 2, y + tall - 6.0), name, size, bold=True, align="center")
         file = (f"{part.count} x " if part.count > 1 else "") + (part.name if part.name != name else "")
+        file = "cut" if part.is_cut else file
         sheets[-1].text((left + wide / 2, y + tall - 2.8), file, 6.5, colour=GREY, align="center")
         column += 1
     return sheets
@@ -168,6 +171,14 @@ def _shopping(device: Device) -> Iterator[str]:
     bed = " x ".join(f"{length:g}" for length in process.printer.bed)
     hours = f"about {device.hours:.0f} hours by the profile {process.name}"
     yield f"a printer of {bed} mm with a nozzle of {process.printer.nozzle:g} mm: {hours}"
+    if sheet := device.design.sheet:
+        size = f"{sheet.size[0]:g} x {sheet.size[1]:g} mm"
+        count = max(piece.sheet for piece in lying(device)) + 1
+        sheets = f"{count} sheets" if count > 1 else "a sheet"
+        yield (
+            f"{sheets} of plywood or acrylic, {sheet.thickness:g} mm as measured, {size}, and a laser: "
+            f"sheets/sheet-N.svg or .dxf, {device.cut_length / 1000.0:.1f} m of cut"
+        )
     v0 = priming(device)
     most = max((sum(jug.ml for jug in pour.jugs) for pour in pours(device)), default=0.0) + v0.ml * len(v0.cards)
     drop = ", with one drop of dish detergent in each half litre" if "detergent" in process.fluid.name else ""
@@ -183,7 +194,10 @@ def _grams(device: Device, filament: str, plate: Plate | None = None) -> float:
     """About what all pieces of a filament weigh, or those on one plate."""
     if plate is None:
         owners = [
-            n for n, part in enumerate(device.parts) if part.role in FILAMENTS[filament] for _ in range(part.count)
+            n
+            for n, part in enumerate(device.parts)
+            if part.role in FILAMENTS[filament] and not part.is_cut
+            for _ in range(part.count)
         ]
     else:
         owners = [piece.part for piece in plate.pieces]

@@ -31,6 +31,7 @@ class PrintedPart:
     grams: float
     hours: float
     is_sliced: bool  # grams and hours are the slicer's
+    is_cut: bool = False  # from a sheet, and not printed: grams and hours are 0
 
     @property
     def size(self) -> tuple[float, float, float]:
@@ -122,6 +123,8 @@ def _part(directory: Path, manifest: Table, entry: Table, slices: Table) -> Prin
     matrix = None if entry["transform"] is None else np.array(entry["transform"], dtype=np.float64).reshape(4, 4)
     placed = None if matrix is None else (corners @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
     count = int(entry.get("count", 1))
+    if entry.get("made") == "cut":
+        return PrintedPart(entry["name"], entry["role"], count, corners, placed, 0.0, 0.0, is_sliced=True, is_cut=True)
     return PrintedPart(entry["name"], entry["role"], count, corners, placed, grams, hours, bool(sliced))
 
 

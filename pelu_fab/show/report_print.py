@@ -14,11 +14,12 @@ def printing(facts: Facts) -> str:
     for part in facts.parts:
         x, y, z = part.size
         about = "" if part.is_sliced else "about "
+        made = "cut from a sheet" if part.is_cut else f"{about}{part.grams:.0f} g · {about}{_hours(part.hours)}"
         picture = image(picture_of(part), part.name) if painted else ""
         items.append(
             f"<li>{picture}<b>{escape(part.name)}</b>{f' × {part.count}' if part.count > 1 else ''}<br>{x:.0f} × "
             f"{y:.0f} × {z:.0f} mm<br>"
-            f"{about}{part.grams:.0f} g · {about}{_hours(part.hours)}</li>"
+            f"{made}</li>"
         )
     exploded = picture_of_device(facts.parts, 0.8) if painted else None
     drawn = (
@@ -39,7 +40,24 @@ def printing(facts: Facts) -> str:
     return (
         f'<section><div class="wrap"><h2>Print it</h2>{_settings(facts)}{estimated}<ul '
         f'class="parts">{"".join(items)}</ul>'
-        f"<h3>Put it together</h3>{_assembly(facts)}{drawn}{layout}</div></section>"
+        f"{_sheets(facts)}<h3>Put it together</h3>{_assembly(facts)}{drawn}{layout}</div></section>"
+    )
+
+
+def _sheets(facts: Facts) -> str:
+    """Of a stand that is cut: its drawings, and what they assume."""
+    sheet = facts.manifest.get("sheet")
+    if not sheet:
+        return ""
+    drawings = sorted(name for name in facts.manifest["files"] if name.startswith("sheets/"))
+    return (
+        f"<h3>Cut the stand</h3><p>From plywood or acrylic that measures {sheet['thickness']:g} mm: measure yours, and "
+        "compile for it (<code>--sheet-thickness</code>). Red lines are cut, blue ones are names, engraved first. They "
+        f"lie {sheet['kerf'] / 2:g} mm outside of the pieces, for a kerf of {sheet['kerf']:g} mm: set "
+        "<code>sheet.kerf=0</code> where your software offsets. Slots are "
+        f"{sheet['thickness'] + sheet['clearance']:g} mm wide: cut one crossing first. "
+        + ", ".join(f"<code>{escape(name)}</code>" for name in drawings)
+        + ".</p>"
     )
 
 

@@ -28,13 +28,14 @@ def figures(facts: Facts) -> str:
     """How large it is, what it takes to print, how often it is right."""
     widths = [len(layer.retained) for layer in facts.lowered.layers]
     cups, parts = len(facts.manifest["outputs"]), facts.parts
-    pieces = sum(part.count for part in parts)
+    pieces, cut = (sum(part.count for part in parts if part.is_cut == is_cut) for is_cut in (False, True))
     grams, hours = (sum(getattr(part, name) * part.count for part in parts) for name in ("grams", "hours"))
     sliced = all(part.is_sliced for part in parts)
     built = facts.verify.get("as_built", {})
     told = [
         (" → ".join(str(count) for count in (*widths, cups)), "cards, layer by layer, and cups"),
         (f"{pieces}", "printed pieces"),
+        *([(f"{cut}", f"pieces cut from {facts.manifest['sheet']['thickness']:g} mm sheet")] if cut else []),
         (
             f"{grams:.0f} g",
             "of " + escape(facts.manifest["process"]["material"]["name"]) + ("" if sliced else ", estimated"),

@@ -140,6 +140,7 @@ def _choice(key: str, wanted: Any, manifest: Manifest) -> Check:
         "input_max": manifest.input_max,
         "compensation": manifest.compensation,
         "max_teeth": manifest.max_teeth,
+        "frame": manifest.frame,
         "pour_flow_ml": manifest.design_flow / 1000.0,
     }
     return equal("source.choice", key, str(_plain(told[key])), str(_plain(wanted)))

@@ -14,6 +14,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.files import entries, is_folder, is_missing, read_input
 from pelu_fab.network.model import Network
 from pelu_fab.network.names import ARROW, branch_name, bucket_name, duct_name, input_name, output_name
+from pelu_fab.signoff import cut
 from pelu_fab.signoff.dossier import RIGID, Dossier, Manifest, digest, rigid
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.packages import Package, read_package
@@ -24,7 +25,15 @@ COPIES = (
     *("network.json", "lowered.json", "samples.csv", "netlist.txt"),
     *("pour.md", "bom.txt", "print-preset.ini", "scene.json", "booklet.pdf"),
 )
-SOLIDS = (".stl", ".3mf", ".step", ".stp", ".obj", ".glb")  # what someone might print, or look at instead of a part
+SOLIDS = (
+    ".stl",
+    ".3mf",
+    ".step",
+    ".stp",
+    ".obj",
+    ".glb",
+    ".dxf",
+)  # what someone might print, or look at instead of a part
 LEFT = ("markers.glb",)  # by sign-off itself
 MOST = 1 << 30  # bytes of one file
 APART = 1e-3  # mm between a corner of a part and the same corner elsewhere: float32 beside float32
@@ -39,7 +48,8 @@ def companion_checks(folder: Path, manifest: Manifest, parts: Sequence[LoadedPar
     if "assembly.stl" in whole:
         checks += _assembly(whole["assembly.stl"], manifest, named)
     packages = {name: blob for name, blob in sorted(whole.items()) if name.lower().endswith(".3mf")}
-    return checks + _packages(packages, manifest, named)
+    checks += _packages(packages, manifest, named)
+    return checks + (cut.drawings(whole, manifest, parts, manifest.sheet) if manifest.sheet else [])
 
 
 def _hashes(folder: Path, manifest: Manifest) -> tuple[list[Check], dict[str, bytes]]:
@@ -116,7 +126,7 @@ def _packages(blobs: Mapping[str, bytes], manifest: Manifest, named: Mapping[str
     return checks + [
         equal("file.count", f"plates: {entry.name}", f"{pieces[entry.name]}", f"{entry.count}", "pieces on all plates")
         for entry in manifest.parts
-        if blobs
+        if blobs and not entry.is_cut
     ]
 
 

@@ -58,6 +58,12 @@ class PartEntry(_Table):
     clearance: Number = 0.2
     rulers: tuple[str, ...] = ()  # of a jug: the port that each side measures, "" for plain mL
     pose: PoseEntry | None = None
+    made: str = "printed"
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is cut from a sheet: rules of printing are not asked of it, those of cutting are."""
+        return self.made == "cut"
 
     @property
     def matrix(self) -> Array | None:
@@ -81,6 +87,15 @@ class SourceEntry(_Table):
     sha256: str
 
 
+class SheetEntry(_Table):
+    """What a stand is cut from, mm."""
+
+    thickness: float = Field(ge=1.0, le=20.0)
+    clearance: float = Field(ge=0.0, le=1.0)
+    kerf: float = Field(ge=0.0, le=1.0)
+    size: tuple[float, float]
+
+
 class Manifest(_Table):
     """What the maker of the files says about them."""
 
@@ -96,6 +111,8 @@ class Manifest(_Table):
     outputs: tuple[PortEntry, ...] = Field(min_length=1)
     input_max: Any = None
     max_teeth: int = Field(default=14, ge=1, le=1000)
+    frame: str = "printed"
+    sheet: SheetEntry | None = None
     lowering_ml: Number = 0.0
     sources: dict[str, SourceEntry] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)

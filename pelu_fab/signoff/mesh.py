@@ -97,6 +97,12 @@ def solid_checks(part: LoadedPart, own: Sequence[Check], printer: Printer) -> li
     return [part.located(c) for c in [*named, *expected_checks(part.entry, part.mesh, part.shape, printer)]]
 
 
+def cut_checks(part: LoadedPart, printer: Printer) -> list[Check]:
+    """Every rule on a piece as a solid that is cut and not printed."""
+    surface = surface_checks(part.entry.name, part.mesh, part.shape)
+    return [part.located(c) for c in [*surface, *expected_checks(part.entry, part.mesh, part.shape, printer)]]
+
+
 def _stated(pose: PoseEntry) -> Pose:
     return Pose(np.array(pose.low), np.array(pose.high), np.array(pose.centre))
 
@@ -157,6 +163,8 @@ def expected_checks(entry: PartEntry, mesh: Mesh, shape: Topology, printer: Prin
         if is_rounded(mesh.points):
             limit += WRITTEN / 2.0 * float(mesh.areas.sum()) / max(entry.volume, 1e-9)
         checks.append(most("mesh.volume", where, off, limit, "", why))
+    if entry.is_cut:
+        return checks
     size = np.ptp(mesh.points, axis=0)
     over = max(float((np.sort(size[:2]) - np.sort(printer.bed[:2])).max()), float(size[2] - printer.bed[2]))
     checks.append(

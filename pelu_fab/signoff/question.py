@@ -26,7 +26,14 @@ from pelu_fab.signoff.checkpoint import read_trained
 from pelu_fab.signoff.stl import Array, Index
 
 Kind = Literal["checkpoint", "design", "data", "process"]
-CHOICES = ("unit_ml", "input_max", "compensation", "max_teeth", "pour_flow_ml")  # of a design, that manifests repeat
+CHOICES = (
+    "unit_ml",
+    "input_max",
+    "compensation",
+    "max_teeth",
+    "pour_flow_ml",
+    "frame",
+)  # of a design, that manifests repeat
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pelu_fab.network.model import Network
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
 from pelu_fab.network.readout import FULLEST, Readout
 from pelu_fab.network.scaling import quantity
-from pelu_fab.signoff import channels, equivalence, fit, flowing, gravity, hands, lvs, mass, moving, ramps, reading
+from pelu_fab.signoff import channels, cut, equivalence, fit, flowing, gravity, hands, lvs, mass, moving, ramps, reading
 from pelu_fab.signoff.asked import source_checks
 from pelu_fab.signoff.companions import companion_checks, netlist_checks
 from pelu_fab.signoff.dossier import Dossier, Opened, open_folder
@@ -22,7 +22,7 @@ from pelu_fab.signoff.found import NOWHERE
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.judging import Judging
 from pelu_fab.signoff.lowering import Terms, lowering_checks
-from pelu_fab.signoff.mesh import LoadedPart, solid_checks
+from pelu_fab.signoff.mesh import LoadedPart, cut_checks, solid_checks
 from pelu_fab.signoff.question import Question
 from pelu_fab.signoff.recovered import Recovered
 from pelu_fab.signoff.recovery import USUAL_FLOW, Progress, Recovery, assemble, read_parts, recover_from
@@ -65,13 +65,17 @@ def _judged(opened: Opened, question: Question | None, trace: Sequence[float] | 
     """Every check, as far as what it rests on can be read."""
     parts, checks = read_parts(opened.folder, opened.inside, say)
     printer = opened.manifest.process.printer
-    with Judging(parts, printer, memory("checks")) as judging:
+    printed = [part for part in parts if not part.entry.is_cut]
+    with Judging(printed, printer, memory("checks")) as judging:
         say("companions")
         checks += paper_checks(opened, question, parts)
         assembled, recovery = _assembled(opened, parts, say)
         say(f"mesh: {len(parts)} parts")
-        for part, own in zip(parts, judging.checks(), strict=True):
+        for part, own in zip(printed, judging.checks(), strict=True):
             checks += solid_checks(part, own, printer)
+    for part in parts:
+        if part.entry.is_cut:
+            checks += [*cut_checks(part, printer), cut.flatness(part, opened.manifest.sheet)]
     checks += assembled
     if recovery is None:
         return report(checks)
@@ -92,6 +96,7 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     checks += [
         *hands.stands(parts),
         *moving.paths(room := moving.room(parts)),
+        *(cut.laps(room, opened.manifest.sheet) if opened.manifest.sheet else []),
         *reading.read_checks(parts, written(opened), nozzle),
     ]
     jugs = [part for part in parts if part.entry.role == "jug"]

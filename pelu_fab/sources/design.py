@@ -15,6 +15,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.files import entries, is_folder, is_missing, name_of, read_input, recover, safe_name, sha256
 from pelu_fab.ir.design import Compensation, Design, Samples
 from pelu_fab.ir.process import Process
+from pelu_fab.ir.sheet import Frame, Sheet
 from pelu_fab.network.model import Network, check_network
 from pelu_fab.network.names import bucket_name
 from pelu_fab.sources.checkpoint import PAGES, SUFFIXES, parse_checkpoint, read_checkpoint_file
@@ -40,6 +41,7 @@ JUG_RESERVE = 1.05  # jugs hold 5 % more than the largest pour of the data
 PROTOCOL_ROWS = 3
 
 Units = Annotated[float, Field(ge=0, le=1e6)]
+Length = Annotated[float, Field(ge=100, le=5000)]
 
 
 class _Table(BaseModel):
@@ -58,6 +60,15 @@ class Pour(_Table):
         if (self.pour is None) == (self.row is None):
             raise ValueError("needs either pour or row")
         return self
+
+
+class SheetEntry(_Table):
+    """`[sheet]`: what the stand is cut from, where `frame` is "sheet". mm."""
+
+    thickness: float = Field(3.0, ge=2, le=8, description="as measured")
+    clearance: float = Field(0.1, ge=0, le=0.5, description="that a slot is wider than that")
+    kerf: float = Field(0.15, ge=0, le=0.5, description="that the cut takes away; 0 where your software offsets")
+    size: tuple[Length, Length] = Field((600.0, 400.0), strict=False)
 
 
 class DesignFile(_Table):
@@ -83,6 +94,8 @@ class DesignFile(_Table):
     data: str | None = Field(None, min_length=1)
     compensation: Compensation = "process"
     max_teeth: int = Field(14, ge=1, le=1000)
+    frame: Frame = Field("printed", description="what the stand is: printed, or cut from a sheet")
+    sheet: SheetEntry | None = None
     protocol: list[Pour] = Field(default_factory=list)
     readout: list[ReadoutEntry] = Field(default_factory=list)
     training: dict[str, Any] = Field(default_factory=dict, description="the trainer's, who checks it")
@@ -208,10 +221,18 @@ def _assembled(file: DesignFile, network: Network, process: Process, samples: Sa
         samples=samples,
         compensation=file.compensation,
         max_teeth=file.max_teeth,
+        sheet=_sheet(file),
         protocol=_protocol(file, network, samples, input_max, where),
     )
     _check_volumes(design, where)
     return design
+
+
+def _sheet(file: DesignFile) -> Sheet | None:
+    """What the stand is cut from; None where it is printed."""
+    if file.frame == "printed":
+        return None
+    return Sheet(**file.sheet.model_dump()) if file.sheet else Sheet()
 
 
 def _input_max(file: DesignFile, network: Network, samples: Samples | None, where: str) -> tuple[float, ...]:

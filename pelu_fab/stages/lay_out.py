@@ -51,7 +51,7 @@ def _laid_out(lowered: Lowered, design: Design, say: Callable[[str], None]) -> L
         say("size")
         sized = size(lowered, design, rim)
         say("place")
-        layout = place(sized, lowered.netlist, design.process)
+        layout = place(sized, lowered.netlist, design.process, design.sheet)
         say("pour")
         findings = pour_findings(lowered, sized, layout, design)
         short = max((one.limit - one.found for one in findings if one.rule == "flow.freeboard"), default=0.0)

@@ -23,6 +23,7 @@ from pelu_fab.ir.layout import (
 )
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
+from pelu_fab.ir.sheet import Sheet
 from pelu_fab.ir.sized import Course, Sized
 from pelu_fab.ir.units import on_grid
 from pelu_fab.stages.vessels import WITHIN, rack_plate
@@ -52,6 +53,9 @@ DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE, LEAST_TRESTLE = 13.0, 42.0, 24.0  # from a tray's head to its trestle; depth of that, at least
 LEG_AIR, WING, RACK_AIR = 1.8, 14.0, 0.6  # beside a leg that others pass, or its tenon; run of a wing; before the rack
+# of sheets: before a trestle's wall; behind a rack's, with and without a row; beside pads and ears
+TOE, TAIL, BESIDE = 8.0, (9.0, 30.0), 0.2
+LEG, LANDED = 32.0, 4.4  # of sheets: from a wall to a long foot's end, at least; of plate from an ear to the cups
 AIMED, BEYOND = 10.0, 1.0  # of a gutter over a cup, straight at its end; from a card's front to a floor it passes by
 
 
@@ -83,8 +87,11 @@ def slope_deg(process: Process) -> float:
     return ceil(degrees(asin(min(least * hypot(1.0, KINK + 1.0 / LEAD), 1.0))) * 100.0) / 100.0
 
 
-def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
-    """Stand the staircases, the row and the cups one after the other, downstream and down; then all on the table."""
+def place(sized: Sized, netlist: Netlist, process: Process, sheet: Sheet | None = None) -> Layout:
+    """Stand the staircases, the row and the cups one after the other, downstream and down; then all on the table.
+
+    A stand that is cut from a `sheet` takes other room than a printed one; where water runs stays the same.
+    """
     layers: list[tuple[PlacedCard, ...]] = []
     trays: list[Tray] = []
     slope, back = Slope(0.0, slope_deg(process)), 0.0  # of the staircase that comes; y of its first card's back
@@ -106,8 +113,12 @@ def place(sized: Sized, netlist: Netlist, process: Process) -> Layout:
             slope = _below(made, following, on.steps, on.pieces, sized.courses[layer + 1], process)
             back = on.after
     hung = layers[-1] if not sized.courses[-1] else ()
-    device = Layout(tuple(layers), tuple(trays), *_ending(hung, exits, trays, sized, process), ())
-    return _on_table(_with_trestles(device, process), process)
+    cups, rack = _ending(hung, exits, trays, sized, process)
+    if sheet:
+        rack, hung = _of_sheets(rack, hung, trays, sized, sheet)
+        layers = [*layers[:-1], hung] if hung else layers
+    device = Layout(tuple(layers), tuple(trays), cups, rack, ())
+    return _on_table(_with_trestles(device, process, sheet), process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,15 +577,43 @@ def _ending(
     return cups, rack
 
 
-def _with_trestles(layout: Layout, process: Process) -> Layout:
+def _of_sheets(
+    rack: Rack, hung: tuple[PlacedCard, ...], trays: Sequence[Tray], sized: Sized, sheet: Sheet
+) -> tuple[Rack, tuple[PlacedCard, ...]]:
+    """The rack as flat plates that cross, and the row's cards with ears for slots cut through, and pads beside those.
+
+    Two ears share a plate's thickness; before and behind them the plate stops the pads.
+    """
+    back = (on_grid(rack.back[1] - sheet.thickness), rack.back[1])
+    rack = replace(rack, thickness=sheet.thickness, back=back, tail=TAIL[0] if hung else TAIL[1])
+    if trays:  # it lies on the wall's front edge
+        floor = trays[-1].floor / cos(radians(trays[-1].slope_deg))
+        rack = replace(rack, back_z=on_grid(trays[-1].floor_z(back[1]) - floor))
+    placed = []
+    for one in hung:
+        middle, half = (one.card.x0 + one.card.x1) / 2, sized.pitch / 2 - BESIDE
+        low, high = one.ear
+        if rack.between:  # these end behind the cups, and hold the ear before that
+            high = min(high, on_grid(rack.cups - LANDED - one.y))
+        aside = half - sheet.thickness / 2
+        pad = (-one.card.depth, one.card.sill), (on_grid(middle - aside), on_grid(middle + aside))
+        reach = on_grid(middle - half), on_grid(middle + half)
+        placed.append(replace(one, ear=(low, high), reach=reach, pad=pad))
+    return rack, tuple(placed)
+
+
+def _with_trestles(layout: Layout, process: Process, sheet: Sheet | None) -> Layout:
     """The device with a trestle under each tray's head, clear of each other, and wings where they stand apart."""
     trestles: list[Trestle] = []
     trays = {tray.name: tray for tray in layout.trays}
     for tray in sorted(layout.trays, key=lambda tray: tray.head[0]):
-        trestle = _trestle(tray, trestles[-1].y[1] if trestles else -inf, layout, process)
+        after = trestles[-1].y[1] if trestles else -inf
+        trestle = (
+            _sheet_trestle(tray, after, layout, process, sheet) if sheet else _trestle(tray, after, layout, process)
+        )
         trestles.append(trestle)
         if trestle.straddles:
-            low, high = (tray.to((y, tray.floor_z(y)))[0] for y in (trestle.y[1] - WING, trestle.y[1] + 1.0))
+            low, high = (tray.to((y, tray.floor_z(y)))[0] for y in (trestle.front - WING, trestle.front + 1.0))
             wings = Wings(on_grid(trestle.x[1] + STRADDLE), (on_grid(max(low, 0.0)), on_grid(high)))
             trays[tray.name] = replace(tray, wings=wings)
     return replace(layout, trays=tuple(trays.values()), trestles=tuple(trestles))
@@ -601,6 +640,29 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
     return Trestle(
         (-on_grid(half), on_grid(half)), y, on_grid(under), on_grid(min(z for _, z in below)) if below else None
     )
+
+
+def _sheet_trestle(tray: Tray, after: float, layout: Layout, process: Process, sheet: Sheet) -> Trestle:
+    """The same of sheets: all of it clear of the trestle that ends at `after`, as a tie lies across its feet.
+
+    These reach back, or forward where that leaves the wall nearer to the tray's head.
+    """
+    rack, thick = layout.rack, sheet.thickness
+    head, start = tray.head[0] + FOOTING + thick, after + 1.0 + thick
+    last = rack.back[0] - rack.tail - RACK_AIR
+    back, ahead = max(head, start + LEG), max(head, start + TOE)
+    toe = LEG if ahead < back and ahead + LEG <= last else TOE
+    front = on_grid(min(ahead if toe == LEG else back, last - toe))
+    y = on_grid(max(front - (TRESTLE if toe == TOE else thick + TOE), after + 1.0)), on_grid(front + toe)
+    below = _passing(layout, tray, y) + [(wide, inf) for wide, _ in _passing(layout, tray, (y[0], y[0] + TOE))]
+    wide = [
+        *(_width(tray, place, layout) for place in (front, front - thick)),
+        *(w + LEG_AIR + 2 * process.printer.web for w, _ in below),
+    ]
+    under = tray.floor_z(front) - process.printer.floor / cos(radians(tray.slope_deg))
+    lowest = min((z for _, z in below), default=inf)
+    passing = None if lowest == inf else on_grid(lowest)
+    return Trestle((-on_grid(max(wide)), on_grid(max(wide))), y, on_grid(under), passing, on_grid(toe))
 
 
 def _passing(layout: Layout, tray: Tray, y: Span) -> list[tuple[float, float]]:

@@ -68,8 +68,8 @@ def _sized(lowered: Lowered, design: Design, rim: float, full: Mapping[str, tupl
             break
         combs = [[trimmed(comb, drains[comb.bucket.name], design) for comb in row] for row in combs]
         cards = _cards(netlist, orders, combs, cards.priming_volume, design)
-    width = cup_width(netlist, process)
-    pitch = on_grid(width + between_cups(process))
+    width = cup_width(netlist, process, design.sheet)
+    pitch = on_grid(width + between_cups(process, design.sheet))
     sized = Sized(cards.layers, cards.courses, (), jugs_of(design, cards.priming_volume), cards.priming_volume, pitch)
     return replace(sized, cups=cups_of(lowered, sized.cup_pitch - (pitch - width), design))
 
@@ -108,7 +108,7 @@ def _cards(
     """The cards for these combs."""
     process = design.process
     courses = [side_by_side(order, gutter_widths(combs[n], process), process) for n, order in enumerate(orders)]
-    width = cup_width(netlist, process)
+    width = cup_width(netlist, process, design.sheet)
     feeds: dict[str, Span] = {course.target: course.span for row in courses for course in row}
     sites = [[site_of(comb, courses[n], feeds, width, process) for comb in row] for n, row in enumerate(combs)]
     calm = [site for row in sites for site in row if not site.comb.is_lone and not site.comb.load.inflow]

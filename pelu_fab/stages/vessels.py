@@ -10,6 +10,7 @@ from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.ruler import Ruler
+from pelu_fab.ir.sheet import Sheet
 from pelu_fab.ir.sized import Jug, SizedCup
 from pelu_fab.ir.units import MM3_PER_ML, on_grid
 from pelu_fab.network.algebra import outputs
@@ -23,27 +24,28 @@ JUG_SIDES, JUG_SIDE, SLENDER = 4, 34.5, 2.2  # rulers a jug; the narrowest, with
 LEAST_JUG, LEAST_RULER = 20e3, 8e3  # mm3
 TITLE, BESIDE = 16.2, 2.6  # nozzles that two lines of the smallest letters take over a jug's marks; mm round them
 PLATE, SEATS, CUP_AIR = 4.4, 3.0, 0.5  # mm: rack's plates, at least; two ears' seats on one; air beside a cup
+PAD = 0.7  # mm that a card's pads stand out further than that air, to stop beside a sheet
 
 
-def rack_plate(process: Process) -> float:
-    """Thickness of the rack's plates: a blade is left between two ears that stand on one."""
-    return max(PLATE, SEATS + process.printer.blade)
+def rack_plate(process: Process, sheet: Sheet | None = None) -> float:
+    """Room for the rack's plates: a blade is left between two ears that stand on one; beside a sheet room for pads."""
+    return max(PLATE, SEATS + process.printer.blade, sheet.thickness + 2 * PAD if sheet else 0.0)
 
 
-def between_cups(process: Process) -> float:
+def between_cups(process: Process, sheet: Sheet | None = None) -> float:
     """From the inside of a cup to the inside of the next: two walls, a plate, air."""
-    return 2 * process.printer.wall + 2 * CUP_AIR + rack_plate(process)
+    return 2 * process.printer.wall + 2 * CUP_AIR + rack_plate(process, sheet)
 
 
-def cup_width(netlist: Netlist, process: Process) -> float:
+def cup_width(netlist: Netlist, process: Process, sheet: Sheet | None = None) -> float:
     """Inside of a cup, and of a row's card: less than usual where the tray that fans out to many fits the bed so."""
     last = netlist.rows[-1]
     fed = [duct.target for bucket in last for duct in netlist.leaving[bucket.name]]
     abreast = max(map(fed.count, fed)) if is_row(netlist, len(netlist.rows) - 1) else 1
-    number, between = len(set(fed)) * abreast, between_cups(process)
+    number, between = len(set(fed)) * abreast, between_cups(process, sheet)
     most = process.printer.bed[0] - BED_EDGE - 2 * process.printer.slanting
     fan = (most - (number - 1) * between + 2 * WITHIN) / number  # the outer gutters end within their vessels
-    room = process.printer.bed[0] - BED_EDGE - rack_plate(process)  # for the rack round one cup
+    room = process.printer.bed[0] - BED_EDGE - rack_plate(process, sheet)  # for the rack round one cup
     rack = room / abreast - between if abreast > 1 else fan
     width = floor(min(fan, rack))
     least = max(CUP_LEAST, LONE_TEETH * (process.comb.tooth + process.printer.blade))

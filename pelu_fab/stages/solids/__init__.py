@@ -7,6 +7,7 @@ from pelu_fab.ir.solid import Part
 from pelu_fab.network.names import bucket_name, input_name, output_name
 from pelu_fab.stages.solids.card import card_part
 from pelu_fab.stages.solids.labels import labels
+from pelu_fab.stages.solids.sheet import sheet_stand
 from pelu_fab.stages.solids.stand import rack_parts, trestle_parts
 from pelu_fab.stages.solids.tray import tray_part
 from pelu_fab.stages.solids.vessels import cup_part, jug_part
@@ -18,8 +19,9 @@ def build(layout: Layout, sized: Sized, design: Design) -> tuple[Part, ...]:
     jugs = {input_name(i): label for i, label in enumerate(labels(design.network.inputs, measured=True))}
     cups = {output_name(i): label for i, label in enumerate(labels(design.network.outputs))}
     heads = {bucket_name(0, i): label for i, label in enumerate(jugs.values())}
-    parts = rack_parts(layout, process)
-    for number, trestle in enumerate(layout.trestles):
+    sheet = design.sheet
+    parts = sheet_stand(layout, sheet) if sheet else rack_parts(layout, process)
+    for number, trestle in enumerate(() if sheet else layout.trestles):
         parts += trestle_parts(trestle, number, process)
     for depth in reversed(
         range(len(layout.layers))

@@ -168,6 +168,10 @@ def _ears(placed: PlacedCard) -> tuple[Prism, ...]:
         if placed.ear_bar(side) != placed.ear:  # a bar across the gutters ends in a tip as long as the seat
             tip = (end, end + TIP) if side == 0 else (end - TIP, end)
             ears.append(box(tip, (y0, y1), (bottom, bottom + EAR_HEIGHT)))
+        if placed.pad:
+            y, reach = placed.pad
+            x = min(reach[side], inner), max(reach[side], inner)
+            ears.append(box(x, y, (bottom, bottom + EAR_HEIGHT)))
     return tuple(ears)
 
 
