@@ -34,6 +34,7 @@ IRIS = Path(__file__).parent.parent / "designs" / "iris"
 LARGE_BED = 3000.0  # mm, the most that a profile may say
 USUAL = ("iris", "4-4-3", "8-8-4", "16-8-4", "32-8-4", "32-16-4")
 LIMIT = 900.0  # s for one design
+MOST_IN_ONE = 500  # branches of which one boolean is made: it takes minutes on more
 
 
 def design_named(name: str) -> Design:
@@ -81,7 +82,7 @@ def one_global_boolean(device: Device) -> float:
             for step in module:
                 while steps.setdefault(later, (step.op, []))[0] != step.op:
                     later += 1
-                steps[later][1].extend(mesh._prism(moved(prism, u, 0.0, 0.0)) for prism in step.prisms)
+                steps[later][1].extend(mesh._swept(moved(prism, u, 0.0, 0.0)) for prism in step.prisms)
                 later += 1
         u += made.extents[0] + 10.0
     solid = Manifold()
@@ -123,7 +124,8 @@ def measure(name: str) -> dict[str, Any]:
     seconds, device = best(lambda: ours(design), 5) if small else (first, device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     floor, _ = best(lambda: floor_of(device), 5)
-    bulk, _ = best(lambda: one_global_boolean(device), 3 if small else 1) if len(device.parts) < 200 else (None, None)
+    few = len(device.lowered.netlist.ducts) < MOST_IN_ONE
+    bulk, _ = best(lambda: one_global_boolean(device), 3 if small else 1) if few else (None, None)
     singly = best(lambda: one_by_one_in_cadquery(device), 1)[0] if small else None
     return {
         "name": name,

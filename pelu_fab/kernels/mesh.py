@@ -84,7 +84,7 @@ def without_needles(points: Points, triangles: Triangles, name: str) -> Triangle
         else:
             for beside in pair[1:]:  # which may be a needle itself
                 waiting.setdefault(beside, set()).add(needle)
-    if (_areas(points[triangles]) < LEAST_AREA).any():
+    if (_areas(points[triangles[heights < NEEDLE]]) < LEAST_AREA).any():
         raise FabBug(f"{name}: a triangle without area could not be removed")
     return triangles
 

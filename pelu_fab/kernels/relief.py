@@ -62,7 +62,7 @@ def _raised(body: Surface, prisms: Sequence[Prism]) -> Surface | None:
         return None
     rings, corners = [plan[ring] for ring in edges], np.concatenate(loops)
     inside = CrossSection(rings, FillRule.Positive).offset(-MARGIN, JoinType.Miter)
-    if not (letters - inside).is_empty() or len(np.unique(corners.round(3), axis=0)) < len(corners):
+    if not (letters - inside).is_empty() or len(np.unique(corners.round(3) @ (1.0, 1.0j))) < len(corners):
         return None
     beside = ~flat & (low < end) & (high > start)
     if _meet(plan[triangles[beside]], np.array([(loop.min(axis=0), loop.max(axis=0)) for loop in loops])):

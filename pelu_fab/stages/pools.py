@@ -259,8 +259,10 @@ def _inside(
         pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
         rise = on_grid(min(rise, (rim - BROW) / depth))
     depth = on_grid(min(depth, pool + (rim - BROW + deep) / rise))
-    made = replace(card, pool=on_grid(pool), depth=depth, rise=rise)
-    return made if made.plates else replace(made, plates=(_stop(made, site.feed, design.process),))
+    made = card.with_pool(on_grid(pool), depth, rise)
+    if made.plates:
+        return made
+    return made.with_pool(made.pool, depth, rise, (_stop(made, site.feed, design.process),))
 
 
 def no_room(short: Bucket, deepest: float) -> FabError:
