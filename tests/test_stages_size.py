@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized
+from pelu_fab.stages.combs import Load
+from pelu_fab.stages.courses import Lengths, bucket_comb, comb_extent, gutter_widths, side_by_side, tooth_places
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.size import size
 
@@ -205,3 +208,32 @@ def test_planted_faults_are_found() -> None:
     }
     assert end_faults(with_first(replace(first, mouths=tuple(turned.get(m.target, m) for m in first.mouths))))
     assert room_by_slices(replace(first, plates=())) > first.drawn_volume + 100.0
+
+
+@pytest.mark.parametrize(("widths", "spread", "seed"), [((2, 8), 0.1, 1), ((4, 12), 1.0, 2), ((3, 20), 2.0, 3)])
+def test_the_length_that_orders_of_gutters_are_chosen_by_is_that_of_the_combs_as_placed(
+    widths: tuple[int, ...], spread: float, seed: int
+) -> None:
+    design = design_of(random_network(widths, seed, spread=spread))
+    netlist, process = lower(design).netlist, design.process
+    combs = [bucket_comb(b, netlist.leaving[b.name], Load(12e3, 50e3, 30.0, 21.0), design) for b in netlist.rows[0]]
+    needed = gutter_widths(combs, process)
+    targets = [target for target in netlist.targets(0) if target in needed]
+    length = Lengths(combs, targets, needed, process)
+    rng, found = np.random.default_rng(seed), set()
+    for order in (rng.permutation(len(targets)).tolist() for _ in range(10)):
+        courses = side_by_side([targets[n] for n in order], needed, process)
+        ends = [comb_extent(comb, tooth_places(comb, courses)) for comb in combs]
+        assert length(order) == pytest.approx(sum(high - low for low, high in ends), abs=2 * GRID * len(combs))
+        found.add(length(order))
+    assert len(found) > 5
+
+
+def test_a_card_with_another_pool_is_what_replace_makes_and_remembers_nothing_of_the_first() -> None:
+    _, sized = sized_of(design_of(random_network((2, 3), 1)))
+    for card in sized.cards.values():
+        assert card.cavity and card.body and card.outline
+        made = card.with_pool(card.pool + 1.0, card.depth + 2.0, 0.5)
+        assert made == replace(card, pool=card.pool + 1.0, depth=card.depth + 2.0, rise=0.5)
+        assert made.cavity != card.cavity
+        assert card.with_pool(card.pool, card.depth, card.rise, ()).plates == ()

@@ -140,7 +140,7 @@ def _shortest(
 
     if len(targets) <= MOST_ORDERS:
         return min(permutations(targets), key=placed)
-    length, best = _Lengths(several, targets, widths, process), list(range(len(targets)))
+    length, best = Lengths(several, targets, widths, process), list(range(len(targets)))
     least, helped = length(best), True
     while helped:
         helped = False
@@ -152,7 +152,7 @@ def _shortest(
     return [targets[n] for n in best]
 
 
-class _Lengths:
+class Lengths:
     """How long some combs are together over gutters in any order, to some µm; asked thousands of times, it places none.
 
     The first teeth stand at the least mean of what the first few are shifted by, the last ones at the largest of the
