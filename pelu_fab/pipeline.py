@@ -17,6 +17,7 @@ from pelu_fab.exports import Skipped, chosen, to_chosen_files
 from pelu_fab.files import read_input, recover, write_all
 from pelu_fab.formats.bom import to_bom, to_print_preset
 from pelu_fab.formats.manifest import to_manifest
+from pelu_fab.formats.plates import lying
 from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.sheets import to_sheets
 from pelu_fab.formats.stl import to_stl
@@ -269,6 +270,6 @@ def _check_bed(device: Device) -> None:
 
 
 def _fits(extents: tuple[float, float, float], bed: tuple[float, float, float]) -> bool:
-    """Whether a piece lies on the bed, turned by a right angle or not."""
+    """Whether a piece lies on the bed, square to it or aslant."""
     (a, b, c), (x, y, z) = (round(e, 3) for e in extents), bed
-    return c <= z and ((a <= x and b <= y) or (a <= y and b <= x))
+    return c <= z and lying((a, b), (x, y)) is not None

@@ -23,15 +23,17 @@ from pelu_fab.errors import FabError
 from pelu_fab.exports import DEFAULT, WRITERS, chosen
 from pelu_fab.formats.bom import to_bom
 from pelu_fab.formats.glb import to_glb
-from pelu_fab.formats.plates import FILAMENTS, MARGIN, PART_GAP, packed, plates_of
-from pelu_fab.formats.threemf import to_plates
+from pelu_fab.formats.plates import FILAMENTS, MARGIN, PART_GAP, Piece, lying, packed, plates_of, turned_box
+from pelu_fab.formats.threemf import _place, to_plates
 from pelu_fab.formats.weld import weld
+from pelu_fab.ir.device import Device
 from pelu_fab.show.animation import to_gif
 from pelu_fab.show.pictures import to_hero, to_section
 from pelu_fab.show.report import to_report
 from pelu_fab.show.report_data import read_facts
 from pelu_fab.show.scene import scene_of
 from pelu_fab.show.svg import to_svg
+from pelu_fab.signoff.mesh import _beyond
 
 HERE = Path(__file__).parent
 MODULES = Path(pelu_fab.__file__).parent / "show" / "viewer_src" / "node_modules"
@@ -118,6 +120,47 @@ def test_parts_on_a_plate_lie_apart_and_inside_the_bed(sizes: list[tuple[float, 
             apart = max(box[0] - other[2], other[0] - box[2], box[1] - other[3], other[1] - box[3])
             assert apart >= PART_GAP - 0.01
         boxes[plate].append(box)
+
+
+def test_a_piece_that_is_too_long_lies_aslant_on_its_bed_and_one_that_is_too_large_does_not() -> None:
+    bed = (220.0, 220.0)
+    assert lying((220.0, 220.0), bed) == lying((30.0, 219.0), bed) == 0
+    for size in ((222.0, 42.0), (42.0, 222.0), (240.0, 20.0), (290.0, 3.0)):
+        turn = lying(size, bed)
+        assert turn is not None and 0 < turn < 90
+        corners = np.array([(x, y) for x in (0.0, size[0]) for y in (0.0, size[1])]) @ _turned(turn)
+        assert np.ptp(corners, axis=0) == pytest.approx(turned_box(size, turn))
+        assert np.ptp(corners, axis=0).max() <= 220.0 - 2 * MARGIN
+    assert lying((222.0, 120.0), bed) is lying((312.0, 10.0), bed) is None
+
+
+def _turned(degrees: float) -> np.ndarray:
+    turn = np.radians(degrees)
+    return np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+
+
+def test_a_part_that_lies_aslant_is_written_so_and_judged_to_fit() -> None:
+    """A tray as long as none: 222 mm, on a bed of 220."""
+    found = device("iris")
+    number = next(n for n, part in enumerate(found.parts) if part.role == "tray")
+    own = found.meshes[number]
+    longer = dataclasses.replace(
+        own, corners=own.corners * np.float32([222.0, 42.0, 40.0]) / np.ptp(own.corners, (0, 1))
+    )
+    asked = dataclasses.replace(found, parts=(found.parts[number],), meshes=(longer,))
+    ((piece,),) = (plate.pieces for plate in plates_of(asked))
+    low, high = _bounds_on(asked, piece)
+    assert piece.turn % 90 and low.min() >= MARGIN - 0.01 and high.max() <= 220.0 - MARGIN + 0.01
+    plan = longer.corners.reshape(-1, 3)[:, :2]
+    assert _beyond(plan, (220.0, 220.0)) <= 0.0 < 20.0 < _beyond(plan, (160.0, 160.0))
+    assert _beyond(plan, (222.0, 42.0)) == pytest.approx(0.0, abs=1e-3)
+
+
+def _bounds_on(asked: Device, piece: Piece) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of a piece's own points on its bed."""
+    *turn, shift = np.array(_place(asked, piece))
+    points = asked.meshes[piece.part].corners.reshape(-1, 3) @ np.array(turn) + shift
+    return points[:, :2].min(axis=0), points[:, :2].max(axis=0)
 
 
 def test_welding_keeps_every_corner_and_only_joins_equal_ones() -> None:

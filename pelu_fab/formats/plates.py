@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import cos, radians, sin
 
 from pelu_fab.ir.device import Device
 
@@ -14,16 +15,17 @@ FILAMENTS: Mapping[str, tuple[str, ...]] = {  # one each plate: white cards on a
 }
 
 Spot = tuple[int, float, float]  # plate, x, y of the left front corner on it
+Size = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One piece of the part with this index: `left` front corner on the bed (mm), `turned` by a quarter or not."""
+    """One piece of the part with this index, turned by `turn` degrees; the left front corner of its box, mm."""
 
     part: int
     left: float
     front: float
-    turned: bool
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,13 @@ def plates_of(device: Device) -> tuple[Plate, ...]:
             if part.role in roles and not part.is_cut
             for _ in range(part.count)
         ]
-        spots = packed([device.meshes[n].extents[:2] for n in owners], (x, y))
+        sizes = [device.meshes[n].extents[:2] for n in owners]
+        slants = [lying(size, (x, y)) or 0 for size in sizes]
+        spots = packed([turned_box(size, slant) for size, slant in zip(sizes, slants, strict=True)], (x, y))
         for number in sorted({plate for (plate, _, _), _ in spots}):
             pieces = [
-                Piece(n, left, front, turned)
-                for n, ((plate, left, front), turned) in zip(owners, spots, strict=True)
+                Piece(n, left, front, slant + 90 * turned)
+                for n, slant, ((plate, left, front), turned) in zip(owners, slants, spots, strict=True)
                 if plate == number
             ]
             found.append(Plate(filament, _centred(device, pieces, (x, y))))
@@ -57,18 +61,36 @@ def plates_of(device: Device) -> tuple[Plate, ...]:
 
 
 def _centred(device: Device, pieces: Sequence[Piece], bed: tuple[float, float]) -> tuple[Piece, ...]:
-    sizes = [device.meshes[piece.part].extents[:2] for piece in pieces]
-    wide = max(p.left + (y if p.turned else x) for p, (x, y) in zip(pieces, sizes, strict=True)) - MARGIN
-    deep = max(p.front + (x if p.turned else y) for p, (x, y) in zip(pieces, sizes, strict=True)) - MARGIN
+    sizes = [turned_box(device.meshes[piece.part].extents[:2], piece.turn) for piece in pieces]
+    wide = max(p.left + x for p, (x, _) in zip(pieces, sizes, strict=True)) - MARGIN
+    deep = max(p.front + y for p, (_, y) in zip(pieces, sizes, strict=True)) - MARGIN
     right, back = (bed[0] - wide) / 2 - MARGIN, (bed[1] - deep) / 2 - MARGIN
     return tuple(
         replace(piece, left=round(piece.left + right, 3), front=round(piece.front + back, 3)) for piece in pieces
     )
 
 
-def packed(
-    sizes: Sequence[tuple[float, float]], bed: tuple[float, float], gap: float = PART_GAP, margin: float = MARGIN
-) -> list[tuple[Spot, bool]]:
+def lying(size: Size, bed: Size) -> int | None:
+    """Degrees by which a piece that is too long for a bed lies aslant; 0 where it lies square, None if neither."""
+    (a, b), (x, y) = size, bed
+    if (a <= x and b <= y) or (a <= y and b <= x):
+        return 0
+    boxes = ((turn, turned_box(size, turn)) for turn in range(1, 90))
+    return next((t for t, (a, b) in boxes if a <= x - 2 * MARGIN and b <= y - 2 * MARGIN), None)
+
+
+def way(turn: int) -> tuple[float, float]:
+    """Cosine and sine of a turn in degrees, those of a quarter exact."""
+    return round(cos(radians(turn)), 12), round(sin(radians(turn)), 12)
+
+
+def turned_box(size: Size, turn: int) -> Size:
+    """x and y of the box round a rectangle that is turned."""
+    (a, b), (c, s) = size, way(turn)
+    return a * abs(c) + b * abs(s), a * abs(s) + b * abs(c)
+
+
+def packed(sizes: Sequence[Size], bed: Size, gap: float = PART_GAP, margin: float = MARGIN) -> list[tuple[Spot, bool]]:
     """A spot on a plate for each (x, y) size, and whether it is turned by a quarter. First shelf that fits."""
     width, depth = bed[0] - 2 * margin, bed[1] - 2 * margin
     turned = [not (x <= width and y <= depth) or (y > x and y <= width and x <= depth) for x, y in sizes]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from pelu_fab.formats.plates import Piece, Plate, plates_of
+from pelu_fab.formats.plates import Piece, Plate, plates_of, way
 from pelu_fab.formats.weld import weld
 from pelu_fab.ir.device import Device
 
@@ -73,14 +73,13 @@ def _object(lib3mf: Any, model: Any, corners: Any) -> Any:
 
 
 def _place(device: Device, piece: Piece) -> Sequence[Sequence[float]]:
-    """Rows of a 4 x 3 matrix for row vectors; a quarter turn takes (x, y) to (-y, x): right by the depth."""
-    mesh = device.meshes[piece.part]
-    low = mesh.corners.reshape(-1, 3).min(axis=0).tolist()
-    up = (0.0, 0.0, 1.0)
-    if piece.turned:
-        shift = (piece.left + mesh.extents[1] + low[1], piece.front - low[0], -low[2])
-        return (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0), up, shift
-    return (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), up, (piece.left - low[0], piece.front - low[1], -low[2])
+    """Rows of a 4 x 3 matrix for row vectors: turned, and the box round it at its place."""
+    mesh, (c, s) = device.meshes[piece.part], way(piece.turn)
+    x, y, z = mesh.corners.reshape(-1, 3).min(axis=0).tolist()
+    wide, deep, _ = mesh.extents
+    places = [(a * c - b * s, a * s + b * c) for a in (x, x + wide) for b in (y, y + deep)]
+    shift = (piece.left - min(a for a, _ in places), piece.front - min(b for _, b in places), -z)
+    return (c, s, 0.0), (-s, c, 0.0), (0.0, 0.0, 1.0), shift
 
 
 def _uuid(title: str, what: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.formats.bom import FILL, FLOORS, ROOFS
-from pelu_fab.formats.plates import FILAMENTS, Plate, plates_of
+from pelu_fab.formats.plates import FILAMENTS, Plate, plates_of, turned_box
 from pelu_fab.formats.pour import AGAIN, COVER, MORE, SEAL, Pour, level_words, listed, measures, pours, priming, siphons
 from pelu_fab.formats.sheets import lying
 from pelu_fab.ir.device import Device
@@ -238,16 +238,15 @@ def _bed(sheet: Sheet, device: Device, plate: Plate, number: int, at: tuple[floa
     sheet.text((left + 18.0, at[1]), words, 9.0, colour=GREY)
     sheet.box((left, top), (x * scale, y * scale), "#f4f5f7", GREY)
     for piece in plate.pieces:
-        wide, deep, _ = device.meshes[piece.part].extents
-        if piece.turned:
-            wide, deep = deep, wide
-        corner = left + piece.left * scale, top + (y - piece.front - deep) * scale
+        size = device.meshes[piece.part].extents[:2]
+        wide, deep = turned_box(size, piece.turn)
+        middle = left + (piece.left + wide / 2) * scale, top + (y - piece.front - deep / 2) * scale
+        own = size[0] * scale, size[1] * scale
         part = device.parts[piece.part]
         fill = "#{:02x}{:02x}{:02x}".format(*COLOURS.get(part.role, LOOM))
-        sheet.box(corner, (wide * scale, deep * scale), fill)
+        sheet.box((middle[0] - own[0] / 2, middle[1] - own[1] / 2), own, fill, turn=piece.turn)
         name = called(device, part)
-        middle = corner[0] + wide * scale / 2, corner[1] + deep * scale / 2 + 0.8
-        sheet.text(middle, name, _fitting(name, wide * scale - 1.0, 7.0), align="center")
+        sheet.text((middle[0], middle[1] + 0.8), name, _fitting(name, wide * scale - 1.0, 7.0), align="center")
 
 
 def _settings(sheet: Sheet, device: Device, y: float) -> None:

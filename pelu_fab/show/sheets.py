@@ -84,11 +84,15 @@ class Sheet:
         """A thin line."""
         self.axes.plot((start[0], end[0]), (start[1], end[1]), color=colour, linewidth=width, solid_capstyle="butt")
 
-    def box(self, at: Place, size: Place, fill: str = "none", edge: str = INK, width: float = 0.6) -> None:
-        """A rectangle."""
+    def box(
+        self, at: Place, size: Place, fill: str = "none", edge: str = INK, width: float = 0.6, *, turn: float = 0.0
+    ) -> None:
+        """A rectangle, turned to the left about its middle (degrees)."""
         from matplotlib.patches import Rectangle
 
-        self.axes.add_patch(Rectangle(at, *size, facecolor=fill, edgecolor=edge, linewidth=width))
+        patch = Rectangle(at, *size, angle=-turn, rotation_point="center")
+        patch.set(facecolor=fill, edgecolor=edge, linewidth=width)
+        self.axes.add_patch(patch)
 
     def disc(self, at: Place, radius: float, words: str, colour: str = ACCENT) -> None:
         """A number in a circle."""

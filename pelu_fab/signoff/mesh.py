@@ -166,7 +166,7 @@ def expected_checks(entry: PartEntry, mesh: Mesh, shape: Topology, printer: Prin
     if entry.is_cut:
         return checks
     size = np.ptp(mesh.points, axis=0)
-    over = max(float((np.sort(size[:2]) - np.sort(printer.bed[:2])).max()), float(size[2] - printer.bed[2]))
+    over = max(_beyond(mesh.points[:, :2], printer.bed[:2]), float(size[2] - printer.bed[2]))
     checks.append(
         most(
             "mesh.bed",
@@ -178,6 +178,17 @@ def expected_checks(entry: PartEntry, mesh: Mesh, shape: Topology, printer: Prin
         )
     )
     return checks
+
+
+def _beyond(plan: Array, bed: Sequence[float]) -> float:
+    """How far the plan (n, 2) of a part reaches beyond a bed, turned on it as is best, mm."""
+    over = float((np.sort(np.ptp(plan, axis=0)) - np.sort(bed)).max())
+    if over <= BED_MARGIN:
+        return over
+    turns = np.radians(np.arange(0.5, 180.0, 0.5))
+    cos, sin = np.cos(turns), np.sin(turns)
+    x, y = np.ptp(plan @ np.array([cos, -sin]), axis=0), np.ptp(plan @ np.array([sin, cos]), axis=0)
+    return min(over, float(np.maximum(x - bed[0], y - bed[1]).min()))
 
 
 def _none(rule: str, where: str, mesh: Mesh, faces: Index, what: str) -> Check:
