@@ -3,12 +3,10 @@
 Each tray is looked at in its own frame, flat as it is printed: its floor's plate just below and its walls above.
 """
 
-from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
 from shapely import (
-    LineString,
     MultiPoint,
     MultiPolygon,
     Point,
@@ -266,8 +264,8 @@ def _rooms(
     """
     frame = box(*(window[0] - 1.0), *(window[1] + 1.0)).exterior
     segments = np.round(segments, SNAP)
-    lines = [*linestrings(segments[(segments[:, 0] != segments[:, 1]).any(axis=1)])]
-    lines += [line for v in closed for line in _closed_teeth(v)]
+    long = segments[(segments[:, 0] != segments[:, 1]).any(axis=1)]
+    lines = linestrings(np.concatenate([long, *(_across_teeth(v) for v in closed)]))
     areas = polygonize([unary_union([*lines, frame])]).geoms
     seeds = points([vessel.inside, *(place[:2] for place in vessel.floors if place[2] < z)])
     seed, area = STRtree(areas).query(seeds, "within")
@@ -276,10 +274,10 @@ def _rooms(
     return None if lost else MultiPolygon(rooms)
 
 
-def _closed_teeth(vessel: Vessel) -> Iterable[LineString]:
-    """A line across each tooth, from blade to blade and into both."""
-    for tooth in vessel.teeth:
-        x, y = tooth.outward
-        along = np.array([-y, x]) * (tooth.width / 2 + INTO_BLADE)
-        middle = np.array(tooth.at[:2]) - CLOSED_AT * np.array([x, y])
-        yield LineString([middle - along, middle + along])
+def _across_teeth(vessel: Vessel) -> Array:
+    """A line (n, 2, 2) across each tooth, from blade to blade and into both."""
+    outward = np.array([tooth.outward for tooth in vessel.teeth]).reshape(-1, 2)
+    reach = np.array([tooth.width for tooth in vessel.teeth]) / 2 + INTO_BLADE
+    along = np.stack([-outward[:, 1], outward[:, 0]], axis=1) * reach[:, None]
+    middle = np.array([tooth.at[:2] for tooth in vessel.teeth]).reshape(-1, 2) - CLOSED_AT * outward
+    return np.stack([middle - along, middle + along], axis=1)
