@@ -27,6 +27,7 @@ from pelu_fab.ir.device import Device
 from pelu_fab.ir.sheet import Sheet
 from pelu_fab.ir.solid import Part
 from pelu_fab.show.assembly import stages
+from pelu_fab.show.booklet import pages
 from pelu_fab.signoff import Report, verify
 from pelu_fab.signoff.cut import flatness, laps
 from pelu_fab.signoff.dossier import open_folder
@@ -185,6 +186,16 @@ def test_the_steps_name_every_piece_of_the_stand_once_and_where_it_goes() -> Non
         assert "rack-rib-1 to rack-rib-4, from left to right" in words
         left = float(np.array(named(found, "rack-rib-1").transform)[0, 3])
         assert left == max(float(np.array(p.transform)[0, 3]) for p in found.cut if "-rib-" in p.name)  # cups in front
+
+
+def test_the_booklet_shows_every_sheet_with_every_piece_and_what_to_mind() -> None:
+    found = cut("petals", Sheet(size=(300.0, 200.0)))
+    (first, *more) = [one for one in pages(found) if one.axes.texts[0].get_text() == "Cut"]
+    told = [text.get_text() for one in (first, *more) for text in one.axes.texts]
+    assert all(told.count(part.name) == 1 for part in found.cut)
+    assert {f"sheet {piece.sheet + 1}" for piece in lying(found)} == {t for t in told if re.fullmatch(r"sheet \d+", t)}
+    assert "3.1 mm wide, for 3 mm" in " ".join(told)
+    assert not any(one.axes.texts[0].get_text() == "Cut" for one in pages(device("petals")))
 
 
 def test_a_sheet_too_small_is_refused_before_meshing_with_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ FLOORS, ROOFS, FILL = 5, 4, 15  # layers of a bottom and of a top; % of what is 
 def to_bom(device: Device) -> str:
     """Parts in print order, with volume, bounding box, and what each weighs and takes, estimated without a slicer."""
     density = device.design.process.material.density
+    first = "trays" if device.cut else "stand and trays"
     per_cm3 = device.design.process.printer.hours_per_cm3
     lines = [
         f"{device.design.name}: {device.pieces} pieces",
@@ -34,7 +35,7 @@ def to_bom(device: Device) -> str:
         *_beds(device),
         "",
         *_sheets(device),
-        "Print the stand and trays first, then one card: it shows whether your cards hang in their seats. No supports;",
+        f"Print the {first} first, then one card: it shows whether your cards hang in their seats. No supports;",
         "parts lie as exported. Cards hold water: coat one that weeps. Cups in clear filament show their level.",
         f"* estimated from volume and surface by the profile {device.design.process.name}; your slicer knows better.",
         "print-preset.ini is for PrusaSlicer.",

@@ -68,7 +68,8 @@ def pages(device: Device) -> list[Sheet]:
     """All of them in their order."""
     views, told = _views(device), stages(device)
     whole = composed([_piece(device, views, n) for n in views.patches], views.view)
-    sheets = [_cover(device, views, whole, told), *_needed(device), *_beds(device), *_steps(device, views, told)]
+    sheets = [_cover(device, views, whole, told), *_needed(device), *_beds(device)]
+    sheets += [*_cuts(device), *_steps(device, views, told)]
     sheets += [_before(device, views, whole), _ready(device, views, whole, told), *_pouring(device, views, whole)]
     sheets.append(_after(device, views, told))
     for number, sheet in enumerate(sheets[1:], 2):
@@ -227,6 +228,41 @@ def _beds(device: Device) -> list[Sheet]:
     return sheets
 
 
+def _cuts(device: Device) -> list[Sheet]:
+    """What lies on which sheet, and how to cut it; nothing where the stand is printed."""
+    sheet, pieces = device.design.sheet, lying(device)
+    if sheet is None:
+        return []
+    words = (
+        f"Measure your sheet: slots are {sheet.slot:g} mm wide, for {sheet.thickness:g} mm. Engrave the blue names, "
+        f"then cut the red lines. These lie {sheet.kerf / 2:g} mm outside of the pieces, for a kerf of {sheet.kerf:g} "
+        "mm: if your software offsets by itself, compile with --set sheet.kerf=0. Cut one leg and its tie first: they "
+        "slide together by hand, and hold. Varnish plywood."
+    )
+    pages = [_headed("Cut", "sheets/sheet-N.svg or .dxf, at 1:1")]
+    scale = min(INSIDE / sheet.size[0], 104.0 / sheet.size[1])
+    y = pages[0].paragraph((EDGE, TOP + 14.0), words, INSIDE, 10.0) + 8.0
+    for number in sorted({piece.sheet for piece in pieces}):
+        if y + 4.0 + sheet.size[1] * scale > LOWEST:
+            pages.append(_headed("Cut", "continued"))
+            y = TOP + 14.0
+        pages[-1].text((EDGE, y), f"sheet {number + 1}", 10.0, bold=True)
+        y += 4.0 + sheet.size[1] * scale  # its foot
+        pages[-1].box(
+            (EDGE, y - sheet.size[1] * scale), (sheet.size[0] * scale, sheet.size[1] * scale), "#f4f5f7", GREY
+        )
+        for piece in pieces:
+            if piece.sheet == number:
+                lines = [[(EDGE + a * scale, y - b * scale) for a, b in line] for line in piece.cut]
+                pages[-1].loops(lines, "#f3dfc0")
+                left, right, high, low = (end(p[k] for p in lines[0]) for k in (0, 1) for end in (min, max))
+                size = _fitting(piece.part.name, right - left - 2.0, 6.5)
+                middle = (left + right) / 2, (high + low) / 2 + 0.8
+                pages[-1].text(middle, piece.part.name, size, bold=True, align="center")
+        y += 10.0
+    return pages
+
+
 def _bed(sheet: Sheet, device: Device, plate: Plate, number: int, at: tuple[float, float], scale: float) -> None:
     """One bed from above, its front below; its title's foot at `at`."""
     x, y, _ = device.design.process.printer.bed
@@ -262,11 +298,12 @@ def _settings(sheet: Sheet, device: Device, y: float) -> None:
         y += 6.0
         sheet.text((EDGE, y), key, 9.5, bold=True)
         sheet.text((EDGE + 26.0, y), words, 9.5)
+    first = "trays" if device.design.sheet else "stand and trays"
     loose = f"--set process_overrides.printer.clearance={printer.clearance + 0.05:.2f}"
     words = (
         "PrusaSlicer takes them from print-preset.ini (File, Import, Import Config); your printer and filament stay. "
-        "In another slicer set these five by hand. Print stand and trays first, then one card, and hang it in its "
-        f"seat. If it is tight, compile again with more clearance ({loose}) before you print the rest."
+        f"In another slicer set these five by hand. Print {first} first, then one card, and hang it in its seat. If it "
+        f"is tight, compile again with more clearance ({loose}) before you print the rest."
     )
     sheet.paragraph((EDGE, y + 9.0), words, INSIDE, 9.5, colour=GREY)
 

@@ -94,6 +94,14 @@ class Sheet:
         patch.set(facecolor=fill, edgecolor=edge, linewidth=width)
         self.axes.add_patch(patch)
 
+    def loops(self, outlines: Sequence[Sequence[Place]], fill: str, edge: str = INK, width: float = 0.4) -> None:
+        """Closed outlines, those inside of others cut out."""
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path
+
+        whole = Path.make_compound_path(*(Path([*one, one[0]], closed=True) for one in outlines))
+        self.axes.add_patch(PathPatch(whole, facecolor=fill, edgecolor=edge, linewidth=width))
+
     def disc(self, at: Place, radius: float, words: str, colour: str = ACCENT) -> None:
         """A number in a circle."""
         from matplotlib.patches import Circle
