@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from hashlib import sha256
-from math import ceil, floor, log10
+from math import ceil, floor, log10, prod
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.sheets import to_sheets
 from pelu_fab.formats.stl import to_stl
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.device import Device
+from pelu_fab.ir.device import Device, figures_of
 from pelu_fab.ir.netlist import to_text
+from pelu_fab.ir.solid import Part
 from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.memory import program
 from pelu_fab.network.algebra import outputs, pours_up_to
@@ -35,6 +36,7 @@ from pelu_fab.stages.solids import build
 Progress = Callable[[str], None]
 UNREADABLE = (FabError, OSError, ValueError, KeyError, TypeError, AttributeError)  # of a manifest
 BEDS = 6  # that are tried before one is advised
+ROUGHLY = 3  # parts of a role that are meshed, at most, to tell what all weigh
 PARTS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01)  # of the jugs, or of the flow, that spilled
 
 
@@ -78,12 +80,11 @@ def _compiled(design: Design, say: Progress, *, force: bool) -> Device:
         raise FabError(findings[0].where, first_of(findings), _remedy(design, findings[0]))
     say("build")
     parts = build(layout, sized, design)
+    _check_bed(design, parts)
     say(f"mesh {len(parts)} parts")
     with ThreadPoolExecutor() as threads:  # the kernel works outside Python's lock; parts keep their order
         meshes = tuple(threads.map(build_mesh, parts))
-    device = Device(design, lowered, sized, layout, parts, meshes, findings)
-    _check_bed(device)
-    return device
+    return Device(design, lowered, sized, layout, parts, meshes, findings)
 
 
 def _check_readable(design: Design) -> None:
@@ -251,22 +252,40 @@ def _manifest(directory: Path) -> Any:
     return json.loads(read_input(Path(directory) / "manifest.json"))
 
 
-def _check_bed(device: Device) -> None:
-    """Refuse pieces that the bed does not take, with the bed that does and what the whole device comes to."""
-    x, y, z = device.design.process.printer.bed
-    printed = ((part, mesh) for part, mesh in zip(device.parts, device.meshes, strict=True) if not part.is_cut)
-    sizes = {part.name: mesh.extents for part, mesh in printed}
-    large = {name: e for name, e in sizes.items() if not _fits(e, (x, y, z))}
-    if large:
-        name, (a, b, c) = max(large.items(), key=lambda one: max(one[1]))
-        side, tall = (10 * ceil(max(e[axis] for e in sizes.values() for axis in axes) / 10) for axes in ((0, 1), (2,)))
+def _check_bed(design: Design, parts: Sequence[Part]) -> None:
+    """Refuse pieces that the bed does not take, with the bed that does and about what the whole device comes to.
+
+    Before all are meshed: none is larger than what it is made of, and of those that seem too large one is looked at.
+    """
+    x, y, z = design.process.printer.bed
+    printed = [part for part in parts if not part.is_cut]
+    large = sorted((p for p in printed if not _fits(p.extents, (x, y, z))), key=lambda p: -max(p.extents))
+    meshes = ((part, build_mesh(part).extents) for part in large)
+    name, (a, b, c) = next(((part.name, e) for part, e in meshes if not _fits(e, (x, y, z))), ("", (0.0, 0.0, 0.0)))
+    if name:
+        side, tall = (10 * ceil(max(p.extents[axis] for p in printed for axis in axes) / 10) for axes in ((0, 1), (2,)))
+        pieces = sum(part.count for part in printed)
         raise BedError(
             name,
             f"measures {a:.0f} x {b:.0f} x {c:.0f} mm, the bed takes {x:g} x {y:g} x {z:g} mm "
-            f"({len(large)} of {device.pieces} pieces are too large; {device.figures})",
+            f"({sum(p.count for p in large)} of {pieces} pieces are too large; {_rough_figures(design, parts)})",
             (max(side, x), max(side, y), max(tall, z)),
             ", fewer units in a layer, or shares that are multiples of 1/N, whose combs are shorter",
         )
+
+
+def _rough_figures(design: Design, parts: Sequence[Part]) -> str:
+    """What a device comes to by a few of its parts: of each role the others take as much of the boxes round them."""
+    share = {}
+    for role in {part.role for part in parts}:
+        own = sorted((part for part in parts if part.role == role), key=lambda part: prod(part.extents))
+        some = own[:: ceil(len(own) / ROUGHLY)]
+        plastic = sum(build_mesh(part).printed_volume for part in some)
+        share[role] = plastic / sum(prod(part.extents) for part in some)
+    printed = sum(part.count * share[part.role] * prod(part.extents) for part in parts if not part.is_cut)
+    corners = [(np.array(part.transform), np.array(part.extents)) for part in parts if part.transform is not None]
+    height = max(float(matrix[2, 3] + np.maximum(matrix[2, :3] * size, 0.0).sum()) for matrix, size in corners)
+    return figures_of(design, parts, printed / 1000.0, height)
 
 
 def _fits(extents: tuple[float, float, float], bed: tuple[float, float, float]) -> bool:

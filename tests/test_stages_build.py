@@ -11,13 +11,15 @@ from manifold3d import Manifold, Mesh64
 from stagework import DETERGENT, RESIN, WATER, design_of, network_of, process_named, random_network
 from test_solid import open_edges, volume_of
 
-from pelu_fab import load
+from exports import device
+from pelu_fab import load, pipeline
 from pelu_fab.errors import FabError
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.ir.process import Process
+from pelu_fab.kernels.mesh import build_mesh
 from pelu_fab.network.model import Network
-from pelu_fab.pipeline import compile_design
+from pelu_fab.pipeline import _rough_figures, compile_design
 from pelu_fab.stages.lay_out import lay_out
 
 DESIGNS = Path(__file__).parent.parent / "designs"
@@ -230,6 +232,29 @@ def test_planted_faults_in_parts_are_found() -> None:
     moved = replace(device.parts[cups[1]], transform=device.parts[cups[0]].transform)
     planted = replace(device, parts=(*device.parts[: cups[1]], moved, *device.parts[cups[1] + 1 :]))
     assert "cup-y0 | cup-y1" in clashes(planted)
+
+
+@pytest.mark.parametrize("name", ["iris", "and-or", "penguins"])
+def test_what_a_device_comes_to_is_known_about_before_it_is_meshed(name: str) -> None:
+    found = device(name)
+    rough, exact = (
+        [float(n) for n in re.findall(r"(\d+) (?:pieces|g|h|cm)\b", told)]
+        for told in (_rough_figures(found.design, found.parts), found.figures)
+    )
+    assert len(exact) == 4 and rough[0] == exact[0]
+    assert rough[1:] == pytest.approx(exact[1:], rel=0.15)
+    for part, mesh in zip(found.parts, found.meshes, strict=True):
+        assert all(own >= seen - 1e-3 for own, seen in zip(part.extents, mesh.extents, strict=True))
+
+
+def test_a_bed_that_is_too_small_is_refused_before_its_parts_are_meshed(monkeypatch: pytest.MonkeyPatch) -> None:
+    meshed: list[str] = []
+    monkeypatch.setattr(pipeline, "build_mesh", lambda part: meshed.append(part.name) or build_mesh(part))
+    parts = device("penguins").parts
+    small = process_named("fdm-pla-detergent", 130.0)
+    with pytest.raises(FabError, match=r"the bed takes 130 x 130 .* pieces, about \d+ g and \d+ h"):
+        pipeline._check_bed(replace(device("penguins").design, process=small), parts)
+    assert len(meshed) <= 1 + 5 * 3 < len(parts)  # the largest, three of a role
 
 
 def test_a_bed_that_is_too_small_is_told_with_what_the_device_comes_to_and_the_bed_told_does() -> None:

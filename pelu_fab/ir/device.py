@@ -1,5 +1,6 @@
 """What compile gives: the design, every stage's result, and the triangles of each part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import dist, fsum
@@ -30,6 +31,18 @@ def cut_length(part: Part) -> float:
     """How far the cut goes round a piece and through its windows, mm."""
     rings = (pairwise((*line, line[0])) for line in part.cut_lines)
     return fsum(dist(a, b) for ring in rings for a, b in ring)
+
+
+def figures_of(design: Design, parts: Sequence[Part], cm3: float, height: float) -> str:
+    """What a device asks of a maker and of a table: plastic in cm3, height in mm."""
+    cut, process = [part for part in parts if part.is_cut], design.process
+    pieces = sum(part.count for part in parts if not part.is_cut)
+    grams, hours = cm3 * process.material.density, cm3 * process.printer.hours_per_cm3
+    metres = fsum(map(cut_length, cut)) / 1000.0
+    told = f"to print: {pieces} pieces, about {grams:.0f} g and {hours:.0f} h by the profile {process.name}"
+    if design.sheet:
+        told += f"; to cut: {len(cut)} pieces, {metres:.1f} m of cut in {design.sheet.thickness:g} mm sheet"
+    return f"{told}; it stands {height / 10.0:.0f} cm tall"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,16 +118,7 @@ class Device:
     @property
     def figures(self) -> str:
         """What it asks of a maker and of a table, as estimated without a slicer."""
-        sheet = self.design.sheet
-        cut = (
-            f"; to cut: {len(self.cut)} pieces, {self.cut_length / 1000.0:.1f} m of cut in {sheet.thickness:g} mm sheet"
-            if sheet
-            else ""
-        )
-        return (
-            f"to print: {self.pieces} pieces, about {self.grams:.0f} g and {self.hours:.0f} h by the profile "
-            f"{self.design.process.name}{cut}; it stands {self.height / 10.0:.0f} cm tall"
-        )
+        return figures_of(self.design, self.parts, self._printed_cm3, self.height)
 
     @property
     def _printed_cm3(self) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Point = tuple[float, float]
+Place = tuple[float, float, float]
 Outline = tuple[Point, ...]
 Axis = Literal["x", "y", "z"]
 Transform = tuple[tuple[float, float, float, float], ...]  # 3 rows: rotation and translation, part -> assembly
@@ -52,6 +53,12 @@ class Part:
     engraved: tuple[Outline, ...] = ()
 
     @property
+    def extents(self) -> Place:
+        """Size of the box round all that is added, mm."""
+        (x, y, z), (right, back, top) = bounds(self.modules)
+        return right - x, back - y, top - z
+
+    @property
     def cut_lines(self) -> tuple[Outline, ...]:
         """Of a piece that is cut: its outline, then its windows."""
         ((step,),) = self.modules
@@ -88,21 +95,23 @@ def shifted(modules: Iterable[tuple[Step, ...]], x: float, y: float, z: float) -
 def upright(name: str, role: str, modules: Iterable[tuple[Step, ...]], genus: int | None = None) -> Part:
     """A part that prints as it stands: `modules` in device coordinates."""
     modules = tuple(modules)
-    x, y, z = lowest(modules)
+    (x, y, z), _ = bounds(modules)
     transform: Transform = ((1.0, 0.0, 0.0, x), (0.0, 1.0, 0.0, y), (0.0, 0.0, 1.0, z))
     return Part(name, role, shifted(modules, -x, -y, -z), transform, genus)
 
 
-def lowest(modules: Iterable[tuple[Step, ...]]) -> tuple[float, float, float]:
-    """Least x, y and z over all added prisms."""
+def bounds(modules: Iterable[tuple[Step, ...]]) -> tuple[Place, Place]:
+    """Least and largest x, y and z over all added prisms; cuts may leave less."""
     axes = {"x": (1, 2, 0), "y": (0, 2, 1), "z": (0, 1, 2)}
-    low = [float("inf")] * 3
+    found: tuple[list[float], list[float], list[float]] = ([], [], [])
     for prism in (p for module in modules for s in module if s.op == "add" for p in s.prisms):
         a, b, along = axes[prism.axis]
-        low[along] = min(low[along], prism.start)
-        low[a] = min(low[a], min(point[0] for outline in prism.outlines for point in outline))
-        low[b] = min(low[b], min(point[1] for outline in prism.outlines for point in outline))
-    return low[0], low[1], low[2]
+        points = [point for outline in prism.outlines for point in outline]
+        found[along].extend((prism.start, prism.end))
+        found[a].extend(point[0] for point in points)
+        found[b].extend(point[1] for point in points)
+    x, y, z = found
+    return (min(x), min(y), min(z)), (max(x), max(y), max(z))
 
 
 def moved(prism: Prism, x: float, y: float, z: float) -> Prism:

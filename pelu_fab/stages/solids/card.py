@@ -115,16 +115,16 @@ def _leads(card: Card) -> list[tuple[Step, ...]]:
 
 def _banks(card: Card) -> tuple[Step, ...]:
     """What stands between the waters on the ramp, its tops falling from the blades' to the lip's."""
-    floor = -card.run - card.lip
+    floor, top = -card.run - card.lip, BLADE_TOP + 1.0  # cut below
     solids: list[Prism] = []
     mouths = sorted(card.mouths, key=lambda m: m.opening[0])
     for left, right in pairwise(mouths):
         outline = (*card.bank(left, 1), *reversed(card.bank(right, 0)))
-        solids.append(Prism("z", floor, HIGH, (_embedded(outline, card),)))
-    solids.append(Prism("z", floor, HIGH, (_embedded(_outer(card, mouths[0], 0), card),)))
-    solids.append(Prism("z", floor, HIGH, (_embedded(_outer(card, mouths[-1], 1), card),)))
+        solids.append(Prism("z", floor, top, (_embedded(outline, card),)))
+    solids.append(Prism("z", floor, top, (_embedded(_outer(card, mouths[0], 0), card),)))
+    solids.append(Prism("z", floor, top, (_embedded(_outer(card, mouths[-1], 1), card),)))
     blades = tuple(
-        box((a[1], b[0]), (card.sill - BITE, card.sill + BLADE_RUN), (floor, HIGH))
+        box((a[1], b[0]), (card.sill - BITE, card.sill + BLADE_RUN), (floor, top))
         for m in mouths
         for a, b in pairwise(m.teeth)
     )

@@ -6,7 +6,7 @@ from math import cos, radians, sin
 
 from pelu_fab.ir.layout import NEAR, OVER_EAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
 from pelu_fab.ir.process import Printer
-from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, lowest, shifted
+from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, bounds, box, shifted
 
 CLEAR = 0.6  # mm of air between a card's underside and the walls below it
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
@@ -41,7 +41,7 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard], printer: Printer) -> Par
     if cuts:
         steps.append(Step("cut", tuple(cuts)))
     modules = [tuple(steps)]
-    x, _, _ = lowest(modules)
+    (x, _, _), _ = bounds(modules)
     c, s = cos(radians(tray.slope_deg)), sin(radians(tray.slope_deg))
     y, z = tray.at(0.0, -floor)  # part (x, along, up from the bed) to the device
     transform = ((1.0, 0.0, 0.0, x), (0.0, c, s, y), (0.0, -s, c, z))
