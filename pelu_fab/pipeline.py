@@ -231,6 +231,14 @@ def parts_written(directory: Path) -> dict[str, str]:
         return {}
 
 
+def cut_written(directory: Path) -> frozenset[str]:
+    """Names of the parts that are cut and not printed, as the manifest in `directory` says."""
+    try:
+        return frozenset(part["name"] for part in _manifest(directory)["parts"] if part.get("made") == "cut")
+    except UNREADABLE:
+        return frozenset()
+
+
 def plates_written(directory: Path) -> int:
     """How many beds the export in `directory` is laid out on, as its manifest says; 0 where it holds no plates."""
     return _written(directory, "plates/")

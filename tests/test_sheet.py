@@ -227,6 +227,15 @@ def test_the_command_line_takes_frame_and_thickness(tmp_path: Path) -> None:
     assert bad.exit_code == 2 and "frame" in bad.output
 
 
+def test_what_to_cut_again_is_not_told_as_to_print(tmp_path: Path) -> None:
+    out = tmp_path / "drip"
+    words = ["compile", str(DESIGNS / "drip"), "--formats", "stl", "--frame", "sheet", "--out", str(out)]
+    assert CliRunner().invoke(application(), words).exit_code == 0
+    told = CliRunner().invoke(application(), [*words, "--set", "sheet.clearance=0.12"]).output
+    (line,) = [line for line in told.splitlines() if line.startswith("reprint")]
+    assert line == "reprint 0 of 3; cut again 4 of 4: rack-rail, rack-rib-1, rack-rib-2, rack-wall"
+
+
 # ---- what the judge says ----
 
 

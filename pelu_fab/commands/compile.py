@@ -1,7 +1,7 @@
 """`pelu-fab compile`: a checkpoint or design to files that print, ending with their sign-off."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,7 +44,7 @@ def compile_design(
     import pelu_fab
     from pelu_fab.exports import chosen
     from pelu_fab.files import safe_name
-    from pelu_fab.pipeline import first_of, is_current, parts_written, plates_written, sheets_written
+    from pelu_fab.pipeline import cut_written, first_of, is_current, parts_written, plates_written, sheets_written
 
     wanted = formats.split(",") if formats else None
     chosen(wanted)  # before any work
@@ -79,7 +79,7 @@ def compile_design(
         if drawn := sheets_written(directory):
             print(printable(f"sheets: {drawn}, each as SVG and DXF ({directory / 'sheets'})"))
         if before and not unchanged:
-            print(printable(_reprint(before, parts_written(directory))))
+            print(printable(_reprint(before, parts_written(directory), cut_written(directory))))
         for one in skipped:
             print(printable(str(one)))
         for path in signed.places:
@@ -90,9 +90,14 @@ def compile_design(
         raise typer.Exit(CHECK_FAILED)
 
 
-def _reprint(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What a maker who printed the export before this one prints again."""
+def _reprint(before: Mapping[str, str], now: Mapping[str, str], cut: Collection[str]) -> str:
+    """What a maker who made the export before this one prints, and cuts, again."""
     changed = [name for name, told in now.items() if before.get(name) != told]
     if not changed:
         return f"reprint 0 of {len(now)}: the parts are as in the export before"
-    return f"reprint {len(changed)} of {len(now)}: {', '.join(changed)}"
+    told = []
+    for word, own in (("reprint", now.keys() - cut), ("cut again", now.keys() & cut)):
+        names = [name for name in changed if name in own]
+        if own and (names or word == "reprint"):
+            told.append(f"{word} {len(names)} of {len(own)}" + (f": {', '.join(names)}" if names else ""))
+    return "; ".join(told)
