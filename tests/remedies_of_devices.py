@@ -54,6 +54,9 @@ def loaded(name: str, *settings: str) -> Callable[..., object]:
     return lambda *_: pelu_fab.load(DESIGNS / name, settings=settings)
 
 
+SURE = DETERGENT.model_copy(update={"scatter": DETERGENT.scatter.model_copy(update={"held_ml": 0.02})})
+
+
 def made(network: Network, **choices: Any) -> Callable[..., object]:
     return lambda *_: pelu_fab.compile(design_of(network, **choices))
 
@@ -84,7 +87,7 @@ STAGES = [
          lambda *_: wrong("and-or", "process_overrides.printer.bed=[90, 90, 90]")()),
     Case("stages/solids/sheet.py sheet_stand 1", wrong("and-or", "frame=sheet", "sheet.size=[100, 100]"), SET, (as_told("and-or", "frame=sheet"), wrong("and-or", "frame=printed"))),
     Case("stages/combs.py cut_comb 1", wrong("and-or", "pour_flow_ml=60"), r"raise max_teeth in design\.toml", wrong("and-or", "pour_flow_ml=60", "max_teeth=40")),
-    Case("stages/pools.py no_room 1", made(network_of(([0.036], [[1.0]]))), r"a threshold of 0, or one above (\S+) mL", (made(network_of(([0.0], [[1.0]])), input_max=(40.0,)), lambda _, m: made(network_of(([float(m[1]) + 0.01], [[1.0]])), input_max=(40.0,))())),
+    Case("stages/pools.py no_room 1", made(network_of(([0.036], [[1.0]])), process=SURE), r"a threshold of 0, or one above (\S+) mL", (made(network_of(([0.0], [[1.0]])), input_max=(40.0,)), lambda _, m: made(network_of(([float(m[1]) + 0.01], [[1.0]])), input_max=(40.0,))())),
     Case("stages/pools.py no_room 2", wrong("drip", "unit_ml=100"), r"make the unit smaller \(unit_ml\)", wrong("drip", "unit_ml=1")),
     Case("stages/pools.py no_room 2", wrong("and-or", "unit_ml=50"), r"make the unit smaller \(unit_ml\)", wrong("and-or", "unit_ml=1")),
     Case("stages/lower.py _check_data 1", made(network_of(([4.0], [[1.0]])), samples=Samples(np.ones((2, 2)))), r"the network's inputs, in order", made(network_of(([4.0], [[1.0]])), samples=Samples(np.ones((2, 1))), input_max=(40.0,))),
