@@ -69,7 +69,8 @@ function told(data, { name, role, box, grams, hours }) {
   const label = bucket && data.numbers[bucket]?.label;
   const what = { card: `card of bucket ${bucket}${label ? ` (${label})` : ""}`, cup: `cup of ${data.outputs[Number(name.slice(5))]}`, tray: "tray of gutters", stand: "part of the stand" }[role] ?? role;
   const size = [0, 1, 2].map((axis) => (box[1][axis] - box[0][axis]).toFixed(0)).join(" x ");
-  return `${name}: ${what}, about ${grams.toFixed(0)} g and ${hours.toFixed(1)} h to print, ${size} mm.`;
+  const made = grams ? `about ${grams.toFixed(0)} g and ${hours.toFixed(1)} h to print` : "cut from a sheet";
+  return `${name}: ${what}, ${made}, ${size} mm.`;
 }
 
 // Lights up a part, and its bucket's row in the table, and tells what it is beside the stage.
