@@ -37,6 +37,12 @@ def test_no_channel_is_looked_for_where_no_drop_passes() -> None:
     assert _channel(lines, np.zeros((0,)), np.array([1.0, 0.0]), np.zeros(2)) == []
 
 
+def test_a_ray_in_a_plan_that_nothing_lies_in_meets_nothing() -> None:
+    lines = Segments(np.array([[[0.0, 0.0], [1.0, 0.0]]]), np.array([0]), 2)
+    from_below, up = np.array([[0.5, -1.0]] * 2), np.array([[0.0, 1.0]] * 2)
+    assert lines.reach(from_below, up, 5.0, np.array([0, 1])).tolist() == [1.0, np.inf]
+
+
 def test_a_sliver_of_rounding_before_a_wall_joins_no_channels() -> None:
     plate, walls = area(0, 0, 30, 20), area(0, 9, 30 - SLIT / 4, 11)
     assert plate.difference(walls).geom_type == "Polygon"  # they meet round the wall's end

@@ -145,7 +145,7 @@ def _lines(own: Array, levels: Array, places: _Places, who: Index, sheet: Index,
     np.minimum.at(bottom, sheet, low)
     np.maximum.at(top, sheet, high)
     kept = (segments.max(axis=1) >= bottom[sheets]) & (segments.min(axis=1) <= top[sheets])
-    return Segments(segments[kept.all(axis=1)], sheets[kept.all(axis=1)])
+    return Segments(segments[kept.all(axis=1)], sheets[kept.all(axis=1)], len(levels))
 
 
 def _unparted(at: Array, along: Array, places: _Places, farthest: Array) -> Mask:

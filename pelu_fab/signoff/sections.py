@@ -46,16 +46,15 @@ STEPS = (6.0, 30.0)  # mm that a ray looks ahead at first, and then
 
 
 class Segments:
-    """Plan index of line segments, for many short rays at once; `sheets` tells which of several plans each lies in."""
+    """Plan index of line segments, for many short rays at once; `sheets` tells which of `count` plans each lies in."""
 
-    def __init__(self, segments: Array, sheets: Index | None = None, pitch: float = 4.0) -> None:
+    def __init__(self, segments: Array, sheets: Index | None = None, count: int = 1, pitch: float = 4.0) -> None:
         start, way = segments[:, 0], segments[:, 1] - segments[:, 0]
         self._lines = tuple(np.ascontiguousarray(k) for k in (start[:, 0], start[:, 1], way[:, 0], way[:, 1]))
         low, high = segments.min(axis=1), segments.max(axis=1)
         self._origin = low.min(axis=0) - 1.0 if len(low) else np.zeros(2)
         span = high.max(axis=0) + 1.0 - self._origin if len(low) else np.ones(2)
         sheet = np.zeros(len(segments), np.int64) if sheets is None else sheets
-        count = int(sheet.max(initial=0)) + 1
         self._pitch = max(pitch, float(np.sqrt(count * span[0] * span[1] / 1e6)))
         self._cells = np.ceil(span / self._pitch).astype(int) + 1
         owner, cell = self._spread(low, high, sheet)
