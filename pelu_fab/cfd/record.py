@@ -130,7 +130,8 @@ def _begins(one: Outcome) -> str:
     if gone[-1] < BEGUN:
         return f"{gone[-1]:.2f} mL out of a pool that lacked {one.below:.1f} and got {one.poured:.1f}"
     lacks = one.below - float(poured[np.argmax(gone >= BEGUN)])
-    return f"{early:.2f} mL out before its pool is full; begins {abs(lacks):.1f} mL {'early' if lacks > 0 else 'late'}"
+    begun = f"; begins {lacks:.1f} mL early" if lacks > 0 else ""  # later than that, a head has to build up first
+    return f"{early:.2f} mL out before its pool is full{begun}"
 
 
 def _digits(parts: Mapping[str, str]) -> dict[str, str]:
