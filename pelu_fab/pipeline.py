@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from hashlib import sha256
-from math import ceil, floor, log10, prod
+from math import ceil, floor, fsum, log10, prod
 from pathlib import Path
 from typing import Any
 
@@ -288,9 +288,9 @@ def _rough_figures(design: Design, parts: Sequence[Part]) -> str:
     for role in {part.role for part in parts}:
         own = sorted((part for part in parts if part.role == role), key=lambda part: prod(part.extents))
         some = own[:: ceil(len(own) / ROUGHLY)]
-        plastic = sum(build_mesh(part).printed_volume for part in some)
-        share[role] = plastic / sum(prod(part.extents) for part in some)
-    printed = sum(part.count * share[part.role] * prod(part.extents) for part in parts if not part.is_cut)
+        plastic = fsum(build_mesh(part).printed_volume for part in some)
+        share[role] = plastic / fsum(prod(part.extents) for part in some)
+    printed = fsum(part.count * share[part.role] * prod(part.extents) for part in parts if not part.is_cut)
     corners = [(np.array(part.transform), np.array(part.extents)) for part in parts if part.transform is not None]
     height = max(float(matrix[2, 3] + np.maximum(matrix[2, :3] * size, 0.0).sum()) for matrix, size in corners)
     return figures_of(design, parts, printed / 1000.0, height)
