@@ -17,12 +17,12 @@ from pelu_fab.exports import Skipped, chosen, to_chosen_files
 from pelu_fab.files import read_input, recover, write_all
 from pelu_fab.formats.bom import to_bom, to_print_preset
 from pelu_fab.formats.manifest import to_manifest
-from pelu_fab.formats.plates import lying
+from pelu_fab.formats.plates import slant
 from pelu_fab.formats.pour import to_pour
 from pelu_fab.formats.sheets import to_sheets
 from pelu_fab.formats.stl import to_stl
 from pelu_fab.ir.design import Design
-from pelu_fab.ir.device import Device, figures_of
+from pelu_fab.ir.device import Device, figures_of, pieces_of
 from pelu_fab.ir.netlist import to_text
 from pelu_fab.ir.solid import Part
 from pelu_fab.kernels.mesh import build_mesh
@@ -272,11 +272,10 @@ def _check_bed(design: Design, parts: Sequence[Part]) -> None:
     name, (a, b, c) = next(((part.name, e) for part, e in meshes if not _fits(e, (x, y, z))), ("", (0.0, 0.0, 0.0)))
     if name:
         side, tall = (10 * ceil(max(p.extents[axis] for p in printed for axis in axes) / 10) for axes in ((0, 1), (2,)))
-        pieces = sum(part.count for part in printed)
         raise BedError(
             name,
             f"measures {a:.0f} x {b:.0f} x {c:.0f} mm, the bed takes {x:g} x {y:g} x {z:g} mm "
-            f"({sum(p.count for p in large)} of {pieces} pieces are too large; {_rough_figures(design, parts)})",
+            f"({pieces_of(large)} of {pieces_of(parts)} pieces are too large; {_rough_figures(design, parts)})",
             (max(side, x), max(side, y), max(tall, z)),
             ", fewer units in a layer, or shares that are multiples of 1/N, whose combs are shorter",
         )
@@ -284,19 +283,19 @@ def _check_bed(design: Design, parts: Sequence[Part]) -> None:
 
 def _rough_figures(design: Design, parts: Sequence[Part]) -> str:
     """What a device comes to by a few of its parts: of each role the others take as much of the boxes round them."""
-    share = {}
-    for role in {part.role for part in parts}:
-        own = sorted((part for part in parts if part.role == role), key=lambda part: prod(part.extents))
+    printed, share = [part for part in parts if not part.is_cut], {}
+    for role in {part.role for part in printed}:
+        own = sorted((part for part in printed if part.role == role), key=lambda part: prod(part.extents))
         some = own[:: ceil(len(own) / ROUGHLY)]
         plastic = fsum(build_mesh(part).printed_volume for part in some)
         share[role] = plastic / fsum(prod(part.extents) for part in some)
-    printed = fsum(part.count * share[part.role] * prod(part.extents) for part in parts if not part.is_cut)
+    plastic = fsum(part.count * share[part.role] * prod(part.extents) for part in printed)
     corners = [(np.array(part.transform), np.array(part.extents)) for part in parts if part.transform is not None]
     height = max(float(matrix[2, 3] + np.maximum(matrix[2, :3] * size, 0.0).sum()) for matrix, size in corners)
-    return figures_of(design, parts, printed / 1000.0, height)
+    return figures_of(design, parts, plastic / 1000.0, height)
 
 
 def _fits(extents: tuple[float, float, float], bed: tuple[float, float, float]) -> bool:
     """Whether a piece lies on the bed, square to it or aslant."""
     (a, b, c), (x, y, z) = (round(e, 3) for e in extents), bed
-    return c <= z and lying((a, b), (x, y)) is not None
+    return c <= z and slant((a, b), (x, y)) is not None

@@ -839,9 +839,14 @@ def test_what_a_record_knows_is_not_run_again_whatever_else_of_its_parts_has_cha
     (export / "cfd.json").write_text(to_text({"a": replace(told, parts={"row-L0": "0" * 64})}))
     assert _run(str(export), "--record", str(kept))[0] == 0
     (export / "cfd.json").unlink()
-    code, said = _run(str(export), "--at", "L0.b0", "--pour", "even", "--cells", "4", "--record", str(kept))
+    asked, before = ("--at", "L0.b0", "--pour", "even", "--cells", "4", "--record", str(kept)), kept.read_text()
+    code, said = _run(str(export), *asked, "--dry-run")
+    assert code == 0 and "knows 1 of 1" in said and kept.read_text() == before
+    assert json.loads(_run(str(export), *asked, "--dry-run", "--json")[1]) == {}
+    code, said = _run(str(export), *asked)
     (row,) = read_record(kept)
     assert code == 0 and "knows 1 of 1" in said and row.is_of(job.parts) and row.found.startswith("L1.b0 8.46")
+    assert _run(str(export), *asked, "--again")[0] == 1  # it is asked to
     code, said = _run(str(export), "--at", "L0.b0", "--pour", "middle", "--cells", "4", "--record", str(kept))
     assert code == 1 and "FAILED L0.b0-middle" in said and read_record(kept) == [row]
 

@@ -23,7 +23,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.exports import DEFAULT, WRITERS, chosen
 from pelu_fab.formats.bom import to_bom
 from pelu_fab.formats.glb import to_glb
-from pelu_fab.formats.plates import FILAMENTS, MARGIN, PART_GAP, Piece, lying, packed, plates_of, turned_box
+from pelu_fab.formats.plates import FILAMENTS, MARGIN, PART_GAP, Piece, packed, plates_of, slant, turned_box
 from pelu_fab.formats.threemf import _place, to_plates
 from pelu_fab.formats.weld import weld
 from pelu_fab.ir.device import Device
@@ -124,14 +124,14 @@ def test_parts_on_a_plate_lie_apart_and_inside_the_bed(sizes: list[tuple[float, 
 
 def test_a_piece_that_is_too_long_lies_aslant_on_its_bed_and_one_that_is_too_large_does_not() -> None:
     bed = (220.0, 220.0)
-    assert lying((220.0, 220.0), bed) == lying((30.0, 219.0), bed) == 0
+    assert slant((220.0, 220.0), bed) == slant((30.0, 219.0), bed) == 0
     for size in ((222.0, 42.0), (42.0, 222.0), (240.0, 20.0), (290.0, 3.0)):
-        turn = lying(size, bed)
+        turn = slant(size, bed)
         assert turn is not None and 0 < turn < 90
         corners = np.array([(x, y) for x in (0.0, size[0]) for y in (0.0, size[1])]) @ _turned(turn)
         assert np.ptp(corners, axis=0) == pytest.approx(turned_box(size, turn))
         assert np.ptp(corners, axis=0).max() <= 220.0 - 2 * MARGIN
-    assert lying((222.0, 120.0), bed) is lying((312.0, 10.0), bed) is None
+    assert slant((222.0, 120.0), bed) is slant((312.0, 10.0), bed) is None
 
 
 def _turned(degrees: float) -> np.ndarray:

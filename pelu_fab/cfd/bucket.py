@@ -165,7 +165,7 @@ def bucket_case(
         outlets={f"o{t}": goal for t, goal in enumerate(bucket.goals)},
         end=pour.end,
         below=float((grid.volumes * (pool & (z < 0) & ~water)).sum()) / 1000.0,
-        pictures=SPLASHES if pour.kind == "dump" else 8,
+        pictures=SPLASHES if pour.kind == "dump" else Case.pictures,
     )
 
 

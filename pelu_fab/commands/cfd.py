@@ -56,8 +56,9 @@ def solve_water(
 
         print("\n".join(printable(line) for line in table_lines(directory)))
         return
+    tell = print if not json else lambda _: None  # stdout is the JSON's alone
     if record is not None and not (at or all_):
-        _record(directory, record)
+        tell(_record(directory, record))
         return
     pours = [
         pour_of(kind, flow=flow, seconds=seconds, drain=drain, below=below)
@@ -67,8 +68,9 @@ def solve_water(
         device = Device(recover_folder(directory, say))
         fluid = _process(process) or device.recovery.dossier.manifest.process
         jobs = jobs_of(device, wanted(device, at or [], everything=all_), pours, fluid, cells, limit * 60.0)
-    if record is not None:
-        jobs = _lacking(record, jobs)
+    if record is not None and not again:
+        jobs, known = _lacking(record, jobs, keep=not dry_run)
+        tell(known)
     if dry_run:
         _plan(jobs, json=json)
         return
@@ -81,35 +83,37 @@ def solve_water(
         failed = _solve(directory, jobs, say, again=again, workers=workers, scheduler=scheduler)
     _show(directory, jobs, json=json)
     if record is not None:
-        _record(directory, record)
+        tell(_record(directory, record))
     for line in failed:
         print(printable(line))
     if failed:
         raise typer.Exit(CHECK_FAILED)
 
 
-def _record(directory: Path, path: Path) -> None:
-    """Results of a folder, also of files that are gone, into a table that is kept."""
+def _record(directory: Path, path: Path) -> str:
+    """Results of a folder, also of files that are gone, into a table that is kept; how many, in words."""
     from pelu_fab.cfd.record import merged, read_record, said, to_csv
     from pelu_fab.files import write_file
 
     old, new = read_record(path), said(directory)
     if new:
         write_file(path, to_csv(merged(old, new)).encode())
-    print(printable(f"{path}: {len(new)} results of {directory} beside {len(old)} that were there"))
+    return printable(f"{path}: {len(new)} results of {directory} beside {len(old)} that were there")
 
 
-def _lacking(path: Path, jobs: Sequence["Job"]) -> list["Job"]:
-    """The jobs that a record does not know yet; the rows of the others are of the present parts from now on."""
+def _lacking(path: Path, jobs: Sequence["Job"], *, keep: bool) -> tuple[list["Job"], str]:
+    """The jobs that a record does not know yet, and of how many others it does, in words.
+
+    `keep` notes that the rows of those are of the present parts.
+    """
     from pelu_fab.cfd.record import merged, read_record, still_so, to_csv
     from pelu_fab.files import write_file
 
     rows = read_record(path)
     known, lacking = still_so(rows, jobs)
-    if known:
+    if known and keep:
         write_file(path, to_csv(merged(rows, known)).encode())
-        print(printable(f"{path}: knows {len(known)} of {len(jobs)}"))
-    return lacking
+    return lacking, printable(f"{path}: knows {len(known)} of {len(jobs)}")
 
 
 def _process(name: str | None) -> "Process | None":

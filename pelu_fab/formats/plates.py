@@ -48,12 +48,12 @@ def plates_of(device: Device) -> tuple[Plate, ...]:
             for _ in range(part.count)
         ]
         sizes = [device.meshes[n].extents[:2] for n in owners]
-        slants = [lying(size, (x, y)) or 0 for size in sizes]
-        spots = packed([turned_box(size, slant) for size, slant in zip(sizes, slants, strict=True)], (x, y))
+        slants = [slant(size, (x, y)) or 0 for size in sizes]
+        spots = packed([turned_box(size, turn) for size, turn in zip(sizes, slants, strict=True)], (x, y))
         for number in sorted({plate for (plate, _, _), _ in spots}):
             pieces = [
-                Piece(n, left, front, slant + 90 * turned)
-                for n, slant, ((plate, left, front), turned) in zip(owners, slants, spots, strict=True)
+                Piece(n, left, front, turn + 90 * turned)
+                for n, turn, ((plate, left, front), turned) in zip(owners, slants, spots, strict=True)
                 if plate == number
             ]
             found.append(Plate(filament, _centred(device, pieces, (x, y))))
@@ -70,7 +70,7 @@ def _centred(device: Device, pieces: Sequence[Piece], bed: tuple[float, float]) 
     )
 
 
-def lying(size: Size, bed: Size) -> int | None:
+def slant(size: Size, bed: Size) -> int | None:
     """Degrees by which a piece that is too long for a bed lies aslant; 0 where it lies square, None if neither."""
     (a, b), (x, y) = size, bed
     if (a <= x and b <= y) or (a <= y and b <= x):

@@ -33,13 +33,17 @@ def cut_length(part: Part) -> float:
     return fsum(dist(a, b) for ring in rings for a, b in ring)
 
 
+def pieces_of(parts: Sequence[Part]) -> int:
+    """How many there are to print."""
+    return sum(part.count for part in parts if not part.is_cut)
+
+
 def figures_of(design: Design, parts: Sequence[Part], cm3: float, height: float) -> str:
     """What a device asks of a maker and of a table: plastic in cm3, height in mm."""
     cut, process = [part for part in parts if part.is_cut], design.process
-    pieces = sum(part.count for part in parts if not part.is_cut)
     grams, hours = cm3 * process.material.density, cm3 * process.printer.hours_per_cm3
     metres = fsum(map(cut_length, cut)) / 1000.0
-    told = f"to print: {pieces} pieces, about {grams:.0f} g and {hours:.0f} h by the profile {process.name}"
+    told = f"to print: {pieces_of(parts)} pieces, about {grams:.0f} g and {hours:.0f} h by the profile {process.name}"
     if design.sheet:
         told += f"; to cut: {len(cut)} pieces, {metres:.1f} m of cut in {design.sheet.thickness:g} mm sheet"
     return f"{told}; it stands {height / 10.0:.0f} cm tall"
@@ -87,7 +91,7 @@ class Device:
     @property
     def pieces(self) -> int:
         """How many there are to print."""
-        return sum(part.count for part in self.parts if not part.is_cut)
+        return pieces_of(self.parts)
 
     @property
     def cut(self) -> tuple[Part, ...]:

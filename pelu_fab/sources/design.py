@@ -41,6 +41,7 @@ JUG_RESERVE = 1.05  # jugs hold 5 % more than the largest pour of the data
 PROTOCOL_ROWS = 3
 
 Units = Annotated[float, Field(ge=0, le=1e6)]
+SHEET = Sheet()  # the usual one
 Length = Annotated[float, Field(ge=100, le=5000)]
 
 
@@ -65,10 +66,10 @@ class Pour(_Table):
 class SheetEntry(_Table):
     """`[sheet]`: what the stand is cut from, where `frame` is "sheet". mm."""
 
-    thickness: float = Field(3.0, ge=2, le=8, description="as measured")
-    clearance: float = Field(0.1, ge=0, le=0.5, description="that a slot is wider than that")
-    kerf: float = Field(0.15, ge=0, le=0.5, description="that the cut takes away; 0 where your software offsets")
-    size: tuple[Length, Length] = Field((600.0, 400.0), strict=False)
+    thickness: float = Field(SHEET.thickness, ge=2, le=8, description="as measured")
+    clearance: float = Field(SHEET.clearance, ge=0, le=0.5, description="that a slot is wider than that")
+    kerf: float = Field(SHEET.kerf, ge=0, le=0.5, description="that the cut takes away; 0 where your software offsets")
+    size: tuple[Length, Length] = Field(SHEET.size, strict=False)
 
 
 class DesignFile(_Table):
@@ -232,7 +233,7 @@ def _sheet(file: DesignFile) -> Sheet | None:
     """What the stand is cut from; None where it is printed."""
     if file.frame == "printed":
         return None
-    return Sheet(**file.sheet.model_dump()) if file.sheet else Sheet()
+    return Sheet(**file.sheet.model_dump()) if file.sheet else SHEET
 
 
 def _input_max(file: DesignFile, network: Network, samples: Samples | None, where: str) -> tuple[float, ...]:

@@ -16,11 +16,11 @@ from pelu_fab.ir.layout import AIR_BESIDE, STRADDLE, Layout, Rack, Trestle
 from pelu_fab.ir.sheet import Sheet
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, Transform
 from pelu_fab.stages.solids.lettering import raised, text_width
+from pelu_fab.stages.solids.stand import AIR, GUIDE, HORN, SHOULDER, SILL
 
-AIR, RISE, SILL = 0.2, 9.0, 2.2  # mm: beside an ear and over a half-lap; of a plate above its seats, and before an ear
-HORN, SHOULDER = 8.0, 12.0  # mm: beside a tray; legs end so far below it
+RISE = 9.0  # mm of a plate above its seats
 EDGE, POST = 8.0, 9.0  # mm of sheet: beyond a slot at a piece's end; between two openings, and beside a slot
-GUIDE, TIE, FOOT = 14.0, 24.0, 14.0  # mm: height of what guides cups and of a tie; below an opening
+TIE, FOOT = 24.0, 14.0  # mm: height of a tie; below an opening
 LAND = 4.0  # mm of a plate before the row's front, that stops ears
 WITHIN, BESIDE = 0.6, 3.0  # mm of a tray beyond where it lies; that a wall is lower beside it
 WIDEST, LEAST = 80.0, 8.0  # mm: widest and narrowest opening
