@@ -72,48 +72,70 @@ def without_needles(points: Points, triangles: Triangles, name: str) -> Triangle
     """
     triangles, heights = triangles.copy(), _heights(points[triangles])
     needles = np.flatnonzero(heights < NEEDLE)
-    tries, waiting = needles[np.argsort(-heights[needles])].tolist(), dict[int, set[int]]()
+    tries, waiting, owners = needles[np.argsort(-heights[needles])].tolist(), dict[int, set[int]](), _Owners(triangles)
     while tries:
         needle = tries.pop()
         if heights[needle] >= NEEDLE:
             continue
-        pair, flipped, wider = _flip(points, triangles, needle)
+        beside, flipped, wider = _flip(points, triangles, needle, owners)
         if min(wider, default=0.0) > heights[needle]:
-            triangles[pair], heights[pair] = flipped, wider
-            tries += [*pair, *(other for one in pair for other in waiting.pop(one, ()))]
+            for one, corners, height in zip((needle, beside), flipped, wider, strict=True):
+                triangles[one], heights[one] = corners, height
+                owners.turn(one, corners)
+            tries += [needle, beside, *waiting.pop(needle, ()), *waiting.pop(beside, ())]
         else:
-            for beside in pair[1:]:  # which may be a needle itself
-                waiting.setdefault(beside, set()).add(needle)
+            waiting.setdefault(beside, set()).add(needle)  # which may be a needle itself
     if (_areas(points[triangles[heights < NEEDLE]]) < LEAST_AREA).any():
         raise FabBug(f"{name}: a triangle without area could not be removed")
     return triangles
 
 
-def _flip(points: Points, triangles: Triangles, needle: int) -> tuple[list[int], list[list[int]], list[float]]:
-    """The needle and its neighbour, the two triangles that their flip makes, and the heights of those, mm.
+class _Owners:
+    """Which triangle has an edge that begins and ends at two points, while some are turned; none on an open border."""
 
-    No triangles where the two don't lie in one plane, or make no convex piece.
+    def __init__(self, triangles: Triangles) -> None:
+        self._points, self._turned = int(triangles.max()) + 1, dict[int, int]()
+        self._ways = np.concatenate([triangles[:, n] * self._points + triangles[:, n - 2] for n in range(3)])
+        self._order = self._ways.argsort()
+
+    def __call__(self, start: int, end: int) -> int | None:
+        way = start * self._points + end
+        if way not in self._turned:
+            place = self._ways.searchsorted(way, sorter=self._order)
+            found = self._order[place] if place < len(self._order) else 0
+            return int(found) % (len(self._ways) // 3) if self._ways[found] == way else None
+        return self._turned[way]
+
+    def turn(self, triangle: int, corners: list[int]) -> None:
+        """Take note of a triangle's new corners."""
+        for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
+            self._turned[start * self._points + end] = triangle
+
+
+def _flip(points: Points, triangles: Triangles, needle: int, owners: _Owners) -> tuple[int, list[list[int]], list[float]]:
+    """The needle's neighbour, the two triangles that their flip makes, and the heights of those, mm.
+
+    No triangles where the two don't lie in one plane, or make no convex piece; the needle itself where it has none.
     """
     corners = triangles[needle].tolist()
     places = points[corners].tolist()
     longest = max(range(3), key=lambda n: dist(places[n], places[n - 2]))
     p, q, k = corners[longest:] + corners[:longest]
-    near = np.flatnonzero(triangles.ravel() == p) // 3
-    pair = [needle, *near[(near != needle) & (triangles[near] == q).any(axis=1)].tolist()]
-    if len(pair) != 2:
-        return pair, [], []
-    d = next(v for v in triangles[pair[1]].tolist() if v not in (p, q))
+    beside = owners(q, p)
+    if beside is None:
+        return needle, [], []
+    d = next(v for v in triangles[beside].tolist() if v not in (p, q))
     at_p, at_q, at_k = places[longest:] + places[:longest]
     at_d = points[d].tolist()
     plane = _normal(at_q, at_p, at_d)
     turned = _normal(at_k, at_p, at_d), _normal(at_d, at_q, at_k)
     off = abs(_along(plane, [a - b for a, b in zip(at_k, at_p, strict=True)]))
     if off > PLANE * hypot(*plane) or any(_along(plane, one) <= 0.0 for one in turned):
-        return pair, [], []
+        return beside, [], []
     across = dist(at_k, at_d)
     longest_sides = (max(across, dist(at_k, at_p), dist(at_p, at_d)), max(across, dist(at_d, at_q), dist(at_q, at_k)))
     heights = [hypot(*one) / side for one, side in zip(turned, longest_sides, strict=True)]
-    return pair, [[k, p, d], [d, q, k]], heights
+    return beside, [[k, p, d], [d, q, k]], heights
 
 
 def _normal(a: Place, b: Place, c: Place) -> Place:
