@@ -1,8 +1,8 @@
-"""Solids in, triangles out, by manifold3d: module by module, never one global boolean."""
+"""Solids in, triangles out: as columns where prisms allow it, else by manifold3d, never by one global boolean."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import dist, hypot
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.device import Mesh
 from pelu_fab.ir.solid import Part, Prism, Step
-from pelu_fab.kernels.region import region
+from pelu_fab.kernels.columns import surface as columns
+from pelu_fab.kernels.region import grouped, region
 from pelu_fab.kernels.relief import Points, Surface, Triangles, with_relief
 
 Place = list[float]
@@ -39,18 +40,8 @@ def build_mesh(part: Part) -> Mesh:
 
 def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
     """The surface of some of a part's modules joined, and its genus."""
-    from manifold3d import Manifold, Mesh64, OpType
-
-    first, *others = [_module(steps) for steps in modules]
-    # What all others stand on comes last: a large face that was cut often has long triangles, and is slow to cut again.
-    solid = first + Manifold.batch_boolean(others, OpType.Add) if others else first
-    if solid.is_empty() or solid.volume() <= 0.0:
-        raise FabBug(f"{part.name}: the kernel built nothing")
-    # STL is float32: vertices that fall together there must be merged before, or the file is not what was checked.
-    mesh = solid.to_mesh64()
-    snapped = np.array(mesh.vert_properties[:, :3].astype(np.float32), dtype=np.float64)
-    corners = np.array(mesh.tri_verts, dtype=np.uint64)  # the kernel refuses its own read-only view
-    solid = Manifold(Mesh64(snapped, corners)).as_original().simplify(SNAP)
+    solid = _columns(modules) or _joined(part.name, modules)
+    solid = solid.as_original().simplify(SNAP)
     pieces = solid.decompose()
     if len(pieces) != 1:
         pieces = [piece for piece in pieces if piece.volume() > DUST]
@@ -62,6 +53,36 @@ def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
     mesh = solid.to_mesh64()
     points = np.asarray(mesh.vert_properties)[:, :3].astype(np.float32)
     return Surface(points, np.array(mesh.tri_verts, dtype=np.int64)), int(solid.genus())
+
+
+def _columns(modules: Sequence[Sequence[Step]]):  # type: ignore[no-untyped-def]
+    """Modules joined without a boolean; None where columns don't make them, or make no closed body of them."""
+    from manifold3d import Error
+
+    made = columns(modules)
+    solid = made and _closed(made.points, made.triangles)
+    return solid if solid and solid.status() == Error.NoError else None
+
+
+def _joined(name: str, modules: Sequence[Sequence[Step]]):  # type: ignore[no-untyped-def]
+    """Modules joined by booleans."""
+    from manifold3d import Manifold, OpType
+
+    first, *others = [_module(steps) for steps in modules]
+    # What all others stand on comes last: a large face that was cut often has long triangles, and is slow to cut again.
+    solid = first + Manifold.batch_boolean(others, OpType.Add) if others else first
+    if solid.is_empty() or solid.volume() <= 0.0:
+        raise FabBug(f"{name}: the kernel built nothing")
+    # STL is float32: vertices that fall together there must be merged before, or the file is not what was checked.
+    mesh = solid.to_mesh64()
+    return _closed(mesh.vert_properties[:, :3].astype(np.float32), mesh.tri_verts)
+
+
+def _closed(points: Points, triangles: NDArray[Any]):  # type: ignore[no-untyped-def]
+    from manifold3d import Manifold, Mesh64
+
+    # The kernel refuses its own read-only view.
+    return Manifold(Mesh64(np.array(points, dtype=np.float64), np.array(triangles, dtype=np.uint64)))
 
 
 def without_needles(points: Points, triangles: Triangles, name: str) -> Triangles:
@@ -112,7 +133,9 @@ class _Owners:
             self._turned[start * self._points + end] = triangle
 
 
-def _flip(points: Points, triangles: Triangles, needle: int, owners: _Owners) -> tuple[int, list[list[int]], list[float]]:
+def _flip(
+    points: Points, triangles: Triangles, needle: int, owners: _Owners
+) -> tuple[int, list[list[int]], list[float]]:
     """The needle's neighbour, the two triangles that their flip makes, and the heights of those, mm.
 
     No triangles where the two don't lie in one plane, or make no convex piece; the needle itself where it has none.
@@ -177,24 +200,12 @@ def _module(steps: Sequence[Step]):  # type: ignore[no-untyped-def]
 
     solid = Manifold()
     for step in steps:
-        prisms = [_swept(prism) for prism in _grouped(step.prisms)]
+        prisms = [_swept(prism) for prism in grouped(step.prisms)]
         if step.op == "add":
             solid = Manifold.batch_boolean([solid, *prisms] if not solid.is_empty() else prisms, OpType.Add)
         else:
             solid = Manifold.batch_boolean([solid, *prisms], OpType.Subtract)
     return solid
-
-
-def _grouped(prisms: Sequence[Prism]) -> list[Prism]:
-    """The same solids, those that are swept alike as one: regions are joined far faster than solids."""
-    alike: dict[tuple[object, ...], list[Prism]] = {}
-    for prism in prisms:
-        alike.setdefault((prism.axis, prism.start, prism.end, prism.voids), []).append(prism)
-    joined = []
-    for first, *others in alike.values():
-        apart = [[first], *([one] for one in others)] if first.voids else [[first, *others]]
-        joined += [replace(one[0], outlines=tuple(o for p in one for o in p.outlines)) for one in apart]
-    return joined
 
 
 def _swept(prism: Prism):  # type: ignore[no-untyped-def]
