@@ -188,7 +188,9 @@ def _walled(wet: Wet, index: int, name: str, vessel: Vessel, head: float, need: 
             why = f"head {head:.2f} mm at the design pour; walled in at least so far"
             return least("drc.freeboard", name, need, need, "mm", why, vessel.at)
     if other:
-        return failed("lvs.short", f"{name}+{other}", f"their wall is open {low - level:.2f} mm above the sill", vessel.at)
+        return failed(
+            "lvs.short", f"{name}+{other}", f"their wall is open {low - level:.2f} mm above the sill", vessel.at
+        )
     why = f"head {head:.2f} mm at the design pour; water leaves elsewhere {low - level:.2f} mm above the sill"
     return least("drc.freeboard", name, float(low - level - head), need, "mm", why, vessel.exit_at)
 

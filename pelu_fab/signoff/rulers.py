@@ -25,9 +25,7 @@ class Scale:
     fullest: float
 
 
-def ruler_checks(
-    jugs: Sequence[Legible], scales: Mapping[str, Scale], priming_ml: float, nozzle: float
-) -> list[Check]:
+def ruler_checks(jugs: Sequence[Legible], scales: Mapping[str, Scale], priming_ml: float, nozzle: float) -> list[Check]:
     """Every ruler of every jug, by the ports that the manifest names; and that each input can be measured."""
     checks: list[Check] = []
     plain = Scale(0.0, 1.0, "mL", max(scale.fullest for scale in scales.values()))
