@@ -116,7 +116,7 @@ def _duplicates(faces: Index, among: Index) -> Index:
     """Triangles on the same three vertices as an earlier one, in any order."""
     key = np.sort(faces[among], axis=1)
     _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    return among[first[inverse.reshape(-1)] != np.arange(len(among))]
+    return np.asarray(among[first[inverse.reshape(-1)] != np.arange(len(among))])
 
 
 def _shells(mesh: Mesh, edges: Index) -> tuple[tuple[Shell, ...], Index]:
