@@ -1,6 +1,7 @@
 """What people read: levels that can be compared, marks that say volumes, names that are whole and differ."""
 
 import string
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from pelu_fab.signoff.dossier import open_folder
 from pelu_fab.signoff.letters import seen
 from pelu_fab.signoff.letters import unread as unread_of
 from pelu_fab.signoff.mesh import LoadedPart
-from pelu_fab.signoff.reading import inside_of, read_checks, reliefs
+from pelu_fab.signoff.reading import Legible, inside_of, read_checks, reliefs
 from pelu_fab.signoff.recovery import read_parts
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.rulers import Scale, ruler_checks
@@ -44,6 +45,10 @@ def iris() -> tuple[tuple[LoadedPart, ...], dict[str, list[str]]]:
     return read(folder)
 
 
+def told(parts: Sequence[LoadedPart], names: dict[str, list[str]], nozzle: float = NOZZLE) -> list[Check]:
+    return read_checks([Legible(part) for part in parts], names, nozzle)
+
+
 def failing(checks: list[Check]) -> set[tuple[str, str]]:
     return {(check.id, check.where) for check in checks if check.status == "fail"}
 
@@ -59,11 +64,11 @@ def changed(name: str, edit: object) -> list[Check]:
             mesh = weld(read_stl(stl_bytes(solid), name))
             part = LoadedPart(part.entry, b"", mesh, topology(mesh), part.matrix)
         made.append(part)
-    return read_checks(made, names, NOZZLE)
+    return told(made, names)
 
 
 def test_all_of_iris_can_be_read() -> None:
-    checks = read_checks(*iris(), NOZZLE)
+    checks = told(*iris())
     assert {check.id for check in checks} == {"read.level", "read.label", "read.marks"}
     assert [str(check) for check in checks if check.status != "pass"] == []
     marked = [check for check in checks if check.id == "read.marks" and check.where == "cup-y0 steps"]
@@ -72,13 +77,13 @@ def test_all_of_iris_can_be_read() -> None:
 
 @pytest.mark.parametrize(("nozzle", "finest"), [(0.25, 2.0), (0.4, 2.0), (0.6, 5.0)])
 def test_marks_may_be_as_far_apart_as_a_bar_and_a_gap_of_two_nozzles_each(nozzle: float, finest: float) -> None:
-    checks = read_checks(*iris(), nozzle)
+    checks = told(*iris(), nozzle)
     limits = [check.limit for check in checks if (check.id, check.where) == ("read.marks", "cup-y0 steps")]
     assert limits == [pytest.approx(finest + 0.1)]
 
 
 def test_levels_of_the_first_device_told_nothing_and_its_marks_too_little() -> None:
-    found = failing(read_checks(*read(firstiris.folder()), NOZZLE))
+    found = failing(told(*read(firstiris.folder())))
     assert {("read.level", "cups"), ("read.label", "cup-y1")} <= found
     assert {where for rule, where in found if rule == "read.marks"} >= {"cup-y0 steps", "jug-x3 steps"}
 
@@ -96,7 +101,7 @@ def test_a_cup_with_a_raised_floor_or_a_narrower_inside_is_not_compared_by_level
 def test_two_names_that_look_alike_and_one_that_is_cut_off_are_found() -> None:
     parts, names = iris()
     twice = [part if part.entry.name != "cup-y1" else _as(part, "cup-y0", parts) for part in parts]
-    assert ("read.label", "cup-y1") in failing(read_checks(twice, names, NOZZLE))
+    assert ("read.label", "cup-y1") in failing(told(twice, names))
     cup = next(part for part in parts if part.entry.name == "cup-y1")
     _, (x1, y1, z1) = cup.mesh.points.min(axis=0), cup.mesh.points.max(axis=0)
     off = changed("cup-y1", lambda cup: cup - box((x1 / 2, y1 - 0.6, z1 - 9.0), (x1 + 1.0, y1 + 1.0, z1 + 1.0)))
@@ -183,7 +188,7 @@ def test_a_mirrored_word_on_one_side_of_a_card_and_swapped_cups_are_found() -> N
         _as(part, {"cup-y0": "cup-y1", "cup-y1": "cup-y0"}.get(part.entry.name, part.entry.name), parts)
         for part in parts
     ]
-    assert {("read.label", "cup-y0"), ("read.label", "cup-y1")} <= failing(read_checks(swapped, texts, NOZZLE))
+    assert {("read.label", "cup-y0"), ("read.label", "cup-y1")} <= failing(told(swapped, texts))
 
 
 def test_marks_too_far_apart_or_off_their_volume_are_found() -> None:
@@ -196,14 +201,15 @@ def test_marks_too_far_apart_or_off_their_volume_are_found() -> None:
     assert ("read.marks", "cup-y0") in failing(deep)
 
 
-def rulers(part: LoadedPart | None = None, **told: object) -> list[Check]:
+def rulers(part: LoadedPart | None = None, **other: object) -> list[Check]:
     """What is found of the jug of Iris, or of another in its place, where the manifest tells something else."""
     parts, _ = iris()
     jug = next(p for p in parts if p.entry.role == "jug") if part is None else part
     known = {f"in.x{i}": Scale(0.0, 0.1, name, most) for i, (name, most) in enumerate(FLOWERS)}
-    told = {"scales": known, "priming_ml": 14.5} | told
-    entry = jug.entry.model_copy(update={"rulers": told.pop("sides", jug.entry.rulers)})
-    return ruler_checks([replace(jug, entry=entry)], told["scales"], told["priming_ml"], 0.4)  # type: ignore[arg-type]
+    other = {"scales": known, "priming_ml": 14.5} | other
+    entry = jug.entry.model_copy(update={"rulers": other.pop("sides", jug.entry.rulers)})
+    jugs = [Legible(replace(jug, entry=entry))]
+    return ruler_checks(jugs, other["scales"], other["priming_ml"], 0.4)  # type: ignore[arg-type]
 
 
 FLOWERS = (("sepallengthcm", 83.0), ("sepalwidthcm", 47.0), ("petallengthcm", 73.0), ("petalwidthcm", 27.0))

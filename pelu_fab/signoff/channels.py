@@ -41,6 +41,7 @@ HAIR = 1e-3  # mm
 SAME = 1e-6  # mm: one place
 UPRIGHT = 1e-4  # upward part of the normal of an upright face
 INTO_BLADE = 0.3  # mm: a tooth that is wider on one side has its middle aside
+BESIDE = 1.0, 6.0  # mm beside a bucket, where the walls of its rooms are; and where all that is near it is
 NEAR = 1.5  # mm: a drop leaves within this of the edge that it is meant to leave over
 
 
@@ -176,10 +177,30 @@ def freeboards(wet: Wet, design_flow: float) -> list[Check]:
 
 
 def _walled(wet: Wet, index: int, name: str, vessel: Vessel, head: float, need: float) -> Check:
-    """Cut the bucket at every height at which it can change, teeth closed, until water in one of its rooms gets out."""
-    corners = _around(wet, vessel)
+    """Cut the bucket at every height at which it can change, teeth closed, until water in one of its rooms gets out.
+
+    Nearly always its own walls hold it: what lies round these is looked at only where they don't.
+    """
     level = vessel.level
-    top = level + head + need
+    for beside in BESIDE:
+        low, other = _open_at(wet, index, vessel, level + head + need, beside)
+        if np.isinf(low):
+            why = f"head {head:.2f} mm at the design pour; walled in at least so far"
+            return least("drc.freeboard", name, need, need, "mm", why, vessel.at)
+    if other:
+        return failed(
+            "lvs.short", f"{name}+{other}", f"their wall is open {low - level:.2f} mm above the sill", vessel.at
+        )
+    why = f"head {head:.2f} mm at the design pour; water leaves elsewhere {low - level:.2f} mm above the sill"
+    return least("drc.freeboard", name, float(low - level - head), need, "mm", why, vessel.exit_at)
+
+
+def _open_at(wet: Wet, index: int, vessel: Vessel, top: float, beside: float) -> tuple[float, str]:
+    """Height from which water in a vessel's rooms gets out of the walls that stand no farther `beside` it, inf where
+    none does up to the `top`; and the bucket that it joins there.
+    """
+    window = _window(vessel, beside)
+    corners, level = _around(wet, vessel, window), vessel.level
     heights = np.unique(np.round(corners[:, :, 2].reshape(-1), 3))
     heights = np.r_[level, heights[(heights > level + 1e-3) & (heights < top)], top]
     known = -np.inf  # up to here they stand
@@ -187,38 +208,24 @@ def _walled(wet: Wet, index: int, name: str, vessel: Vessel, head: float, need: 
         z = (low + high) / 2
         if high - low < 0.02 or z <= known:
             continue
-        other, known = _escape(wet, index, vessel, corners, z)
-        if other is None:
-            continue
-        if other:
-            return failed(
-                "lvs.short", f"{name}+{other}", f"their wall is open {low - level:.2f} mm above the sill", vessel.at
-            )
-        why = f"head {head:.2f} mm at the design pour; water leaves elsewhere {low - level:.2f} mm above the sill"
-        return least("drc.freeboard", name, float(low - level - head), need, "mm", why, vessel.exit_at)
-    return least(
-        "drc.freeboard",
-        name,
-        need,
-        need,
-        "mm",
-        f"head {head:.2f} mm at the design pour; walled in at least so far",
-        vessel.at,
-    )
+        other, known = _escape(wet, index, vessel, corners, z, window)
+        if other is not None:
+            return low, other
+    return np.inf, ""
 
 
-def _around(wet: Wet, vessel: Vessel) -> Array:
-    """Triangles of the vessel's part near it."""
+def _around(wet: Wet, vessel: Vessel, window: tuple[Array, Array]) -> Array:
+    """Triangles of the vessel's part in a window of the plan, above its level somewhere."""
     part = wet.surface.names.index(vessel.part)
-    own = wet.surface.corners[wet.surface.faces_of_part(part)]
-    low, high = _window(vessel)
-    near = (own[:, :, :2].max(axis=1) > low).all(axis=1) & (own[:, :, :2].min(axis=1) < high).all(axis=1)
-    return np.asarray(own[near & (own[:, :, 2].max(axis=1) > vessel.level)])
+    own = wet.surface.faces_of_part(part)
+    low, high = (ends[own] for ends in wet.surface.mesh.boxes)
+    near = (high[:, :2] > window[0]).all(axis=1) & (low[:, :2] < window[1]).all(axis=1)
+    return np.asarray(wet.surface.corners[own][near & (high[:, 2] > vessel.level)])
 
 
-def _window(vessel: Vessel) -> tuple[Array, Array]:
+def _window(vessel: Vessel, beside: float) -> tuple[Array, Array]:
     reach = np.array([*(t.at[:2] for t in vessel.teeth), *(p[:2] for p in vessel.bounds)])
-    return reach.min(axis=0) - 6.0, reach.max(axis=0) + 6.0
+    return reach.min(axis=0) - beside, reach.max(axis=0) + beside
 
 
 def _stand_until(walls: Array, z: float, vessel: Vessel) -> float:
@@ -233,12 +240,14 @@ def _stand_until(walls: Array, z: float, vessel: Vessel) -> float:
     return float(ends[ends > z].min(initial=np.inf))
 
 
-def _escape(wet: Wet, index: int, vessel: Vessel, corners: Array, z: float) -> tuple[str | None, float]:
+def _escape(
+    wet: Wet, index: int, vessel: Vessel, corners: Array, z: float, window: tuple[Array, Array]
+) -> tuple[str | None, float]:
     """None if the water in all rooms of the bucket is walled in at `z`, and up to which height it is so for sure; else
     the bucket it joins, or '' for outside.
     """
     segments, own = cut(corners, z)
-    rooms = _rooms(vessel, [vessel], segments, z, _window(vessel))
+    rooms = _rooms(vessel, [vessel], segments, z, window)
     if rooms is not None:
         middles = points(segments.mean(axis=1))
         prepare(rim := rooms.boundary)
@@ -266,7 +275,7 @@ def _rooms(
     segments = np.round(segments, SNAP)
     long = segments[(segments[:, 0] != segments[:, 1]).any(axis=1)]
     lines = linestrings(np.concatenate([long, *(_across_teeth(v) for v in closed)]))
-    areas = polygonize([unary_union([*lines, frame])]).geoms
+    areas = polygonize([unary_union(np.append(lines, frame))]).geoms
     seeds = points([vessel.inside, *(place[:2] for place in vessel.floors if place[2] < z)])
     seed, area = STRtree(areas).query(seeds, "within")
     rooms = [areas[k] for k in np.unique(area)]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.topology import edges_of
 
 STEP = 1e-4  # mm: heights nearer than this are one height (float32 at 500 mm resolves 3e-5)
 
@@ -49,23 +50,30 @@ class Flood:
     of_vertex: Index
 
 
-def flood(mesh: Mesh, columns: Columns, min_depth: float = 1e-3) -> Flood:
-    """Find every hollow of a closed surface that holds at least `min_depth` mm of water."""
-    z = np.round(mesh.points[:, 2] / STEP).astype(np.int64)
-    links, weights = _links(mesh, columns, z)
-    parts, levels, saddles = _pools(links, weights, z)
-    of_vertex = np.full(len(z), -1, np.int64)
-    basins: list[Basin] = []
+def flood(mesh: Mesh, columns: Columns, edges: Index | None = None, min_depth: float = 1e-3) -> Flood:
+    """Find every hollow of a closed surface that holds at least `min_depth` mm of water; `edges` are its own."""
+    z = _heights(mesh)
     lowest = mesh.faces[np.arange(len(mesh.faces)), np.argmin(z[mesh.faces], axis=1)]
-    deep = [i for i, part in enumerate(parts) if (levels[i] - z[part].min()) * STEP > min_depth]
-    for i in deep:
-        of_vertex[parts[i]] = len(basins)
-        basins.append(_placeholder(levels[i], saddles[i], mesh))
+    links = _links(mesh, columns, edges_of(mesh) if edges is None else edges, z, lowest)
+    pool, levels, saddles = _pools(links, z)
+    floors = np.full(len(levels), np.iinfo(np.int64).max)
+    held = np.flatnonzero(pool >= 0)
+    np.minimum.at(floors, pool[held], z[held])
+    deep = np.flatnonzero((levels - floors) * STEP > min_depth)
+    number = np.full(len(levels) + 1, -1, np.int64)  # the last stands for no pool
+    number[deep] = np.arange(len(deep))
+    of_vertex = number[pool]
+    basins = [_placeholder(int(levels[i]), int(saddles[i]), mesh) for i in deep]
     owner = of_vertex[lowest]
     order = np.argsort(owner, kind="stable")
     bounds = np.searchsorted(owner[order], np.arange(len(basins) + 1))
     full = [_fill(mesh, order[bounds[k] : bounds[k + 1]], basin) for k, basin in enumerate(basins)]
     return Flood(tuple(full), of_vertex)
+
+
+def _heights(mesh: Mesh) -> Index:
+    """Of each vertex, in steps."""
+    return np.asarray(np.round(mesh.points[:, 2] / STEP), dtype=np.int64)
 
 
 def _placeholder(level: int, saddle: int, mesh: Mesh) -> Basin:
@@ -136,31 +144,20 @@ def _clipped(corners: Array, drop: Array, wet: int) -> tuple[float, float, float
     return float(whole @ depth.mean(axis=1)) - volume, float(whole.sum()) - area, perimeter
 
 
-def _links(mesh: Mesh, columns: Columns, z: Index) -> tuple[Index, Index]:
-    """Edges (k, 2) between vertices, the last index standing for the outside, and the level at which each opens."""
-    faces, outside = mesh.faces, len(z)
-    edges = _edges(mesh)
+def _links(mesh: Mesh, columns: Columns, edges: Index, z: Index, lowest: Index) -> Index:
+    """Pairs (k, 2) of vertices that air joins once both are below it, the last index standing for the outside."""
+    outside = len(z)
     points, vertices = _tips(mesh, edges, z)
     below, _ = columns.below(points)
-    lowest = faces[np.arange(len(faces)), np.argmin(z[faces], axis=1)]
     target = np.where(below >= 0, lowest[below], outside)
-    links = np.concatenate([edges, np.stack([vertices, target], axis=1)])
-    heights = np.append(z, np.iinfo(np.int64).min)
-    return links, heights[links].max(axis=1)
+    both = np.concatenate([edges, np.sort(np.stack([vertices, target], axis=1), axis=1)])
+    key = np.unique(both[:, 0] * (outside + 1) + both[:, 1])  # a sparse matrix would add up repeats
+    return np.stack(np.divmod(key, outside + 1), axis=1)
 
 
-def hanging_tips(mesh: Mesh) -> tuple[Array, Index]:
+def hanging_tips(mesh: Mesh, edges: Index) -> tuple[Array, Index]:
     """A point just under each local minimum of a surface whose air lies below it, and a vertex of that minimum."""
-    z = np.round(mesh.points[:, 2] / STEP).astype(np.int64)
-    return _tips(mesh, _edges(mesh), z)
-
-
-def _edges(mesh: Mesh) -> Index:
-    faces, count = mesh.faces, len(mesh.points)
-    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
-    edges = edges[edges[:, 0] != edges[:, 1]]
-    key = np.unique(edges[:, 0] * count + edges[:, 1])
-    return np.stack([key // count, key % count], axis=1)
+    return _tips(mesh, edges, _heights(mesh))
 
 
 def _tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
@@ -174,14 +171,12 @@ def _tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
     upper = np.where(z[falling[:, 0]] > z[falling[:, 1]], falling[:, 0], falling[:, 1])
     is_minimum = np.ones(number, bool)
     is_minimum[plateau[upper]] = False
-    touching = plateau[mesh.faces]  # (m, 3)
-    plan = _plan_area(mesh.corners)
-    weight = np.zeros(number)
-    best = np.full(number, -1, np.int64)
+    faces = np.flatnonzero(is_minimum[plateau][mesh.faces].any(axis=1))  # that touch one
+    touching = plateau[mesh.faces[faces]]  # (m, 3)
     # A face lying wholly in the plateau outweighs its neighbours: it alone says on which side the air is.
-    scale = np.where((touching == touching[:, :1]).all(axis=1), 1e6, 1.0) * plan
-    for corner in range(3):
-        np.add.at(weight, touching[:, corner], scale)
+    scale = np.where((touching == touching[:, :1]).all(axis=1), 1e6, 1.0) * _plan_area(mesh.corners[faces])
+    weight = np.bincount(touching.T.reshape(-1), np.tile(scale, 3), number)
+    best = np.full(number, -1, np.int64)
     order = np.argsort(np.abs(scale), kind="stable")
     for corner in range(3):
         # Ascending, so that the largest face on the right side is written last.
@@ -191,71 +186,39 @@ def _tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
         better = (rival < 0) | (np.abs(scale[order[right]]) >= np.abs(scale[rival]))
         best[minimum[right][better]] = order[right][better]
     hanging = np.flatnonzero(is_minimum & (weight < 0) & (best >= 0))
-    face = best[hanging]
-    corner = np.argmax(touching[face] == hanging[:, None], axis=1)
+    chosen = best[hanging]
+    corner, face = np.argmax(touching[chosen] == hanging[:, None], axis=1), faces[chosen]
     vertex = mesh.faces[face, corner]
     middle = mesh.corners[face].mean(axis=1)
     point = mesh.points[vertex] + 1e-3 * (middle - mesh.points[vertex])
-    whole = (touching[face] == hanging[:, None]).all(axis=1)
+    whole = (touching[chosen] == hanging[:, None]).all(axis=1)
     point[whole] = middle[whole]
     point[:, 2] -= np.where(whole, 0.0, np.abs(point[:, 2] - mesh.points[vertex, 2]))
     return point, vertex
 
 
-def _pools(links: Index, weights: Index, z: Index) -> tuple[list[Index], list[int], list[int]]:
-    """Vertices, spill level and saddle vertex of each largest pool that has not yet found the outside."""
+def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:
+    """Of each vertex the largest pool that it lies in before that finds the outside, -1 where there is none; of each
+    pool its spill level and saddle vertex.
+    """
     outside = len(z)
-    _, rank = np.unique(weights, return_inverse=True)
-    key = links.min(axis=1) * (outside + 1) + links.max(axis=1)
-    order = np.lexsort((weights, key))
-    first = order[np.concatenate([[True], key[order][1:] != key[order][:-1]])]  # a sparse matrix would add up repeats
-    ends = (links[first, 0], links[first, 1])
-    graph = coo_matrix((rank.reshape(-1)[first] + 1, ends), shape=(outside + 1, outside + 1)).tocsr()
+    heights = np.append(z, z.min() - 1)
+    weights = heights[links].max(axis=1)
+    graph = coo_matrix((weights - z.min() + 1, links.T), shape=(outside + 1, outside + 1)).tocsr()
     tree = minimum_spanning_tree(graph).tocoo()
-    heights = np.append(z, np.iinfo(np.int64).min)
     level = np.maximum(heights[tree.row], heights[tree.col])
-    return _kruskal(tree.row, tree.col, level, z)
-
-
-def _kruskal(one: Index, other: Index, level: Index, z: Index) -> tuple[list[Index], list[int], list[int]]:
-    outside = len(z)
-    parent = list(range(outside + 1))
-    members: list[list[int]] = [[i] for i in range(outside)] + [[]]
-    parts: list[Index] = []
-    levels: list[int] = []
-    saddles: list[int] = []
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    drained = outside
-    for k in np.argsort(level, kind="stable").tolist():
-        a, b = root(int(one[k])), root(int(other[k]))
-        if a == b:
-            continue
-        if drained in (a, b):
-            pool = b if a == drained else a
-            if len(members[pool]) > 1:
-                parts.append(np.array(members[pool], np.int64))
-                levels.append(int(level[k]))
-                saddles.append(_higher(int(one[k]), int(other[k]), z))
-            members[pool] = []
-            parent[pool] = drained
-            continue
-        if len(members[a]) < len(members[b]):
-            a, b = b, a
-        members[a].extend(members[b])
-        members[b] = []
-        parent[b] = a
-    return parts, levels, saddles
-
-
-def _higher(one: int, other: int, z: Index) -> int:
-    if other >= len(z):
-        return one
-    if one >= len(z):
-        return other
-    return one if z[one] >= z[other] else other
+    order = np.argsort(level, kind="stable")
+    _, toward = breadth_first_order(tree, outside, directed=False)
+    # A vertex is drained by the last edge to open of those on its way to the outside.
+    last, ahead = np.full(outside + 1, -1, np.int64), np.where(toward >= 0, toward, np.arange(outside + 1))
+    last[np.where(toward[tree.row] == tree.col, tree.row, tree.col)[order]] = np.arange(len(order))
+    last[toward < 0] = -1
+    while (ahead != ahead[ahead]).any():
+        last, ahead = np.maximum(last, last[ahead]), ahead[ahead]
+    last[ahead != outside] = -1
+    opened, pool, members = np.unique(last[:outside], return_inverse=True, return_counts=True)
+    kept = (opened >= 0) & (members > 1)
+    number = np.where(kept, np.cumsum(kept) - 1, -1)
+    edge = order[opened[kept]]
+    saddles = np.where(heights[tree.row[edge]] >= heights[tree.col[edge]], tree.row[edge], tree.col[edge])
+    return number[pool], level[edge], np.asarray(saddles, dtype=np.int64)

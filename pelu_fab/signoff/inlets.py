@@ -12,7 +12,8 @@ from pelu_fab.signoff.stl import Array, Mask, cross
 FROM_UP, TO_UP = (2.0, 6.0), (1.0, 3.0, 5.0)  # mm above the sill: where jets are deflected, and water in a tooth
 APART, MOST = 4.0, 6  # mm between the landings that are looked from; of them, and of the teeth looked at
 PARALLEL = 1e-12
-BLOCK = 1_000_000  # pairs of line and triangle looked at together
+LARGEST = 32  # triangles looked at first
+BLOCK = 200_000  # pairs of line and triangle looked at together
 HARDLY = 300.0  # mm3 below the sill: what a threshold may be off by, so that no more is lost where a jet jumps over it
 
 
@@ -45,23 +46,33 @@ def _inlet(wet: Wet, name: str, vessel: Vessel, places: Array) -> Check:
 
 
 def crossed(start: Array, end: Array, corners: Array) -> Mask:
-    """Whether each stretch (n, 3) to (n, 3) meets any triangle (m, 3, 3)."""
+    """Whether each stretch (n, 3) to (n, 3) meets any triangle (m, 3, 3): the largest ones stop nearly all."""
     low = np.minimum(start.min(axis=0), end.min(axis=0))
     high = np.maximum(start.max(axis=0), end.max(axis=0))
-    near = ((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1)
-    a, b, c = (corners[near] - low).transpose(1, 0, 2)
-    one, two, origin, way = b - a, c - a, start - low, end - start
-    normal, turning = cross(one, two), cross(origin, way)
-    side_one, side_two, offset = cross(a, one), cross(a, two), np.einsum("ij,ij->i", a, normal)
-    found = np.zeros(len(start), bool)
-    for some in np.array_split(np.arange(len(start)), len(start) * len(a) // BLOCK + 1):
-        # Moeller and Trumbore's triple products, lines times triangles; all three are `det` times a weight or a part.
-        det = -way[some] @ normal.T
-        u = turning[some] @ two.T + way[some] @ side_two.T
-        v = -turning[some] @ one.T - way[some] @ side_one.T
-        t = origin[some] @ normal.T - offset
-        scale = np.where(np.abs(det) > PARALLEL, det, np.inf)
-        u, v, t = u / scale, v / scale, t / scale
-        met = (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0) & (t < 1) & np.isfinite(scale)
-        found[some] = met.any(axis=1)
+    near = corners[((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1)] - low
+    normals = cross(near[:, 1] - near[:, 0], near[:, 2] - near[:, 0])
+    near = near[np.argsort(-np.einsum("ij,ij->i", normals, normals), kind="stable")]
+    free, done, many = np.arange(len(start)), 0, LARGEST
+    while done < len(near) and len(free):
+        many = max(min(2 * many, BLOCK // len(free)), 1)
+        free = free[~_met(start[free] - low, (end - start)[free], near[done : done + many])]
+        done += many
+    found = np.ones(len(start), bool)
+    found[free] = False
     return found
+
+
+def _met(origin: Array, way: Array, triangles: Array) -> Mask:
+    """Whether each stretch meets any triangle, by Moeller and Trumbore's triple products."""
+    a, b, c = triangles.transpose(1, 0, 2)
+    one, two = b - a, c - a
+    normal, turning = cross(one, two), cross(origin, way)
+    # Lines times triangles; all three are `det` times a weight or a part.
+    det = -way @ normal.T
+    u = turning @ two.T + way @ cross(a, two).T
+    v = -turning @ one.T - way @ cross(a, one).T
+    t = origin @ normal.T - np.einsum("ij,ij->i", a, normal)
+    scale = np.where(np.abs(det) > PARALLEL, det, np.inf)
+    u, v, t = u / scale, v / scale, t / scale
+    met = (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0) & (t < 1) & np.isfinite(scale)
+    return np.asarray(met.any(axis=1))

@@ -1,8 +1,10 @@
 """Whether a surface runs through itself: pairs of triangles that cross. A welded mesh in, crossed pairs out."""
 
 import numpy as np
+from numpy.typing import NDArray
+from shapely import STRtree
 
-from pelu_fab.signoff.boxes import meeting
+from pelu_fab.signoff.boxes import diagonals
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.report import Check, most
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, cross
@@ -59,13 +61,23 @@ def _near(mesh: Mesh) -> tuple[Index, Index]:
     square = np.where(flat.any(axis=1), np.argmax(flat, axis=1), 3)  # to which axis; 3 stands for none
     middle = (low + high) / 2
     low, high = np.minimum(low + DEPTH / 2, middle), np.maximum(high - DEPTH / 2, middle)
-    pairs = []
-    for axis in range(4):
-        own, others = np.flatnonzero(square == axis), np.flatnonzero(square >= min(axis + 1, 3))
-        one, other = meeting(low[own], high[own], low[others], high[others])
-        pairs.append(np.sort([own[one], others[other]], axis=0))
-    one, other = np.concatenate(pairs, axis=1)
+    plan = diagonals(low[:, :2], high[:, :2])
+    pairs = [_meeting(low, high, plan, 2, np.flatnonzero(square == k), np.flatnonzero(square > k)) for k in (0, 1)]
+    slanted, rest = np.flatnonzero(square == 3), np.flatnonzero(square > 1)
+    pairs.append(_meeting(low, high, plan, 2, slanted, slanted))
+    aside = int(np.argmin((high - low)[rest, :2].sum(axis=0)))  # x or y, beside z: level ones are sharp only there
+    from_side = np.empty_like(plan)
+    from_side[rest] = diagonals(low[rest][:, [aside, 2]], high[rest][:, [aside, 2]])
+    pairs.append(_meeting(low, high, from_side, 1 - aside, np.flatnonzero(square == 2), slanted))
+    one, other = np.sort(np.concatenate(pairs, axis=1), axis=0)
     return one[one < other], other[one < other]
+
+
+def _meeting(low: Array, high: Array, lines: NDArray[np.object_], third: int, own: Index, others: Index) -> Index:
+    """Pairs (2, k) of boxes, of `own` and of `others`: `lines` are their diagonals but along the `third` axis."""
+    one, other = STRtree(lines[others]).query(lines[own])
+    one, other = own[one], others[other]
+    return np.stack([one, other])[:, (low[one, third] <= high[other, third]) & (low[other, third] <= high[one, third])]
 
 
 def _pierces(start: Array, end: Array, triangle: Array, normal: Array) -> tuple[Index, Array]:

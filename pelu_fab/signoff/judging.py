@@ -25,7 +25,7 @@ from pelu_fab.signoff.topology import topology
 VARIABLE = "PELU_FAB_JOBS"  # processes beside this one, at most
 MOST_PROCESSES = 8
 COMMAND = ("-m", "pelu_fab.signoff.judging")
-WORTH = 40_000  # triangles for which a process is worth its start: it takes half a second, they take two
+WORTH = 300_000  # triangles for which a process is worth its start: it takes half a second, they take two
 
 Found = Future[list[Check] | None]  # None: nobody could say
 

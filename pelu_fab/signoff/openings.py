@@ -6,11 +6,11 @@ between two corners of a cut: the least and the greatest are met right beside a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
-from pelu_fab.signoff.sections import cut
+from pelu_fab.signoff.boxes import counted
+from pelu_fab.signoff.sections import cuts
 from pelu_fab.signoff.stl import Array, Index, Mask
 
 LOWEST, HIGHEST = 0.03, 9.0  # mm above the sill: slivers on it lie lower, no head in use stands higher
@@ -21,6 +21,8 @@ AMID, LONGEST = 2.03, 6.0  # mm above the sill where its blades are looked for; 
 STEP, STEEPEST = 0.5, 0.75  # mm, and rise over run, of a floor before the sill: what it shuts, the flood has seen
 ASKEW = 0.1  # mm: WRITTEN, over the slope of the flattest floor
 BESIDE = 1e-4  # mm from a corner of a cut
+APART = 1e4  # mm that cuts at different heights are kept apart
+MOST_PLACES = 1 << 24  # on one line, 10 nm apart
 THIN = 2e-3  # mm: a slab between two heights of corners that is thinner changes nothing
 
 
@@ -46,70 +48,94 @@ def open_widths(corners: Array, row: Row) -> tuple[Array, Array]:
     near = (v.max(axis=1) > 0.0) & (v.min(axis=1) < reach)
     near &= (z.max(axis=1) > row.level + LOWEST) & (z.min(axis=1) < row.level + HIGHEST)
     placed = np.stack([plan[near][:, :, 0], v[near], z[near]], axis=2)
-    row = replace(row, length=_between_blades(cut(placed, row.level + AMID)[0], row))
-    least, most = np.full(len(row.low), np.inf), np.zeros(len(row.low))
-    for height in _heights(placed[:, :, 2], row.level):
-        tooth, at, free, unwalled = _across(cut(placed, height)[0], row)
-        above = height - row.level - STEEPEST * np.maximum(at - row.length[tooth], 0.0)
-        ground = (free <= 0.0) & (above < STEP)
-        before = at > row.length[tooth]  # a floor whose corners were rounded rises into a cut a little askew
-        foot = np.full(len(row.low), np.inf)
-        np.minimum.at(foot, tooth[ground & before], at[ground & before])
-        ground |= before & (above < STEP) & (at > foot[tooth] - ASKEW)
-        np.minimum.at(least, tooth[~ground], free[~ground])
-        between = (at < row.length[tooth]) & ((at < THROAT) | ~unwalled)
-        np.maximum.at(most, tooth[between], free[between])
+    row = replace(row, length=_between_blades(_cut(placed, np.array([row.level + AMID])), row))
+    cuts, count = _cut(placed, _heights(placed[:, :, 2], row.level)), len(row.low)
+    slot, at, free, unwalled = _across(cuts, row)
+    tooth = slot % count
+    above = cuts.heights[slot // count] - row.level - STEEPEST * np.maximum(at - row.length[tooth], 0.0)
+    ground = (free <= 0.0) & (above < STEP)
+    before = at > row.length[tooth]  # a floor whose corners were rounded rises into a cut a little askew
+    foot = np.full(len(cuts.heights) * count, np.inf)
+    np.minimum.at(foot, slot[ground & before], at[ground & before])
+    ground |= before & (above < STEP) & (at > foot[slot] - ASKEW)
+    between = (at < row.length[tooth]) & ((at < THROAT) | ~unwalled)
+    least, most = np.full(count, np.inf), np.zeros(count)
+    np.minimum.at(least, tooth[~ground], free[~ground])
+    np.maximum.at(most, tooth[between], free[between])
     return np.where(np.isfinite(least), least, 0.0), most
 
 
-def _between_blades(segments: Array, row: Row) -> Array:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cuts:
+    """Segments (k, 2, 2) of a part cut at `heights` (ascending), material on the left, and which of them each lies at.
+
+    A tooth at one of the heights is a slot: its number there, after those of all heights below.
+    """
+
+    segments: Array
+    sheet: Index
+    heights: Array
+
+    def apart(self, place: Array, sheet: Index) -> Array:
+        """Places along a row, heights after each other: one search is enough for all."""
+        return place + APART * sheet
+
+    def slots(self, ends: Array) -> Array:
+        """Ends of a row's teeth at each height, apart."""
+        return (ends + APART * np.arange(len(self.heights))[:, None]).reshape(-1)
+
+
+def _cut(corners: Array, heights: Array) -> _Cuts:
+    segments, _, sheet = cuts(corners, heights)
+    return _Cuts(segments, sheet, heights)
+
+
+def _between_blades(cuts: _Cuts, row: Row) -> Array:
     """How far back from its outer edge each sill lies between blades: a shallow pool's floor may seem part of it."""
     at = np.arange(THROAT, LONGEST, 0.1)
     tooth, places = np.repeat(np.arange(len(row.low)), len(at)), np.tile(at, len(row.low))
-    _, unwalled = _free(segments, row, tooth, places)
+    _, unwalled = _free(cuts, row, tooth, places)
     missing = unwalled.reshape(-1, len(at))
     first = np.where(missing.any(axis=1), at[np.argmax(missing, axis=1)], LONGEST)
     return np.minimum(row.length, np.maximum(first - 0.1, THROAT))
 
 
-def _heights(z: Array, level: float) -> list[float]:
+def _heights(z: Array, level: float) -> Array:
     """Just above and just below each height at which a cut may bend, from `LOWEST` to `HIGHEST`."""
     low, high = level + LOWEST, level + HIGHEST
-    bends = np.unique(np.round(z[(z > low) & (z < high)], 4))
-    found = []
-    for below, above in pairwise([low, *bends.tolist(), high]):
-        step = min(5e-4, (above - below) / 4.0)
-        if above - below > THIN:
-            found += [below + step, above - step]
-    return found
+    bends = np.r_[low, np.unique(np.round(z[(z > low) & (z < high)], 4)), high]
+    thick = np.diff(bends)
+    below, above = bends[:-1][thick > THIN], bends[1:][thick > THIN]
+    step = np.minimum(5e-4, (above - below) / 4.0)
+    return np.stack([below + step, above - step], axis=1).reshape(-1)
 
 
-def _across(segments: Array, row: Row) -> tuple[Index, Array, Array, Mask]:
-    """(tooth, place back from the line, open width there, whether a blade is missing beside it) at every place where
+def _across(cuts: _Cuts, row: Row) -> tuple[Index, Array, Array, Mask]:
+    """(slot, place back from the line, open width there, whether a blade is missing beside it) at every place where
     the width of a tooth may bend.
     """
-    ends = segments.reshape(-1, 2)
-    owner = np.clip(np.searchsorted(row.low, ends[:, 0], side="right") - 1, 0, None)
-    inside = (ends[:, 0] >= row.low[owner]) & (ends[:, 0] <= row.high[owner])
-    count = len(row.low)
-    tooth = np.concatenate([np.tile(np.arange(count), 4), np.repeat(owner[inside], 2)])
-    usual = [np.full(count, 0.01), row.length - 0.01, row.length + BEFORE / 2, row.length + BEFORE]
+    ends, sheet, count = cuts.segments.reshape(-1, 2), np.repeat(cuts.sheet, 2), len(row.low)
+    owner = np.searchsorted(cuts.slots(row.low), cuts.apart(ends[:, 0], sheet), side="right") - 1
+    inside = (owner // count == sheet) & (ends[:, 0] <= row.high[owner % count])
+    slots = np.arange(len(cuts.heights) * count)
+    slot = np.concatenate([np.tile(slots, 4), np.repeat(owner[inside], 2)])
+    length = row.length[slots % count]
+    usual = [np.full(len(slots), 0.01), length - 0.01, length + BEFORE / 2, length + BEFORE]
     bends = (ends[inside, 1][:, None] + np.array([-BESIDE, BESIDE])).reshape(-1)
     at = np.concatenate([*usual, bends])
-    kept = (at > 0.005) & (at <= row.length[tooth] + BEFORE)
-    lines = np.unique(np.stack([tooth[kept].astype(float), np.round(at[kept], 5)], axis=1), axis=0)
-    tooth, at = lines[:, 0].astype(np.int64), lines[:, 1]
-    return tooth, at, *_free(segments, row, tooth, at)
+    kept = (at > 0.005) & (at <= row.length[slot % count] + BEFORE)
+    lines = np.unique(slot[kept] * MOST_PLACES + np.round(at[kept] * 1e5).astype(np.int64))
+    slot, at = lines // MOST_PLACES, lines % MOST_PLACES / 1e5
+    return slot, at, *_free(cuts, row, slot, at)
 
 
-def _free(segments: Array, row: Row, tooth: Index, at: Array) -> tuple[Array, Mask]:
-    """Length of air between `low` and `high` of a tooth on the line `at` mm back, and whether either lies in air.
-
-    Material lies left of a segment.
+def _free(cuts: _Cuts, row: Row, slot: Index, at: Array) -> tuple[Array, Mask]:
+    """Length of air between `low` and `high` of a slot (ascending) on the line `at` mm back, and whether either lies in
+    air.
     """
-    low, high = row.low[tooth], row.high[tooth]
-    line, segment = _pairs(segments, row, tooth)
-    a, b = segments[segment, 0], segments[segment, 1]
+    low, high = row.low[slot % len(row.low)], row.high[slot % len(row.low)]
+    line, segment = _pairs(cuts, row, slot)
+    a, b = cuts.segments[segment, 0], cuts.segments[segment, 1]
     crosses = (a[:, 1] <= at[line]) != (b[:, 1] <= at[line])
     line, a, b = line[crosses], a[crosses], b[crosses]
     place = a[:, 0] + (at[line] - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
@@ -120,22 +146,21 @@ def _free(segments: Array, row: Row, tooth: Index, at: Array) -> tuple[Array, Ma
     last = _extreme(line, place, sign, len(at)) < 0  # the last is left: air at `high`
     free += np.where(last, high, 0.0) - np.where(first, low, 0.0)
     bare = np.bincount(line, minlength=len(at)) == 0
-    shut = _in_material(segments, low[bare], at[bare])
+    shut = _in_material(cuts, slot[bare] // len(row.low), low[bare], at[bare])
     free[bare] = np.where(shut, 0.0, (high - low)[bare])
     unwalled = first | last
     unwalled[bare] = ~shut
     return np.asarray(free), np.asarray(unwalled)
 
 
-def _pairs(segments: Array, row: Row, tooth: Index) -> tuple[Index, Index]:
-    """Every line and segment that may meet: numbers of lines (their `tooth` ascending) and of segments."""
-    left, right = segments[:, :, 0].min(axis=1), segments[:, :, 0].max(axis=1)
-    first = np.searchsorted(row.high, left)
-    after = np.maximum(np.searchsorted(row.low, right, side="right"), first)
-    from_line, to_line = np.searchsorted(tooth, first), np.searchsorted(tooth, after)
-    counts = to_line - from_line
-    segment = np.repeat(np.arange(len(segments)), counts)
-    return np.arange(len(segment)) - np.repeat(np.cumsum(counts) - counts - from_line, counts), segment
+def _pairs(cuts: _Cuts, row: Row, slot: Index) -> tuple[Index, Index]:
+    """Every line and segment that may meet: numbers of lines (their `slot` ascending) and of segments."""
+    left, right = cuts.segments[:, :, 0].min(axis=1), cuts.segments[:, :, 0].max(axis=1)
+    first = np.searchsorted(cuts.slots(row.high), cuts.apart(left, cuts.sheet))
+    after = np.searchsorted(cuts.slots(row.low), cuts.apart(right, cuts.sheet), side="right")
+    from_line, to_line = np.searchsorted(slot, first), np.searchsorted(slot, np.maximum(first, after))
+    segment, local = counted(to_line - from_line)
+    return from_line[segment] + local, segment
 
 
 def _extreme(line: Index, place: Array, sign: Array, count: int) -> Array:
@@ -146,19 +171,27 @@ def _extreme(line: Index, place: Array, sign: Array, count: int) -> Array:
     return found
 
 
-def _in_material(segments: Array, u: Array, v: Array) -> Mask:
+def _in_material(cuts: _Cuts, sheet: Index, u: Array, v: Array) -> Mask:
     """Whether each place lies in material: walls entered less walls left on the way there from far away."""
-    found = np.zeros(len(u), bool)
-    a, b = segments[:, 0], segments[:, 1]
-    for y in np.unique(v):  # teeth of one comb are looked at on the same few lines
-        crosses = (a[:, 1] <= y) != (b[:, 1] <= y)
-        one, other = a[crosses], b[crosses]
-        place = one[:, 0] + (y - one[:, 1]) / (other[:, 1] - one[:, 1]) * (other[:, 0] - one[:, 0])
-        order = np.argsort(place, kind="stable")
-        inside = np.append(0, np.cumsum(np.where(other[order, 1] > one[order, 1], -1, 1)))
-        here = v == y
-        found[here] = inside[np.searchsorted(place[order], u[here])] > 0
-    return found
+    # Teeth of one comb are looked at on the same few lines.
+    lines, line = np.unique(np.stack([sheet, v], axis=1), axis=0, return_inverse=True)
+    starts = np.searchsorted(cuts.sheet, np.append(np.arange(len(cuts.heights)), len(cuts.heights)))
+    of = lines[:, 0].astype(np.int64)
+    owner, local = counted(starts[of + 1] - starts[of])
+    a, b = cuts.segments[starts[of[owner]] + local].transpose(1, 0, 2)
+    y = lines[owner, 1]
+    crosses = (a[:, 1] <= y) != (b[:, 1] <= y)
+    owner, a, b, y = owner[crosses], a[crosses], b[crosses], y[crosses]
+    place = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+    sign = np.where(b[:, 1] > a[:, 1], -1, 1)
+    of_line = np.bincount(owner, sign, len(lines)).astype(np.int64)  # 0, but of an open mesh
+    # Walls and places of all lines one after the other.
+    number = np.r_[owner, line.reshape(-1)]
+    order = np.lexsort((np.repeat([1, 0], [len(place), len(u)]), np.r_[place, u], number))
+    walls = np.cumsum(np.r_[sign, np.zeros(len(u), np.int64)][order]) - (np.cumsum(of_line) - of_line)[number[order]]
+    inside = np.empty(len(order), bool)
+    inside[order] = walls > 0
+    return inside[len(place) :]
 
 
 def in_rows(level: Array, middle: Array, outward: Array, width: Array, length: Array) -> Sequence[tuple[Index, Row]]:

@@ -5,7 +5,7 @@ from shapely import Polygon, STRtree, linestrings, points, polygonize, unary_uni
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.sections import cut
-from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.stl import Array, cross
 
 SNAP = 6  # decimals of a mm: corners nearer than this are one
 
@@ -39,7 +39,7 @@ def upright(normals: Array) -> Array:
     """3x3 rotation that turns a normal (..., 3) to point up; none where there is none."""
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     up = np.divide(normals, length, out=np.zeros(np.shape(normals)), where=length > 0.0)
-    first = np.cross(np.where(np.abs(up[..., :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]), up)
+    first = cross(np.where(np.abs(up[..., :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]), up)
     first /= np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-9)
-    turn = np.stack([first, np.cross(up, first), up], axis=-2)
+    turn = np.stack([first, cross(up, first), up], axis=-2)
     return np.asarray(np.where(length[..., None] > 0.0, turn, np.eye(3)))

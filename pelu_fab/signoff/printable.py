@@ -20,7 +20,7 @@ def part_checks(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> lis
         _width("drc.wall", name, material, thin, "thinnest material"),
         _width("drc.gap", name, air, narrow, "narrowest air between two walls"),
         *overhangs(name, mesh, shape, printer),
-        islands(name, mesh),
+        islands(name, mesh, shape),
         most("drc.trapped", name, float(shape.hollows), 0.0, "", "closed hollows that no water or powder leaves"),
     ]
 
@@ -32,9 +32,9 @@ def _width(rule: str, name: str, found: tuple[float, Array] | None, limit: float
     return least(rule, name, width, limit, "mm", why, place_of(at))
 
 
-def islands(name: str, mesh: Mesh) -> Check:
+def islands(name: str, mesh: Mesh, shape: Topology) -> Check:
     """Places above the bed where printing would have to start on air."""
-    tips, vertices = hanging_tips(mesh)
+    tips, vertices = hanging_tips(mesh, shape.edges)
     high = (
         np.flatnonzero(mesh.points[vertices, 2] > mesh.points[:, 2].min() + ON_BED) if len(tips) else np.zeros(0, int)
     )

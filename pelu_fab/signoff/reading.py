@@ -114,26 +114,40 @@ def _each(pieces: Sequence[Polygon]) -> NDArray[np.object_]:
     return np.array(pieces, dtype=np.object_)
 
 
-def read_checks(parts: Sequence[LoadedPart], texts: Mapping[str, Sequence[str]], nozzle: float) -> list[Check]:
+@dataclass(frozen=True)
+class Legible:
+    """A part as people read it."""
+
+    part: LoadedPart
+
+    @property
+    def name(self) -> str:
+        """The manifest's for it."""
+        return self.part.entry.name
+
+    @cached_property
+    def sides(self) -> tuple[Relief, ...]:
+        """What stands out of its four upright sides, as it lies in the assembly."""
+        return reliefs(self.part.placed)
+
+    @cached_property
+    def inside(self) -> "Inside | None":
+        """What holds water, if it is an open box."""
+        return inside_of(self.part.placed)
+
+
+def read_checks(parts: Sequence[Legible], texts: Mapping[str, Sequence[str]], nozzle: float) -> list[Check]:
     """All read rules but rulers. `texts`: what is to be read on parts, each on a part as a whole; `nozzle` in mm."""
-    pitch = least_pitch(nozzle)
-    cups = [part for part in parts if part.entry.role == "cup"]
-    jugs = [part for part in parts if part.entry.role == "jug"]
-    found = {part.entry.name: reliefs(part.placed) for part in (*cups, *jugs, *_cards(parts))}
-    boxes = {part.entry.name: inside_of(part.placed) for part in (*cups, *jugs)}
-    checks = [*_levels(cups, boxes), *_labels([*cups, *jugs, *_cards(parts)], found, boxes, texts)]
-    for part in (*cups, *(jug for jug in jugs if not jug.entry.rulers)):
-        checks += _marks(part.entry.name, boxes[part.entry.name], found[part.entry.name], pitch)
+    cups, jugs, cards = ([one for one in parts if one.part.entry.role == role] for role in ("cup", "jug", "card"))
+    checks = [*_levels(cups), *_labels([*cups, *jugs, *cards], texts)]
+    for one in (*cups, *(jug for jug in jugs if not jug.part.entry.rulers)):
+        checks += _marks(one, least_pitch(nozzle))
     return checks
 
 
 def least_pitch(nozzle: float) -> float:
     """mm between marks that can be printed and told apart."""
     return max(LEAST_PITCH, BAR_AND_AIR * nozzle)
-
-
-def _cards(parts: Sequence[LoadedPart]) -> list[LoadedPart]:
-    return [part for part in parts if part.entry.role == "card"]
 
 
 def reliefs(mesh: Mesh) -> tuple[Relief, ...]:
@@ -200,13 +214,14 @@ def inside_of(mesh: Mesh) -> Inside | None:
     return Inside(floor, float(high[2]), tuple(sections)) if min(sections) > 0.0 else None
 
 
-def _levels(cups: Sequence[LoadedPart], boxes: dict[str, Inside | None]) -> list[Check]:
+def _levels(cups: Sequence[Legible]) -> list[Check]:
     """Whether the highest water is the fullest cup: one inner section, one floor."""
-    names = [cup.entry.name for cup in cups]
     checks = [
-        failed("read.level", name, "is no open box whose level tells a volume") for name in names if boxes[name] is None
+        failed("read.level", cup.name, "is no open box whose level tells a volume")
+        for cup in cups
+        if cup.inside is None
     ]
-    known = [one for name in names if (one := boxes[name]) is not None]
+    known = [cup.inside for cup in cups if cup.inside is not None]
     if len(known) < 2:
         return checks or [passed("read.level", "cups", "none to compare")]
     sections = np.array([one.sections for one in known])
@@ -221,27 +236,22 @@ def _levels(cups: Sequence[LoadedPart], boxes: dict[str, Inside | None]) -> list
     ]
 
 
-def _labels(
-    parts: Sequence[LoadedPart],
-    found: dict[str, tuple[Relief, ...]],
-    boxes: dict[str, Inside | None],
-    texts: Mapping[str, Sequence[str]],
-) -> list[Check]:
+def _labels(parts: Sequence[Legible], texts: Mapping[str, Sequence[str]]) -> list[Check]:
     """Whether every part that has a name says it: words stand on it whole and can be read, and no two parts of a kind
     look alike.
     """
     checks: list[Check] = []
     seen: dict[tuple[str, object], str] = {}
-    for part in parts:
-        name, role = part.entry.name, part.entry.role
-        worded = [relief for relief in found[name] if relief.words]
+    for one in parts:
+        name, role = one.name, one.part.entry.role
+        worded = [relief for relief in one.sides if relief.words]
         if not worded:
             checks.append(failed("read.label", name, "no word stands on it"))
             continue
         beyond = sum(float(area(difference(_each(relief.words), relief.wall)).sum()) for relief in worded)
         looks = tuple(relief.looks for relief in worded)
         other = seen.setdefault((role, looks), name)
-        wanted = [*texts.get(name, ()), *_numerals(boxes.get(name) if role == "cup" else None, worded)]
+        wanted = [*texts.get(name, ()), *_numerals(one.inside if role == "cup" else None, worded)]
         lost = _unread(worded, wanted)
         if other != name:
             checks.append(failed("read.label", name, f"looks like {other}"))
@@ -273,13 +283,14 @@ def _numerals(one: Inside | None, sides: Sequence[Relief]) -> list[str]:
     return [" ".join(str(round((top - one.floor) * one.sections[1] / 1e3)) for top in tops)]
 
 
-def _marks(name: str, one: Inside | None, sides: Sequence[Relief], pitch: float) -> list[Check]:
+def _marks(one: Legible, pitch: float) -> list[Check]:
     """Whether marks say round volumes, close enough together."""
-    marks = max((relief.marks for relief in sides), key=len, default=())
-    if one is None or len(marks) < 2:
+    name, inside = one.name, one.inside
+    marks = max((relief.marks for relief in one.sides), key=len, default=())
+    if inside is None or len(marks) < 2:
         return [failed("read.marks", name, f"{len(marks)} marks stand on it: no volume can be read")]
-    section = one.sections[1]
-    volumes = np.array([(mark.bounds[3] - one.floor) * section / 1e3 for mark in marks])
+    section = inside.sections[1]
+    volumes = np.array([(mark.bounds[3] - inside.floor) * section / 1e3 for mark in marks])
     step = round(float(np.median(np.diff(volumes))))
     off = float(np.abs(volumes - np.round(volumes / max(step, 1)) * max(step, 1)).max())
     widest = float(max(volumes[0], np.diff(volumes).max()))

@@ -59,9 +59,9 @@ def assemble(parts: Sequence[LoadedPart], say: Progress) -> Surface | None:
     if not fixed:
         return None
     names, placed, floods = [part.entry.name for part in fixed], [part.placed for part in fixed], []
-    for name, solid in zip(names, placed, strict=True):
-        say(f"flood: {name}")
-        floods.append(flood(solid, Columns(solid.corners)))
+    for part, solid in zip(fixed, placed, strict=True):
+        say(f"flood: {part.entry.name}")
+        floods.append(flood(solid, Columns(solid.corners), part.shape.edges))
     return join(names, placed, [part.shape.neighbours for part in fixed], floods)
 
 

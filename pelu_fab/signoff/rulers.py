@@ -6,8 +6,7 @@ from math import floor, log10
 
 import numpy as np
 
-from pelu_fab.signoff.mesh import LoadedPart
-from pelu_fab.signoff.reading import MARK, STEPS, Inside, Relief, inside_of, least_pitch, reliefs
+from pelu_fab.signoff.reading import MARK, STEPS, Inside, Legible, Relief, least_pitch
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array
 
@@ -26,24 +25,21 @@ class Scale:
     fullest: float
 
 
-def ruler_checks(
-    jugs: Sequence[LoadedPart], scales: Mapping[str, Scale], priming_ml: float, nozzle: float
-) -> list[Check]:
+def ruler_checks(jugs: Sequence[Legible], scales: Mapping[str, Scale], priming_ml: float, nozzle: float) -> list[Check]:
     """Every ruler of every jug, by the ports that the manifest names; and that each input can be measured."""
     checks: list[Check] = []
     plain = Scale(0.0, 1.0, "mL", max(scale.fullest for scale in scales.values()))
     for jug in jugs:
-        inside = inside_of(jug.placed)
-        sides = {(one.axis, one.sign): one for one in reliefs(jug.placed)}
-        for number, port in enumerate(jug.entry.rulers):
-            where = f"{jug.entry.name} {port or 'mL'}"
+        sides = {(one.axis, one.sign): one for one in jug.sides}
+        for number, port in enumerate(jug.part.entry.rulers):
+            where = f"{jug.name} {port or 'mL'}"
             scale = scales.get(port) if port else plain
             if scale is None or number >= len(SIDES):
                 checks.append(failed("read.ruler", where, "is no input, or a fifth side"))
             else:
                 standard = _Standard(scale, not port, priming_ml, least_pitch(nozzle))
-                checks += _ruler(inside, sides.get(SIDES[number]), standard, where)
-    told = {port for jug in jugs for port in jug.entry.rulers}
+                checks += _ruler(jug.inside, sides.get(SIDES[number]), standard, where)
+    told = {port for jug in jugs for port in jug.part.entry.rulers}
     lost = [port for port in scales if port not in told and "" not in told]
     if told:
         checks += [failed("read.ruler", port, "no jug has a ruler for it") for port in lost]

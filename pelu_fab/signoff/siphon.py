@@ -76,7 +76,7 @@ def siphon_of(surface: Surface, number: int) -> FoundSiphon | None:
     flip = np.array([1.0, 1.0, -1.0])
     faces = local.reshape(-1, 3)[:, ::-1].copy()
     upside = Mesh(surface.mesh.points[used] * flip, faces, surface.mesh.normals[own] * flip)
-    found, corners = flood(upside, Columns(upside.corners), TRAPPED), surface.corners[own]
+    found, corners = flood(upside, Columns(upside.corners), min_depth=TRAPPED), surface.corners[own]
     pocket = int(found.of_vertex[np.searchsorted(used, basin.exit_vertex)])
     if pocket < 0 or -found.basins[pocket].level > basin.level - TRAPPED:
         return None

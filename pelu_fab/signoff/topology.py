@@ -36,6 +36,7 @@ class Topology:
     shells: tuple[Shell, ...]
     shell_of_face: Index
     neighbours: Index
+    edges: Index  # (k, 2) vertices that some triangle joins, the lower number first; each pair once, in order
 
     @property
     def is_closed(self) -> bool:
@@ -60,68 +61,75 @@ class Topology:
 
 def topology(mesh: Mesh) -> Topology:
     """Pair the edges, part the shells and count their handles."""
-    faces, count = mesh.faces, len(mesh.points)
+    faces = mesh.faces
     start, end = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
-    key = start * count + end
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    copies = _run_length(ordered)[np.argsort(order, kind="stable")]
-    back, returns = _look_up(ordered, order, end * count + start)
-    collapsed = start == end
-    owner = np.arange(len(key)) // 3
+    order, group, edges = _edges(start, end, len(mesh.points))
+    collapsed, upward = start == end, start < end
+    up, down = (np.bincount(group, way, len(edges)).astype(np.int64)[group] for way in (upward, ~upward))
+    copies = np.where(upward, up, down)
+    returns = np.where(collapsed, copies, np.where(upward, down, up))
     crowded = ~collapsed & (copies + returns > 2)
     turned = ~collapsed & (copies == 2) & (returns == 0)
     lonely = ~collapsed & (copies == 1) & (returns == 0)
-    neighbours = np.where((copies == 1) & (returns == 1), back // 3, -1).reshape(-1, 3)
-    shells, shell_of_face = _shells(mesh)
+    paired = (copies == 1) & (returns == 1)
+    partner = np.arange(len(start))
+    two = order[(paired & ~collapsed)[order]]  # side by side
+    partner[two] = two.reshape(-1, 2)[:, ::-1].reshape(-1)
+    neighbours = np.where(paired, partner // 3, -1).reshape(-1, 3)
+    shells, shell_of_face = _shells(mesh, edges)
+    owner = np.arange(len(start)) // 3
+    # Two triangles on the same vertices share each edge with others, or all three with each other alone.
+    alike = ((copies > 1) | (returns > 1)).reshape(-1, 3).any(axis=1) | (neighbours == neighbours[:, :1]).all(axis=1)
     return Topology(
         degenerate=np.flatnonzero(~mesh.normals.any(axis=1)),
-        duplicate=_duplicates(faces),
+        duplicate=_duplicates(faces, np.flatnonzero(alike)),
         open_edges=owner[lonely],
         crowded_edges=owner[crowded],
         turned_edges=owner[turned],
         shells=shells,
         shell_of_face=shell_of_face,
         neighbours=neighbours,
+        edges=edges[edges[:, 0] < edges[:, 1]],
     )
 
 
-def _run_length(ordered: Index) -> Index:
-    """For each entry of a sorted array, how many equal it."""
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    lengths = np.diff(np.append(starts, len(ordered)))
-    return np.repeat(lengths, lengths)
+def edges_of(mesh: Mesh) -> Index:
+    """Every edge once, as `Topology.edges`."""
+    _, _, edges = _edges(mesh.faces.reshape(-1), np.roll(mesh.faces, -1, axis=1).reshape(-1), len(mesh.points))
+    return edges[edges[:, 0] < edges[:, 1]]
 
 
-def _look_up(ordered: Index, order: Index, wanted: Index) -> tuple[Index, Index]:
-    """Place of the first half-edge with each wanted key (or 0), and how many there are."""
-    left = np.searchsorted(ordered, wanted, "left")
-    right = np.searchsorted(ordered, wanted, "right")
-    return order[np.minimum(left, len(order) - 1)], right - left
+def _edges(start: Index, end: Index, count: int) -> tuple[Index, Index, Index]:
+    """Half-edges in an order that has those of one edge side by side; the edge of each half-edge; each edge's vertices,
+    the lower first.
+    """
+    key = np.minimum(start, end) * count + np.maximum(start, end)
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    first = np.diff(ordered, prepend=-1) > 0
+    group = np.empty(len(key), np.int64)
+    group[order] = np.cumsum(first) - 1
+    return order, group, np.stack(np.divmod(ordered[first], count), axis=1)
 
 
-def _duplicates(faces: Index) -> Index:
+def _duplicates(faces: Index, among: Index) -> Index:
     """Triangles on the same three vertices as an earlier one, in any order."""
-    key = np.sort(faces, axis=1)
+    key = np.sort(faces[among], axis=1)
     _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    repeated = first[inverse.reshape(-1)] != np.arange(len(faces))
-    return np.flatnonzero(repeated)
+    return np.asarray(among[first[inverse.reshape(-1)] != np.arange(len(among))])
 
 
-def _shells(mesh: Mesh) -> tuple[tuple[Shell, ...], Index]:
+def _shells(mesh: Mesh, edges: Index) -> tuple[tuple[Shell, ...], Index]:
     faces, count = mesh.faces, len(mesh.points)
-    a, b, c = faces.T
-    link = coo_matrix((np.ones(2 * len(faces), bool), (np.r_[a, b], np.r_[b, c])), shape=(count, count))
+    link = coo_matrix((np.ones(len(edges), bool), edges.T), shape=(count, count))
     number, of_vertex = connected_components(link, directed=False)
-    of_face = of_vertex[a].astype(np.int64)
+    of_face = of_vertex[faces[:, 0]].astype(np.int64)
     corners = mesh.corners - mesh.points.mean(axis=0)  # a hollow far from the origin must not drown in round-off
     signed = np.einsum("ij,ij->i", corners[:, 0], cross(corners[:, 1], corners[:, 2])) / 6.0
     volumes = np.bincount(of_face, signed, number)
     vertices = np.bincount(of_vertex, minlength=number)
     face_counts = np.bincount(of_face, minlength=number)
-    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
-    unique_edges = np.unique(edges[:, 0] * count + edges[:, 1])
-    edge_counts = np.bincount(of_vertex[unique_edges // count], minlength=number)
+    edge_counts = np.bincount(of_vertex[edges[:, 0]], minlength=number)
     first = np.zeros(number, np.int64)
     first[of_face[::-1]] = np.arange(len(faces))[::-1]
     euler = vertices - edge_counts + face_counts

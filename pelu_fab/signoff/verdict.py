@@ -92,14 +92,14 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
     if opened.dossier is None or surface is None:
         why = f"see {blocked}" if blocked else "no part can be placed"
         return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
-    nozzle = opened.manifest.process.printer.nozzle
+    nozzle, legible = opened.manifest.process.printer.nozzle, [reading.Legible(part) for part in parts]
     checks += [
         *hands.stands(parts),
         *moving.paths(room := moving.room(parts)),
         *(cut.laps(room, opened.manifest.sheet) if opened.manifest.sheet else []),
-        *reading.read_checks(parts, written(opened), nozzle),
+        *reading.read_checks(legible, written(opened), nozzle),
     ]
-    jugs = [part for part in parts if part.entry.role == "jug"]
+    jugs = [one for one in legible if one.part.entry.role == "jug"]
     checks += ruler_checks(jugs, scales(opened.dossier), opened.manifest.priming_ml, nozzle)
     recovery = recover_from(opened.dossier, parts, surface, say)
     say("lvs and drc")
