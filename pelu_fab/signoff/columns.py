@@ -99,13 +99,17 @@ class Columns:
         hit, z = self._triangles.meets(found, points[who].take(owner, axis=0))
         return who[owner[hit]], found[hit], z
 
-    def below(self, points: Array, gap: float = 1e-6) -> tuple[Index, Array]:
+    def below(self, points: Array, gap: float = 1e-6, among: slice | None = None) -> tuple[Index, Array]:
         """First triangle facing up more than `gap` below each point in air (-1: none), and its z there.
+
+        `among` tells which triangles count.
 
         A point straight above the edge of a wall is not stopped by the wall's underside.
         """
         query, face, z, side = self.crossings(points)
         under = (side > 0) & (z < points[query, 2] - gap)
+        if among is not None:
+            under &= (face >= among.start) & (face < among.stop)
         query, face, z = query[under], face[under], z[under]
         order = np.lexsort((face, -z, query))
         query, face, z = query[order], face[order], z[order]
