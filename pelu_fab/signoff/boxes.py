@@ -54,5 +54,10 @@ def in_cells(cell: Index, count: int) -> tuple[Index, Index]:
 
 def counted(counts: Index) -> tuple[Index, Index]:
     """For 2 and 3: owners 0 0 1 1 1 and numbers 0 1 0 1 2."""
+    return runs(np.zeros(len(counts), np.int64), counts)
+
+
+def runs(first: Index, counts: Index) -> tuple[Index, Index]:
+    """For first numbers 5 and 2, counts 2 and 3: owners 0 0 1 1 1 and numbers 5 6 2 3 4."""
     owner = np.repeat(np.arange(len(counts)), counts)
-    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return owner, np.arange(len(owner)) + (first - (np.cumsum(counts) - counts)).take(owner)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pelu_fab.signoff.boxes import counted, meeting
+from pelu_fab.signoff.boxes import counted, meeting, runs
 from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.stl import Array, Index, Mesh, boxes_of
@@ -123,8 +123,8 @@ def _views(mesh: Mesh) -> _Views:
     along = axes[chosen] / np.linalg.norm(axes[chosen], axis=1, keepdims=True)
     turns = upright(along)
     view, kin = np.nonzero(np.abs(along @ axes.T) > FACING - ROUNDED)
-    owner, local = counted(starts[kin + 1] - starts[kin])
-    view, faces = view[owner], order[starts[kin][owner] + local]
+    owner, place = runs(starts[kin], starts[kin + 1] - starts[kin])
+    view, faces = view[owner], order[place]
     corners = mesh.corners[faces] @ turns[view].transpose(0, 2, 1)
     lean = np.einsum("ni,ni->n", normals[faces], along[view])
     low, high = boxes_of(corners)
