@@ -152,20 +152,26 @@ def test_a_patch_is_what_the_label_beside_the_cell_says() -> None:
     assert mesh.faces_of("nobody") == slice(0, 0)
 
 
-def test_columns_stand_together_only_where_all_of_them_may() -> None:
+def test_places_stand_together_only_where_all_of_them_may() -> None:
     fluid, where = np.ones((5, 3, 1), bool), np.ones((5, 3, 1), bool)
     fluid[1, 1], where[4, 2] = False, False
-    got = numbered(fluid, np.array([0, 0, 3, 3, 3]), where)[:, :, 0]
-    assert got.T.tolist() == [[0, 0, 3, 3, 3], [1, -1, 4, 4, 4], [2, 2, 5, 6, 7]]
+    columns = (np.array([0, 0, 3, 3, 3]), np.array([0]), where)
+    assert numbered(fluid, [columns])[:, :, 0].T.tolist() == [[0, 0, 3, 3, 3], [1, -1, 4, 4, 4], [2, 2, 5, 6, 7]]
     assert np.array_equal(np.sort(numbered(fluid)[fluid]), np.arange(14))
+    tall, everywhere = np.ones((3, 1, 4), bool), np.ones((3, 1, 4), bool)
+    layers = (np.arange(3), np.array([0, 0, 2, 2]), everywhere)
+    assert numbered(tall, [layers])[:, 0].tolist() == [[0, 0, 1, 1], [2, 2, 3, 3], [4, 4, 5, 5]]
+    block = (np.array([0, 1, 1]), np.array([0, 0, 2, 2]), np.ones((3, 1, 4), bool))
+    assert numbered(tall, [layers, block])[:, 0].tolist() == [[0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3]]
 
 
 def test_a_mesh_of_joined_cells_is_closed_edge_by_edge() -> None:
     """Every edge of a cell belongs to two of its faces, and joining moves no wall: patches are as large as before."""
     for _ in range(10):
         grid, fluid, labels = _random_case()
-        group = np.cumsum(rng.random(grid.shape[0]) < 0.5)
-        number = numbered(fluid, group, np.broadcast_to(rng.random((1, *grid.shape[1:])) < 0.8, grid.shape))
+        columns, layers = (np.cumsum(rng.random(grid.shape[k]) < 0.5) for k in (0, 2))
+        places = [np.broadcast_to(rng.random((1, grid.shape[1], 1)) < 0.8, grid.shape) for _ in range(2)]
+        number = numbered(fluid, [(columns, np.arange(grid.shape[2]), places[0]), (columns, layers, places[1])])
         fine, mesh = (poly_mesh(grid, n, labels, ["walls", "a", "b"]) for n in (numbered(fluid), number))
         mesh.check(float(grid.volumes[fluid].sum()))
         assert mesh.cells == number.max() + 1 < fine.cells
@@ -186,13 +192,18 @@ def test_a_mesh_of_joined_cells_is_closed_edge_by_edge() -> None:
 
 def test_a_pour_joins_cells_where_water_is_slow_and_never_at_a_tooth_or_a_slot() -> None:
     (case,) = cases_of(weave(), "L0.b1", pour_of("middle"), 6)
-    x, y = case.grid.middles[:2]
-    wide = {int(n): np.ptp(x[(case.number == n).any(axis=(1, 2))]) for n in case.cells_in(case.fluid)[::7]}
-    place = {int(n): y[(case.number == n).any(axis=(0, 2))][0] for n in wide}
-    assert max(wide.values()) > 0.4 and all(wide[n] == 0.0 for n in wide if place[n] > -4.0)
+    x, y, z = case.grid.middles
+    number = {int(n): case.number == n for n in case.cells_in(case.fluid)[::7]}
+    place = {n: int(np.flatnonzero(own.any(axis=(0, 2)))[0]) for n, own in number.items()}
+    wide = {n: np.ptp(x[own.any(axis=(1, 2))]) for n, own in number.items()}
+    tall = {n: np.ptp(z[own.any(axis=(0, 1))]) for n, own in number.items()}
+    assert max(wide.values()) > 0.4 and max(tall.values()) > 0.4  # middles of the outermost that are joined
+    assert all(wide[n] == tall[n] == 0.0 for n in number if y[place[n]] > -4.0)
     assert case.cells < 0.9 * case.fluid.sum()
     runs = (np.diff(case.fluid, axis=0, prepend=False) & case.fluid).sum(axis=0).max(axis=1)
-    assert all(wide[n] == 0.0 for n in wide if runs[np.searchsorted(y, place[n])] > 2)
+    assert all(wide[n] == 0.0 for n in number if runs[place[n]] > 2)
+    # Nothing lies on both sides of the sill, or a pool that is full to it would not be.
+    assert all((z[own.any(axis=(0, 1))] < 0).all() or (z[own.any(axis=(0, 1))] > 0).all() for own in number.values())
     (into,) = [c for c in cases_of(weave(), "L0.b3->L1.b1", pour_of("middle"), 4) if " into " in c.at]
     assert into.cells == into.fluid.sum()
 
@@ -866,6 +877,7 @@ def test_what_splashes_over_a_bucket_and_falls_back_has_arrived(tmp_path: Path) 
         ((0.0, 0.0, 0.0, 0.01, 0.02), "0.02 mL out of a pool that lacked 6.0 and got 12.0"),
         ((0.0, 0.0, 0.0, 0.0, 3.0), "0.00 mL out before its pool is full"),
         ((0.0, 0.5, 1.0, 2.0, 3.0), "1.00 mL out before its pool is full; begins 3.0 mL early"),
+        ((0.0, 0.0, 0.0, 5.8, 5.82), "0.00 mL out before its pool is full; drained, it keeps +0.18 mL over its sill"),
     ],
 )
 def test_a_pool_that_was_not_full_tells_when_its_comb_begins_to_run(
@@ -874,7 +886,7 @@ def test_a_pool_that_was_not_full_tells_when_its_comb_begins_to_run(
     """12 mL/s for 1 s, told at every quarter: 3 mL more each time."""
     export, kept = unpack(tmp_path / "iris"), tmp_path / "cfd.csv"
     series = {"t": (0.0, 0.25, 0.5, 0.75, 1.0), "L1.b0": got}
-    _solved(export, below=6.0, poured=12.0, series=series)
+    _solved(export, below=6.0, poured=12.0, series=series, delivered={"L1.b0": got[-1]})
     assert _run(str(export), "--record", str(kept))[0] == 0
     (row,) = read_record(kept)
     assert (row.found, row.off, row.pour) == (told, None, "middle, 12.0 mL/s, 12.0 mL, 6.0 short")

@@ -28,7 +28,9 @@ POOL_CELL = 2.0  # mm: the coarsest, away from the comb
 SHELL = 1.4  # mm: the coarsest along y and z where a floor may slope, so that stairs of a thin one stay shut
 LEAK, LEAK_ML = 0.08, 0.8  # of a pool's volume, and mL: a mesh that holds so much more reaches through a wall
 INFLOW = 1  # label of the inlet
-JOINED, ONE_WALL = 1.0, 2  # mm along the comb that a cell takes, at six, in layers with at most so many runs of air
+JOINED, ONE_WALL = 1.2, 2  # mm along the comb that a cell takes where a layer has at most so many runs of air
+LAYERS = 2.2  # thin layers over and under the sill that a cell takes
+PLATE = 0.6  # of the widest layer's air: less stands in a plate's slots
 BEFORE_SILL = -4.0  # mm: from there on water gathers to the teeth
 NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 16.0  # mm: length and least depth of a sheet that comes in, air above it
 EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
@@ -156,7 +158,7 @@ def bucket_case(
         pour=pour.kind,
         frame=bucket.frame,
         grid=grid,
-        number=numbered(fluid, *_joined(grid, fluid, cells)) if nozzle is None else numbered(fluid),
+        number=numbered(fluid, _joined(grid, fluid, cells)) if nozzle is None else numbered(fluid),
         labels=labels,
         names=tuple(names),
         zones={name: mask for name, mask in zones.items() if mask.any()},
@@ -209,15 +211,30 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
     return Grid(*(lines(low[i], high[i], fixed[i], marks[i], finer_in(gaps[i], asked[i])) for i in range(3)))
 
 
-def _joined(grid: Grid, fluid: Mask, cells: int) -> tuple[Index, Mask]:
-    """Columns that may stand together in one cell, and where: far from slots and teeth, whose lines pass there too."""
-    group, start = np.zeros(grid.shape[0], np.int64), 0
-    for i in range(1, len(group)):
-        start = start if grid.x[i + 1] - grid.x[start] <= JOINED * CELLS_A_TOOTH / cells else i
-        group[i] = group[i - 1] + (start == i)
+def _joined(grid: Grid, fluid: Mask, cells: int) -> list[tuple[Index, Index, Mask]]:
+    """Places that stand together in one cell: before the comb, where lines of teeth and slots pass but are not needed.
+
+    Up and down most of all where a stream comes in: through the thin layers of the sill it would set the step.
+    """
+    columns, layers = _grouped(grid.x, JOINED), _grouped(grid.z, LAYERS * SILL_CELL * CELLS_A_TOOTH / cells)
+    before = grid.middles[1] < BEFORE_SILL
     runs = (np.diff(fluid, axis=0, prepend=False) & fluid).sum(axis=0).max(axis=1)
-    plain = (runs <= ONE_WALL) & (grid.middles[1] < BEFORE_SILL)
-    return group, np.broadcast_to(plain[None, :, None], grid.shape)
+    air = np.einsum("ijk,i,k->j", fluid, np.diff(grid.x), np.diff(grid.z))
+    plain, airy = before & (runs <= ONE_WALL), before & (air > PLATE * air.max())
+    return [
+        (own, layers, np.broadcast_to(where[None, :, None], grid.shape))
+        for own, where in ((np.arange(grid.shape[0]), airy), (columns, plain))
+    ]
+
+
+def _grouped(lines_: Array, most: float) -> Index:
+    """Cells between lines, put together up to `most` mm; none on both sides of the sill."""
+    group, start = np.zeros(len(lines_) - 1, np.int64), 0
+    for i in range(1, len(group)):
+        together = lines_[i + 1] - lines_[start] <= most and not lines_[start] < 0.0 <= lines_[i]
+        start = start if together else i
+        group[i] = group[i - 1] + (start == i)
+    return group
 
 
 def _finest(one: Size, other: Size) -> Size:

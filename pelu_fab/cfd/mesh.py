@@ -60,21 +60,24 @@ class PolyMesh:
             raise FabBug(f"the mesh holds {found:.6g} mm3, the grid {volume:.6g}")
 
 
-def numbered(fluid: Mask, group: Index | None = None, where: Mask | None = None) -> Index:
+def numbered(fluid: Mask, groups: Sequence[tuple[Index, Index, Mask]] = ()) -> Index:
     """(I, J, K) which cell each place of the grid belongs to, -1 where it is dry.
 
-    Neighbours along x that `group` (I,) puts together, ascending, are one cell wherever all of them are in `where`.
+    Each of `groups` has columns (I,) and layers (K,) that it puts together, both ascending, and where (I, J, K) it
+    holds: such a block is one cell if all of it is wet. Of two that hold somewhere the later one does.
     """
-    group = np.arange(len(fluid)) if group is None else group
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
-    own = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(fluid)))
-    joined = np.logical_and.reduceat(fluid & where, starts, axis=0)[own] if where is not None else np.zeros_like(fluid)
-    first = np.zeros(len(fluid), bool)
-    first[starts] = True
-    heads = fluid & (~joined | first[:, None, None])
     number = np.full(fluid.shape, -1, np.int64)
-    number[heads] = np.arange(heads.sum())
-    return np.asarray(np.where(joined, number[starts[own]], number))
+    number[fluid] = np.flatnonzero(fluid)
+    for columns, layers, where in groups:
+        first = tuple(np.searchsorted(group, group) for group in (columns, layers))
+        starts = tuple(np.unique(index) for index in first)
+        whole = np.logical_and.reduceat(np.logical_and.reduceat(fluid & where, starts[0], axis=0), starts[1], axis=2)
+        own = tuple(np.searchsorted(start, index) for start, index in zip(starts, first, strict=True))
+        whole = whole[own[0]][:, :, own[1]]
+        heads = np.arange(fluid.size).reshape(fluid.shape)[first[0]][:, :, first[1]]
+        number = np.where(whole, heads, number)
+    used = np.unique(number[fluid])
+    return np.where(fluid, np.searchsorted(used, number), -1)
 
 
 def poly_mesh(grid: Grid, number: Index, labels: Index, names: Sequence[str]) -> PolyMesh:
@@ -86,7 +89,6 @@ def poly_mesh(grid: Grid, number: Index, labels: Index, names: Sequence[str]) ->
     shape = np.array(number.shape)
     padded = np.pad(number, 1, constant_values=-1)
     vertex = np.arange(int(np.prod(shape + 1))).reshape(shape + 1)
-    columns = np.broadcast_to(np.arange(shape[0])[:, None, None], shape)
     inner: list[tuple[Index, Index, Index]] = []
     outer: list[tuple[Index, Index, Index]] = []
     for axis in range(3):
@@ -95,12 +97,11 @@ def poly_mesh(grid: Grid, number: Index, labels: Index, names: Sequence[str]) ->
         a, b = low[:-1][core], high[1:][core]
         label = np.moveaxis(labels, axis, 0)[core]
         quads = _quads(np.moveaxis(vertex, axis, 0), reverse=axis == 1)
-        along = np.moveaxis(np.concatenate([columns, columns.take([-1], axis)], axis), axis, 0)
         both = (a >= 0) & (b >= 0) & (a != b)
-        inner.append(_united(*_in_order(a[both], b[both], quads[both]), along[both]))
+        inner.append(_united(*_in_order(a[both], b[both], quads[both]), shape + 1))
         up, down = (a >= 0) & (b < 0), (a < 0) & (b >= 0)
-        outer.append(_united(label[1:][up], a[up], quads[up], along[up]))
-        outer.append(_united(label[:-1][down], b[down], quads[down][:, ::-1], along[down]))
+        outer.append((label[1:][up], a[up], quads[up]))
+        outer.append((label[:-1][down], b[down], quads[down][:, ::-1]))
     owner, neighbour, faces = (np.concatenate(v) for v in zip(*inner, strict=True))
     order = np.lexsort((neighbour, owner))
     patch, cell, skin = (np.concatenate(v) for v in zip(*outer, strict=True))
@@ -127,14 +128,19 @@ def _in_order(a: Index, b: Index, quads: Index) -> tuple[Index, Index, Index]:
     return np.minimum(a, b), np.maximum(a, b), np.where(swap[:, None], quads[:, ::-1], quads)
 
 
-def _united(one: Index, other: Index, quads: Index, column: Index) -> tuple[Index, Index, Index]:
-    """Faces between the same two in columns side by side as one: a ring's first and last corner lie at its low x."""
-    order = np.lexsort((column, other, one))
-    one, other, quads, column = one[order], other[order], quads[order], column[order]
-    broken = (np.diff(one) != 0) | (np.diff(other) != 0) | (np.diff(column) != 1)
-    starts, ends = np.concatenate([[True], broken])[: len(one)], np.concatenate([broken, [True]])[: len(one)]
-    first, last = quads[starts], quads[ends]
-    return one[starts], other[starts], np.stack([first[:, 0], last[:, 1], last[:, 2], first[:, 3]], axis=-1)
+def _united(one: Index, other: Index, quads: Index, shape: Index) -> tuple[Index, Index, Index]:
+    """All faces between the same two cells as one: both are boxes, so they share a rectangle."""
+    order = np.lexsort((other, one))
+    one, other, quads = one[order], other[order], quads[order]
+    starts = np.flatnonzero((np.diff(one, prepend=-1) != 0) | (np.diff(other, prepend=-1) != 0))
+    if not len(starts):
+        return one, other, quads
+    places = np.stack(np.unravel_index(quads, shape), axis=-1)  # (n, 4, 3)
+    low = np.minimum.reduceat(places.min(axis=1), starts)[:, None]
+    high = np.maximum.reduceat(places.max(axis=1), starts)[:, None]
+    first = places[starts]
+    corners = np.where(first == first.min(axis=1, keepdims=True), low, high)
+    return one[starts], other[starts], np.ravel_multi_index(tuple(np.moveaxis(corners, -1, 0)), tuple(shape))
 
 
 def _quads(vertex: Index, *, reverse: bool) -> Index:
@@ -168,20 +174,26 @@ def mesh_files(mesh: PolyMesh, zones: Mapping[str, Index]) -> dict[str, str]:
 
 
 def _loops(mesh: PolyMesh) -> Iterator[list[int]]:
-    """Corners of every face, and between them the points of smaller faces beside it, on its edges along x."""
-    x, y, z = mesh.points.T
-    order = np.lexsort((x, y, z))
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    places = rank[mesh.faces]
-    level = (np.ptp(y[mesh.faces[:, :2]], axis=1) == 0) & (np.ptp(z[mesh.faces[:, :2]], axis=1) == 0)
-    split = level & ((places[:, 1] - places[:, 0] > 1) | (places[:, 2] - places[:, 3] > 1))
-    for corners, places_, more in zip(mesh.faces.tolist(), places.tolist(), split.tolist(), strict=True):
-        if not more:
-            yield corners
+    """Corners of every face, and between them the points of smaller faces beside it, on its edges."""
+    starts, ends = mesh.faces, np.roll(mesh.faces, -1, axis=1)
+    axis = np.abs(mesh.points[ends] - mesh.points[starts]).argmax(axis=2)
+    orders = [np.lexsort((mesh.points[:, k], *np.delete(mesh.points, k, axis=1).T)) for k in range(3)]
+    ranks = np.empty((3, len(mesh.points)), np.int64)
+    for k, order in enumerate(orders):
+        ranks[k, order] = np.arange(len(order))
+    froms, tos = ranks[axis, starts], ranks[axis, ends]
+    plain = (np.abs(tos - froms) == 1).all(axis=1)
+    for face, ways, here, there, whole in zip(
+        mesh.faces.tolist(), axis.tolist(), froms.tolist(), tos.tolist(), plain.tolist(), strict=True
+    ):
+        if whole:
+            yield face
             continue
-        (a, b, c, d), (p, q, r, s) = corners, places_
-        yield [a, *order[p + 1 : q].tolist(), b, c, *order[s + 1 : r][::-1].tolist(), d]
+        loop: list[int] = []
+        for corner, k, p, q in zip(face, ways, here, there, strict=True):
+            between = orders[k][p + 1 : q] if p < q else orders[k][q + 1 : p][::-1]
+            loop += [corner, *between.tolist()]
+        yield loop
 
 
 def _list(kind: str, name: str, count: int, body: str, note: str = "") -> str:

@@ -20,6 +20,7 @@ RECORD = "cfd.csv"
 COLUMNS = ("date", "at", "pour", "fluid", "cells", "CPU min", "found", "points off", "astray, mL", "key", "parts")
 DIGITS = 12  # of a sha256, enough to tell it from another
 BEGUN = 0.05  # mL: a comb that has given so much runs
+LAST, TRICKLE = 0.2, 0.15  # s, mL/s: a pool that gave less than that in its last moments has run off
 ON_ITS_WAY = ("back",)  # thrown back up its gutter, from where it comes again
 
 
@@ -123,7 +124,9 @@ def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
 
 
 def _begins(one: Outcome) -> str:
-    """When a comb begins to run whose pool was not full: how much leaves too early, and what it then lacks."""
+    """When a comb begins to run whose pool was not full: how much leaves too early, what the pool then lacks, and, once
+    all has run off, how much more the bucket keeps than its pool holds up to the sill.
+    """
     t, *out = (np.array(series) for series in (one.series["t"], *(one.series[goal] for goal in one.delivered)))
     poured, gone = one.flow * t, np.sum(out, axis=0)
     early = float(np.interp(one.below, poured, gone))
@@ -131,7 +134,10 @@ def _begins(one: Outcome) -> str:
         return f"{gone[-1]:.2f} mL out of a pool that lacked {one.below:.1f} and got {one.poured:.1f}"
     lacks = one.below - float(poured[np.argmax(gone >= BEGUN)])
     begun = f"; begins {lacks:.1f} mL early" if lacks > 0 else ""  # later than that, a head has to build up first
-    return f"{early:.2f} mL out before its pool is full{begun}"
+    stopped = np.interp(t[-1] - LAST, t, gone)
+    kept = one.poured - sum(one.delivered.values()) - one.below
+    drained = f"; drained, it keeps {kept:+.2f} mL over its sill" if gone[-1] - stopped < TRICKLE * LAST else ""
+    return f"{early:.2f} mL out before its pool is full{begun}{drained}"
 
 
 def _digits(parts: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Solids in, triangles out, by manifold3d: module by module, never one global boolean."""
+"""Solids in, triangles out: as columns where prisms allow it, else by manifold3d, never by one global boolean."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import dist, hypot
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.device import Mesh
 from pelu_fab.ir.solid import Part, Prism, Step
-from pelu_fab.kernels.region import region
+from pelu_fab.kernels.columns import surface as columns
+from pelu_fab.kernels.region import grouped, region
 from pelu_fab.kernels.relief import Points, Surface, Triangles, with_relief
 
 Place = list[float]
@@ -39,18 +40,8 @@ def build_mesh(part: Part) -> Mesh:
 
 def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
     """The surface of some of a part's modules joined, and its genus."""
-    from manifold3d import Manifold, Mesh64, OpType
-
-    first, *others = [_module(steps) for steps in modules]
-    # What all others stand on comes last: a large face that was cut often has long triangles, and is slow to cut again.
-    solid = first + Manifold.batch_boolean(others, OpType.Add) if others else first
-    if solid.is_empty() or solid.volume() <= 0.0:
-        raise FabBug(f"{part.name}: the kernel built nothing")
-    # STL is float32: vertices that fall together there must be merged before, or the file is not what was checked.
-    mesh = solid.to_mesh64()
-    snapped = np.array(mesh.vert_properties[:, :3].astype(np.float32), dtype=np.float64)
-    corners = np.array(mesh.tri_verts, dtype=np.uint64)  # the kernel refuses its own read-only view
-    solid = Manifold(Mesh64(snapped, corners)).as_original().simplify(SNAP)
+    solid = _columns(modules) or _joined(part.name, modules)
+    solid = solid.as_original().simplify(SNAP)
     pieces = solid.decompose()
     if len(pieces) != 1:
         pieces = [piece for piece in pieces if piece.volume() > DUST]
@@ -64,6 +55,36 @@ def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
     return Surface(points, np.array(mesh.tri_verts, dtype=np.int64)), int(solid.genus())
 
 
+def _columns(modules: Sequence[Sequence[Step]]):  # type: ignore[no-untyped-def]
+    """Modules joined without a boolean; None where columns don't make them, or make no closed body of them."""
+    from manifold3d import Error
+
+    made = columns(modules)
+    solid = made and _closed(made.points, made.triangles)
+    return solid if solid and solid.status() == Error.NoError else None
+
+
+def _joined(name: str, modules: Sequence[Sequence[Step]]):  # type: ignore[no-untyped-def]
+    """Modules joined by booleans."""
+    from manifold3d import Manifold, OpType
+
+    first, *others = [_module(steps) for steps in modules]
+    # What all others stand on comes last: a large face that was cut often has long triangles, and is slow to cut again.
+    solid = first + Manifold.batch_boolean(others, OpType.Add) if others else first
+    if solid.is_empty() or solid.volume() <= 0.0:
+        raise FabBug(f"{name}: the kernel built nothing")
+    # STL is float32: vertices that fall together there must be merged before, or the file is not what was checked.
+    mesh = solid.to_mesh64()
+    return _closed(mesh.vert_properties[:, :3].astype(np.float32), mesh.tri_verts)
+
+
+def _closed(points: Points, triangles: NDArray[Any]):  # type: ignore[no-untyped-def]
+    from manifold3d import Manifold, Mesh64
+
+    # The kernel refuses its own read-only view.
+    return Manifold(Mesh64(np.array(points, dtype=np.float64), np.array(triangles, dtype=np.uint64)))
+
+
 def without_needles(points: Points, triangles: Triangles, name: str) -> Triangles:
     """Turn triangles so thin that two decimals may flatten them into wider ones, the surface unchanged.
 
@@ -72,48 +93,72 @@ def without_needles(points: Points, triangles: Triangles, name: str) -> Triangle
     """
     triangles, heights = triangles.copy(), _heights(points[triangles])
     needles = np.flatnonzero(heights < NEEDLE)
-    tries, waiting = needles[np.argsort(-heights[needles])].tolist(), dict[int, set[int]]()
+    tries, waiting, owners = needles[np.argsort(-heights[needles])].tolist(), dict[int, set[int]](), _Owners(triangles)
     while tries:
         needle = tries.pop()
         if heights[needle] >= NEEDLE:
             continue
-        pair, flipped, wider = _flip(points, triangles, needle)
+        beside, flipped, wider = _flip(points, triangles, needle, owners)
         if min(wider, default=0.0) > heights[needle]:
-            triangles[pair], heights[pair] = flipped, wider
-            tries += [*pair, *(other for one in pair for other in waiting.pop(one, ()))]
+            for one, corners, height in zip((needle, beside), flipped, wider, strict=True):
+                triangles[one], heights[one] = corners, height
+                owners.turn(one, corners)
+            tries += [needle, beside, *waiting.pop(needle, ()), *waiting.pop(beside, ())]
         else:
-            for beside in pair[1:]:  # which may be a needle itself
-                waiting.setdefault(beside, set()).add(needle)
+            waiting.setdefault(beside, set()).add(needle)  # which may be a needle itself
     if (_areas(points[triangles[heights < NEEDLE]]) < LEAST_AREA).any():
         raise FabBug(f"{name}: a triangle without area could not be removed")
     return triangles
 
 
-def _flip(points: Points, triangles: Triangles, needle: int) -> tuple[list[int], list[list[int]], list[float]]:
-    """The needle and its neighbour, the two triangles that their flip makes, and the heights of those, mm.
+class _Owners:
+    """Which triangle has an edge that begins and ends at two points, while some are turned; none on an open border."""
 
-    No triangles where the two don't lie in one plane, or make no convex piece.
+    def __init__(self, triangles: Triangles) -> None:
+        self._points, self._turned = int(triangles.max()) + 1, dict[int, int]()
+        self._ways = np.concatenate([triangles[:, n] * self._points + triangles[:, n - 2] for n in range(3)])
+        self._order = self._ways.argsort()
+
+    def __call__(self, start: int, end: int) -> int | None:
+        way = start * self._points + end
+        if way not in self._turned:
+            place = self._ways.searchsorted(way, sorter=self._order)
+            found = self._order[place] if place < len(self._order) else 0
+            return int(found) % (len(self._ways) // 3) if self._ways[found] == way else None
+        return self._turned[way]
+
+    def turn(self, triangle: int, corners: list[int]) -> None:
+        """Take note of a triangle's new corners."""
+        for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
+            self._turned[start * self._points + end] = triangle
+
+
+def _flip(
+    points: Points, triangles: Triangles, needle: int, owners: _Owners
+) -> tuple[int, list[list[int]], list[float]]:
+    """The needle's neighbour, the two triangles that their flip makes, and the heights of those, mm.
+
+    No triangles where the two don't lie in one plane, or make no convex piece; the needle itself where it has none.
     """
     corners = triangles[needle].tolist()
     places = points[corners].tolist()
     longest = max(range(3), key=lambda n: dist(places[n], places[n - 2]))
     p, q, k = corners[longest:] + corners[:longest]
-    near = np.flatnonzero(triangles.ravel() == p) // 3
-    pair = [needle, *near[(near != needle) & (triangles[near] == q).any(axis=1)].tolist()]
-    if len(pair) != 2:
-        return pair, [], []
-    d = next(v for v in triangles[pair[1]].tolist() if v not in (p, q))
+    beside = owners(q, p)
+    if beside is None:
+        return needle, [], []
+    d = next(v for v in triangles[beside].tolist() if v not in (p, q))
     at_p, at_q, at_k = places[longest:] + places[:longest]
     at_d = points[d].tolist()
     plane = _normal(at_q, at_p, at_d)
     turned = _normal(at_k, at_p, at_d), _normal(at_d, at_q, at_k)
     off = abs(_along(plane, [a - b for a, b in zip(at_k, at_p, strict=True)]))
     if off > PLANE * hypot(*plane) or any(_along(plane, one) <= 0.0 for one in turned):
-        return pair, [], []
+        return beside, [], []
     across = dist(at_k, at_d)
     longest_sides = (max(across, dist(at_k, at_p), dist(at_p, at_d)), max(across, dist(at_d, at_q), dist(at_q, at_k)))
     heights = [hypot(*one) / side for one, side in zip(turned, longest_sides, strict=True)]
-    return pair, [[k, p, d], [d, q, k]], heights
+    return beside, [[k, p, d], [d, q, k]], heights
 
 
 def _normal(a: Place, b: Place, c: Place) -> Place:
@@ -155,24 +200,12 @@ def _module(steps: Sequence[Step]):  # type: ignore[no-untyped-def]
 
     solid = Manifold()
     for step in steps:
-        prisms = [_swept(prism) for prism in _grouped(step.prisms)]
+        prisms = [_swept(prism) for prism in grouped(step.prisms)]
         if step.op == "add":
             solid = Manifold.batch_boolean([solid, *prisms] if not solid.is_empty() else prisms, OpType.Add)
         else:
             solid = Manifold.batch_boolean([solid, *prisms], OpType.Subtract)
     return solid
-
-
-def _grouped(prisms: Sequence[Prism]) -> list[Prism]:
-    """The same solids, those that are swept alike as one: regions are joined far faster than solids."""
-    alike: dict[tuple[object, ...], list[Prism]] = {}
-    for prism in prisms:
-        alike.setdefault((prism.axis, prism.start, prism.end, prism.voids), []).append(prism)
-    joined = []
-    for first, *others in alike.values():
-        apart = [[first], *([one] for one in others)] if first.voids else [[first, *others]]
-        joined += [replace(one[0], outlines=tuple(o for p in one for o in p.outlines)) for one in apart]
-    return joined
 
 
 def _swept(prism: Prism):  # type: ignore[no-untyped-def]

@@ -207,6 +207,10 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
         if ys and y + card.lip_y + LANDING - start > reach:
             start, number = lip + BREAK - LAP, number + 1
             y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0])
+            assert before is not None
+            up += _step(process)  # the tray before lies higher
+            if y < _behind_jet(before, lip, up - _up_over(card, y, start + LAP, process), card, process):
+                y = max(y, _behind_jet(before, lip, up, card, process))
         if y + card.lip_y + LANDING - start > reach:
             bed = process.printer.bed
             least = ceil(max(bed[:2]) + y + card.lip_y + LANDING - start - reach)
@@ -256,7 +260,12 @@ def ear(card: Card) -> Span:
 
 def _lowered(slope: Slope, piece: int, process: Process) -> Slope:
     """The floor of a staircase's further trays: each passes under the one before."""
-    return replace(slope, top=slope.top - piece * (process.printer.floor + STEP) / cos(radians(slope.degrees)))
+    return replace(slope, top=slope.top - piece * _step(process))
+
+
+def _step(process: Process) -> float:
+    """From a tray's floor down to the next one's, which it passes over."""
+    return (process.printer.floor + STEP) / cos(radians(slope_deg(process)))
 
 
 def fall(card: Card, slope_deg: float) -> float:
