@@ -7,7 +7,7 @@ from shapely import box as area
 
 from pelu_fab.signoff.channels import SLIT
 from pelu_fab.signoff.columns import Columns
-from pelu_fab.signoff.comb import _channel
+from pelu_fab.signoff.comb import _channels
 from pelu_fab.signoff.drops import BASIN, trace
 from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.sections import Segments
@@ -18,7 +18,8 @@ from pelu_fab.signoff.topology import topology
 
 def surface_of(solid: Manifold) -> Surface:
     mesh = weld(read_stl(stl_bytes(solid), "part"))
-    return join(["part"], [mesh], [topology(mesh).neighbours], [flood(mesh, Columns(mesh.corners))])
+    columns = Columns(mesh.corners)
+    return join(["part"], [mesh], [topology(mesh).neighbours], [flood(mesh, columns)], columns)
 
 
 def test_a_drop_that_slides_into_water_ends_at_its_edge_and_not_at_the_wall_beneath() -> None:
@@ -33,8 +34,7 @@ def test_a_drop_that_slides_into_water_ends_at_its_edge_and_not_at_the_wall_bene
 
 
 def test_no_channel_is_looked_for_where_no_drop_passes() -> None:
-    lines = Segments(np.array([[[0.0, 0.0], [1.0, 0.0]]]))
-    assert _channel(lines, np.zeros((0,)), np.array([1.0, 0.0]), np.zeros(2)) == []
+    assert _channels(np.zeros((1, 3, 3)), np.array([1.0]), [], np.array([1.0, 0.0])) == []
 
 
 def test_a_ray_in_a_plan_that_nothing_lies_in_meets_nothing() -> None:

@@ -2,11 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely import STRtree, linestrings
+from shapely import STRtree, linestrings, points
 
 from pelu_fab.signoff.stl import Array, Index
 
-FEW = 4096  # pairs that are sooner compared than sorted into a tree
+FEW, FEW_PLACES = 4096, 16384  # pairs that are sooner compared than sorted into a tree
 
 
 def meeting(low: Array, high: Array, other_low: Array, other_high: Array) -> tuple[Index, Index]:
@@ -20,6 +20,17 @@ def meeting(low: Array, high: Array, other_low: Array, other_high: Array) -> tup
     one, other = tree.query(diagonals(low[:, [a, b]], high[:, [a, b]]))
     meets = (low[one, third] <= other_high[other, third]) & (other_low[other, third] <= high[one, third])
     return one[meets], other[meets]
+
+
+def inside(places: Array, low: Array, high: Array) -> tuple[Index, Index]:
+    """Index pairs (place, box) of places (n, 2) in or on plan boxes (m, 2), in no order that means anything."""
+    if len(places) * len(low) <= FEW_PLACES:
+        x, y = places[:, :1], places[:, 1:]
+        meets = (x >= low[:, 0]) & (x <= high[:, 0]) & (y >= low[:, 1]) & (y <= high[:, 1])
+        place, one = np.nonzero(meets)
+    else:
+        place, one = STRtree(diagonals(low, high)).query(points(places))
+    return place, one
 
 
 def diagonals(low: Array, high: Array) -> NDArray[np.object_]:
@@ -43,5 +54,10 @@ def in_cells(cell: Index, count: int) -> tuple[Index, Index]:
 
 def counted(counts: Index) -> tuple[Index, Index]:
     """For 2 and 3: owners 0 0 1 1 1 and numbers 0 1 0 1 2."""
+    return runs(np.zeros(len(counts), np.int64), counts)
+
+
+def runs(first: Index, counts: Index) -> tuple[Index, Index]:
+    """For first numbers 5 and 2, counts 2 and 3: owners 0 0 1 1 1 and numbers 5 6 2 3 4."""
     owner = np.repeat(np.arange(len(counts)), counts)
-    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return owner, np.arange(len(owner)) + (first - (np.cumsum(counts) - counts)).take(owner)

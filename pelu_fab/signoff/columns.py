@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pelu_fab.signoff.boxes import counted, in_cells
+from pelu_fab.signoff.boxes import in_cells, runs
 from pelu_fab.signoff.stl import Array, Index
 
 MOST_CELLS = 8192  # along x and along y
@@ -65,13 +65,11 @@ class Columns:
     def _fill(self, plan: Array) -> None:
         """Note each triangle in the cells that it touches: row by row, from its left end there to its right."""
         first, last = self._cell(plan.min(axis=1))[:, 1], self._cell(plan.max(axis=1))[:, 1]
-        owner, row = counted(last - first + 1)
-        row += first[owner]
+        owner, row = runs(first, last - first + 1)
         left, right = _within_band(plan[owner], self._origin[1] + row * self._pitch[1], self._pitch[1])
         start = np.clip(np.floor((left - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
         end = np.clip(np.floor((right - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
-        strip, column = counted(end - start + 1)
-        cell = row[strip] * self._cells[0] + start[strip] + column
+        strip, cell = runs(row * self._cells[0] + start, end - start + 1)
         order, self._starts = in_cells(cell, int(self._cells.prod()))
         self._members = owner[strip[order]]
 
@@ -94,18 +92,22 @@ class Columns:
         return query, self._kept[triangle], z, np.where(self._up[triangle], 1.0, -1.0)
 
     def _crossed(self, points: Array, flat: Index, counts: Index, who: Index) -> tuple[Index, Index, Array]:
-        owner, local = counted(counts[who])
-        found = self._members[np.repeat(self._starts[flat[who]], counts[who]) + local]
+        owner, place = runs(self._starts[flat[who]], counts[who])
+        found = self._members.take(place)
         hit, z = self._triangles.meets(found, points[who].take(owner, axis=0))
         return who[owner[hit]], found[hit], z
 
-    def below(self, points: Array, gap: float = 1e-6) -> tuple[Index, Array]:
+    def below(self, points: Array, gap: float = 1e-6, among: slice | None = None) -> tuple[Index, Array]:
         """First triangle facing up more than `gap` below each point in air (-1: none), and its z there.
+
+        `among` tells which triangles count.
 
         A point straight above the edge of a wall is not stopped by the wall's underside.
         """
         query, face, z, side = self.crossings(points)
         under = (side > 0) & (z < points[query, 2] - gap)
+        if among is not None:
+            under &= (face >= among.start) & (face < among.stop)
         query, face, z = query[under], face[under], z[under]
         order = np.lexsort((face, -z, query))
         query, face, z = query[order], face[order], z[order]

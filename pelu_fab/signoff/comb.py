@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from pelu_fab.signoff.drops import Drops
 from pelu_fab.signoff.openings import in_rows, open_widths
-from pelu_fab.signoff.sections import Segments, cut
+from pelu_fab.signoff.sections import Segments, cuts
 from pelu_fab.signoff.stl import Array, Index, Mask, cross
 from pelu_fab.signoff.surface import Surface
 
@@ -255,20 +255,21 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
         along = np.array([-outward[1], outward[0]])
         start = float(np.median(lips[who, 2]))
         turned = np.stack([own[:, :, :2] @ along, own[:, :, 2], own[:, :, :2] @ outward], axis=2)
-        for behind in SECTION_AT:
-            on = [(int(i), at) for i in who if (at := _crossing(ways[int(i)], outward, start + behind)) is not None]
-            if not on:
-                continue
-            lines = Segments(cut(turned, start + behind)[0])
-            places = np.array([[at[:2] @ along, at[2]] for _, at in on])
-            for (i, _), spout in zip(on, _channel(lines, places, along, outward * (start + behind)), strict=True):
-                before = found[i]
-                if before is None and spout is not None:
-                    found[i] = replace(spout, top_z=sills[i].level)
-                elif before is not None and spout is not None:
-                    narrow = min(before, spout, key=lambda one: one.area)
-                    most = max(before.most, spout.most)
-                    found[i] = replace(before, width=narrow.width, area=narrow.area, most=most)
+        planes = start + np.array(SECTION_AT)
+        on = [
+            (int(i), k, at)
+            for k, plane in enumerate(planes.tolist())
+            for i in who
+            if (at := _crossing(ways[int(i)], outward, plane)) is not None
+        ]
+        for (i, _, _), spout in zip(on, _channels(turned, planes, [one[1:] for one in on], along), strict=True):
+            before = found[i]
+            if before is None and spout is not None:
+                found[i] = replace(spout, top_z=sills[i].level)
+            elif before is not None and spout is not None:
+                narrow = min(before, spout, key=lambda one: one.area)
+                most = max(before.most, spout.most)
+                found[i] = replace(before, width=narrow.width, area=narrow.area, most=most)
         _lips(found, sills, who, ways, turned, along)
     return found
 
@@ -279,16 +280,20 @@ def _lips(
     """Where each channel ends: the chord just before its drop leaves it."""
     outward = sills[int(who[0])].outward
     ends = {int(i): _end(ways[int(i)], outward) for i in who if found[int(i)] is not None}
-    for place in sorted({round(float(end[:2] @ outward), 1) for end in ends.values()}):
-        near = {i: _crossing(ways[i], outward, place - BEFORE_LIP) for i, end in ends.items()}
-        on = [(i, at) for i, at in near.items() if at is not None and round(float(ends[i][:2] @ outward), 1) == place]
-        lines = Segments(cut(turned, place - BEFORE_LIP)[0])
-        places = np.array([[at[:2] @ along, at[2]] for _, at in on])
-        for (i, _), (middle, _), chord in zip(on, places, _channel(lines, places, along, outward), strict=True):
-            spout = found[i]
-            if spout is not None and chord is not None:
-                left, right = (float(np.array(end) @ along) for end in (chord.left, chord.right))
-                found[i] = replace(spout, lip=(min(left, right, middle), max(left, right, middle)))
+    places = np.array(sorted({round(float(end[:2] @ outward), 1) for end in ends.values()}))
+    on = [
+        (i, k, at)
+        for k, place in enumerate(places.tolist())
+        for i, end in ends.items()
+        if round(float(end[:2] @ outward), 1) == place
+        and (at := _crossing(ways[i], outward, place - BEFORE_LIP)) is not None
+    ]
+    chords = _channels(turned, places - BEFORE_LIP, [one[1:] for one in on], along)
+    for (i, _, at), chord in zip(on, chords, strict=True):
+        spout = found[i]
+        if spout is not None and chord is not None:
+            left, right, middle = (float(np.array(end) @ along) for end in (chord.left, chord.right, at[:2]))
+            found[i] = replace(spout, lip=(min(left, right, middle), max(left, right, middle)))
 
 
 def _end(way: Array, outward: Array) -> Array:
@@ -319,34 +324,35 @@ def _crossing(way: Array, outward: Array, distance: float) -> Array | None:
     return np.asarray(way[k - 1] + part * (way[k] - way[k - 1]))
 
 
-def _channel(lines: Segments, places: Array, along: Array, plane: Array) -> list[Spout | None]:
-    """Chords at each place (across, up), from wall to wall at every height; the area they make up."""
-    left = right = np.zeros(len(places))
-    widths = []
-    if not len(places):
+def _channels(turned: Array, planes: Array, places: Sequence[tuple[int, Array]], along: Array) -> list[Spout | None]:
+    """Chords in upright `planes` (ascending) at places, each with the number of its plane, from wall to wall at every
+    height; the area they make up.
+    """
+    if not places:
         return []
-    sideways = np.tile([1.0, 0.0], (len(places), 1))
-    for up in SECTION_UP:
-        origin = places + np.array([0.0, up])
-        one, other = lines.reach(origin, -sideways, WIDEST_SPOUT), lines.reach(origin, sideways, WIDEST_SPOUT)
-        widths.append(one + other)
-        if up == SECTION_UP[0]:
-            left, right = one, other
-    width = np.mean(widths, axis=0)
+    segments, _, sheets = cuts(turned, planes)
+    sheet, at = np.array([k for k, _ in places]), np.array([[at[:2] @ along, at[2]] for _, at in places])
+    origins = np.concatenate([at + np.array([0.0, up]) for up in SECTION_UP])
+    ways = np.repeat([[-1.0, 0.0], [1.0, 0.0]], len(origins), axis=0)
+    lines, many = Segments(segments, sheets, len(planes)), 2 * len(SECTION_UP)
+    found = lines.reach(np.tile(origins, (2, 1)), ways, WIDEST_SPOUT, np.tile(sheet, many))
+    both = found.reshape(2, len(SECTION_UP), len(at))
+    width, (left, right) = both.sum(axis=0).mean(axis=0), both[:, 0]
+    outward = np.array([along[1], -along[0]])
     return [
         Spout(
             float(w),
             SECTION_UP[-1],
             float(w) * SECTION_UP[-1],
             float(w) * SECTION_UP[-1],
-            _plan(place[0] - a, along, plane),
-            _plan(place[0] + b, along, plane),
+            _plan(place[0] - a, along, outward * planes[k]),
+            _plan(place[0] + b, along, outward * planes[k]),
             float(place[1]),
             float(place[1]),
         )
         if isfinite(w)
         else None
-        for w, place, a, b in zip(width, places, left, right, strict=True)
+        for w, place, k, a, b in zip(width, at, sheet, left, right, strict=True)
     ]
 
 

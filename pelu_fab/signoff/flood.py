@@ -50,11 +50,19 @@ class Flood:
     of_vertex: Index
 
 
-def flood(mesh: Mesh, columns: Columns, edges: Index | None = None, min_depth: float = 1e-3) -> Flood:
-    """Find every hollow of a closed surface that holds at least `min_depth` mm of water; `edges` are its own."""
+def flood(
+    mesh: Mesh, columns: Columns, edges: Index | None = None, first: int = 0, *, min_depth: float = 1e-3
+) -> Flood:
+    """Find every hollow of a closed surface that holds at least `min_depth` mm of water.
+
+    `columns` may hold other surfaces as well: this one's triangles are those from the `first` on; `edges` are its own.
+    """
     z = _heights(mesh)
     lowest = mesh.faces[np.arange(len(mesh.faces)), np.argmin(z[mesh.faces], axis=1)]
-    links = _links(mesh, columns, edges_of(mesh) if edges is None else edges, z, lowest)
+    points, vertices = _tips(mesh, edges := edges_of(mesh) if edges is None else edges, z)
+    below, _ = columns.below(points, among=slice(first, first + len(mesh.faces)))
+    target = np.where(below >= 0, lowest[np.maximum(below - first, 0)], len(z))
+    links = _links(edges, vertices, target, len(z))
     pool, levels, saddles = _pools(links, z)
     floors = np.full(len(levels), np.iinfo(np.int64).max)
     held = np.flatnonzero(pool >= 0)
@@ -144,13 +152,9 @@ def _clipped(corners: Array, drop: Array, wet: int) -> tuple[float, float, float
     return float(whole @ depth.mean(axis=1)) - volume, float(whole.sum()) - area, perimeter
 
 
-def _links(mesh: Mesh, columns: Columns, edges: Index, z: Index, lowest: Index) -> Index:
-    """Pairs (k, 2) of vertices that air joins once both are below it, the last index standing for the outside."""
-    outside = len(z)
-    points, vertices = _tips(mesh, edges, z)
-    below, _ = columns.below(points)
-    target = np.where(below >= 0, lowest[below], outside)
-    both = np.concatenate([edges, np.sort(np.stack([vertices, target], axis=1), axis=1)])
+def _links(edges: Index, tips: Index, below: Index, outside: int) -> Index:
+    """Pairs (k, 2) of vertices that air joins once both are under water: edges, and tips with what lies below them."""
+    both = np.concatenate([edges, np.sort(np.stack([tips, below], axis=1), axis=1)])
     key = np.unique(both[:, 0] * (outside + 1) + both[:, 1])  # a sparse matrix would add up repeats
     return np.stack(np.divmod(key, outside + 1), axis=1)
 

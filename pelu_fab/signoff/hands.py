@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from shapely import MultiPoint, Point, STRtree, points
+from shapely import MultiPoint, Point
 
-from pelu_fab.signoff.boxes import diagonals
+from pelu_fab.signoff.boxes import inside
 from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.report import Check, most
-from pelu_fab.signoff.stl import Array, Mask, Mesh
+from pelu_fab.signoff.stl import Array, Mask, Mesh, boxes_of
 from pelu_fab.signoff.walls import spots
 
 HANGS = 0.5  # mm that a part may drop before it is held: a tray's edge on a slanting seat, no seat that is missed
@@ -71,9 +71,9 @@ class Body:
         return np.array([self.mesh.points.min(axis=0), self.mesh.points.max(axis=0)])
 
     @cached_property
-    def _sides(self) -> dict[float, tuple["_Faces", "_Faces"]]:
+    def _sides(self) -> dict[float, tuple["_Faces", ...]]:
         up = self.mesh.normals[:, 2]
-        return {k: (_faces(self.mesh, up * k > LEVEL), _faces(self.mesh, up * k < 0)) for k in (1.0, -1.0)}
+        return {k: tuple(_Faces(self.mesh, some) for some in (up * k > LEVEL, up * k < 0)) for k in (1.0, -1.0)}
 
     def level(self, looks: float) -> "_Faces":
         """Faces nearly level that look this way."""
@@ -88,24 +88,36 @@ class Body:
 class _Faces:
     """Some triangles of a mesh."""
 
-    corners: Array
-    low: Array
-    high: Array
-    areas: Array
+    mesh: Mesh
+    chosen: Mask
+
+    @cached_property
+    def corners(self) -> Array:
+        """(n, 3, 3) of each."""
+        return self.mesh.points[self.mesh.faces[self.chosen]]
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        """Lowest and highest coordinates of each, a hair wider in plan."""
+        low, high = boxes_of(self.corners)
+        hair = np.array([ON_EDGE, ON_EDGE, 0.0])
+        return low - hair, high + hair
+
+    @cached_property
+    def _box(self) -> tuple[Array, Array]:
+        """Of all."""
+        low, high = self._ends
+        return low.min(axis=0, initial=np.inf), high.max(axis=0, initial=-np.inf)
 
     @cached_property
     def places(self) -> Array:
         """Places (n, 3) spread over each triangle, and near the corners of large ones."""
-        owner, _, u, v = spots(self.areas)
+        areas = self.mesh.areas[self.chosen]
+        owner, _, u, v = spots(areas)
         a, b, c = self.corners[owner].transpose(1, 0, 2)
-        ends = self.corners[self.areas > LARGE]
+        ends = self.corners[areas > LARGE]
         ends = ends + (ends.mean(axis=1, keepdims=True) - ends) * INSIDE
         return np.append(a + u[:, None] * (b - a) + v[:, None] * (c - a), ends.reshape(-1, 3), axis=0)
-
-    @cached_property
-    def _boxes(self) -> STRtree:
-        """Their boxes in plan."""
-        return STRtree(diagonals(self.low[:, :2] - ON_EDGE, self.high[:, :2] + ON_EDGE))
 
     @cached_property
     def _plan(self) -> Plan:
@@ -113,11 +125,16 @@ class _Faces:
 
     def air(self, places: Array, looks: float, reach: float) -> tuple[Array, Array]:
         """Air (k,) less than `reach` straight down (`looks` -1) or up from places (n, 3) to these faces, their plan."""
-        below, above = (reach, LEEWAY) if looks < 0 else (LEEWAY, reach)
-        place, face = self._boxes.query(points(places[:, :2]))
-        z = places[place, 2]
-        near = (self.low[face, 2] < z + above) & (self.high[face, 2] > z - below)
-        at = places[place[near]]
+        if not len(places):
+            return np.zeros(0), np.zeros((0, 2))
+        low, high = self._ends
+        below, above = _sights(looks, reach)
+        bottom, top = places.min(axis=0) - below, places.max(axis=0) + above
+        face = np.flatnonzero(((low <= top) & (high >= bottom)).all(axis=1))
+        place, one = inside(places[:, :2], low[face, :2], high[face, :2])
+        face, at = face[one], places[place]
+        near = (low[face, 2] < at[:, 2] + above[2]) & (high[face, 2] > at[:, 2] - below[2])
+        at = at[near]
         hit, z = self._plan.meets(face[near], at)
         at = at[hit]
         air = (z - at[:, 2]) * looks
@@ -137,21 +154,19 @@ class _Faces:
 
     def _ahead(self, z: float, looks: float) -> float:
         """Air that is left at least from a place at this height."""
-        return float(self.low[:, 2].min() - z if looks > 0 else z - self.high[:, 2].max())
+        low, high = self._box
+        return float(low[2] - z if looks > 0 else z - high[2])
 
     def near(self, places: Array, looks: float, reach: float) -> Array:
         """Those places (n, 3) that lie before the box round all faces."""
-        if not len(self.low):
-            return places[:0]
-        below, above = (reach, LEEWAY) if looks < 0 else (LEEWAY, reach)
-        low = self.low.min(axis=0) - np.array([ON_EDGE, ON_EDGE, above])
-        high = self.high.max(axis=0) + np.array([ON_EDGE, ON_EDGE, below])
-        return np.asarray(places[((places >= low) & (places <= high)).all(axis=1)])
+        (low, high), (below, above) = self._box, _sights(looks, reach)
+        return np.asarray(places[((places >= low - above) & (places <= high + below)).all(axis=1)])
 
 
-def _faces(mesh: Mesh, chosen: Mask) -> _Faces:
-    low, high = mesh.boxes
-    return _Faces(mesh.corners[chosen], low[chosen], high[chosen], mesh.areas[chosen])
+def _sights(looks: float, reach: float) -> tuple[Array, Array]:
+    """How far (3,) below and above a place faces matter to who looks that way."""
+    below, above = (reach, LEEWAY) if looks < 0 else (LEEWAY, reach)
+    return np.array([0.0, 0.0, below]), np.array([0.0, 0.0, above])
 
 
 def contacts(bodies: Sequence[Body], part: int, reach: float) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pelu_fab.signoff.boxes import counted
+from pelu_fab.signoff.boxes import runs
 from pelu_fab.signoff.sections import cuts
 from pelu_fab.signoff.stl import Array, Index, Mask
 
@@ -159,8 +159,8 @@ def _pairs(cuts: _Cuts, row: Row, slot: Index) -> tuple[Index, Index]:
     first = np.searchsorted(cuts.slots(row.high), cuts.apart(left, cuts.sheet))
     after = np.searchsorted(cuts.slots(row.low), cuts.apart(right, cuts.sheet), side="right")
     from_line, to_line = np.searchsorted(slot, first), np.searchsorted(slot, np.maximum(first, after))
-    segment, local = counted(to_line - from_line)
-    return from_line[segment] + local, segment
+    segment, line = runs(from_line, to_line - from_line)
+    return line, segment
 
 
 def _extreme(line: Index, place: Array, sign: Array, count: int) -> Array:
@@ -177,8 +177,8 @@ def _in_material(cuts: _Cuts, sheet: Index, u: Array, v: Array) -> Mask:
     lines, line = np.unique(np.stack([sheet, v], axis=1), axis=0, return_inverse=True)
     starts = np.searchsorted(cuts.sheet, np.append(np.arange(len(cuts.heights)), len(cuts.heights)))
     of = lines[:, 0].astype(np.int64)
-    owner, local = counted(starts[of + 1] - starts[of])
-    a, b = cuts.segments[starts[of[owner]] + local].transpose(1, 0, 2)
+    owner, segment = runs(starts[of], starts[of + 1] - starts[of])
+    a, b = cuts.segments[segment].transpose(1, 0, 2)
     y = lines[owner, 1]
     crosses = (a[:, 1] <= y) != (b[:, 1] <= y)
     owner, a, b, y = owner[crosses], a[crosses], b[crosses], y[crosses]

@@ -9,7 +9,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from pelu_fab.ir.process import Printer
-from pelu_fab.signoff.boxes import counted
+from pelu_fab.signoff.boxes import runs
 from pelu_fab.signoff.found import Place, place_of
 from pelu_fab.signoff.report import Check, most
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, cross
@@ -132,8 +132,7 @@ def _halved(corners: Array) -> Array:
 def _edges_of(hanging: _Hanging, group: Index) -> tuple[Index, Index]:
     """Pairs of a place in `group` and an edge that holds the group there."""
     starts = hanging.starts
-    owner, number = counted(starts[group + 1] - starts[group])
-    return owner, starts[group[owner]] + number
+    return runs(starts[group], starts[group + 1] - starts[group])
 
 
 def _apart(points: Array, edges: Array) -> Array:

@@ -10,7 +10,7 @@ from pelu_fab.errors import FabError
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.dossier import Dossier, PartEntry, open_folder, read_dossier
 from pelu_fab.signoff.extract import extract
-from pelu_fab.signoff.flood import flood
+from pelu_fab.signoff.flood import Flood, flood
 from pelu_fab.signoff.found import Extraction
 from pelu_fab.signoff.mesh import LoadedPart, read_part
 from pelu_fab.signoff.naming import name_units
@@ -58,11 +58,16 @@ def assemble(parts: Sequence[LoadedPart], say: Progress) -> Surface | None:
     fixed = [part for part in parts if part.matrix is not None]
     if not fixed:
         return None
-    names, placed, floods = [part.entry.name for part in fixed], [part.placed for part in fixed], []
+    placed = [part.placed for part in fixed]
+    columns = Columns(np.concatenate([solid.corners for solid in placed]))
+    floods: list[Flood] = []
+    first = 0
     for part, solid in zip(fixed, placed, strict=True):
         say(f"flood: {part.entry.name}")
-        floods.append(flood(solid, Columns(solid.corners), part.shape.edges))
-    return join(names, placed, [part.shape.neighbours for part in fixed], floods)
+        floods.append(flood(solid, columns, part.shape.edges, first))
+        first += len(solid.faces)
+    names, neighbours = [part.entry.name for part in fixed], [part.shape.neighbours for part in fixed]
+    return join(names, placed, neighbours, floods, columns)
 
 
 def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surface, say: Progress) -> Recovery:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pelu_fab.signoff.boxes import counted, in_cells
+from pelu_fab.signoff.boxes import in_cells, runs
 from pelu_fab.signoff.stl import Array, Index, Mask
 
 
@@ -18,8 +18,7 @@ def cuts(corners: Array, heights: Array) -> tuple[Array, Index, Index]:
     """As `cut`, at all heights (ascending) at once; and which of them each segment lies at, in their order."""
     low, high = corners[:, :, 2].min(axis=1), corners[:, :, 2].max(axis=1)
     first, after = np.searchsorted(heights, low, "right"), np.searchsorted(heights, high, "right")
-    chosen, local = counted(after - first)
-    level = first[chosen] + local
+    chosen, level = runs(first, after - first)
     order = np.argsort(level, kind="stable")
     chosen, level = chosen[order], level[order]
     ring, z = corners[chosen], heights[level]
@@ -62,17 +61,16 @@ class Segments:
         self._members = owner[order]
 
     def _spread(self, low: Array, high: Array, sheet: Index) -> tuple[Index, Index]:
-        first = np.clip(((low - self._origin) / self._pitch).astype(int), 0, self._cells - 1)
-        last = np.clip(((high - self._origin) / self._pitch).astype(int), 0, self._cells - 1)
-        wide = last - first + 1
-        owner, local = counted(wide[:, 0] * wide[:, 1])
-        row, column = np.divmod(local, wide[owner, 0])
-        return owner, (
-            sheet[owner] * self._cells[0] * self._cells[1]
-            + (first[owner, 1] + row) * self._cells[0]
-            + first[owner, 0]
-            + column
-        )
+        left, right = (self._cell(end[:, 0], 0) for end in (low, high))
+        bottom, top = (self._cell(end[:, 1], 1) for end in (low, high))
+        owner, row = runs(sheet * self._cells[1] + bottom, top - bottom + 1)
+        line, cell = runs(row * self._cells[0] + left.take(owner), (right - left + 1).take(owner))
+        return owner.take(line), cell
+
+    def _cell(self, place: Array, axis: int) -> Index:
+        """Column (axis 0) or row in which each place lies, the outermost for those beyond."""
+        number = ((place - self._origin[axis]) / self._pitch).astype(np.int64)
+        return np.asarray(np.minimum(np.maximum(number, 0), self._cells[axis] - 1))
 
     def reach(
         self, origins: Array, directions: Array, limit: float, sheets: Index | None = None, *, leaving: bool = False
@@ -116,9 +114,8 @@ class Segments:
         leaving: bool,
     ) -> None:
         """Lower each query's distance to that of the nearest segment in its cells."""
-        of, local = counted(counts)
-        query = query.take(of)
-        found = self._members.take(self._starts.take(cell).take(of) + local)
+        of, number = runs(self._starts.take(cell), counts)
+        query, found = query.take(of), self._members.take(number)
         ax, ay, ex, ey = (k.take(found) for k in self._lines)
         dx, dy = directions[:, 0].take(query), directions[:, 1].take(query)
         ax, ay = ax - origins[:, 0].take(query), ay - origins[:, 1].take(query)

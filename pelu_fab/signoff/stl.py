@@ -75,8 +75,7 @@ class Mesh:
     @cached_property
     def boxes(self) -> tuple[Array, Array]:
         """(m, 3) lowest and (m, 3) highest coordinates of each triangle."""
-        a, b, c = self.corners.transpose(1, 0, 2)
-        return np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+        return boxes_of(self.corners)
 
     @cached_property
     def areas(self) -> Array:
@@ -90,7 +89,7 @@ class Mesh:
         a, b, c = self.corners.transpose(1, 0, 2)
         return float(np.einsum("ij,ij->", a, cross(b, c)) / 6.0)
 
-    @property
+    @cached_property
     def centre(self) -> Array:
         """Centre of mass; of its box where it encloses nothing."""
         low, high = self.points.min(axis=0), self.points.max(axis=0)
@@ -106,7 +105,9 @@ class Mesh:
         if transform is None:
             return self
         turn, shift = transform[:3, :3], transform[:3, 3]
-        return Mesh(self.points @ turn.T + shift, self.faces, self.normals @ turn.T)
+        placed = Mesh(self.points @ turn.T + shift, self.faces, self.normals @ turn.T)
+        vars(placed)["areas"] = self.areas  # known already
+        return placed
 
 
 def read_stl_file(path: Path, where: str) -> tuple[bytes, Array]:
@@ -233,6 +234,12 @@ def weld(corners: Array) -> Mesh:
     points = single[first].astype(np.float64)
     faces = inverse.reshape(-1, 3)
     return Mesh(points, faces, unit_normals(points[faces]))
+
+
+def boxes_of(corners: Array) -> tuple[Array, Array]:
+    """Boxes of triangles: three at a time is faster than along an axis."""
+    a, b, c = corners.transpose(1, 0, 2)
+    return np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
 
 
 def cross(one: Array, other: Array) -> Array:

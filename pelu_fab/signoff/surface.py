@@ -16,7 +16,8 @@ from pelu_fab.signoff.topology import flat_pieces
 class Surface:
     """Triangles of every assembled part: corners, normals, neighbours across edges, and whose they are.
 
-    `basin_of_face` names the basin (index into `basins`) that a triangle lies under, -1 where it drains.
+    `basin_of_face` names the basin (index into `basins`) that a triangle lies under, -1 where it drains. `columns` is
+    the plan index of all triangles.
     """
 
     names: tuple[str, ...]
@@ -26,11 +27,7 @@ class Surface:
     basin_of_face: Index
     basins: tuple[Basin, ...]
     part_of_basin: Index
-
-    @cached_property
-    def columns(self) -> Columns:
-        """Plan index of all triangles."""
-        return Columns(self.mesh.corners)
+    columns: Columns
 
     @cached_property
     def corners(self) -> Array:
@@ -79,8 +76,14 @@ class Surface:
         return np.searchsorted(flat[order], np.arange(len(self.mesh.points) + 1)), order // 3
 
 
-def join(names: Sequence[str], meshes: Sequence[Mesh], neighbours: Sequence[Index], floods: Sequence[Flood]) -> Surface:
-    """Put placed parts side by side in one index space; their surfaces stay apart."""
+def join(
+    names: Sequence[str],
+    meshes: Sequence[Mesh],
+    neighbours: Sequence[Index],
+    floods: Sequence[Flood],
+    columns: Columns,
+) -> Surface:
+    """Put placed parts side by side in one index space; their surfaces stay apart. `columns`: of all triangles."""
     points_before = np.cumsum([0, *(len(m.points) for m in meshes)])
     faces_before = np.cumsum([0, *(len(m.faces) for m in meshes)])
     basins_before = np.cumsum([0, *(len(f.basins) for f in floods)])
@@ -109,4 +112,5 @@ def join(names: Sequence[str], meshes: Sequence[Mesh], neighbours: Sequence[Inde
             for basin in filled.basins
         ),
         part_of_basin=np.repeat(np.arange(len(meshes)), [len(f.basins) for f in floods]),
+        columns=columns,
     )

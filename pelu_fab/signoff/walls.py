@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pelu_fab.signoff.boxes import counted, meeting
+from pelu_fab.signoff.boxes import counted, meeting, runs
 from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.planar import upright
-from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mesh, boxes_of
 
 PITCH, MOST_STEPS = 3.0, 12  # mm between the places at which a large face is probed, and how many along it at most
 SPECK, SPECK_LINES = 3.0, 19.0  # mm2, and squares of a nozzle's width: thinner stuff on less than either is lettering
@@ -123,18 +123,12 @@ def _views(mesh: Mesh) -> _Views:
     along = axes[chosen] / np.linalg.norm(axes[chosen], axis=1, keepdims=True)
     turns = upright(along)
     view, kin = np.nonzero(np.abs(along @ axes.T) > FACING - ROUNDED)
-    owner, local = counted(starts[kin + 1] - starts[kin])
-    view, faces = view[owner], order[starts[kin][owner] + local]
+    owner, place = runs(starts[kin], starts[kin + 1] - starts[kin])
+    view, faces = view[owner], order[place]
     corners = mesh.corners[faces] @ turns[view].transpose(0, 2, 1)
     lean = np.einsum("ni,ni->n", normals[faces], along[view])
-    low, high = _ends(corners)
+    low, high = boxes_of(corners)
     return _Views(view, faces, corners, low, high, lean, area[faces], turns, Plan(corners))
-
-
-def _ends(corners: Array) -> tuple[Array, Array]:
-    """Boxes of triangles: three at a time is faster than along an axis."""
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    return np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
 
 
 def _look(search: _Search, views: _Views, front: Index, back: Index, *, up: bool) -> None:

@@ -5,7 +5,7 @@ Written from the formulas (notes on each), not from the maker's code: two books 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, radians, sin, sqrt
+from math import ceil, cos, log2, radians, sin, sqrt
 
 import numpy as np
 
@@ -97,23 +97,27 @@ class ToothLaw:
         a = 2.0 * square * cos(angle) / widths
         return np.asarray(np.sqrt(a**2 + 4.0 * square * sin(angle / 2.0) ** 2) - a)
 
-    def flows(self, widths: Array, ends: Array, head: float) -> Array:
-        """mm3/s of each tooth at `head` above the sill; `ends` is 1 for the two teeth at the side walls."""
+    def flows(self, widths: Array, ends: Array, heads: float | Array) -> Array:
+        """mm3/s of each tooth at a head above the sill, or at each of several (k, 1); `ends` is 1 for the two teeth at
+        the side walls.
+        """
         comb = self.process.comb
         factor = 2.0 / 3.0 * comb.discharge * sqrt(2.0 * GRAVITY)
         if self.plain:
-            return np.asarray(factor * widths * max(head, 0.0) ** 1.5)
+            return np.asarray(factor * widths * np.maximum(heads, 0.0) ** 1.5)
         wide = np.maximum(widths, 1e-3)
         stop, pull = self.stops(wide), self._suction / wide
-        over = np.maximum(head - stop, 0.0)
+        over = np.maximum(heads - stop, 0.0)
         free = (stop + over + pull) ** 1.5 - (stop + pull) ** 1.5 * np.exp(-over / REST)
         weir = factor * np.maximum(widths + self.kappa0, 0.0) * free
-        film = GRAVITY / (12.0 * self.process.fluid.viscosity * comb.sill_length) * wide * max(head, 1e-9) ** 4
-        excess = comb.end_excess * self._growth(head) / self._growth(STATED_AT) * np.minimum(1.0, comb.tooth / wide)
+        film = GRAVITY / (12.0 * self.process.fluid.viscosity * comb.sill_length) * wide * np.maximum(heads, 1e-9) ** 4
+        excess = comb.end_excess * _growth(heads) / _growth(STATED_AT) * np.minimum(1.0, comb.tooth / wide)
         return np.asarray(np.where(widths > 0, weir / (1.0 + weir / film) * (1.0 + ends * excess), 0.0))
 
-    def _growth(self, head: float) -> float:
-        return 1.0 + min(max(KNEE - head, 0.0), ENDS_OVER)
+
+def _growth(heads: float | Array) -> Array:
+    """Of the end excess, below the knee."""
+    return np.asarray(1.0 + np.clip(KNEE - np.asarray(heads), 0.0, ENDS_OVER))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,14 +145,17 @@ def ends_of(count: int) -> Array:
 
 
 def steady_head(law: ToothLaw, widths: Array, flow: float) -> float:
-    """Head (mm) at which the comb carries `flow`, by bisection."""
+    """Head (mm) at which the comb carries `flow`, by bisection, five halves at a time."""
     ends, low = ends_of(len(widths)), 0.0
     high = 1.0
     while law.flows(widths, ends, high).sum() < flow and high < 1e3:
         low, high = high, 2.0 * high
-    while high - low > 1e-6:
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if law.flows(widths, ends, middle).sum() < flow else (low, middle)
+    halves = max(ceil(log2((high - low) / 1e-6)), 0)
+    while halves:
+        together = min(halves, 5)
+        heads = np.linspace(low, high, 2**together + 1)
+        k = int((law.flows(widths, ends, heads[1:-1, None]).sum(axis=1) < flow).sum())
+        low, high, halves = float(heads[k]), float(heads[k + 1]), halves - together
     return high
 
 
@@ -173,22 +180,24 @@ def _filled(store: Store, stop: float, steady: float, volume: float) -> float:
 
 def tooth_shares(law: ToothLaw, widths: Array, heads: Heads) -> Array:
     """Part of what is spilled that each tooth takes, over (head, part) pairs."""
-    ends, total = ends_of(len(widths)), np.zeros(len(widths))
-    for head, part in heads:
-        flows = law.flows(widths, ends, head)
-        if part > 0.0 and flows.sum() > 0.0:
-            total += part * flows / flows.sum()
+    at, parts = np.array(heads).reshape(-1, 2).T
+    flows = law.flows(widths, ends_of(len(widths)), at[:, None])
+    sums = flows.sum(axis=1)
+    counts = (parts > 0.0) & (sums > 0.0)
+    total = ((parts[counts] / sums[counts])[:, None] * flows[counts]).sum(axis=0)
     return np.asarray(total / total.sum()) if total.sum() > 0.0 else total
 
 
 def asked_widths(law: ToothLaw, widths: Array, wanted: Array, heads: Heads) -> Array:
     """Width that each tooth would need to take `wanted` of the spill in this comb, its other teeth as they are."""
     ends, asked = ends_of(len(widths)), np.maximum(widths, 0.1)
-    flows = [(head, part, law.flows(widths, ends, head).sum()) for head, part in heads]
-    sums = [(head, part / flow) for head, part, flow in flows if part > 0.0 and flow > 0.0]
+    at, parts = np.array(heads).reshape(-1, 2).T
+    sums = law.flows(widths, ends, at[:, None]).sum(axis=1)
+    counts = (parts > 0.0) & (sums > 0.0)
+    at, parts = at[counts, None], (parts[counts] / sums[counts])[:, None]
 
     def taken(teeth: Array) -> Array:
-        return np.asarray(sum((part * law.flows(teeth, ends, head) for head, part in sums), np.zeros(len(teeth))))
+        return np.asarray((parts * law.flows(teeth, ends, at)).sum(axis=0))
 
     for _ in range(6):
         slope = (taken(asked + 1e-4) - taken(asked - 1e-4)) / 2e-4
