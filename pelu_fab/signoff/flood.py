@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
 from pelu_fab.signoff.columns import Columns
-from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
 from pelu_fab.signoff.topology import edges_of
 
 STEP = 1e-4  # mm: heights nearer than this are one height (float32 at 500 mm resolves 3e-5)
@@ -165,22 +165,13 @@ def hanging_tips(mesh: Mesh, edges: Index) -> tuple[Array, Index]:
 
 
 def _tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
-    count = len(z)
-    level = z[edges[:, 0]] == z[edges[:, 1]]
-    flat = edges[level]
-    number, plateau = connected_components(
-        coo_matrix((np.ones(len(flat), bool), (flat[:, 0], flat[:, 1])), shape=(count, count)), directed=False
-    )
-    falling = edges[~level]
-    upper = np.where(z[falling[:, 0]] > z[falling[:, 1]], falling[:, 0], falling[:, 1])
-    is_minimum = np.ones(number, bool)
-    is_minimum[plateau[upper]] = False
+    plateau, is_minimum = _minima(edges, z)
     faces = np.flatnonzero(is_minimum[plateau][mesh.faces].any(axis=1))  # that touch one
     touching = plateau[mesh.faces[faces]]  # (m, 3)
     # A face lying wholly in the plateau outweighs its neighbours: it alone says on which side the air is.
     scale = np.where((touching == touching[:, :1]).all(axis=1), 1e6, 1.0) * _plan_area(mesh.corners[faces])
-    weight = np.bincount(touching.T.reshape(-1), np.tile(scale, 3), number)
-    best = np.full(number, -1, np.int64)
+    weight = np.bincount(touching.T.reshape(-1), np.tile(scale, 3), len(is_minimum))
+    best = np.full(len(is_minimum), -1, np.int64)
     order = np.argsort(np.abs(scale), kind="stable")
     for corner in range(3):
         # Ascending, so that the largest face on the right side is written last.
@@ -199,6 +190,28 @@ def _tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
     point[whole] = middle[whole]
     point[:, 2] -= np.where(whole, 0.0, np.abs(point[:, 2] - mesh.points[vertex, 2]))
     return point, vertex
+
+
+def _minima(edges: Index, z: Index) -> tuple[Index, Mask]:
+    """Of each vertex the level plateau that it lies in, the last one standing for all that have a lower neighbour; and
+    which plateaus are local minima.
+    """
+    one, other = edges.T
+    heights, count = z[one] - z[other], len(z)
+    falls = np.zeros(count, bool)
+    falls[one[heights > 0]] = falls[other[heights < 0]] = True
+    one, other = one[heights == 0], other[heights == 0]
+    flat = ~falls[one] & ~falls[other]
+    foot = np.flatnonzero(~falls)
+    place = np.full(count, len(foot), np.int64)
+    place[foot] = np.arange(len(foot))
+    link = coo_matrix((np.ones(flat.sum(), bool), (place[one[flat]], place[other[flat]])), (len(foot),) * 2)
+    number, label = connected_components(link, directed=False)
+    label = np.append(label, number)
+    is_minimum = np.ones(number + 1, bool)
+    is_minimum[label[place[one[~flat]]]] = is_minimum[label[place[other[~flat]]]] = False
+    is_minimum[number] = False
+    return label[place].astype(np.int64), is_minimum
 
 
 def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:

@@ -12,7 +12,7 @@ from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.report import Check, most
-from pelu_fab.signoff.stl import Array, Mask, Mesh, boxes_of
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, boxes_of
 from pelu_fab.signoff.walls import spots
 
 HANGS = 0.5  # mm that a part may drop before it is held: a tray's edge on a slanting seat, no seat that is missed
@@ -31,7 +31,7 @@ def stands(parts: Sequence[LoadedPart]) -> list[Check]:
     fixed = [part for part in parts if part.matrix is not None]
     meshes = [part.placed for part in fixed]
     table = min((float(mesh.points[:, 2].min()) for mesh in meshes), default=0.0)
-    bodies = [Body(mesh) for mesh in meshes]
+    bodies = Bodies.of(meshes)
     checks = []
     for number, (part, mesh) in enumerate(zip(fixed, meshes, strict=True)):
         drop = _drop(contacts(bodies, number, NEAR), mesh, table)
@@ -60,15 +60,32 @@ def _drop(contacts: tuple[Array, Array], mesh: Mesh, table: float) -> float:
 
 
 @dataclass(frozen=True)
+class Bodies:
+    """Meshes side by side, each with its box: lowest and highest coordinates (n, 2, 3)."""
+
+    each: tuple["Body", ...]
+    boxes: Array
+
+    @classmethod
+    def of(cls, meshes: Iterable[Mesh]) -> "Bodies":
+        """As they lie."""
+        each = tuple(Body(mesh) for mesh in meshes)
+        boxes = [[body.mesh.points.min(axis=0), body.mesh.points.max(axis=0)] for body in each]
+        return cls(each, np.array(boxes).reshape(-1, 2, 3))
+
+    def near(self, part: int, among: Index, shift: Array, reach: float) -> list[int]:
+        """Those `among` others over which one that is moved by `shift` may lie with less than `reach` of air."""
+        (low, high), (bottom, top) = self.boxes[part] + shift, self.boxes[among].transpose(1, 0, 2)
+        over = ((bottom <= high) & (low <= top))[:, :2].all(axis=1)
+        over &= (low[2] - top[:, 2] < reach) & (high[2] - bottom[:, 2] > -LEEWAY) & (among != part)
+        return list(among[over].tolist())
+
+
+@dataclass(frozen=True)
 class Body:
     """A mesh, and which of its faces stand on something (`looks` -1: down) or carry it (1: up)."""
 
     mesh: Mesh
-
-    @cached_property
-    def box(self) -> Array:
-        """Its lowest and highest coordinates (2, 3)."""
-        return np.array([self.mesh.points.min(axis=0), self.mesh.points.max(axis=0)])
 
     @cached_property
     def _sides(self) -> dict[float, tuple["_Faces", ...]]:
@@ -169,18 +186,16 @@ def _sights(looks: float, reach: float) -> tuple[Array, Array]:
     return np.array([0.0, 0.0, below]), np.array([0.0, 0.0, above])
 
 
-def contacts(bodies: Sequence[Body], part: int, reach: float) -> tuple[Array, Array]:
+def contacts(bodies: Bodies, part: int, reach: float) -> tuple[Array, Array]:
     """Air (k,), less than `reach` mm, and plan (k, 2) of places where a part lies over another."""
     found = [(np.zeros(0), np.zeros((0, 2)))]
-    for places, looks, faces in _over(bodies, part, range(len(bodies)), np.zeros(3), reach):
+    for places, looks, faces in _over(bodies, part, np.arange(len(bodies.each)), np.zeros(3), reach):
         found.append(faces.air(places, looks, reach))
     air, plan = zip(*found, strict=True)
     return np.concatenate(air), np.concatenate(plan)
 
 
-def nearest(
-    bodies: Sequence[Body], part: int, reach: float, among: Iterable[int], shift: Array, *, enough: float = 0.0
-) -> float:
+def nearest(bodies: Bodies, part: int, reach: float, among: Index, shift: Array, *, enough: float = 0.0) -> float:
     """Least air (mm) below a part that is moved by `shift`, over others `among` all; inf where it is `reach` or more.
 
     Air that is less than `enough` need not be the least.
@@ -193,19 +208,12 @@ def nearest(
     return max(least, 0.0)
 
 
-def _over(
-    bodies: Sequence[Body], part: int, among: Iterable[int], shift: Array, reach: float
-) -> Iterator[tuple[Array, float, _Faces]]:
+def _over(bodies: Bodies, part: int, among: Index, shift: Array, reach: float) -> Iterator[tuple[Array, float, _Faces]]:
     """Places on undersides of a part, to look down from to others, and on tops of these, to look up to it: either may
     be the smaller.
     """
-    one, (low, high) = bodies[part], bodies[part].box + shift
-    for other in among:
-        two, (bottom, top) = bodies[other], bodies[other].box
-        plan = (bottom[:2] <= high[:2]).all() and (low[:2] <= top[:2]).all()
-        if other != part and plan and low[2] - top[2] < reach and high[2] - bottom[2] > -LEEWAY:
-            for own, looks, move, faces in (
-                (one.level(-1.0), -1.0, shift, two.back(-1.0)),
-                (two.level(1.0), 1.0, -shift, one.back(1.0)),
-            ):
-                yield faces.near(own.places + move, looks, reach), looks, faces
+    one, others = bodies.each[part], bodies.near(part, among, shift, reach)
+    moved = one.level(-1.0).places + shift if others else np.zeros((0, 3))
+    for two in (bodies.each[other] for other in others):
+        yield two.back(-1.0).near(moved, -1.0, reach), -1.0, two.back(-1.0)
+        yield one.back(1.0).near(two.level(1.0).places - shift, 1.0, reach), 1.0, one.back(1.0)

@@ -8,7 +8,7 @@ import numpy as np
 from pelu_fab.signoff.flowing import Stream
 from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
-from pelu_fab.signoff.hands import Body, nearest
+from pelu_fab.signoff.hands import Bodies, nearest
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.report import Check, failed, most, passed
@@ -29,7 +29,7 @@ class Room:
     """Placed parts, and what each would meet on a straight way. `turned` remembers them by direction; private."""
 
     parts: tuple[LoadedPart, ...]
-    turned: dict[tuple[float, ...], list[Body]] = field(default_factory=dict)
+    turned: dict[tuple[float, ...], tuple[Array, Bodies]] = field(default_factory=dict)
 
     def free(
         self, part: int, way: tuple[float, ...], reach: float, among: Index, lifted: float = 0.0, enough: float = 0.0
@@ -38,11 +38,12 @@ class Room:
 
         Air that is less than `enough` need not be the least.
         """
-        turn = upright(-np.array(way))  # the way is down there
         if way not in self.turned:
-            self.turned[way] = [Body(p.placed.placed(np.block([[turn, UNMOVED], [np.eye(4)[3]]]))) for p in self.parts]
-        shift = turn @ np.array([0.0, 0.0, lifted])
-        return nearest(self.turned[way], part, reach, among.tolist(), shift, enough=enough)
+            turn = upright(-np.array(way))  # the way is down there
+            matrix = np.block([[turn, UNMOVED], [np.eye(4)[3]]])
+            self.turned[way] = turn, Bodies.of(p.placed.placed(matrix) for p in self.parts)
+        turn, bodies = self.turned[way]
+        return nearest(bodies, part, reach, among, turn @ np.array([0.0, 0.0, lifted]), enough=enough)
 
     def way_out(self, part: int, among: Index) -> str:
         """A straight way on which a part meets nothing, or a lift and then one aside; '' where there is none."""

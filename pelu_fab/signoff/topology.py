@@ -144,7 +144,7 @@ def flat_pieces(normals: Array, neighbours: Index) -> Index:
     """Number of the flat piece of surface that each triangle belongs to, however it is cut into triangles."""
     count = len(normals)
     row, beyond = np.repeat(np.arange(count), 3), neighbours.reshape(-1)
-    kept = beyond >= 0
+    kept = beyond > row  # each pair once
     kept[kept] = np.einsum("ij,ij->i", normals[row[kept]], normals[beyond[kept]]) > FLAT
     link = coo_matrix((np.ones(kept.sum(), bool), (row[kept], beyond[kept])), (count, count))
     return np.asarray(connected_components(link, directed=False)[1], dtype=np.int64)

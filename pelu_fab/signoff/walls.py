@@ -52,8 +52,8 @@ _SPOTS = _all_spots()
 class _Views:
     """A part's faces along each direction that owns enough face, turned so that it points up: one below the other.
 
-    Arrays by row: the `view`, the face, and of what may matter there its corners, box, lean and area; the same as
-    seen from above. `turns` by view.
+    Arrays by row: the `view`, the face, and of what may matter there its corners, box, lean and area; `low` and `high`
+    again, views `ROOM` apart; the same as seen from above. `turns` by view.
     """
 
     view: Index
@@ -61,6 +61,7 @@ class _Views:
     corners: Array
     low: Array
     high: Array
+    apart: tuple[Array, Array]
     lean: Array
     area: Array
     turns: Array
@@ -128,15 +129,15 @@ def _views(mesh: Mesh) -> _Views:
     corners = mesh.corners[faces] @ turns[view].transpose(0, 2, 1)
     lean = np.einsum("ni,ni->n", normals[faces], along[view])
     low, high = boxes_of(corners)
-    return _Views(view, faces, corners, low, high, lean, area[faces], turns, Plan(corners))
+    apart = ROOM * view[:, None] * np.array([1.0, 0.0, 1.0])
+    return _Views(view, faces, corners, low, high, (low + apart, high + apart), lean, area[faces], turns, Plan(corners))
 
 
 def _look(search: _Search, views: _Views, front: Index, back: Index, *, up: bool) -> None:
     """From the faces `front` straight up, or down, to the faces `back` of the same view."""
     far = np.array([0.0, 0.0, search.width])
-    apart = ROOM * views.view[:, None] * np.array([1.0, 0.0, 1.0])
-    low, high = (views.low + apart)[front] - (0.0 if up else far), (views.high + apart)[front] + (far if up else 0.0)
-    bottom, top = (views.low + apart)[back], (views.high + apart)[back]
+    (low, high), (bottom, top) = ([ends[rows] for ends in views.apart] for rows in (front, back))
+    low, high = (low, high + far) if up else (low - far, high)
     near = _touch(bottom[:, 2], top[:, 2], low[:, 2], high[:, 2])
     back, bottom, top = back[near], bottom[near], top[near]
     near = _touch(low[:, 2], high[:, 2], bottom[:, 2], top[:, 2])
