@@ -47,10 +47,10 @@ def runs() -> list[Run]:
     found = []
     for path in sorted(DESIGNS.glob(f"*/{RECORD}")):
         known = (row for row in read_record(path) if row.off is not None and row.cells >= FINE)
-        rows = [row for row in known if row.pour.startswith(HANDS)]
+        design = pelu_fab.load(path.parent)
+        rows = [row for row in known if row.pour.startswith(HANDS) and row.fluid == design.process.name]
         if not rows:
             continue
-        design = pelu_fab.load(path.parent)
         cards = lay_out(design).sized.cards
         for row in rows:
             shares = {goal: float(percent) / 100.0 for goal, percent in SHARE.findall(row.found)}
