@@ -323,7 +323,9 @@ class Card:
     def with_pool(self, pool: float, depth: float, rise: float, plates: tuple[Plate, ...] | None = None) -> "Card":
         """What `dataclasses.replace` makes, and a search asks for thousands of times, sooner."""
         made = object.__new__(Card)
-        made.__dict__.update((name, self.__dict__[name]) for name in self.__dataclass_fields__)
+        made.__dict__.update(self.__dict__)
+        for cached in ("body", "cavity", "outline"):
+            made.__dict__.pop(cached, None)
         made.__dict__.update(pool=pool, depth=depth, rise=rise, plates=self.plates if plates is None else plates)
         return made
 

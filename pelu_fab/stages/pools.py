@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise, takewhile
 from math import ceil, fsum, hypot, inf, radians, tan
 
 from pelu_fab.errors import FabError
@@ -291,6 +291,7 @@ class Room:
     in_row: bool
     design: Design
     cards: dict[tuple[Span, float | None], Card] = field(default_factory=dict, repr=False, compare=False)
+    told: dict[tuple[Span, float, float, float], float] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def least(self) -> Span:
@@ -312,23 +313,29 @@ class Room:
 
     def lacks(self, span: Span, deep: float, pool: float, length: float) -> float:
         """How much more (mm3) is wanted than a card keeps."""
-        return self._off(self.made(span, deep, pool, length))
+        if (key := (span, deep, pool, length)) not in self.told:
+            self.told[key] = self._off(self.made(span, deep, pool, length))
+        return self.told[key]
+
+    def may_do(self, span: Span, deepest: float, depth: float) -> bool:
+        """Whether there is enough room over the deepest floor, or a comb so small that it needs none."""
+        return self.site.comb.is_lone or self._is_enough(span, round(deepest / self._step), depth)
 
     def level(self, span: Span, deepest: float, depth: float) -> int | None:
         """Layers that the floor must lie below the sill for enough room; None where even the deepest lacks some."""
-        step, (least, whole) = self.design.process.printer.layer_height, self.least
         low = 1 if self.site.comb.is_lone else _shallowest(self.design.process)
-        high = round(deepest / step)
-
-        def lacks(level: int) -> bool:
-            return self.lacks(span, on_grid(level * step), depth - (whole - least), depth) > 1e-9
-
-        if low > high or lacks(high):
+        high = round(deepest / self._step)
+        if low > high or not self._is_enough(span, high, depth):
             return None
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if lacks(middle) else (low, middle)
-        return low
+        return _first(low, high, lambda level: self._is_enough(span, level, depth))
+
+    @property
+    def _step(self) -> float:
+        return self.design.process.printer.layer_height
+
+    def _is_enough(self, span: Span, level: int, depth: float) -> bool:
+        least, whole = self.least
+        return self.lacks(span, on_grid(level * self._step), depth - (whole - least), depth) <= 1e-9
 
     def card(self, span: Span, deepest: float, depth: float) -> Card | None:
         """The shallowest card that keeps what is wanted, at most `depth` long; None if there is none.
@@ -341,11 +348,14 @@ class Room:
         level = self.level(span, deepest, depth)
         if level is None:
             return None
-        step = self.design.process.printer.layer_height
+        step = self._step
         high = foot_slots(span, self.design.process.printer)[1]
         shallow = max(level, ceil((high - UNSEEN) / step))  # so deep that its slots end below what a jet aims at
-        levels = (*range(shallow, round(deepest / step) + 1), *range(shallow - 1, level - 1, -1))
-        tried = (self._at(span, on_grid(deep * step), depth) for deep in levels)
+        levels = range(shallow, round(deepest / step) + 1), range(shallow - 1, level - 1, -1)
+        deeper, rest = ((self._at(span, on_grid(deep * step), depth) for deep in some) for some in levels)
+        tried = chain(
+            takewhile(bool, deeper), rest
+        )  # where even the least floor keeps too much, a deeper one keeps more
         return next((card for card in tried if card and self._keeps(card)), None)
 
     def _keeps(self, card: Card) -> bool:
@@ -399,9 +409,13 @@ def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
     """Where a falling function reaches zero."""
     from scipy.optimize import brentq  # slow to load, and not every device has a pool to fit
 
-    if lacks(low) <= 0.0:
+    told = {low: lacks(low)}
+    if told[low] <= 0.0:
         return on_grid(low)
-    return on_grid(high) if lacks(high) >= 0.0 else on_grid(float(brentq(lacks, low, high, xtol=2e-4)))
+    told[high] = lacks(high)
+    if told[high] >= 0.0:
+        return on_grid(high)
+    return on_grid(float(brentq(lambda at: told[at] if at in told else lacks(at), low, high, xtol=2e-4)))
 
 
 def least_depth(room: Room, deepest: float) -> float:
@@ -410,7 +424,17 @@ def least_depth(room: Room, deepest: float) -> float:
     enough = list(islice((span for span in room.site.spans if room.card(span, deepest, high)), USUAL_SPANS))
     if not enough:
         return inf
+
+    def does(depth: int) -> bool:
+        return any(room.card(span, deepest, depth) for span in enough)
+
+    low = _first(low, high, lambda depth: any(room.may_do(span, deepest, depth) for span in enough))
+    return float(low if does(low) else _first(low + 1, high, does))
+
+
+def _first(low: int, high: int, does: Callable[[int], bool]) -> int:
+    """The first number that does, all that follow do, at most `high`."""
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if any(room.card(span, deepest, middle) for span in enough) else (middle + 1, high)
-    return float(low)
+        low, high = (low, middle) if does(middle) else (middle + 1, high)
+    return low
