@@ -5,13 +5,15 @@ from itertools import pairwise
 import numpy as np
 
 from pelu_fab.signoff.boxes import in_cells, runs
-from pelu_fab.signoff.stl import Array, Index
+from pelu_fab.signoff.stl import Array, Index, boxes_of
 
 MOST_CELLS = 8192  # along x and along y
 CROWDED, HELPS = 12, 0.7  # triangles in a cell, on average, beyond which cells are halved, if that parts them enough
 MOST_MEMBERS = 4_000_000  # in all cells
 EDGE_ON = 1e-9  # mm2: twice the plan area of a triangle that has none
 INSIDE = -1e-9  # weight of a corner: on an edge, to round-off
+WHOLE = (-np.inf, np.inf)  # mm
+HAIR = 1e-6  # mm: more than round-off moves a height
 BLOCK = 60_000  # pairs of point and triangle looked at together
 
 
@@ -47,6 +49,8 @@ class Columns:
         self._kept = np.flatnonzero(np.abs(whole.twice) > EDGE_ON)
         self._up = whole.twice[self._kept] > 0
         self._triangles, plan = Plan(corners[self._kept]), corners[self._kept][:, :, :2]
+        bottom, top = (np.ascontiguousarray(end[:, 2]) for end in boxes_of(corners[self._kept]))
+        self._ends = {1.0: top, -1.0: -bottom}
         ends = plan.reshape(-1, 2) if len(plan) else np.zeros((1, 2))
         self._origin, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-6)
         pitch = np.sqrt(span[0] * span[1] / max(len(plan), 1))
@@ -77,8 +81,11 @@ class Columns:
         raw = np.floor((points - self._origin) / self._pitch)
         return np.asarray(np.clip(raw, 0, self._cells - 1), dtype=np.int64)
 
-    def crossings(self, points: Array) -> tuple[Index, Index, Array, Array]:
-        """Every triangle over or under each point: (query, triangle, z, +1 facing up or -1), unordered."""
+    def crossings(self, points: Array, within: tuple[float, float] = WHOLE) -> tuple[Index, Index, Array, Array]:
+        """Every triangle over or under each point: (query, triangle, z, +1 facing up or -1), unordered.
+
+        Those that lie all below or above what is `within` so far above a point may be left out.
+        """
         reach = self._origin + self._pitch * self._cells
         inside = ((points[:, :2] >= self._origin - 1e-6) & (points[:, :2] <= reach + 1e-6)).all(axis=1)
         cell = self._cell(points[:, :2])
@@ -87,13 +94,20 @@ class Columns:
         # So many at a time that memory stays bounded, however many triangles lie in a cell.
         blocks = np.searchsorted(np.cumsum(counts), np.arange(BLOCK, counts.sum(), BLOCK))
         bounds = pairwise([0, *blocks.tolist(), len(points)])
-        found = [self._crossed(points, flat, counts, np.arange(a, b)) for a, b in bounds]
+        found = [self._crossed(points, flat, counts, np.arange(a, b), within) for a, b in bounds]
         query, triangle, z = (np.concatenate([f[k] for f in found]) for k in range(3))
         return query, self._kept[triangle], z, np.where(self._up[triangle], 1.0, -1.0)
 
-    def _crossed(self, points: Array, flat: Index, counts: Index, who: Index) -> tuple[Index, Index, Array]:
+    def _crossed(
+        self, points: Array, flat: Index, counts: Index, who: Index, within: tuple[float, float]
+    ) -> tuple[Index, Index, Array]:
         owner, place = runs(self._starts[flat[who]], counts[who])
         found = self._members.take(place)
+        for bound, sense in zip(within, (1.0, -1.0), strict=True):  # the most drop out here, for the least work
+            if np.isfinite(bound):
+                height, ends = sense * (points[who, 2] + bound) - HAIR, self._ends[sense]
+                near = np.flatnonzero(ends.take(found) >= height.take(owner))
+                owner, found = owner.take(near), found.take(near)
         hit, z = self._triangles.meets(found, points[who].take(owner, axis=0))
         return who[owner[hit]], found[hit], z
 

@@ -37,7 +37,7 @@ def landings(surface: Surface, at: Array, velocity: Array) -> tuple[Array, Index
 
 def inside(surface: Surface, points: Array, but: Index | None = None) -> Mask:
     """Whether each place (n, 3) lies in a part, or in any `but` one (n,)."""
-    query, face, z, facing = surface.columns.crossings(points)
+    query, face, z, facing = surface.columns.crossings(points, (0.0, np.inf))
     above = z > points[query, 2]
     if but is not None:
         above &= surface.part_of_face[face] != but[query]

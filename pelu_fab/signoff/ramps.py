@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pelu_fab.signoff.boxes import counted, runs
 from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, failed, passed, skipped
@@ -17,6 +18,7 @@ FIRST, STEP = 0.6, 1.0  # mm below the sill where a ramp is looked at first, and
 LIFTS = (0.23, 1.1, 2.1, 3.9)  # mm over the ramp: as deep as water runs there, and above it
 BEFORE_LIP = 0.5  # mm in plan
 TALLEST = 2.5  # mm above the sill, up to which all walls reach
+APART = 1e4  # mm that ways are kept apart, so that one search is enough for all
 WHOLE = 0.3  # mm that a wall may stand aside of itself
 NUDGES = (0.0, 0.05, -0.05)  # mm: a drop may have run along a wall, neither in it nor out of it
 
@@ -56,32 +58,20 @@ def walls_beside_mouths(wet: Wet) -> list[Check]:
 
 def _places(wet: Wet, part: str) -> _Places:
     """Where drops pass each height of a part's ramps. Combs with sills at other levels come apart."""
-    trails = wet.found.trails
-    first = np.searchsorted(trails.drop, np.arange(len(trails.source) + 1))
+    trails, vessels = wet.found.trails, wet.found.vessels
+    own = [v for v, one in enumerate(vessels) if one.part == part and one.teeth and v not in wet.found.pools]
+    drops = np.flatnonzero(np.isin(trails.source, own) & (trails.goal != NOWHERE))
+    drops = drops[np.argsort(trails.source[drops], kind="stable")]
+    source, goal = trails.source[drops].tolist(), trails.goal[drops].tolist()
     names: dict[str, int] = {}
-    at, along, level, branch = [np.zeros((0, 3))], [np.zeros(2)], [0.0], [0]
-    for index, vessel in enumerate(wet.found.vessels):
-        if vessel.part != part or not vessel.teeth or index in wet.found.pools:
-            continue
-        x, y = vessel.teeth[0].outward
-        for drop in np.flatnonzero((trails.source == index) & (trails.goal != NOWHERE)).tolist():
-            way = slice(first[drop], first[drop + 1])
-            at.append(_on_the_way(_ramp(trails.at[way], trails.face[way]), vessel.level))
-            along.append(np.array([-y, x]))
-            level.append(vessel.level)
-            branch.append(names.setdefault(wet.duct(index, int(trails.goal[drop])), len(names)))
-    many = [len(places) for places in at]
-    places, levels = np.concatenate(at), np.repeat(level, many)
-    row = _numbered(np.column_stack([np.round(places[:, 2], 4), np.round(levels, 3)]))
+    branch = np.array([names.setdefault(wet.duct(v, g), len(names)) for v, g in zip(source, goal, strict=True)], int)
+    x, y = np.array([vessels[v].teeth[0].outward for v in source]).reshape(-1, 2).T
+    along, level = np.stack([-y, x], axis=1), np.array([vessels[v].level for v in source])
+    drop, places = _on_the_way(*_ramps(wet, drops), level)
+    row = _numbered(np.column_stack([np.round(places[:, 2], 4), np.round(level[drop], 3)]))
     order = np.argsort(row, kind="stable")
-    return _Places(
-        places[order],
-        np.repeat(along, many, axis=0)[order],
-        levels[order],
-        row[order],
-        np.repeat(branch, many)[order],
-        tuple(names),
-    )
+    drop = drop[order]
+    return _Places(places[order], along[drop], level[drop], row[order], branch[drop], tuple(names))
 
 
 def _numbered(rows: Array) -> Index:
@@ -90,22 +80,38 @@ def _numbered(rows: Array) -> Index:
     return np.asarray(np.argsort(np.argsort(first))[which.reshape(-1)])
 
 
-def _ramp(trail: Array, face: Index) -> Array:
-    """A drop's way from its sill to just before the lip over which it leaves the card."""
-    flying = np.flatnonzero(face < 0)
-    way = trail[: flying[0]] if len(flying) else trail
-    return np.asarray(way[np.linalg.norm(way[:, :2] - way[-1, :2], axis=1) > BEFORE_LIP])
+def _ramps(wet: Wet, drops: Index) -> tuple[Index, Array]:
+    """Ways from the sill to just before the lip over which each drop leaves the card: whose (its number among `drops`)
+    and place, one way after the other.
+    """
+    trails = wet.found.trails
+    start, stop = (np.searchsorted(trails.drop, drops, side=side) for side in ("left", "right"))
+    drop, number = runs(start, stop - start)
+    flies = np.flatnonzero(trails.face[number] < 0)
+    np.minimum.at(stop, drop[flies], number[flies])
+    before = number < stop[drop]
+    drop, at = drop[before], trails.at[number[before]]
+    far = np.linalg.norm(at[:, :2] - trails.at[stop[drop] - 1, :2], axis=1) > BEFORE_LIP
+    return drop[far], at[far]
 
 
-def _on_the_way(ramp: Array, level: float) -> Array:
-    """Where a drop passed each height below its sill, going down."""
-    if len(ramp) < 2:
-        return np.zeros((0, 3))
-    order = np.argsort(ramp[:, 2], kind="stable")
-    z = ramp[order, 2]
-    inside = np.arange(level - FIRST, z[0], -STEP)
-    inside = inside[inside < z[-1]]
-    return np.stack([np.interp(inside, z, ramp[order, 0]), np.interp(inside, z, ramp[order, 1]), inside], axis=1)
+def _on_the_way(drop: Index, ramps: Array, level: Array) -> tuple[Index, Array]:
+    """Where drops on `ramps` passed each height below their sills, going down: whose, and places (n, 3)."""
+    if not len(drop):
+        return drop, ramps
+    order = np.lexsort((ramps[:, 2], drop))
+    drop, ramps = drop[order], ramps[order]
+    start, stop = (np.searchsorted(drop, np.arange(len(level)), side=side) for side in ("left", "right"))
+    known = np.flatnonzero(stop > start)
+    lowest, highest = np.full(len(level), np.inf), np.full(len(level), -np.inf)
+    lowest[known], highest[known] = ramps[start[known], 2], ramps[stop[known] - 1, 2]
+    many = np.ceil(np.maximum((level - FIRST - lowest) / STEP, 0.0)).astype(np.int64)
+    who, step = counted(many)
+    z = level[who] - FIRST - STEP * step
+    who, z = who[z < highest[who]], z[z < highest[who]]
+    # All ways in one line, far from each other.
+    line, places = ramps[:, 2] + APART * drop, z + APART * who
+    return who, np.stack([*(np.interp(places, line, ramps[:, k]) for k in (0, 1)), z], axis=1)
 
 
 def _aside(own: Array, places: _Places) -> Array:

@@ -184,7 +184,7 @@ def tooth_shares(law: ToothLaw, widths: Array, heads: Heads) -> Array:
     flows = law.flows(widths, ends_of(len(widths)), at[:, None])
     sums = flows.sum(axis=1)
     counts = (parts > 0.0) & (sums > 0.0)
-    total = ((parts[counts] / sums[counts])[:, None] * flows[counts]).sum(axis=0)
+    total = (parts[counts, None] * flows[counts] / sums[counts, None]).sum(axis=0)
     return np.asarray(total / total.sum()) if total.sum() > 0.0 else total
 
 

@@ -167,7 +167,8 @@ class Channel:
     def has_floor(self, at: Array) -> Mask:
         """Whether the channel's floor lies under places (n, 3) of the assembly."""
         places = at @ self.frame.turn.T
-        query, _, z, facing = self.frame.columns.crossings(places)
+        places[:, 2] = self.height
+        query, _, z, facing = self.frame.columns.crossings(places, (-ON_FLOOR, ON_FLOOR))
         return np.bincount(query[(facing > 0) & (np.abs(z - self.height) < ON_FLOOR)], minlength=len(at)) > 0
 
     def widths(self, at: Array, heading: Array) -> Array:
@@ -199,7 +200,8 @@ class Channel:
 
     def _tops(self, plan: Array) -> Array:
         """Height above the floor to which material stands without a gap at places in a wall."""
-        query, _, z, facing = self.frame.columns.crossings(np.column_stack([plan, np.full(len(plan), self.height)]))
+        at = np.column_stack([plan, np.full(len(plan), self.height)])
+        query, _, z, facing = self.frame.columns.crossings(at, (0.0, TALLEST))
         found = np.zeros(len(plan))
         over = (facing > 0) & (z > self.height) & (z < self.height + TALLEST)
         order = np.lexsort((z[over], query[over]))
@@ -263,8 +265,10 @@ def _split(vessel: Vessel) -> dict[int, float]:
 
 
 def covered(wet: Wet, tops: Array, part: Index) -> Array:
-    """Air (n,) from each place to the first face above it of another part than `part` (n,); inf where none is near."""
-    query, face, z, facing = wet.surface.columns.crossings(tops)
+    """Air (n,) from each place to the first face above it of another part than `part` (n,); more than `SHUT` where none
+    is near.
+    """
+    query, face, z, facing = wet.surface.columns.crossings(tops, (-TOUCHING, SHUT))
     over = (facing < 0) & (z > tops[query, 2] - TOUCHING) & (wet.surface.part_of_face[face] != part[query])
     gap = np.full(len(tops), np.inf)
     np.minimum.at(gap, query[over], z[over] - tops[query[over], 2])
