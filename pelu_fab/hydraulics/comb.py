@@ -12,7 +12,6 @@ from pelu_fab.ir.process import Process
 
 Array = NDArray[np.float64]
 LEAST_HEAD = 2.0  # mm: the lowest at which shares are predicted to better than 1 point
-HEADS, HEAD_PASSES = 33, 10  # a head is found among so many, so often: 1e-15 of the first guess
 DRAIN_NODES, DRAIN_WEIGHTS = np.polynomial.legendre.leggauss(7)
 Heads = float | Sequence[tuple[float, float]]  # one head, or (head, weight) pairs
 
@@ -44,34 +43,41 @@ def predicted_shares(mouths: Sequence[Sequence[float]], head: Heads, process: Pr
 
     `head` is one head (mm), or (head, weight) pairs for a drain: the weights say how much *volume* leaves at each head.
     """
-    law = tooth_law(process)
     widths = np.array([w for teeth in mouths for w in teeth])
     owner = np.repeat(np.arange(len(mouths)), [len(teeth) for teeth in mouths])
-    pairs = np.array([(head, 1.0)] if isinstance(head, (int, float)) else head, dtype=np.float64)
+    total = np.bincount(owner, _taken(tooth_law(process), widths, _pairs(head)), minlength=len(mouths))
+    return [float(s) for s in total / total.sum()]
+
+
+def _pairs(heads: Heads) -> Array:
+    return np.array([(heads, 1.0)] if isinstance(heads, (int, float)) else heads, dtype=np.float64)
+
+
+def _taken(law: ToothLaw, widths: Array, pairs: Array) -> Array:
+    """What each tooth takes at (head, weight) pairs, in parts that add up to all weights under which water runs."""
     teeth = law.flows(widths, pairs[:, :1], end_flags(len(widths)))
     flows = teeth.sum(axis=1)
     runs = flows > 0.0  # a drain may end below the head at which the last tooth stops
     if not runs.any():
         dry = pairs[0, 0]
         raise FabError("comb", f"no tooth flows at a head of {dry:g} mm", "give a head above the residual head")
-    total = np.bincount(owner, (pairs[runs, 1] / flows[runs]) @ teeth[runs], minlength=len(mouths))
-    return [float(s) for s in total / total.sum()]
+    return np.asarray((pairs[runs, 1] / flows[runs]) @ teeth[runs])
 
 
 def comb_head(flow: float, teeth: Sequence[float], process: Process) -> float:
     """Head (mm) at which a real comb carries `flow` (mm3/s): the tooth law turned round."""
-    law = tooth_law(process)
-    widths = np.asarray(teeth, dtype=np.float64)
+    from scipy.optimize import brentq  # slow to load
+
+    law, widths, ends = tooth_law(process), np.asarray(teeth, dtype=np.float64), end_flags(len(teeth))
+
+    def over(head: float) -> float:
+        return float(law.flows(widths, np.array(head), ends).sum()) - flow
+
     low = float(law.residual_heads(widths).max())
     high = low + 1.0
-    while tooth_flows(law, widths, high).sum() < flow:
+    while over(high) < 0.0:
         high *= 2.0
-    for _ in range(HEAD_PASSES):
-        heads = np.linspace(low, high, HEADS)
-        passed = law.flows(widths, heads[:, None], end_flags(len(widths))).sum(axis=1)
-        above = max(int((passed < flow).sum()), 1)  # flows grow with the head
-        low, high = float(heads[above - 1]), float(heads[min(above, HEADS - 1)])
-    return high
+    return float(brentq(over, low, high, xtol=1e-12)) if over(low) < 0.0 else low
 
 
 def design_head(flow: float, teeth: Sequence[float], process: Process) -> float:
@@ -169,8 +175,10 @@ def compensated_widths(
     teeth = np.array(
         comb_teeth(tooth_widths(shares, counts, total_width, kappa, end_excess=excess, ends=ends), owners.tolist())
     )
+    law, pairs = tooth_law(process), _pairs(head)
     for _ in range(100):
-        taken = np.array(predicted_shares([[w] for w in teeth], head, process))
+        taken = _taken(law, teeth, pairs)
+        taken /= taken.sum()
         if np.abs(taken - wanted).max() < 1e-10:
             break
         carried = (teeth + kappa) * wanted / np.maximum(taken, wanted / 2.0)

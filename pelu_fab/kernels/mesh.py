@@ -41,7 +41,7 @@ def build_mesh(part: Part) -> Mesh:
 def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
     """The surface of some of a part's modules joined, and its genus."""
     solid = _columns(modules) or _joined(part.name, modules)
-    solid = solid.as_original().simplify(SNAP)
+    solid = solid.simplify(SNAP)
     pieces = solid.decompose()
     if len(pieces) != 1:
         pieces = [piece for piece in pieces if piece.volume() > DUST]
@@ -116,15 +116,16 @@ class _Owners:
 
     def __init__(self, triangles: Triangles) -> None:
         self._points, self._turned = int(triangles.max()) + 1, dict[int, int]()
-        self._ways = np.concatenate([triangles[:, n] * self._points + triangles[:, n - 2] for n in range(3)])
-        self._order = self._ways.argsort()
+        ways = np.concatenate([triangles[:, n] * self._points + triangles[:, n - 2] for n in range(3)])
+        order = ways.argsort()
+        self._ways, self._owners = ways[order], order % len(triangles)
 
     def __call__(self, start: int, end: int) -> int | None:
         way = start * self._points + end
         if way not in self._turned:
-            place = self._ways.searchsorted(way, sorter=self._order)
-            found = self._order[place] if place < len(self._order) else 0
-            return int(found) % (len(self._ways) // 3) if self._ways[found] == way else None
+            place = int(self._ways.searchsorted(way))
+            found = place < len(self._ways) and self._ways[place] == way
+            return int(self._owners[place]) if found else None
         return self._turned[way]
 
     def turn(self, triangle: int, corners: list[int]) -> None:

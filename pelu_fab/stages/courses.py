@@ -210,7 +210,7 @@ def in_order(comb: BucketComb, order: Sequence[str], design: Design) -> BucketCo
     if comb.is_lone:
         return comb
     ducts = sorted(comb.ducts, key=lambda duct: order.index(duct.target))
-    return bucket_comb(comb.bucket, ducts, comb.load, design)
+    return comb if ducts == list(comb.ducts) else bucket_comb(comb.bucket, ducts, comb.load, design)
 
 
 def _behind(comb: BucketComb, middles: Sequence[float], aims: Sequence[float]) -> list[float]:
