@@ -107,6 +107,12 @@ def _apart(values: Floats) -> Floats:
     return values[np.diff(values, prepend=-np.inf) > SAME]
 
 
+def _distinct(values: Ints) -> Ints:
+    """In order; sooner than by hashes."""
+    values = np.sort(values)
+    return values[np.diff(values, prepend=-1) > 0]
+
+
 def _pieces(lines: _Lines, ys: Floats) -> tuple[_Pieces, Floats]:
     """Lines cut at `ys`, and where two neighbours of a strip cross."""
     begin = ys.searchsorted(lines.y0 - SAME)
@@ -208,8 +214,17 @@ def _shared(drawn: _Pieces, layers: _Layers, kinds: int) -> _Plan:
     right = np.array([numbers[bits] for bits in found])[which]
     left = np.roll(right, 1)  # nothing is right of a strip's last line
     seen = right != left
-    used, place = np.unique(np.stack([drawn.first[ends], drawn.last[ends]])[:, seen], return_inverse=True)
-    return _Plan(place[0], place[1], left[seen], right[seen], list(numbers), drawn.at[used], drawn.on[used])
+    first, last = drawn.first[ends][seen], drawn.last[ends][seen]
+    used = _distinct(np.concatenate([first, last]))
+    return _Plan(
+        used.searchsorted(first),
+        used.searchsorted(last),
+        left[seen],
+        right[seen],
+        list(numbers),
+        drawn.at[used],
+        drawn.on[used],
+    )
 
 
 def _closed(ys: Floats, plan: _Plan, layers: _Layers, z: Floats) -> Surface:
@@ -246,7 +261,7 @@ def _closed(ys: Floats, plan: _Plan, layers: _Layers, z: Floats) -> Surface:
     across = [(low, at[wall]), (high, at[wall]), (low, at[wall] + 1), (high, at[wall] + 1)]
     walls = [tuple(map(np.concatenate, zip(*both, strict=True))) for both in zip(along, across, strict=True)]
 
-    corner = np.unique(np.concatenate([*faces, *(level * places + place for level, place in walls)]))
+    corner = _distinct(np.concatenate([*faces, *(level * places + place for level, place in walls)]))
     level, place = np.divmod(corner, places)
     which, flat = _zipped([corner.searchsorted(chain) for chain in faces], plan.x[place])
     turned = is_top[which] == 1

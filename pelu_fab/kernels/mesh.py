@@ -152,9 +152,11 @@ def _flip(
     at_p, at_q, at_k = places[longest:] + places[:longest]
     at_d = points[d].tolist()
     plane = _normal(at_q, at_p, at_d)
-    turned = _normal(at_k, at_p, at_d), _normal(at_d, at_q, at_k)
     off = abs(_along(plane, [a - b for a, b in zip(at_k, at_p, strict=True)]))
-    if off > PLANE * hypot(*plane) or any(_along(plane, one) <= 0.0 for one in turned):
+    if off > PLANE * hypot(*plane):
+        return beside, [], []
+    turned = _normal(at_k, at_p, at_d), _normal(at_d, at_q, at_k)
+    if any(_along(plane, one) <= 0.0 for one in turned):
         return beside, [], []
     across = dist(at_k, at_d)
     longest_sides = (max(across, dist(at_k, at_p), dist(at_p, at_d)), max(across, dist(at_d, at_q), dist(at_q, at_k)))
@@ -164,7 +166,8 @@ def _flip(
 
 def _normal(a: Place, b: Place, c: Place) -> Place:
     """Of a triangle, twice its area long."""
-    (x, y, z), (u, v, w) = ([one - two for one, two in zip(place, a, strict=True)] for place in (b, c))
+    x, y, z = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    u, v, w = c[0] - a[0], c[1] - a[1], c[2] - a[2]
     return [y * w - z * v, z * u - x * w, x * v - y * u]
 
 
