@@ -12,6 +12,7 @@ from pelu_fab.kernels.relief import Surface
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Chains = list[tuple[Ints, Ints]]  # where two begin and end, one after the other: place in height, and in plan
 SAME = 2e-4  # mm: what lies nearer together is one, for all is drawn on a grid of 1 µm
 PASSES = 6  # in which lines that cross are cut there
 FEW, MOST = 6, 62  # kinds of prism: fewer are joined as fast by booleans; each is a bit
@@ -228,52 +229,55 @@ def _shared(drawn: _Pieces, layers: _Layers, kinds: int) -> _Plan:
 
 
 def _closed(ys: Floats, plan: _Plan, layers: _Layers, z: Floats) -> Surface:
-    """The faces of all layers, as far as each runs along its strip; and all walls."""
-    places, cell = len(plan.x), np.flatnonzero(plan.right > 0)
-    solid = plan.right[cell]
-    levels = [[level for run in _runs(bits) for level in run] for bits in plan.solids]
-    count = np.array([len(of) for of in levels])
-    begin = np.cumsum(count) - count
-    which, row = _spread(begin[solid], count[solid])
-    level, is_top, which = (
-        np.array([one for of in levels for one in of])[row],
-        (row - begin[solid[which]]) % 2,
-        cell[which],
-    )
-    order = np.lexsort((which, is_top, level))
-    level, is_top, which = level[order], is_top[order], which[order]
-    new = np.ones(len(which) + 1, dtype=bool)
-    new[1:-1] = (np.diff(level) != 0) | (np.diff(is_top) != 0) | (np.diff(which) != 1)
-    level, is_top, left, right = level[new[:-1]], is_top[new[:-1]], which[new[:-1]], which[new[1:]] + 1
-    low, high = layers.first[level] * places, layers.last[level] * places
-    faces = [low + plan.first[left], low + plan.first[right], high + plan.last[left], high + plan.last[right]]
-
-    wall, low, high, is_other = _differing(plan.left, plan.right, plan.solids, plan.solids)
-    begin, end = plan.first[wall], plan.last[wall]
-    along = [(layers.first[low], begin), (layers.first[high], begin), (layers.last[low], end), (layers.last[high], end)]
-    beyond, before = np.zeros_like(plan.on), np.zeros_like(plan.on)  # what is solid from a place to the next along x
-    for side, chain in ((beyond, plan.first), (before, plan.last)):
-        which, row = _spread(chain[cell], chain[cell + 1] - chain[cell])
-        side[row] = solid[which]
-    at = np.flatnonzero(beyond != before)
-    bits = [[_standing(one, side) for one in plan.solids] for side in (layers.first.tolist(), layers.last.tolist())]
-    wall, low, high, is_too = _differing(beyond[at], before[at], *bits)
-    across = [(low, at[wall]), (high, at[wall]), (low, at[wall] + 1), (high, at[wall] + 1)]
-    walls = [tuple(map(np.concatenate, zip(*both, strict=True))) for both in zip(along, across, strict=True)]
-
-    corner = _distinct(np.concatenate([*faces, *(level * places + place for level, place in walls)]))
+    """Triangles between the chains of all faces and walls, which take up each corner that lies on them."""
+    (faces, is_top), (walls, is_turned) = _faces(plan, layers), _walls(plan, layers)
+    places = len(plan.x)
+    corner = _distinct(np.concatenate([level * places + place for level, place in (*faces, *walls)]))
     level, place = np.divmod(corner, places)
-    which, flat = _zipped([corner.searchsorted(chain) for chain in faces], plan.x[place])
-    turned = is_top[which] == 1
-    flat[turned] = flat[turned, ::-1]
+    flat = _zipped([corner.searchsorted(at * places + over) for at, over in faces], plan.x[place], is_top)
     order = np.lexsort((level, place))
     above = (place * len(z) + level)[order]
-    chains = [above.searchsorted(place * len(z) + level) for level, place in walls]
-    which, upright = _zipped(chains, z[level[order]])
-    turned = np.concatenate([is_other, is_too])[which] == 1
-    upright[turned] = upright[turned, ::-1]
+    upright = _zipped([above.searchsorted(over * len(z) + at) for at, over in walls], z[level[order]], is_turned)
     points = np.stack([plan.x[place], ys[plan.on[place]], z[level]], axis=1).astype(np.float32)
     return Surface(points, np.concatenate([flat, order[upright]]))
+
+
+def _faces(plan: _Plan, layers: _Layers) -> tuple[Chains, Ints]:
+    """Each layer's two faces, as far as they run along a strip; and whether it is the upper one."""
+    cell = np.flatnonzero(plan.right > 0)
+    levels = [[level for run in _runs(bits) for level in run] for bits in plan.solids]
+    count = np.array([len(of) for of in levels])
+    begin = (np.cumsum(count) - count)[plan.right[cell]]
+    which, row = _spread(begin, count[plan.right[cell]])
+    level, is_top, at = np.array([one for of in levels for one in of])[row], (row - begin[which]) % 2, cell[which]
+    order = np.lexsort((at, is_top, level))
+    level, is_top, at = level[order], is_top[order], at[order]
+    new = np.ones(len(at) + 1, dtype=bool)
+    new[1:-1] = (np.diff(level) != 0) | (np.diff(is_top) != 0) | (np.diff(at) != 1)
+    level, left, right = level[new[:-1]], at[new[:-1]], at[new[1:]] + 1
+    ends = ((layers.first[level], plan.first), (layers.last[level], plan.last))
+    return [(height, along[side]) for height, along in ends for side in (left, right)], is_top[new[:-1]]
+
+
+def _walls(plan: _Plan, layers: _Layers) -> tuple[Chains, Ints]:
+    """Walls along lines between two columns, then along strips' ends.
+
+    With each whether it is turned: what is solid lies on the right, or before.
+    """
+    wall, low, high, is_right = _differing(plan.left, plan.right, plan.solids, plan.solids)
+    ends = ((layers.first, plan.first[wall]), (layers.last, plan.last[wall]))
+    along = [(height[level], place) for height, place in ends for level in (low, high)]
+    cell = np.flatnonzero(plan.right > 0)
+    beyond, before = np.zeros_like(plan.on), np.zeros_like(plan.on)  # what is solid from a place to the next along x
+    for side, chain in ((beyond, plan.first), (before, plan.last)):
+        which, place = _spread(chain[cell], chain[cell + 1] - chain[cell])
+        side[place] = plan.right[cell][which]
+    at = np.flatnonzero(beyond != before)
+    bits = [[_standing(one, side) for one in plan.solids] for side in (layers.first.tolist(), layers.last.tolist())]
+    wall, low, high, is_before = _differing(beyond[at], before[at], *bits)
+    across = [(level, at[wall] + n) for n in (0, 1) for level in (low, high)]
+    joined = [(np.concatenate([a, c]), np.concatenate([b, d])) for (a, b), (c, d) in zip(along, across, strict=True)]
+    return joined, np.concatenate([is_right, is_before])
 
 
 def _standing(bits: int, places: list[int]) -> int:
@@ -294,8 +298,8 @@ def _differing(one: Ints, other: Ints, bits: list[int], others: list[int]) -> tu
     return pair, *np.array([one for of in alone for one in of], dtype=np.int64).reshape(-1, 3)[row].T
 
 
-def _zipped(chains: Sequence[Ints], at: Floats) -> tuple[Ints, Ints]:
-    """Triangles between two chains each, from and to, from and to: whose they are, and their corners."""
+def _zipped(chains: Sequence[Ints], at: Floats, is_turned: Ints) -> Ints:
+    """Triangles between two chains each, from and to, from and to; some with their corners the other way round."""
     a0, a1, b0, b1 = chains
     (one, i), (other, j) = _spread(a0, a1 - a0), _spread(b0, b1 - b0)
     which, edge = np.concatenate([one, other]), np.concatenate([i, j])
@@ -304,4 +308,7 @@ def _zipped(chains: Sequence[Ints], at: Floats) -> tuple[Ints, Ints]:
     begin, before = which.searchsorted(which), np.cumsum(is_second, dtype=np.int64) - is_second
     seconds = before - before[begin]
     facing = np.where(is_second, a0[which] + np.arange(len(which)) - begin - seconds, b0[which] + seconds)
-    return which, np.stack([edge, np.where(is_second, edge + 1, facing), np.where(is_second, facing, edge + 1)], axis=1)
+    corners = np.stack([edge, np.where(is_second, edge + 1, facing), np.where(is_second, facing, edge + 1)], axis=1)
+    turned = is_turned[which] == 1
+    corners[turned] = corners[turned, ::-1]
+    return corners
