@@ -173,16 +173,19 @@ class Channel:
 
     def widths(self, at: Array, heading: Array) -> Array:
         """Distance to the wall on each side (n, 2): `at` (n, 3) on the floor, `heading` (3,) of all or (n, 3)."""
-        places, across = at @ self.frame.turn.T, self._across(at, heading)
+        return self._widths(at @ self.frame.turn.T, self._across(at, heading))
+
+    def _widths(self, places: Array, across: Array) -> Array:
+        """The same, in its frame."""
         both = self._lines.reach(np.tile(places[:, :2], (2, 1)), np.concatenate([across, -across]), WIDEST)
-        return both.reshape(2, len(at)).T
+        return both.reshape(2, len(places)).T
 
     def sides(self, at: Array, heading: Array) -> tuple[Array, Array, Array]:
         """As `widths`; height of each wall above the floor (n, 2); places at that height (n, 2, 2, 3), in the assembly:
         on the wall's top, and before its face.
         """
         places, across = at @ self.frame.turn.T, self._across(at, heading)
-        wide, high = self.widths(at, heading), np.zeros((len(at), 2))
+        wide, high = self._widths(places, across), np.zeros((len(at), 2))
         top = np.full((len(at), 2, 2, 3), np.nan)
         met, side = np.nonzero(np.isfinite(wide))
         ways = across[met] * np.where(side == 0, 1.0, -1.0)[:, None]
