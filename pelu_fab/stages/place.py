@@ -25,7 +25,7 @@ from pelu_fab.ir.netlist import Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sheet import Sheet
 from pelu_fab.ir.sized import Course, Sized
-from pelu_fab.ir.units import on_grid
+from pelu_fab.ir.units import GRAVITY, on_grid
 from pelu_fab.stages.vessels import WITHIN, rack_plate
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
@@ -209,7 +209,8 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
             y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0])
             assert before is not None
             up += _step(process)  # the tray before lies higher
-            if y < _behind_jet(before, lip, up - _up_over(card, y, start + LAP, process), card, process):
+            fallen = GRAVITY * max(y - card.depth - card.wall - lip - _sheet(before) / 2**0.5, 0.0) ** 2 / AT_LIP**2
+            if y + fallen < _behind_jet(before, lip, up - _up_over(card, y, start + LAP, process), card, process):
                 y = max(y, _behind_jet(before, lip, up, card, process))
         if y + card.lip_y + LANDING - start > reach:
             bed = process.printer.bed
@@ -239,14 +240,18 @@ def _behind_jet(before: Card, lip: float, up: float, card: Card, process: Proces
     seen from there.
     """
     slope, fallen = slope_deg(process), tan(radians(slope_deg(process)))
-    sections = [mouth.section[1] - mouth.section[0] for mouth in before.mouths]  # as the shares
-    spouts = [mouth.spout[1] - mouth.spout[0] for mouth in before.mouths]
-    crowded = max(section / spout for section, spout in zip(sections, spouts, strict=True)) / fsum(sections)
-    thick = before.design_flow * DUMPED * crowded / AT_LIP
     behind = card.depth + card.wall
     level = fall(card, slope) - fall(before, slope) - up - before.comb.lip  # of the foot above the lip, on one level
     edge = level + card.foot[0] + behind
-    return (thick * 2**0.5 + JET_AIR - edge + (card.lip_y - lip) * fallen + behind + lip) / (1.0 - fallen)
+    return (_sheet(before) * 2**0.5 + JET_AIR - edge + (card.lip_y - lip) * fallen + behind + lip) / (1.0 - fallen)
+
+
+def _sheet(card: Card) -> float:
+    """How thick a dumped jug leaves the spout that it crowds most."""
+    sections = [mouth.section[1] - mouth.section[0] for mouth in card.mouths]  # as the shares
+    spouts = [mouth.spout[1] - mouth.spout[0] for mouth in card.mouths]
+    crowded = max(section / spout for section, spout in zip(sections, spouts, strict=True)) / fsum(sections)
+    return card.design_flow * DUMPED * crowded / AT_LIP
 
 
 def ear(card: Card) -> Span:
