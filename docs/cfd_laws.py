@@ -84,19 +84,21 @@ def fitted(known: Sequence[Run]) -> tuple[float, float]:
     return float(kappa), float(excess)
 
 
-def main() -> None:
-    """Print the table of docs/cfd.md."""
-    found = runs()
+def told() -> list[str]:
+    """The lines of docs/cfd.md: each half's law on itself and on the others, and the law that teeth are cut by."""
+    lines, found = [], runs()
     cards = list(dict.fromkeys(run.card for run in found))
     halves = [[run for run in found if cards.index(run.card) % 2 == k] for k in (0, 1)]
     laws = [fitted(half) for half in halves]
     for half, law, other in zip(halves, laws, reversed(halves), strict=True):
-        print(f"on {'; '.join(run.name for run in half)}: kappa {law[0]:.2f} mm, ends {100 * law[1]:.1f} % more")
-        print("  there", *(f"{off(run, shares(run.teeth, *law)):.2f}" for run in half))
-        print("  on the others", *(f"{run.name} {off(run, shares(run.teeth, *law)):.2f}" for run in other))
-    for run in found:
-        print(f"{run.name}: off by {off(run, run.predicted):.2f} points of the law that its teeth are cut by")
+        there, elsewhere = (
+            ", ".join(f"{run.name} {off(run, shares(run.teeth, *law)):.2f}" for run in group) for group in (half, other)
+        )
+        lines.append(f"kappa {law[0]:.2f} mm, ends {100 * law[1]:+.1f} %, fitted on {there}")
+        lines.append(f"    tested on {elsewhere}")
+    cut = ", ".join(f"{run.name} {off(run, run.predicted):.2f}" for run in found)
+    return [*lines, f"the law that teeth are cut by: {cut}"]
 
 
 if __name__ == "__main__":
-    main()
+    print("\n".join(told()))
