@@ -17,6 +17,7 @@ from pelu_fab.sim.water import WaterNetwork
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MOST_STEPS = 400_000
+STILL = 0.01  # mm3/s: a drop in an hour
 STEP = 0.2  # of the shortest time in which a store empties
 LONGEST_STEP = 0.1  # s
 FILM_TIME = 0.3  # s in which a wet gutter takes up its film
@@ -123,7 +124,7 @@ def flow(
         arriving = (state.gutters / p.transit) @ p.reaches
         arriving[:, : p.inputs] += schedule.rates(time)
         np.maximum(peak_inflows, arriving, out=peak_inflows)
-        moving = _moving(p, state, heads, stops) | (schedule.end > time).any(axis=(1, 2))
+        moving = _moving(p, state, flows, heads, stops) | (schedule.end > time).any(axis=(1, 2))
         settled[moving] = time
         if time >= next_sample or not moving.any():
             samples.append(_sample(time, state, heads, flows))
@@ -157,9 +158,13 @@ def _sample(time: float, state: _State, heads: Array, flows: Array) -> tuple[flo
     return time, state.volumes[0].copy(), heads[0], flows[0], state.gutters[0].copy(), state.cups.copy()
 
 
-def _moving(p: Plumbing, state: _State, heads: Array, stops: Array) -> NDArray[np.bool_]:
-    """Runs in which some bucket stands above its stop, or some gutter still carries more than a hundredth of a mL."""
+def _moving(p: Plumbing, state: _State, flows: Array, heads: Array, stops: Array) -> NDArray[np.bool_]:
+    """Runs in which some bucket stands above its stop, or some gutter still carries more than a hundredth of a mL.
+
+    A bucket may stay above: the tooth that stops last never started where all are dry.
+    """
     above = (heads - p.heads(stops) > CALM[p.mode]) & (state.volumes > stops)
+    above &= flows @ p.leaves + _over(p, heads) > STILL
     if p.mode == "real":
         above &= state.volumes - stops > 1.0
     if p.siphons is not None and not p.siphons.trickles:  # between crown and threshold ideal water waits

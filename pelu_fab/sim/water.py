@@ -132,17 +132,16 @@ def check_water(water: WaterNetwork) -> None:
 
 
 def water_of(netlist: Netlist, sized: Sized, layout: Layout) -> WaterNetwork:
-    """The drawn device."""
+    """The drawn device, its rows in the netlist's order: cards may stand in another."""
     ways = {(run.source, run.target): run.legs for run in layout.runs()}
+    stands = {placed.card.name: placed for row in layout.layers for placed in row}
     ground, left = min(cup.floor_z for cup in layout.cups), {b.name: b.retained_volume for b in netlist.buckets}
     rows = tuple(
         tuple(
-            _bucket(
-                placed, sized.priming_volume, netlist.leaving[placed.card.name], ways, ground, left[placed.card.name]
-            )
-            for placed in row
+            _bucket(stands[b.name], sized.priming_volume, netlist.leaving[b.name], ways, ground, left[b.name])
+            for b in row
         )
-        for row in layout.layers
+        for row in netlist.rows
     )
     cup, flow = sized.cups[0], max(card.design_flow for card in sized.cards.values())
     return WaterNetwork(netlist.name, rows, netlist.inputs, netlist.outputs, flow, cup.width * cup.depth)
