@@ -81,9 +81,9 @@ FAULTS: dict[str, tuple[Callable[[Patch], None], float, set[str]]] = {
     "nothing is held": (lambda p: held_with(p, 0.0), 0.3, {"lvs.retained"}),
     "five times as much is held": (lambda p: held_with(p, 5.0), 0.3, {"lvs.retained"}),
     "kappa has the wrong sign": (
-        lambda p: law_with(p, lambda process: tooth_law(with_kappa(process, -0.95))), 6.0, {"lvs.flow", "lvs.tooth"},
+        lambda p: law_with(p, lambda process: tooth_law(with_kappa(process, -0.7))), 6.0, {"lvs.flow", "lvs.tooth"},
     ),
-    "end excess lost": (lambda p: law_with(p, without_excess), 6.0, {"lvs.tooth"}),  # 3 % of one tooth: 0.3 points
+    "end excess lost": (lambda p: law_with(p, without_excess), 6.0, {"lvs.flow", "lvs.tooth"}),
     "a bucket's shares permuted": (permuted, 6.0, {"lvs.flow", "lvs.share", "lvs.tooth"}),
 }  # fmt: skip
 
