@@ -47,12 +47,12 @@ def runs() -> list[Run]:
     found = []
     for path in sorted(DESIGNS.glob(f"*/{RECORD}")):
         known = (row for row in read_record(path) if row.off is not None and row.cells >= FINE)
-        design = pelu_fab.load(path.parent)
-        rows = [row for row in known if row.pour.startswith(HANDS) and row.fluid == design.process.name]
+        rows = [row for row in known if row.pour.startswith(HANDS)]
         if not rows:
             continue
+        design = pelu_fab.load(path.parent)
         cards = lay_out(design).sized.cards
-        for row in rows:
+        for row in (row for row in rows if row.fluid == design.process.name):
             shares = {goal: float(percent) / 100.0 for goal, percent in SHARE.findall(row.found)}
             mouths = cards[row.at].mouths
             teeth = tuple(tuple(b - a for a, b in mouth.teeth) for mouth in mouths)

@@ -1,11 +1,13 @@
 """Water over time: the books close, the ideal limit is the algebra, and the clock agrees with closed forms."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from waterworks import DETERGENT, WATER, random_netlist, water_of
 
+import pelu_fab
 from pelu_fab import hydraulics as h
 from pelu_fab.errors import FabError
 from pelu_fab.ir.layout import Leg
@@ -19,6 +21,8 @@ from pelu_fab.sim.plumbing import Conditions, plumb
 from pelu_fab.sim.schedule import Pour, Schedule, all_at_once, design_pour, from_pours, one_by_one, with_pours
 from pelu_fab.sim.tolerance import Noise, blank, draw
 from pelu_fab.sim.water import Screen, check_water
+from pelu_fab.sim.water import water_of as drawn_water
+from pelu_fab.stages.lay_out import lay_out
 
 NETLIST = random_netlist((4, 3, 3), seed=1)
 DEVICE = water_of(NETLIST)
@@ -252,6 +256,21 @@ def test_dry_teeth_start_late_and_primed_ones_at_once():
     )
     assert dry == pytest.approx(h.start_head(DETERGENT.fluid, 3.0, brim_deg=45.0), abs=0.2)
     assert wet < 0.8 * dry
+
+
+def test_a_dry_device_comes_to_rest_where_its_last_tooth_never_started():
+    comb = DETERGENT.comb.model_copy(update={"kappa": 1.4, "end_excess": 0.03})
+    process, slow = DETERGENT.model_copy(update={"comb": comb}), all_at_once(np.array([12_000.0]), 20.0)
+    found = flow(water_of(ONE, process), process, slow, Conditions(mode="real", primed=False))
+    assert found.cups.sum() > 5_000.0 and np.abs(found.mass_error()).max() < 1e-6
+
+
+def test_rows_are_in_the_netlists_order_wherever_their_cards_stand():
+    lowered, sized, layout, _ = lay_out(pelu_fab.load(Path(__file__).parents[1] / "designs" / "iris"))
+    turned = replace(layout, layers=tuple(row[::-1] for row in layout.layers))
+    for one in (layout, turned):
+        rows = drawn_water(lowered.netlist, sized, one).rows
+        assert [[b.name for b in row] for row in rows] == [[b.name for b in row] for row in lowered.netlist.rows]
 
 
 def test_a_leaning_table_moves_shares_towards_the_low_side():

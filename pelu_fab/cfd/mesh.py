@@ -69,13 +69,12 @@ def numbered(fluid: Mask, groups: Sequence[tuple[Index, Index, Mask]] = ()) -> I
     number = np.full(fluid.shape, -1, np.int64)
     number[fluid] = np.flatnonzero(fluid)
     for columns, layers, where in groups:
-        first = tuple(np.searchsorted(group, group) for group in (columns, layers))
-        starts = tuple(np.unique(index) for index in first)
-        whole = np.logical_and.reduceat(np.logical_and.reduceat(fluid & where, starts[0], axis=0), starts[1], axis=2)
-        own = tuple(np.searchsorted(start, index) for start, index in zip(starts, first, strict=True))
-        whole = whole[own[0]][:, :, own[1]]
-        heads = np.arange(fluid.size).reshape(fluid.shape)[first[0]][:, :, first[1]]
-        number = np.where(whole, heads, number)
+        (left, column), (low, layer) = (
+            np.unique(np.searchsorted(group, group), return_inverse=True) for group in (columns, layers)
+        )
+        whole = np.logical_and.reduceat(np.logical_and.reduceat(fluid & where, left, axis=0), low, axis=2)
+        heads = np.arange(fluid.size).reshape(fluid.shape)[left][:, :, low]
+        number = np.where(whole[column][:, :, layer], heads[column][:, :, layer], number)
     used = np.unique(number[fluid])
     return np.where(fluid, np.searchsorted(used, number), -1)
 

@@ -209,8 +209,9 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
             y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0])
             assert before is not None
             up += _step(process)  # the tray before lies higher
-            fallen = GRAVITY * max(y - card.depth - card.wall - lip - _sheet(before) / 2**0.5, 0.0) ** 2 / AT_LIP**2
-            if y + fallen < _behind_jet(before, lip, up - _up_over(card, y, start + LAP, process), card, process):
+            ahead = max(y - card.depth - card.wall - lip - _thickest(before) / 2**0.5, 0.0)
+            bent = GRAVITY * ahead**2 / AT_LIP**2  # below the straight line that the edge is seen along
+            if y + bent < _behind_jet(before, lip, up - _up_over(card, y, start + LAP, process), card, process):
                 y = max(y, _behind_jet(before, lip, up, card, process))
         if y + card.lip_y + LANDING - start > reach:
             bed = process.printer.bed
@@ -243,10 +244,10 @@ def _behind_jet(before: Card, lip: float, up: float, card: Card, process: Proces
     behind = card.depth + card.wall
     level = fall(card, slope) - fall(before, slope) - up - before.comb.lip  # of the foot above the lip, on one level
     edge = level + card.foot[0] + behind
-    return (_sheet(before) * 2**0.5 + JET_AIR - edge + (card.lip_y - lip) * fallen + behind + lip) / (1.0 - fallen)
+    return (_thickest(before) * 2**0.5 + JET_AIR - edge + (card.lip_y - lip) * fallen + behind + lip) / (1.0 - fallen)
 
 
-def _sheet(card: Card) -> float:
+def _thickest(card: Card) -> float:
     """How thick a dumped jug leaves the spout that it crowds most."""
     sections = [mouth.section[1] - mouth.section[0] for mouth in card.mouths]  # as the shares
     spouts = [mouth.spout[1] - mouth.spout[0] for mouth in card.mouths]
