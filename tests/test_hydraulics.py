@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
+from waterworks import OPEN
 
 from pelu_fab import hydraulics as h
 from pelu_fab.errors import FabError
@@ -115,8 +116,8 @@ def test_slopes_that_drain_match_the_design_rules():
 
 @given(st.floats(2.0, 4.2), st.floats(1.0, 15.0))
 def test_a_tooth_flows_more_with_head_and_more_at_the_side_wall(width, head):
-    assert h.tooth_flow(width, head + 0.1, DETERGENT) > h.tooth_flow(width, head, DETERGENT)
-    excess = h.tooth_flow(width, head, DETERGENT, end=True) / h.tooth_flow(width, head, DETERGENT)
+    assert h.tooth_flow(width, head + 0.1, OPEN) > h.tooth_flow(width, head, OPEN)
+    excess = h.tooth_flow(width, head, OPEN, end=True) / h.tooth_flow(width, head, OPEN)
     assert 1.04 < excess < 1.19
 
 
@@ -190,7 +191,7 @@ def test_equal_teeth_share_by_their_number_at_every_head_save_for_the_ends():
         level = replace(h.tooth_law(WATER), end_excess=0.0)
         flows = level.flows(np.full(16, 3.0), np.full(16, head), np.zeros(16))
         assert np.ptp(flows) == 0
-        first, middle, last = h.predicted_shares(mouths, head, DETERGENT)
+        first, middle, last = h.predicted_shares(mouths, head, OPEN)
         assert first == pytest.approx(last) and 0.25 < first < 0.27 and middle < 0.5
 
 

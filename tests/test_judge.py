@@ -6,7 +6,6 @@ question that was asked, can tell.
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +63,9 @@ def with_kappa(process: Process, factor: float) -> Process:
     return process.model_copy(update={"comb": comb})
 
 
-def without_excess(process: Process) -> ToothLaw:
-    return replace(tooth_law(process), end_excess=0.0)
+def with_excess(process: Process) -> ToothLaw:
+    """As a comb before an open pool has it."""
+    return tooth_law(process.model_copy(update={"comb": process.comb.model_copy(update={"end_excess": 0.084})}))
 
 
 def permuted(patch: Patch) -> None:
@@ -81,9 +81,9 @@ FAULTS: dict[str, tuple[Callable[[Patch], None], float, set[str]]] = {
     "nothing is held": (lambda p: held_with(p, 0.0), 0.3, {"lvs.retained"}),
     "five times as much is held": (lambda p: held_with(p, 5.0), 0.3, {"lvs.retained"}),
     "kappa has the wrong sign": (
-        lambda p: law_with(p, lambda process: tooth_law(with_kappa(process, -0.7))), 6.0, {"lvs.flow", "lvs.tooth"},
+        lambda p: law_with(p, lambda process: tooth_law(with_kappa(process, -0.95))), 6.0, {"lvs.flow", "lvs.tooth"},
     ),
-    "end excess lost": (lambda p: law_with(p, without_excess), 6.0, {"lvs.flow", "lvs.tooth"}),
+    "end excess of an open pool": (lambda p: law_with(p, with_excess), 6.0, {"lvs.flow", "lvs.tooth"}),
     "a bucket's shares permuted": (permuted, 6.0, {"lvs.flow", "lvs.share", "lvs.tooth"}),
 }  # fmt: skip
 

@@ -65,16 +65,17 @@ def test_one_decimal_is_too_coarse_and_the_finding_says_why(tmp_path: Path) -> N
     assert report.verdict == "fail"
     causes = [check for check in report.failures if check.id in ("mesh.closed", "mesh.degenerate")]
     assert causes and all(
-        "it is rounded to 0.01 mm: save it with three decimals, or as binary" in check.why for check in causes
+        "it is rounded to 0.1 mm: save it with three decimals, or as binary" in check.why for check in causes
     )
 
 
-def test_a_tooth_that_is_30_micrometres_too_narrow_fails(tmp_path: Path) -> None:
+@pytest.mark.parametrize("narrower", [0.01, 0.03])  # mm
+def test_a_tooth_that_is_too_narrow_fails(narrower: float, tmp_path: Path) -> None:
     folder = export("and-or", tmp_path)
     sound = Device(recover_folder(folder))
     _, _, vessel = next(found for found in sound.buckets() if found[2].branches > 1)
     tooth = vessel.teeth[1]
-    slab = over_tooth(tooth, -0.3, TOP, 0.03 + 0.3, tooth.width / 2 + 0.12)
+    slab = over_tooth(tooth, -0.3, TOP, narrower + 0.3, tooth.width / 2 + 0.12)
     sound.edit(vessel.part, lambda solid: solid + slab)(folder)
     failures = {check.id for check in verify(folder).failures}
     assert "lvs.tooth" in failures and "lvs.open" not in failures

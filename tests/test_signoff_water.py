@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waterworks import OPEN
 
 from pelu_fab import hydraulics
 from pelu_fab.hydraulics import comb as makers_comb
@@ -18,6 +19,7 @@ DETERGENT, WATER, RESIN = (read_process(name) for name in ("fdm-pla-detergent", 
 PROCESSES = {"detergent": DETERGENT, "water": WATER, "resin": RESIN}
 COMB = np.array([2.83, *[3.0] * 8, 2.83])  # of the CFD runs: 1, 3 and 6 teeth, the end ones narrower
 OWNER = np.array([0, 1, 1, 1, 2, 2, 2, 2, 2, 2])
+
 
 widths = st.lists(st.floats(2.2, 4.4), min_size=1, max_size=14)
 
@@ -45,7 +47,7 @@ def test_a_weir_of_thirty_millimetres_carries_eighteen_millilitres_at_five() -> 
 
 
 @pytest.mark.parametrize(
-    ("process", "flow", "cfd"), [(DETERGENT, 8_000.0, (0.110, 0.293, 0.597)), (WATER, 16_000.0, (0.102, 0.300, 0.599))]
+    ("process", "flow", "cfd"), [(OPEN, 8_000.0, (0.110, 0.293, 0.597)), (WATER, 16_000.0, (0.102, 0.300, 0.599))]
 )
 def test_a_comb_shares_as_in_cfd_within_half_a_point(process: Process, flow: float, cfd: tuple[float, ...]) -> None:
     head = water.steady_head(law(process), COMB, flow)

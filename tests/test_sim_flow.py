@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from waterworks import DETERGENT, WATER, random_netlist, water_of
+from waterworks import DETERGENT, OPEN, WATER, random_netlist, water_of
 
 import pelu_fab
 from pelu_fab import hydraulics as h
@@ -231,8 +231,8 @@ def test_a_floor_that_rises_behind_widens_the_water_above_the_sill():
 
 
 def test_compensation_brings_real_shares_and_thresholds_to_the_asked_ones():
-    found = flow(DEVICE, DETERGENT, design_pour(POUR, 12_000.0), REAL)
-    raw = flow(water_of(NETLIST, compensate=False), DETERGENT, design_pour(POUR, 12_000.0), REAL)
+    found = flow(water_of(NETLIST, OPEN), OPEN, design_pour(POUR, 12_000.0), REAL)
+    raw = flow(water_of(NETLIST, OPEN, compensate=False), OPEN, design_pour(POUR, 12_000.0), REAL)
     asked = {(d.source, d.target): d.share for d in NETLIST.ducts}
 
     def worst(result):

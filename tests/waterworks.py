@@ -12,6 +12,8 @@ from pelu_fab.sim.water import WaterBucket, WaterMouth, WaterNetwork
 from pelu_fab.sources.process import read_process
 
 DETERGENT = read_process("fdm-pla-detergent")
+# A comb before an open pool, not behind a cell for each tooth: its ends take more.
+OPEN = DETERGENT.model_copy(update={"comb": DETERGENT.comb.model_copy(update={"kappa": 2.2, "end_excess": 0.084})})
 WATER = read_process("fdm-pla-water")
 TEETH = 12
 

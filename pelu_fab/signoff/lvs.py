@@ -14,7 +14,7 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Place, Vessel
 from pelu_fab.signoff.recovered import Demand, Recovered, comb_law, held, met, open_widths
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.siphons import Flush, pool_checks, siphon_checks
-from pelu_fab.signoff.stl import Array
+from pelu_fab.signoff.stl import Array, decimals
 from pelu_fab.signoff.water import asked_widths
 
 RETAINED_FRACTION = 0.001  # of h²
@@ -23,7 +23,8 @@ FINEST_TRENCH = 1.0  # mm along the flow: a bed can't be given less to keep than
 SHARE = 0.05  # percentage points of flow share over a usual pour
 FLOW, POURED = 0.5, 0.3  # percentage points at the design head; mL over the fullest jugs' pour
 SECTION = 0.2  # percentage points of section share
-TOOTH = 0.012  # mm, above what two decimals change: from what shares and the tooth law call for in this comb
+TOOTH = 0.006  # mm, from what shares and the tooth law call for in this comb
+REWRITTEN = 0.02  # mm: two decimals change a tooth by half of that, and as much what its share asks beside the others
 SIPHON_SLACK = 60.0  # mm3: of a threshold and of what a flush leaves, as lvs.threshold and lvs.siphon let pass
 LEVEL = 0.01  # mm: teeth of one comb, and combs of one row
 
@@ -234,12 +235,13 @@ def _teeth(case: Comparison, depth: int, unit: int) -> list[Check]:
     if len(set(owner)) == 1:  # one branch takes all, however wide its teeth
         return checks
     asked = ideal_widths(case, depth, unit, owner)
+    limit = TOOTH + (REWRITTEN if decimals(open_widths(vessel)) else 0.0)
     for k, (tooth, width) in enumerate(zip(vessel.teeth, asked, strict=True)):
         place = f"{where if owner[k] == NOWHERE else case.duct(depth, unit, owner[k])}.t{k}"
         off = max(abs(tooth.width - width), abs(tooth.widest - width))
         why = f"opens {tooth.width:.4f} to {tooth.widest:.4f} mm, its share asks {width:.4f}"
         if isfinite(width):
-            checks.append(most("lvs.tooth", place, off, TOOTH, "mm", why, tooth.at))
+            checks.append(most("lvs.tooth", place, off, limit, "mm", why, tooth.at))
     return checks
 
 

@@ -26,7 +26,7 @@ MAX_STL = 512 * MEBIBYTE
 BOM = b"\xef\xbb\xbf"
 WRITTEN = 0.015  # mm: two decimals, as some programs write them, move each of two faces by up to 7 µm
 ROUND = 2e-3  # of 0.01 mm: single precision at 200 mm
-ROUNDED = "; it is rounded to 0.01 mm: save it with three decimals, or as binary"
+ROUNDED = "; it is rounded to {} mm: save it with three decimals, or as binary"
 LARGEST = 1e5  # mm: a coordinate beyond 100 m is no part of a desk toy
 # Possessive quantifiers: no text makes these look at a byte twice. A normal is not used, and may be `-nan(ind)`.
 NUMBER = rb"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:e[+-]?+\d++)?+|nan|inf(?:inity)?+)"
@@ -222,17 +222,26 @@ def _wrong(text: bytes, at: int, expected: Sequence[str], where: str) -> FabErro
     return FabError(where, "breaks the grammar of an ASCII STL", "export it again")
 
 
-def is_rounded(lengths: Array) -> bool:
-    """Whether lengths (mm) all have two decimals, as some programs write them; ours lie 1 µm apart."""
-    return bool(np.abs(100.0 * lengths - np.round(100.0 * lengths)).max(initial=0.0) < ROUND)
+def decimals(lengths: Array) -> int | None:
+    """One or two where lengths (mm) all have no more, as some programs write them; ours lie 1 µm apart."""
+    for number in (1, 2):
+        parts = 10.0**number * lengths
+        if np.abs(parts - np.round(parts)).max(initial=0.0) < ROUND:
+            return number
+    return None
 
 
 def weld(corners: Array) -> Mesh:
-    """Join corners whose float32 coordinates are equal (-0.0 equals 0.0); keep every triangle, in order."""
+    """Join corners whose float32 coordinates are equal (-0.0 equals 0.0); keep every triangle, in order.
+
+    But those that two decimals made a line: two edges nearer than that are one, and nothing is between them.
+    """
     single = np.ascontiguousarray(corners.reshape(-1, 3), dtype=np.float32) + np.float32(0.0)
     first, inverse = _unique_rows(single.view(np.uint32))
     points = single[first].astype(np.float64)
     faces = inverse.reshape(-1, 3)
+    if decimals(points) == 2:
+        faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
     return Mesh(points, faces, unit_normals(points[faces]))
 
 
