@@ -21,7 +21,7 @@ DESIGNS = Path(__file__).parent.parent / "designs"
 SHARE = re.compile(r"(\S+) ([\d.]+) \([\d.]+\)")
 HANDS = ("middle", "end")  # pours at the flow that combs are cut for
 FINE = 40_000  # cells: a card solved with six a tooth has more
-START = (1.0, 0.05)
+START = 1.0  # mm
 
 Shares = NDArray[np.float64]
 
@@ -63,13 +63,10 @@ def runs() -> list[Run]:
     return found
 
 
-def shares(teeth: Sequence[Sequence[float]], kappa: float, excess: float) -> Shares:
-    """Each tooth (w + kappa), and `excess` more at both ends: docs/water.md, eq. (8)."""
-    widths = np.array([w for mouth in teeth for w in mouth])
-    owner = np.repeat(np.arange(len(teeth)), [len(mouth) for mouth in teeth])
-    flows = widths + kappa
-    flows[[0, -1]] *= 1.0 + excess
-    return np.bincount(owner, flows / flows.sum())
+def shares(teeth: Sequence[Sequence[float]], kappa: float) -> Shares:
+    """Each tooth (w + kappa): docs/water.md, eq. (8); cells of their own take the excess at the ends away."""
+    flows = np.array([sum(w + kappa for w in mouth) for mouth in teeth])
+    return np.asarray(flows / flows.sum())
 
 
 def off(run: Run, told: Shares) -> float:
@@ -77,24 +74,23 @@ def off(run: Run, told: Shares) -> float:
     return 100.0 * float(np.abs(told - run.solved).max())
 
 
-def fitted(known: Sequence[Run]) -> tuple[float, float]:
-    """kappa (mm) and the ends' excess that come nearest to some runs."""
-    gaps = least_squares(lambda x: np.concatenate([shares(run.teeth, *x) - run.solved for run in known]), START)
-    kappa, excess = gaps.x
-    return float(kappa), float(excess)
+def fitted(known: Sequence[Run]) -> float:
+    """The kappa (mm) that comes nearest to some runs."""
+    gaps = least_squares(lambda x: np.concatenate([shares(run.teeth, x[0]) - run.solved for run in known]), START)
+    return float(gaps.x[0])
 
 
 def told() -> list[str]:
     """The lines of docs/cfd.md: each half's law on itself and on the others, and the law that teeth are cut by."""
     lines, found = [], runs()
-    cards = list(dict.fromkeys(run.card for run in found))
-    halves = [[run for run in found if cards.index(run.card) % 2 == k] for k in (0, 1)]
+    even = [run for run in found if run.pour == "middle"]  # no law of a comb knows a stream at one end
+    halves = [even[::2], even[1::2]]
     laws = [fitted(half) for half in halves]
     for half, law, other in zip(halves, laws, reversed(halves), strict=True):
         there, elsewhere = (
-            ", ".join(f"{run.name} {off(run, shares(run.teeth, *law)):.2f}" for run in group) for group in (half, other)
+            ", ".join(f"{run.name} {off(run, shares(run.teeth, law)):.2f}" for run in group) for group in (half, other)
         )
-        lines.append(f"kappa {law[0]:.2f} mm, ends {100 * law[1]:+.1f} %, fitted on {there}")
+        lines.append(f"kappa {law:.2f} mm, fitted on {there}")
         lines.append(f"    tested on {elsewhere}")
     cut = ", ".join(f"{run.name} {off(run, run.predicted):.2f}" for run in found)
     return [*lines, f"the law that teeth are cut by: {cut}"]

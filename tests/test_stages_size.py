@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from stagework import DETERGENT, RESIN, WATER, design_of, network_of, random_network
+from waterworks import OPEN
 
 from pelu_fab.errors import FabError
 from pelu_fab.ir.card import Card
@@ -109,8 +110,8 @@ def tooth_faults(sized: Sized, process: Process) -> list[str]:
     return found
 
 
-def end_faults(sized: Sized) -> list[str]:
-    """Combs whose narrowed teeth are not the ones at their two ends."""
+def end_faults(sized: Sized, process: Process) -> list[str]:
+    """Combs whose narrowed teeth are not the ones at their two ends; unlike teeth where ends take no more."""
     found = []
     for card in sized.cards.values():
         mouths = sorted(card.mouths, key=lambda m: m.opening)
@@ -118,7 +119,9 @@ def end_faults(sized: Sized) -> list[str]:
             continue
         for mouth, at_end in ((mouths[0], 0), (mouths[-1], -1)):
             widths = [b - a for a, b in mouth.teeth]
-            if len(widths) > 1 and widths[at_end] >= widths[-1 - at_end] - GRID:
+            if not process.comb.end_excess and max(widths) - min(widths) > 2 * GRID:
+                found.append(f"{card.name}: unlike teeth in a comb without ends")
+            elif process.comb.end_excess and len(widths) > 1 and widths[at_end] >= widths[-1 - at_end] - GRID:
                 found.append(f"{card.name}: the end tooth is as wide as those inside")
         for mouth in mouths[1:-1]:
             widths = [b - a for a, b in mouth.teeth]
@@ -135,7 +138,7 @@ def test_random_networks_keep_their_volumes_shares_and_teeth(seed: int, name: st
     assert volume_faults(sized) == []
     assert share_faults(lowered, sized) == []
     assert tooth_faults(sized, process) == []
-    assert end_faults(sized) == []
+    assert end_faults(sized, process) == []
     for card in sized.cards.values():
         layers = -card.floor_z / process.printer.layer_height
         assert layers == pytest.approx(round(layers), abs=1e-6)
@@ -186,7 +189,7 @@ def test_tiny_thresholds_are_drawn_or_held(units: float, process: Process) -> No
 
 def test_planted_faults_are_found() -> None:
     """A sill a layer too low, a section 10 µm too wide, a tooth 40 % too wide, combs mirrored after they were cut."""
-    lowered, sized = sized_of(design_of(random_network((2, 3), 1, high=30.0)))
+    lowered, sized = sized_of(design_of(random_network((2, 3), 1, high=30.0), OPEN))
     row = sized.layers[0]
     first = row[0]
 
@@ -200,13 +203,14 @@ def test_planted_faults_are_found() -> None:
     assert share_faults(lowered, with_first(replace(first, mouths=(wide, *first.mouths[1:]))))
     left, right = mouth.teeth[0]
     grown = replace(mouth, teeth=((left, right + 0.4 * (right - left)), *mouth.teeth[1:]))
-    assert tooth_faults(with_first(replace(first, mouths=(grown, *first.mouths[1:]))), DETERGENT)
+    assert tooth_faults(with_first(replace(first, mouths=(grown, *first.mouths[1:]))), OPEN)
+    assert end_faults(sized, DETERGENT) and not end_faults(sized, OPEN)
     ends = [m for m in first.mouths if len(m.teeth) > 1]
     turned = {
         m.target: replace(m, teeth=tuple((sum(m.opening) - b, sum(m.opening) - a) for a, b in reversed(m.teeth)))
         for m in ends
     }
-    assert end_faults(with_first(replace(first, mouths=tuple(turned.get(m.target, m) for m in first.mouths))))
+    assert end_faults(with_first(replace(first, mouths=tuple(turned.get(m.target, m) for m in first.mouths))), OPEN)
     assert room_by_slices(replace(first, plates=())) > first.drawn_volume + 100.0
 
 
