@@ -40,7 +40,7 @@ def _crossing(tip: Array, other: Array, upward: Mask, z: Array) -> Array:
     return np.asarray(low[:, :2] + way[:, :2] * ((z - low[:, 2]) / way[:, 2])[:, None])
 
 
-BLOCK = 60_000  # pairs of ray and segment looked at together
+RAYS, BLOCK = 4096, 60_000  # rays, and pairs of ray and segment, looked at together: they stay in the processor's cache
 STEPS = (6.0, 30.0)  # mm that a ray looks ahead at first, and then
 
 
@@ -79,9 +79,14 @@ class Segments:
 
         `leaving` looks for where it leaves material instead. A point on a wall is at distance 0 from it.
         """
+        sheet = np.zeros(len(origins), np.int64) if sheets is None else sheets
+        blocks = [slice(start, start + RAYS) for start in range(0, max(len(origins), 1), RAYS)]
+        found = [self._nearest(origins[some], directions[some], limit, sheet[some], leaving) for some in blocks]
+        return np.concatenate(found)
+
+    def _nearest(self, origins: Array, directions: Array, limit: float, sheet: Index, leaving: bool) -> Array:
         distance = np.full(len(origins), np.inf)
         waiting = np.arange(len(origins))
-        sheet = np.zeros(len(origins), np.int64) if sheets is None else sheets
         for step in (*(s for s in STEPS if s < limit), limit):  # nearly all meet a wall within the first
             found = self._reach(origins[waiting], directions[waiting], step, sheet[waiting], leaving)
             distance[waiting] = found
@@ -95,7 +100,6 @@ class Segments:
         query, cell = self._spread(np.minimum(origins, ends), np.maximum(origins, ends), sheet)
         counts = self._starts[cell + 1] - self._starts[cell]
         distance = np.full(len(origins), np.inf)
-        # So many at a time that they stay in the processor's cache.
         blocks = np.searchsorted(np.cumsum(counts), np.arange(BLOCK, counts.sum(), BLOCK)).tolist()
         for first, after in pairwise([0, *blocks, len(cell)]):
             some = slice(first, after)
