@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from pelu_fab.signoff.boxes import in_cells, runs
-from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.stl import Array, Index, Mask, spans_of
 
 
 def cut(corners: Array, z: float) -> tuple[Array, Index]:
@@ -16,7 +16,7 @@ def cut(corners: Array, z: float) -> tuple[Array, Index]:
 
 def cuts(corners: Array, heights: Array) -> tuple[Array, Index, Index]:
     """As `cut`, at all heights (ascending) at once; and which of them each segment lies at, in their order."""
-    low, high = corners[:, :, 2].min(axis=1), corners[:, :, 2].max(axis=1)
+    low, high = spans_of(corners, 2)
     first, after = np.searchsorted(heights, low, "right"), np.searchsorted(heights, high, "right")
     chosen, level = runs(first, after - first)
     order = np.argsort(level, kind="stable")
@@ -50,7 +50,8 @@ class Segments:
     def __init__(self, segments: Array, sheets: Index | None = None, count: int = 1, pitch: float = 4.0) -> None:
         start, way = segments[:, 0], segments[:, 1] - segments[:, 0]
         self._lines = tuple(np.ascontiguousarray(k) for k in (start[:, 0], start[:, 1], way[:, 0], way[:, 1]))
-        low, high = segments.min(axis=1), segments.max(axis=1)
+        ends = segments[:, 0], segments[:, 1]
+        low, high = np.minimum(*ends), np.maximum(*ends)
         self._origin = low.min(axis=0) - 1.0 if len(low) else np.zeros(2)
         span = high.max(axis=0) + 1.0 - self._origin if len(low) else np.ones(2)
         sheet = np.zeros(len(segments), np.int64) if sheets is None else sheets
