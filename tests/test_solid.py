@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from pelu_fab.errors import FabBug
 from pelu_fab.ir.device import Mesh
 from pelu_fab.ir.solid import IDENTITY, Part, Prism, Step, box, moved, rectangle, swapped
-from pelu_fab.kernels.mesh import build_mesh
-from pelu_fab.kernels.needles import NEEDLE, without_needles
+from pelu_fab.kernels.mesh import NEEDLE, build_mesh, without_needles
 from pelu_fab.kernels.relief import Surface, with_relief
 
 L_SHAPE = ((0.0, 0.0), (5.0, 0.0), (5.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 4.0))

@@ -1,4 +1,6 @@
-"""Patches between chains of corners in, triangles out: what goes on straight is one, without the corners between."""
+"""Patches between chains of corners in, triangles out: what goes on level and straight is one, without the corners
+between. Slopes keep theirs, in rows of one height: a cut through them is level however their corners are rounded.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,14 +28,14 @@ class Patches(NamedTuple):
 
 
 class _Links(NamedTuple):
-    """Pairs of patches on one side of which the edge goes straight on from the first to the second."""
+    """Pairs of patches on one side of which a level edge goes straight on from the first to the second."""
 
     one: Ints
     other: Ints
 
 
 def triangles(patches: Patches, points: Floats) -> tuple[Flags, Ints]:
-    """Which points are still corners, and triangles between those: none where only straight edges go through."""
+    """Which points are still corners, and triangles between those: none where only level straight edges go on."""
     links = [_links(patches, side, points) for side in (0, 1)]
     kept = _kept(patches, links, len(points))
     here = kept[patches.order]
@@ -54,7 +56,8 @@ def _links(patches: Patches, side: int, points: Floats) -> _Links:
     own = patches.chains[side][one], patches.chains[2 + side][one], patches.chains[2 + side][other]
     a, b, c = (points[patches.order[at]] for at in own)
     part, before = (np.floor((at[:, 0] + at[:, 1]) / LONG) for at in (a, b))
-    seen = (np.bincount(other, minlength=len(a0))[other] == 1) & _is_straight(a, b, c) & (part == before)
+    is_level = (a[:, 2] == b[:, 2]) & (b[:, 2] == c[:, 2])
+    seen = (np.bincount(other, minlength=len(a0))[other] == 1) & is_level & _is_straight(a, b, c) & (part == before)
     return _Links(one[seen], other[seen])
 
 
