@@ -1,6 +1,7 @@
 """The order of the stages, written once: design in, device out, and a device's files on disk."""
 
 import contextlib
+import gc
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,9 +50,22 @@ def compile_design(design: Design, progress: Progress | None = None, *, force: b
     if not force:
         _check_readable(design)
     try:
-        return _compiled(design, progress or (lambda _: None), force=force)
+        with _uncollected():
+            return _compiled(design, progress or (lambda _: None), force=force)
     except BedError as error:
         raise _that_does(error, design, force=force) from error
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Python looks for no garbage in cycles: what stages make is frozen and has none, but is much to look through."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _that_does(error: BedError, design: Design, *, force: bool) -> FabError:

@@ -99,3 +99,17 @@ def test_walls_and_faces_share_their_corners_where_steps_meet() -> None:
     edges = {(a, b) for t in made.triangles.tolist() for a, b in pairwise((*t, t[0]))}
     assert len(edges) == 3 * len(made.triangles)
     assert edges == {(b, a) for a, b in edges}
+
+
+def test_no_corner_is_left_where_only_a_level_edge_goes_straight_on() -> None:
+    posts = tuple(box((k + 0.2, k + 0.7), (0.5, 1.0), (7.5, 9.0)) for k in range(9))
+    made = columns.surface(((Step("add", (*TERRACE, *posts)),),))
+    assert made is not None
+    a, b, c = np.moveaxis(made.points[made.triangles], 1, 0)
+    normals = np.cross(b - a, c - a)
+    facing = [tuple(n) for n in (normals / np.linalg.norm(normals, axis=1, keepdims=True)).round(6).tolist()]
+    planes: dict[int, set[tuple[float, ...]]] = {}
+    for corners, normal in zip(made.triangles.tolist(), facing, strict=True):
+        for corner in corners:
+            planes.setdefault(corner, set()).add(normal)
+    assert len(planes) == 8 * len(posts) + 4 + 4 * 7 + 4 and min(map(len, planes.values())) == 3

@@ -70,8 +70,10 @@ def comb_head(flow: float, teeth: Sequence[float], process: Process) -> float:
 
     law, widths, ends = tooth_law(process), np.asarray(teeth, dtype=np.float64), end_flags(len(teeth))
 
+    flows = law.of(widths, ends)
+
     def over(head: float) -> float:
-        return float(law.flows(widths, np.array(head), ends).sum()) - flow
+        return float(flows(np.array(head)).sum()) - flow
 
     low = float(law.residual_heads(widths).max())
     high = low + 1.0
@@ -106,11 +108,12 @@ def pour_heads(
 
     def drain(top: float) -> tuple[Array, Array]:
         heads = stop + (top - stop) * (DRAIN_NODES + 1.0) / 2.0
-        areas = [area(float(head)) if callable(area) else area for head in heads]
-        return heads, np.array(areas) * DRAIN_WEIGHTS * (top - stop) / 2.0
+        areas = np.array([area(float(head)) for head in heads]) if callable(area) else area
+        return heads, areas * DRAIN_WEIGHTS * (top - stop) / 2.0
 
     low, top = stop, high
-    while drain(high)[1].sum() > volume and top - low > 1e-6:  # so little that it never rises so high
+    is_little = bool(drain(high)[1].sum() > volume)  # so little that it never rises so high
+    while is_little and top - low > 1e-6:
         middle = (low + top) / 2.0
         low, top = (middle, top) if drain(middle)[1].sum() < volume else (low, middle)
     heads, volumes = drain(top)
@@ -183,16 +186,13 @@ def compensated_widths(
             break
         carried = (teeth + kappa) * wanted / np.maximum(taken, wanted / 2.0)
         teeth = carried * (total_width + len(teeth) * kappa) / carried.sum() - kappa
+    inner: dict[int, float] = {}
+    outer: dict[int, float] = {}
     last = len(teeth) - 1
-    widths = []
-    for branch in range(len(shares)):
-        own = np.flatnonzero(owners == branch)
-        inner = own[(own > 0) & (own < last)]
-        outer = own[(own == 0) | (own == last)]
-        widths.append(
-            (float(teeth[inner[0] if len(inner) else own[0]]), float(teeth[outer[0] if len(outer) else own[0]]))
-        )
-    return widths
+    for place, (branch, width) in enumerate(zip(owners.tolist(), teeth.tolist(), strict=True)):
+        (outer if place in (0, last) else inner).setdefault(branch, width)
+    own = outer | inner
+    return [(own[branch], outer.get(branch, own[branch])) for branch in range(len(shares))]
 
 
 def comb_teeth(widths: Sequence[tuple[float, float]], order: Sequence[int]) -> list[float]:

@@ -4,6 +4,7 @@ Constants: PULL, STOP_LENGTH and WIDTH_EFFECT were chosen looking at one CFD cas
 END_GROWTH at another (detergent, 8 mL/s); `docs/water.md` sets all other cases beside them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, radians
 
@@ -59,22 +60,30 @@ class ToothLaw:
 
     def flows(self, widths: Array, heads: Array, ends: Array) -> Array:
         """Flow (mm3/s) of teeth `widths` at `heads`; `ends` is 1 for the two end teeth, else 0. Broadcasts."""
-        residual = self.residual_heads(widths)
-        above = np.maximum(heads - residual, 0.0)
-        pull = PULL * self.suction / widths
+        return self.of(widths, ends)(heads)
+
+    def of(self, widths: Array, ends: Array) -> Callable[[Array], Array]:
+        """The flow of these teeth as a function of their heads alone."""
+        residual, pull = self.residual_heads(widths), PULL * self.suction / widths
         pinned = residual + pull
-        driven = above + pinned
-        free = driven * np.sqrt(driven) - pinned * np.sqrt(pinned) * np.exp(above * (-1.0 / STOP_LENGTH))
-        quick = self.coefficient * np.maximum(widths + self.kappa0, 0.0) * free
-        deep = np.square(np.maximum(heads, 1e-9))
-        film = widths * np.square(deep) * (GRAVITY / (12.0 * self.viscosity * self.sill_length))
-        flow = quick * film / (quick + film + 1e-300)
-        return np.asarray(flow * (1.0 + ends * (self.end_factor(widths, heads) - 1.0)))
+        held, wide = pinned * np.sqrt(pinned), self.coefficient * np.maximum(widths + self.kappa0, 0.0)
+        viscous = GRAVITY / (12.0 * self.viscosity * self.sill_length)
+
+        def flows(heads: Array) -> Array:
+            above = np.maximum(heads - residual, 0.0)
+            driven = above + pinned
+            quick = wide * (driven * np.sqrt(driven) - held * np.exp(above * (-1.0 / STOP_LENGTH)))
+            deep = np.square(np.maximum(heads, 1e-9))
+            film = widths * np.square(deep) * viscous
+            flow = quick * film / (quick + film + 1e-300)
+            return np.asarray(flow * (1.0 + ends * (self.end_factor(widths, heads) - 1.0)))
+
+        return flows
 
 
 def _growth(heads: float | Array) -> float | Array:
     """End excess at a head against that above END_KNEE."""
-    return 1.0 + END_GROWTH * np.clip(END_KNEE - heads, 0.0, 2.0)
+    return 1.0 + END_GROWTH * np.minimum(np.maximum(END_KNEE - heads, 0.0), 2.0)
 
 
 def _pull_slope(suction: float, width: float, head: float) -> float:

@@ -59,6 +59,14 @@ class Plate:
     def __post_init__(self) -> None:
         object.__setattr__(self, "wide", fsum(b - a for a, b in self.gaps))
 
+    def at(self, top_z: float, way: Span, crest: tuple[float, float, float] | None) -> "Plate":
+        """The same wall at other heights, its gaps not added up again."""
+        made = object.__new__(Plate)
+        told = (self.y0, self.y1, top_z, self.gaps, way, crest, self.wide)
+        for name, value in zip(("y0", "y1", "top_z", "gaps", "way", "crest", "wide"), told, strict=True):
+            object.__setattr__(made, name, value)
+        return made
+
     @property
     def holes(self) -> tuple[tuple[float, float, float, float], ...]:
         """x0, x1, z0 and z1 of each."""

@@ -9,6 +9,7 @@ Place = tuple[float, float, float]
 Outline = tuple[Point, ...]
 Axis = Literal["x", "y", "z"]
 Transform = tuple[tuple[float, float, float, float], ...]  # 3 rows: rotation and translation, part -> assembly
+PLANE: dict[Axis, tuple[int, int, int]] = {"x": (1, 2, 0), "y": (0, 2, 1), "z": (0, 1, 2)}  # an outline's, the sweep's
 IDENTITY: Transform = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0))
 
 
@@ -89,7 +90,8 @@ def swapped(prism: Prism) -> Prism:
 
 def shifted(modules: Iterable[tuple[Step, ...]], x: float, y: float, z: float) -> tuple[tuple[Step, ...], ...]:
     """Every prism of some modules shifted by (x, y, z)."""
-    return tuple(tuple(Step(s.op, tuple(moved(p, x, y, z) for p in s.prisms)) for s in module) for module in modules)
+    by = _Shifted(x), _Shifted(y), _Shifted(z)
+    return tuple(tuple(Step(s.op, tuple(_moved(p, by) for p in s.prisms)) for s in module) for module in modules)
 
 
 def upright(name: str, role: str, modules: Iterable[tuple[Step, ...]], genus: int | None = None) -> Part:
@@ -102,29 +104,38 @@ def upright(name: str, role: str, modules: Iterable[tuple[Step, ...]], genus: in
 
 def bounds(modules: Iterable[tuple[Step, ...]]) -> tuple[Place, Place]:
     """Least and largest x, y and z over all added prisms; cuts may leave less."""
-    axes = {"x": (1, 2, 0), "y": (0, 2, 1), "z": (0, 1, 2)}
-    found: tuple[list[float], list[float], list[float]] = ([], [], [])
+    x, y, z = found = set[float](), set[float](), set[float]()
     for prism in (p for module in modules for s in module if s.op == "add" for p in s.prisms):
-        a, b, along = axes[prism.axis]
-        points = [point for outline in prism.outlines for point in outline]
-        found[along].extend((prism.start, prism.end))
-        found[a].extend(point[0] for point in points)
-        found[b].extend(point[1] for point in points)
-    x, y, z = found
+        i, j, k = PLANE[prism.axis]
+        found[k].update((prism.start, prism.end))
+        for outline in prism.outlines:
+            found[i].update([a for a, _ in outline])
+            found[j].update([b for _, b in outline])
     return (min(x), min(y), min(z)), (max(x), max(y), max(z))
 
 
 def moved(prism: Prism, x: float, y: float, z: float) -> Prism:
     """The prism shifted by (x, y, z)."""
-    along, (da, db) = {"x": (x, (y, z)), "y": (y, (x, z)), "z": (z, (x, y))}[prism.axis]
+    return _moved(prism, (_Shifted(x), _Shifted(y), _Shifted(z)))
+
+
+class _Shifted(dict[float, float]):
+    """Each coordinate shifted along one axis; the same ones are asked for again and again."""
+
+    def __init__(self, by: float) -> None:
+        self.by = by
+
+    def __missing__(self, at: float) -> float:
+        self[at] = moved = round(at + self.by, 6)
+        return moved
+
+
+def _moved(prism: Prism, by: tuple[_Shifted, _Shifted, _Shifted]) -> Prism:
+    i, j, k = PLANE[prism.axis]
+    first, second, along = by[i], by[j], by[k]
 
     def shift(outlines: tuple[Outline, ...]) -> tuple[Outline, ...]:
-        return tuple(tuple((round(a + da, 6), round(b + db, 6)) for a, b in outline) for outline in outlines)
+        return tuple(tuple([(first[a], second[b]) for a, b in outline]) for outline in outlines)
 
-    return replace(
-        prism,
-        start=round(prism.start + along, 6),
-        end=round(prism.end + along, 6),
-        outlines=shift(prism.outlines),
-        voids=shift(prism.voids),
-    )
+    start, end = along[prism.start], along[prism.end]
+    return Prism(prism.axis, start, end, shift(prism.outlines), shift(prism.voids), prism.is_lettering)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelu_fab.ir.solid import Outline, Step
+from pelu_fab.kernels.patches import Patches, spread, triangles
 from pelu_fab.kernels.region import grouped
 from pelu_fab.kernels.relief import Surface
 
@@ -117,7 +118,7 @@ def _distinct(values: Ints) -> Ints:
 def _pieces(lines: _Lines, ys: Floats) -> tuple[_Pieces, Floats]:
     """Lines cut at `ys`, and where two neighbours of a strip cross."""
     begin = ys.searchsorted(lines.y0 - SAME)
-    which, strip = _spread(begin, ys.searchsorted(lines.y1 - SAME) - begin)
+    which, strip = spread(begin, ys.searchsorted(lines.y1 - SAME) - begin)
     slope = (lines.at1 - lines.at0) / (lines.y1 - lines.y0)
     at = np.concatenate([lines.at0[which] + slope[which] * (ys[strip + n] - lines.y0[which]) for n in (0, 1)])
     on = np.concatenate([strip, strip + 1])
@@ -132,12 +133,6 @@ def _pieces(lines: _Lines, ys: Floats) -> tuple[_Pieces, Floats]:
     one = np.flatnonzero((strip[1:] == strip[:-1]) & (last[1:] < last[:-1]))
     before, after = ((side[order[one + 1]] - side[order[one]]) for side in (low, high))
     return pieces, ys[strip[one]] + np.diff(ys)[strip[one]] * before / (before - after)
-
-
-def _spread(first: Ints, count: Ints) -> tuple[Ints, Ints]:
-    """All numbers of some ranges: whose each is, and the number."""
-    which = np.repeat(np.arange(len(first)), count)
-    return which, np.arange(len(which)) - np.repeat(np.cumsum(count) - count - first, count)
 
 
 def _alike(*keys: Ints) -> tuple[Ints, Ints]:
@@ -234,12 +229,20 @@ def _closed(ys: Floats, plan: _Plan, layers: _Layers, z: Floats) -> Surface:
     places = len(plan.x)
     corner = _distinct(np.concatenate([level * places + place for level, place in (*faces, *walls)]))
     level, place = np.divmod(corner, places)
-    flat = _zipped([corner.searchsorted(at * places + over) for at, over in faces], plan.x[place], is_top)
+    points = np.stack([plan.x[place], ys[plan.on[place]], z[level]], axis=1)
     order = np.lexsort((level, place))
     above = (place * len(z) + level)[order]
-    upright = _zipped([above.searchsorted(over * len(z) + at) for at, over in walls], z[level[order]], is_turned)
-    points = np.stack([plan.x[place], ys[plan.on[place]], z[level]], axis=1).astype(np.float32)
-    return Surface(points, np.concatenate([flat, order[upright]]))
+    flat = [corner.searchsorted(at * places + over) for at, over in faces]
+    upright = [above.searchsorted(over * len(z) + at) + len(corner) for at, over in walls]
+    a0, a1, b0, b1 = map(np.concatenate, zip(flat, upright, strict=True))
+    patches = Patches(
+        np.concatenate([np.arange(len(corner)), order]),
+        np.concatenate([points[:, 0], points[order, 2]]),
+        (a0, a1, b0, b1),
+        np.concatenate([is_top, is_turned]) == 1,
+    )
+    kept, made = triangles(patches, points)
+    return Surface(points[kept].astype(np.float32), made)
 
 
 def _faces(plan: _Plan, layers: _Layers) -> tuple[Chains, Ints]:
@@ -248,7 +251,7 @@ def _faces(plan: _Plan, layers: _Layers) -> tuple[Chains, Ints]:
     levels = [[level for run in _runs(bits) for level in run] for bits in plan.solids]
     count = np.array([len(of) for of in levels])
     begin = (np.cumsum(count) - count)[plan.right[cell]]
-    which, row = _spread(begin, count[plan.right[cell]])
+    which, row = spread(begin, count[plan.right[cell]])
     level, is_top, at = np.array([one for of in levels for one in of])[row], (row - begin[which]) % 2, cell[which]
     order = np.lexsort((at, is_top, level))
     level, is_top, at = level[order], is_top[order], at[order]
@@ -270,7 +273,7 @@ def _walls(plan: _Plan, layers: _Layers) -> tuple[Chains, Ints]:
     cell = np.flatnonzero(plan.right > 0)
     beyond, before = np.zeros_like(plan.on), np.zeros_like(plan.on)  # what is solid from a place to the next along x
     for side, chain in ((beyond, plan.first), (before, plan.last)):
-        which, place = _spread(chain[cell], chain[cell + 1] - chain[cell])
+        which, place = spread(chain[cell], chain[cell + 1] - chain[cell])
         side[place] = plan.right[cell][which]
     at = np.flatnonzero(beyond != before)
     bits = [[_standing(one, side) for one in plan.solids] for side in (layers.first.tolist(), layers.last.tolist())]
@@ -294,21 +297,5 @@ def _differing(one: Ints, other: Ints, bits: list[int], others: list[int]) -> tu
     pairs = [(bits[a], others[b]) for a, b in zip(one[own].tolist(), other[own].tolist(), strict=True)]
     alone = [[(*run, n) for n, more in enumerate((a & ~b, b & ~a)) for run in _runs(more)] for a, b in pairs]
     count = np.array([len(of) for of in alone])
-    pair, row = _spread((np.cumsum(count) - count)[which], count[which])
+    pair, row = spread((np.cumsum(count) - count)[which], count[which])
     return pair, *np.array([one for of in alone for one in of], dtype=np.int64).reshape(-1, 3)[row].T
-
-
-def _zipped(chains: Sequence[Ints], at: Floats, is_turned: Ints) -> Ints:
-    """Triangles between two chains each, from and to, from and to; some with their corners the other way round."""
-    a0, a1, b0, b1 = chains
-    (one, i), (other, j) = _spread(a0, a1 - a0), _spread(b0, b1 - b0)
-    which, edge = np.concatenate([one, other]), np.concatenate([i, j])
-    order = np.lexsort((at[edge] + at[edge + 1], which))
-    which, edge, is_second = which[order], edge[order], order >= len(one)
-    begin, before = which.searchsorted(which), np.cumsum(is_second, dtype=np.int64) - is_second
-    seconds = before - before[begin]
-    facing = np.where(is_second, a0[which] + np.arange(len(which)) - begin - seconds, b0[which] + seconds)
-    corners = np.stack([edge, np.where(is_second, edge + 1, facing), np.where(is_second, facing, edge + 1)], axis=1)
-    turned = is_turned[which] == 1
-    corners[turned] = corners[turned, ::-1]
-    return corners

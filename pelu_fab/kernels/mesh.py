@@ -40,8 +40,7 @@ def build_mesh(part: Part) -> Mesh:
 
 def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
     """The surface of some of a part's modules joined, and its genus."""
-    solid = _columns(modules) or _joined(part.name, modules)
-    solid = solid.simplify(SNAP)
+    solid = _columns(modules) or _joined(part.name, modules).simplify(SNAP)
     pieces = solid.decompose()
     if len(pieces) != 1:
         pieces = [piece for piece in pieces if piece.volume() > DUST]
@@ -61,7 +60,15 @@ def _columns(modules: Sequence[Sequence[Step]]):  # type: ignore[no-untyped-def]
 
     made = columns(modules)
     solid = made and _closed(made.points, made.triangles)
-    return solid if solid and solid.status() == Error.NoError else None
+    if made is None or not solid or solid.status() != Error.NoError:
+        return None
+    return solid.simplify(SNAP) if _has_dust(made) else solid
+
+
+def _has_dust(surface: Surface) -> bool:
+    corners = surface.points[surface.triangles]
+    sides = corners - corners[:, [1, 2, 0]]
+    return bool((np.einsum("ijk,ijk->ij", sides, sides) < SNAP**2).any())
 
 
 def _joined(name: str, modules: Sequence[Sequence[Step]]):  # type: ignore[no-untyped-def]

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from pelu_fab.signoff.boxes import in_cells, runs
-from pelu_fab.signoff.stl import Array, Index, boxes_of
+from pelu_fab.signoff.stl import Array, Index, boxes_of, touching
 
 MOST_CELLS = 8192  # along x and along y
 CROWDED, HELPS = 12, 0.7  # triangles in a cell, on average, beyond which cells are halved, if that parts them enough
@@ -87,7 +87,7 @@ class Columns:
         Those that lie all below or above what is `within` so far above a point may be left out.
         """
         reach = self._origin + self._pitch * self._cells
-        inside = ((points[:, :2] >= self._origin - 1e-6) & (points[:, :2] <= reach + 1e-6)).all(axis=1)
+        inside = touching(points[:, :2], points[:, :2], self._origin - 1e-6, reach + 1e-6)
         cell = self._cell(points[:, :2])
         flat = cell[:, 1] * self._cells[0] + cell[:, 0]
         counts = np.where(inside, self._starts[flat + 1] - self._starts[flat], 0)

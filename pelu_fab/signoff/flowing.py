@@ -6,12 +6,12 @@ Formulas of free jets and of fast flow in open channels, held against a solver (
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import asin, cos, degrees, hypot, radians, sin, sqrt, tau
-from typing import Any
 
 import numpy as np
 
+from pelu_fab.signoff.crests import Look, Looks, lowest, up_walls
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
-from pelu_fab.signoff.flight import inside, landings
+from pelu_fab.signoff.flight import landings
 from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet, full_siphons
 from pelu_fab.signoff.inlets import inlets
@@ -21,7 +21,7 @@ from pelu_fab.signoff.siphon import passes
 from pelu_fab.signoff.siphons import DRY
 from pelu_fab.signoff.stl import Array, Index, Mask
 from pelu_fab.signoff.water import GRAVITY, speed_after
-from pelu_fab.signoff.ways import SHUT, Channel, Frame, Leg, Look, Way, at_once, covered, flows, frames, ways
+from pelu_fab.signoff.ways import Channel, Frame, Leg, Way, flows, frames, ways
 
 DUMP = 36e3  # mm3/s: a jug emptied in three seconds
 SLOWEST = 250.0  # mm/s of the slowest water that leaves a lip as a sheet
@@ -34,11 +34,7 @@ NARROWS = 0.05  # of the width, per mm along: less is straight
 MARCH = 3.0  # mm along a channel
 LEAST_WIDTH, UNKNOWN = 2.0, 15.0  # mm: narrower is a place on a wall; taken where no wall is met
 EDGES = (0.1, 0.5, 0.9)  # of a lip's width, where parcels leave
-SLIT = 0.8  # mm along a wall to both sides: a narrower gap in it lets nothing but spray through
-ROOFED = 99.0  # mm: a wall that ends right under another part
 LEAN, CLOSE = radians(12.0), 0.96  # that water out of a siphon may spread; of its radius, where parcels leave
-LESS = 1e-6  # mm
-AT_A_TIME = 6  # places of a look at which roofs are looked for together, at first
 DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
 
 
@@ -215,13 +211,16 @@ def _stream(
 
 def _ends(wet: Wet, streams: Sequence[Stream]) -> list[_Lip]:
     """Where the channel that each stream fell into ends, and how fast its water is there."""
+    if not streams:
+        return []
     stations = [_stations(stream.leg) for stream in streams]
     looks: list[Look] = []
     for stream, (at, _, _) in zip(streams, stations, strict=True):
         assert stream.over is not None
         down = stream.over.frame.down
         looks.append(_all_down(stream.over, np.vstack([at, stream.leg.lip - BEFORE_LIP * down])))
-    walls = [sides for (sides,) in at_once(looks, _to_walls)]
+    together = Looks.of(looks)
+    walls = together.parted(*together.measured(_to_walls))
     widths = _beside([_widths(sides[:-1]) for sides in walls], 1.0)
     sines = _beside([sines for _, sines, _ in stations], 0.0)
     steps = _beside([np.full(len(sines), step) for _, sines, step in stations], 0.0)
@@ -261,17 +260,6 @@ def _to_walls(over: Channel, at: Array, heading: Array) -> tuple[Array]:
     return (over.widths(at, heading),)
 
 
-def _up_walls(over: Channel, at: Array, heading: Array) -> tuple[Array, Array, Array, Mask]:
-    """Distance and height of the walls (n, 2), places on and before their tops, and whether there is a floor at all."""
-    return *over.sides(at, heading), over.has_floor(at)
-
-
-def _wider(look: Look) -> Look:
-    """A look at the same places, and a slit before and behind them."""
-    over, at, heading = look
-    return over, np.concatenate([at + shift * heading for shift in (-SLIT, 0.0, SLIT)]), np.tile(heading, (3, 1))
-
-
 def _landing_speed(stream: Stream, dump: bool) -> float:
     """Speed along the floor of a sheet that a floor turns: it keeps what it has."""
     return sqrt(stream.speeds[dump] ** 2 + 2.0 * GRAVITY * max(stream.fall, 0.0))
@@ -281,6 +269,8 @@ def _widths(sides: Array) -> Array:
     """Inner width at each place from the distances to its walls (n, 2); where one is not met, as usual there."""
     width = sides.sum(axis=1)
     known = np.isfinite(width) & (width > LEAST_WIDTH)
+    if known.all():
+        return np.asarray(width)
     return np.asarray(np.where(known, width, np.median(width[known]) if known.any() else UNKNOWN))
 
 
@@ -354,18 +344,23 @@ def _walls(wet: Wet, streams: Sequence[Stream]) -> list[Check]:
     """How high water climbs where it lands and stands on its way, against the walls there: each stream's climb at the
     design flow and dumped, and its depth.
     """
-    looks = [look for stream in streams for look in (_landing(stream, False), _landing(stream, True), _course(stream))]
-    wider = [_wider(look) for look in looks]
-    found = at_once(wider, _up_walls)
-    wide = [_widths(sides.reshape(3, -1, 2)[1]) for sides, *_ in found]
+    if not streams:
+        return []
+    stations = [_stations(stream.leg) for stream in streams]
+    looks: list[Look] = []
+    for stream, (course, _, _) in zip(streams, stations, strict=True):
+        looks += [_landing(stream, False), _landing(stream, True), _course(stream, course)]
+    together = Looks.of(looks)
+    sides = together.measured(up_walls)
+    wide, floors = [_widths(one) for one in together.parted(sides[0])], together.parted(sides[-1])
     stands = [np.zeros(len(at)) for _, at, _ in looks]
-    stands[2::3] = _depths(streams, wide[2::3])
-    lowest = _lowest(wet, wider, found, stands)
+    stands[2::3] = _depths(streams, stations, wide[2::3])
+    walls = together.parted(lowest(wet, together, sides, np.concatenate(stands)))
     checks = []
     for k, stream in enumerate(streams):
         for n, dump in ((3 * k, False), (3 * k + 1, True)):
-            checks.append(_climb(stream, dump, looks[n][1], float(np.median(wide[n])), *lowest[n]))
-        left = lowest[3 * k + 2][0] - stands[3 * k + 2]
+            checks.append(_climb(stream, dump, looks[n][1], float(np.median(wide[n])), walls[n], floors[n]))
+        left = walls[3 * k + 2] - stands[3 * k + 2]
         worst = int(np.argmin(left))
         why = f"of wall above water that stands {stands[3 * k + 2][worst]:.1f} mm deep"
         at = place_of(looks[3 * k + 2][1][worst])
@@ -382,10 +377,9 @@ def _landing(stream: Stream, dump: bool) -> Look:
     return _all_down(stream.over, at)
 
 
-def _course(stream: Stream) -> Look:
-    """Along the way of slow water."""
+def _course(stream: Stream, at: Array) -> Look:
+    """Along the way of slow water, which leads over places (n, 3)."""
     assert stream.over is not None
-    at, _, _ = _stations(stream.leg)
     ways = np.gradient(at, axis=0)
     return stream.over, at, ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
 
@@ -412,66 +406,12 @@ def climb(speed: float, angle: float, slope: float, fall: float, depth: float, b
     return depth + ((speed * sin(max(angle, 0.0))) ** 2 + pull * max(fall - base, 0.0)) / pull
 
 
-def _lowest(
-    wet: Wet, wider: Sequence[Look], found: Sequence[Sequence[Any]], stands: Sequence[Array]
-) -> list[tuple[Array, Mask]]:
-    """Height (n,) of the lower wall beside each place of looks that were made `wider`, as high as can be under a roof,
-    of what was `found` there; and whether there is floor under it. Roofs are looked for only where a wall stands least
-    above what `stands` (n,) there; elsewhere inf.
-    """
-    heights = [np.where(floor[:, None], high, ROOFED).reshape(3, -1, 2) for _, high, _, floor in found]  # none: its end
-    walls = [high.max(axis=0).min(axis=1) for high in heights]
-    known = [np.zeros(len(one), bool) for one in walls]
-    waiting, many = list(range(len(wider))), AT_A_TIME
-    while waiting:
-        chosen = [_next(walls[k] - stands[k], known[k], many) for k in waiting]
-        asked = [(k, places) for k, places in zip(waiting, chosen, strict=True) if len(places)]
-        roofs = _roofs(wet, [_some(wider[k], found[k][2], places) for k, places in asked])
-        for (k, places), roofed in zip(asked, roofs, strict=True):
-            high = np.where(roofed, ROOFED, heights[k][:, places])
-            walls[k][places], known[k][places] = high.max(axis=0).min(axis=1), True
-        waiting, many = [k for k, _ in asked], 2 * many
-    least_known = [np.where(sure, one, np.inf) for one, sure in zip(walls, known, strict=True)]
-    return [(one, floor.reshape(3, -1)[1]) for one, (*_, floor) in zip(least_known, found, strict=True)]
-
-
-def _next(above: Array, known: Mask, many: int) -> Index:
-    """Places at which walls may stand less above the water than at every one that is known: the least `many`."""
-    best = float(above[known].min(initial=np.inf))
-    open_ = np.flatnonzero(~known & (above < best - LESS))
-    return open_[np.argsort(above[open_], kind="stable")[:many]]
-
-
-def _some(look: Look, tops: Array, places: Index) -> tuple[int, Array, Array]:
-    """Part, and tops and headings (3, k, ...) of some places of a look that was widened to three shifts."""
-    over, _, heading = look
-    many = (3, len(heading) // 3)
-    return over.frame.part, tops.reshape(*many, 2, 2, 3)[:, places], heading.reshape(*many, 3)[:, places]
-
-
-def _roofs(wet: Wet, asked: Sequence[tuple[int, Array, Array]]) -> list[Mask]:
-    """Whether another part closes each wall's top (3, k, 2): right above it, or less than a slit ahead."""
-    if not asked:
-        return []
-    tops = np.concatenate([top.reshape(-1, 2, 2, 3) for _, top, _ in asked])
-    ahead = np.concatenate([heading.reshape(-1, 3) for _, _, heading in asked])
-    part = np.repeat([part for part, _, _ in asked], [top[..., 0, 0, 0].size for _, top, _ in asked])
-    known = np.isfinite(tops[..., 0])
-    gaps, own = np.full(known.shape, np.inf), np.broadcast_to(part[:, None, None], known.shape)[known]
-    beyond = (tops + SLIT * ahead[:, None, None, :])[known]
-    gaps[known] = np.where(inside(wet.surface, beyond, own), 0.0, covered(wet, tops[known], own))
-    shut = gaps.min(axis=2) < SHUT
-    parted = np.split(shut, np.cumsum([top[..., 0, 0, 0].size for _, top, _ in asked])[:-1])
-    return [one.reshape(3, -1, 2) for one in parted]
-
-
-def _depths(streams: Sequence[Stream], wide: Sequence[Array]) -> list[Array]:
-    """Depth of slow water at each place on the way, with cross waves where the channel narrows or bends."""
-    if not streams:
-        return []
+def _depths(
+    streams: Sequence[Stream], stations: Sequence[tuple[Array, Array, float]], wide: Sequence[Array]
+) -> list[Array]:
+    """Depth of slow water at each station, with cross waves where the channel narrows or bends."""
     sines, narrows = [], []
-    for stream, width in zip(streams, wide, strict=True):
-        _, sine, step = _stations(stream.leg)
+    for (_, sine, step), width in zip(stations, wide, strict=True):
         sines.append(np.maximum(sine, 1e-3))
         narrows.append(-np.gradient(width, step) > NARROWS)
     counts = [len(one) for one in sines]

@@ -12,7 +12,7 @@ from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.report import Check, most
-from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, boxes_of
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, boxes_of, touching
 from pelu_fab.signoff.walls import spots
 
 HANGS = 0.5  # mm that a part may drop before it is held: a tray's edge on a slanting seat, no seat that is missed
@@ -147,7 +147,7 @@ class _Faces:
         low, high = self._ends
         below, above = _sights(looks, reach)
         bottom, top = places.min(axis=0) - below, places.max(axis=0) + above
-        face = np.flatnonzero(((low <= top) & (high >= bottom)).all(axis=1))
+        face = np.flatnonzero(touching(low, high, bottom, top))
         place, one = inside(places[:, :2], low[face, :2], high[face, :2])
         face, at = face[one], places[place]
         near = (low[face, 2] < at[:, 2] + above[2]) & (high[face, 2] > at[:, 2] - below[2])
@@ -177,7 +177,7 @@ class _Faces:
     def near(self, places: Array, looks: float, reach: float) -> Array:
         """Those places (n, 3) that lie before the box round all faces."""
         (low, high), (below, above) = self._box, _sights(looks, reach)
-        return np.asarray(places[((places >= low - above) & (places <= high + below)).all(axis=1)])
+        return np.asarray(places[touching(places, places, low - above, high + below)])
 
 
 def _sights(looks: float, reach: float) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ import numpy as np
 from pelu_fab.signoff.found import Vessel, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, failed, passed
-from pelu_fab.signoff.stl import Array, Mask, cross
+from pelu_fab.signoff.stl import Array, Mask, boxes_of, cross, touching
 
 FROM_UP, TO_UP = (2.0, 6.0), (1.0, 3.0, 5.0)  # mm above the sill: where jets are deflected, and water in a tooth
 APART, MOST = 4.0, 6  # mm between the landings that are looked from; of them, and of the teeth looked at
@@ -49,7 +49,7 @@ def crossed(start: Array, end: Array, corners: Array) -> Mask:
     """Whether each stretch (n, 3) to (n, 3) meets any triangle (m, 3, 3): the largest ones stop nearly all."""
     low = np.minimum(start.min(axis=0), end.min(axis=0))
     high = np.maximum(start.max(axis=0), end.max(axis=0))
-    near = corners[((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1)] - low
+    near = corners[touching(*boxes_of(corners), low, high)] - low
     normals = cross(near[:, 1] - near[:, 0], near[:, 2] - near[:, 0])
     near = near[np.argsort(-np.einsum("ij,ij->i", normals, normals), kind="stable")]
     free, done, many = np.arange(len(start)), 0, LARGEST

@@ -11,7 +11,7 @@ import numpy as np
 
 from pelu_fab.signoff.boxes import runs
 from pelu_fab.signoff.sections import cuts
-from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.stl import Array, Index, Mask, spans_of
 
 LOWEST, HIGHEST = 0.03, 9.0  # mm above the sill: slivers on it lie lower, no head in use stands higher
 INTO_BLADE = 0.2  # mm beyond each edge of a tooth, where its blades are: less than half the thinnest
@@ -46,7 +46,8 @@ def open_widths(corners: Array, row: Row) -> tuple[Array, Array]:
     plan = corners[:, :, :2] @ row.axes.T
     v, z = plan[:, :, 1] - row.back, corners[:, :, 2]
     near = (v.max(axis=1) > 0.0) & (v.min(axis=1) < reach)
-    near &= (z.max(axis=1) > row.level + LOWEST) & (z.min(axis=1) < row.level + HIGHEST)
+    low, high = spans_of(corners, 2)
+    near &= (high > row.level + LOWEST) & (low < row.level + HIGHEST)
     placed = np.stack([plan[near][:, :, 0], v[near], z[near]], axis=2)
     row = replace(row, length=_between_blades(_cut(placed, np.array([row.level + AMID])), row))
     cuts, count = _cut(placed, _heights(placed[:, :, 2], row.level)), len(row.low)

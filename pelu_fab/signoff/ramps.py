@@ -12,7 +12,7 @@ from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, failed, passed, skipped
 from pelu_fab.signoff.sections import Segments, cuts
-from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.stl import Array, Index, Mask, boxes_of, touching
 
 FIRST, STEP = 0.6, 1.0  # mm below the sill where a ramp is looked at first, and from there on down
 LIFTS = (0.23, 1.1, 2.1, 3.9)  # mm over the ramp: as deep as water runs there, and above it
@@ -144,14 +144,14 @@ def _lines(own: Array, levels: Array, places: _Places, who: Index, sheet: Index,
     """Cuts at all levels, each as a sheet, as far as anything can be met across the flow from places `who` there."""
     reach = far * np.abs(places.along[who]) + max(NUDGES)
     low, high = places.at[who, :2] - reach, places.at[who, :2] + reach
-    plan = own[:, :, :2]
-    near = (plan.max(axis=1) >= low.min(axis=0)) & (plan.min(axis=1) <= high.max(axis=0))
-    segments, _, sheets = cuts(own[near.all(axis=1)], levels)
+    near = touching(*boxes_of(own[:, :, :2]), low.min(axis=0), high.max(axis=0))
+    segments, _, sheets = cuts(own[near], levels)
     bottom, top = np.full((len(levels), 2), np.inf), np.full((len(levels), 2), -np.inf)
     np.minimum.at(bottom, sheet, low)
     np.maximum.at(top, sheet, high)
-    kept = (segments.max(axis=1) >= bottom[sheets]) & (segments.min(axis=1) <= top[sheets])
-    return Segments(segments[kept.all(axis=1)], sheets[kept.all(axis=1)], len(levels))
+    a, b = segments[:, 0], segments[:, 1]
+    kept = ((np.maximum(a, b) >= bottom[sheets]) & (np.minimum(a, b) <= top[sheets])).all(axis=1)
+    return Segments(segments[kept], sheets[kept], len(levels))
 
 
 def _unparted(at: Array, along: Array, places: _Places, farthest: Array) -> Mask:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.flood import Basin, Flood
-from pelu_fab.signoff.stl import Array, Index, Mesh
+from pelu_fab.signoff.stl import Array, Index, Mesh, spans_of
 from pelu_fab.signoff.topology import flat_pieces
 
 
@@ -38,10 +38,10 @@ class Surface:
     def spans(self) -> tuple[Array, Array]:
         """Lowest and highest z of the flat piece of surface that each triangle belongs to."""
         piece = flat_pieces(self.mesh.normals, self.neighbours)
-        order, z = np.argsort(piece, kind="stable"), self.corners[:, :, 2]
+        order, (bottom, top) = np.argsort(piece, kind="stable"), spans_of(self.corners, 2)
         starts = np.searchsorted(piece[order], np.arange(piece.max() + 1))
-        low = np.minimum.reduceat(z.min(axis=1)[order], starts)
-        high = np.maximum.reduceat(z.max(axis=1)[order], starts)
+        low = np.minimum.reduceat(bottom[order], starts)
+        high = np.maximum.reduceat(top[order], starts)
         return low[piece], high[piece]
 
     @cached_property

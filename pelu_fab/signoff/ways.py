@@ -3,11 +3,10 @@
 Where it runs is told by the drops, how wide each channel is and how high its walls stand by rays on the triangles.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.gravity import Wet, reached_floor
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.sections import Segments, cut
-from pelu_fab.signoff.stl import Array, Index, Mask
+from pelu_fab.signoff.stl import Array, Mask
 
 FLOOR_UP = 0.3  # upward part of the normal of a floor
 ON_FLOOR = 0.3  # mm
@@ -25,8 +24,6 @@ WIDEST = 200.0  # mm
 PROBE, DEEP_IN = 0.5, 0.625  # mm beyond a wall's face, where its top is looked for; at most of the thinnest wall
 AHEAD = 10.0  # mm of a floor before its lip, over which its direction is taken
 TALLEST = 60.0  # mm: no gutter's wall is taller
-TOUCHING = 0.05  # mm
-SHUT = 1.2  # mm: air between a wall's top and a part right above it, through which only spray gets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,24 +211,6 @@ class Channel:
         return found
 
 
-Look = tuple[Channel, Array, Array]  # into a channel at places (n, 3), each under a heading (n, 3)
-
-
-def at_once(looks: Sequence[Look], measure: Callable[[Channel, Array, Array], Sequence[Any]]) -> list[list[Any]]:
-    """For each look what `measure` finds there: all places in one channel are looked at together."""
-    found: list[list[Any]] = [[] for _ in looks]
-    of_channel: dict[int, list[int]] = {}
-    for number, (channel, _, _) in enumerate(looks):
-        of_channel.setdefault(id(channel), []).append(number)
-    for numbers in of_channel.values():
-        at, heading = (np.concatenate([looks[k][column] for k in numbers]) for column in (1, 2))
-        ends = np.cumsum([len(looks[k][1]) for k in numbers])[:-1]
-        for array in measure(looks[numbers[0]][0], at, heading):
-            for k, own in zip(numbers, np.split(array, ends), strict=True):
-                found[k].append(own)
-    return found
-
-
 def flows(
     found: Extraction, design_flow: float, full: Mapping[int, float]
 ) -> dict[tuple[int, int], tuple[float, float]]:
@@ -265,14 +244,3 @@ def _split(vessel: Vessel) -> dict[int, float]:
             if goal != NOWHERE and total > 0.0:
                 parts[goal] = parts.get(goal, 0.0) + tooth.width / total / len(tooth.goals)
     return parts
-
-
-def covered(wet: Wet, tops: Array, part: Index) -> Array:
-    """Air (n,) from each place to the first face above it of another part than `part` (n,); more than `SHUT` where none
-    is near.
-    """
-    query, face, z, facing = wet.surface.columns.crossings(tops, (-TOUCHING, SHUT))
-    over = (facing < 0) & (z > tops[query, 2] - TOUCHING) & (wet.surface.part_of_face[face] != part[query])
-    gap = np.full(len(tops), np.inf)
-    np.minimum.at(gap, query[over], z[over] - tops[query[over], 2])
-    return gap

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, pairwise, takewhile
 from math import ceil, fsum, hypot, inf, radians, tan
+from typing import NamedTuple
 
 from pelu_fab.errors import FabError
 from pelu_fab.hydraulics.capillary import held_on_slope, held_volume
@@ -44,6 +45,13 @@ GROWTH = (0.0, 10.0, 20.0, 40.0)  # mm that a card reaches beyond the gutters on
 LEAST_KEPT = 500.0  # mm3: less may fall between a bare sill and the smallest pool
 
 
+class Cells(NamedTuple):
+    """What of an inlet hangs on the teeth alone: the last plate's slots, and the fins between its cells."""
+
+    slots: tuple[Span, ...]
+    fins: frozenset[Span]
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where a comb's card may lie: its mouths, the spans that it may take (the least first), and what feeds it."""
@@ -52,6 +60,7 @@ class Site:
     mouths: tuple[Mouth, ...]
     spans: tuple[Span, ...]
     feed: Span | None
+    cells: "Cells"
 
 
 def site_of(
@@ -59,10 +68,11 @@ def site_of(
 ) -> Site:
     """`width` is that of a row's card."""
     mouths, feed = mouths_of(comb, courses, process), _feed(comb, courses, feeds, width)
+    cells = cells_of(mouths, process.printer.blade, process.comb.tooth)
     if not courses:
-        return Site(comb, mouths, ((-width / 2, width / 2),), feed)
+        return Site(comb, mouths, ((-width / 2, width / 2),), feed, cells)
     spans = _spans(_span(comb, courses, feeds, process.printer), (courses[0].span[0], courses[-1].span[1]))
-    return Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer) for s in spans), feed)
+    return Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer) for s in spans), feed, cells)
 
 
 def _spans(span: Span, bundle: Span) -> list[Span]:
@@ -132,9 +142,9 @@ def _floored(site: Site, card: Card, deep: float) -> Card:
     if not card.plates:
         return replace(card, floor_z=floor)
     first, low, last = card.plates
-    first = replace(first, way=(floor, on_grid(floor + FOOT_HEIGHT)), crest=_crest(card, site.feed))
-    low = replace(low, top_z=on_grid(floor + LOW_HEIGHT))
-    last = replace(last, way=(floor, on_grid(floor + SLOT_HEIGHT)))
+    first = first.at(first.top_z, (floor, on_grid(floor + FOOT_HEIGHT)), _crest(card, site.feed))
+    low = low.at(on_grid(floor + LOW_HEIGHT), low.way, low.crest)
+    last = last.at(last.top_z, (floor, on_grid(floor + SLOT_HEIGHT)), last.crest)
     return replace(card, floor_z=floor, plates=(first, low, last))
 
 
@@ -165,29 +175,37 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     return Plate(on_grid(y1 - stop), y1, brim, gaps, (foot - 1.0, top), crest)
 
 
-def inlet_cells(mouths: Sequence[Mouth], inside: Span, blade: float, tooth: float) -> tuple[tuple[Plate, ...], Fins]:
-    """The three walls across the inlet of a card with several branches, and the fins between its cells; floor at 0."""
-    width, front = inside[1] - inside[0], -OPEN - CELL
+def cells_of(mouths: Sequence[Mouth], blade: float, tooth: float) -> Cells:
+    """A slot for each tooth, and the fins between two."""
     slots = []
     for a, b in (span for mouth in mouths for span in mouth.teeth):
         half = SLOT * (b - a) / tooth / 2
         slots.append((on_grid((a + b) / 2 - half), on_grid((a + b) / 2 + half)))
+    fins = {(a[1], b[0]) for mouth in mouths for a, b in pairwise(mouth.teeth)}
+    for left, right in pairwise(sorted(mouths, key=lambda mouth: mouth.opening)):
+        gap = (left.opening[1], right.opening[0])
+        apart = gap[1] - gap[0] > 3 * blade
+        fins |= {(gap[0], on_grid(gap[0] + blade)), (on_grid(gap[1] - blade), gap[1])} if apart else {gap}
+    return Cells(tuple(slots), frozenset(fins))
+
+
+def inlet_cells(
+    cells: Cells, mouths: Sequence[Mouth], inside: Span, blade: float, tooth: float
+) -> tuple[tuple[Plate, ...], Fins]:
+    """The three walls across the inlet of a card with several branches, and the fins between its cells; floor at 0."""
+    width, front = inside[1] - inside[0], -OPEN - CELL
     plate, wall = inlet_walls(blade)
-    last = Plate(on_grid(front - plate), front, SLOT_TOP, tuple(slots), (0.0, SLOT_HEIGHT))
+    last = Plate(on_grid(front - plate), front, SLOT_TOP, cells.slots, (0.0, SLOT_HEIGHT))
     low = Plate(on_grid(last.y0 - CHAMBER - wall), on_grid(last.y0 - CHAMBER), LOW_HEIGHT)
     number = max(3, round(width / (tooth + blade)))
     centres = [inside[0] + width * (k + 0.5) / number for k in range(number)]
     feet = tuple((on_grid(c - FOOT_SLOT / 2), on_grid(c + FOOT_SLOT / 2)) for c in centres)
     first = Plate(on_grid(low.y0 - CHAMBER - BAFFLE), on_grid(low.y0 - CHAMBER), BAFFLE_TOP, feet, (0.0, FOOT_HEIGHT))
-    edges = {(a[1], b[0]) for mouth in mouths for a, b in pairwise(mouth.teeth)}
-    for left, right in pairwise(sorted(mouths, key=lambda mouth: mouth.opening)):
-        gap = (left.opening[1], right.opening[0])
-        apart = gap[1] - gap[0] > 3 * blade
-        edges |= {(gap[0], on_grid(gap[0] + blade)), (on_grid(gap[1] - blade), gap[1])} if apart else {gap}
+    fins = set(cells.fins)
     first_tooth, last_tooth = min(m.opening[0] for m in mouths), max(m.opening[1] for m in mouths)
-    edges |= {(on_grid(first_tooth - blade), first_tooth)} if first_tooth - inside[0] > 2 * blade else set()
-    edges |= {(last_tooth, on_grid(last_tooth + blade))} if inside[1] - last_tooth > 2 * blade else set()
-    return (first, low, last), Fins(tuple(sorted(edges)), front, -OPEN, FIN_TOP)
+    fins |= {(on_grid(first_tooth - blade), first_tooth)} if first_tooth - inside[0] > 2 * blade else set()
+    fins |= {(last_tooth, on_grid(last_tooth + blade))} if inside[1] - last_tooth > 2 * blade else set()
+    return (first, low, last), Fins(tuple(sorted(fins)), front, -OPEN, FIN_TOP)
 
 
 def least_pool(comb: BucketComb) -> float:
@@ -236,7 +254,8 @@ def _walled(site: Site, span: Span, design: Design) -> Card:
     card = replace(card, design_head=weir_head(site.comb.load.flow, teeth, discharge=process.comb.discharge))
     if len(site.mouths) == 1:
         return card
-    plates, fins = inlet_cells(site.mouths, (card.x0, card.x1), process.printer.blade, process.comb.tooth)
+    blade, tooth = process.printer.blade, process.comb.tooth
+    plates, fins = inlet_cells(site.cells, site.mouths, (card.x0, card.x1), blade, tooth)
     return replace(card, plates=plates, fins=fins)
 
 

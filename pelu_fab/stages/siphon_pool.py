@@ -25,6 +25,7 @@ from pelu_fab.stages.pools import (
     STOP,
     Site,
     bare_card,
+    cells_of,
     foot_slots,
     inlet_cells,
     inlet_walls,
@@ -107,7 +108,8 @@ def _evened(card: Card, process: Process) -> Card:
     """A pool with several: a wall with slots at its foot, none before a tooth's; then
     one with a slot for each tooth, and a cell behind each. All stand on the floor, so that all drains."""
     printer, tooth = process.printer, process.comb.tooth
-    plates, fins = inlet_cells(card.mouths, (card.x0, card.x1), printer.blade, tooth)
+    cells = cells_of(card.mouths, printer.blade, tooth)
+    plates, fins = inlet_cells(cells, card.mouths, (card.x0, card.x1), printer.blade, tooth)
     even, brim = plates[-1], on_grid(card.rim_z - 2.0)
     even = _slotted(replace(even, top_z=brim), card, even.gaps, EVEN[1], process)
     y1 = on_grid(even.y0 - GAP)
