@@ -59,14 +59,6 @@ class Plate:
     def __post_init__(self) -> None:
         object.__setattr__(self, "wide", fsum(b - a for a, b in self.gaps))
 
-    def at(self, top_z: float, way: Span, crest: tuple[float, float, float] | None) -> "Plate":
-        """The same wall at other heights, its gaps not added up again."""
-        made = object.__new__(Plate)
-        told = (self.y0, self.y1, top_z, self.gaps, way, crest, self.wide)
-        for name, value in zip(("y0", "y1", "top_z", "gaps", "way", "crest", "wide"), told, strict=True):
-            object.__setattr__(made, name, value)
-        return made
-
     @property
     def holes(self) -> tuple[tuple[float, float, float, float], ...]:
         """x0, x1, z0 and z1 of each."""
@@ -286,9 +278,9 @@ class Card:
         """Elevation of the inside's floor at y <= 0."""
         return self.floor_z + max(-y - self.pool, 0.0) * self.rise
 
-    def opening(self, plate: Plate) -> float:
-        """mm2 of a plate's holes, as far as they are above the floor."""
-        floor = self.floor_at(plate.middle)
+    def opening(self, plate: Plate, y: float | None = None) -> float:
+        """mm2 of a plate's holes, as far as they are above the floor, at y or in its middle."""
+        floor = self.floor_at(plate.middle if y is None else y)
         return plate.wide * max(plate.way[1] - max(plate.way[0], floor), 0.0)
 
     def water_area(self, level: float = 0.0) -> float:

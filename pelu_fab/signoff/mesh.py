@@ -18,7 +18,7 @@ from pelu_fab.signoff.intersections import intersections
 from pelu_fab.signoff.pose import Pose, unit_mistaken, way_back
 from pelu_fab.signoff.printable import part_checks
 from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
-from pelu_fab.signoff.stl import ROUNDED, WRITTEN, Array, Index, Mesh, decimals, read_stl_file, weld
+from pelu_fab.signoff.stl import ROUNDED, WRITTEN, Array, Index, Mesh, read_stl_file, weld
 from pelu_fab.signoff.topology import Topology, place, topology
 
 VOLUME_TOLERANCE = 1e-3  # of the volume: float32 corners and any re-triangulation stay far below
@@ -119,7 +119,7 @@ def surface_checks(where: str, mesh: Mesh, shape: Topology) -> list[Check]:
     inside_out = [s for s in shape.shells if s.volume <= 0]
     if inside_out and len(inside_out) == len(shape.shells):
         oriented = failed("mesh.oriented", where, "every face looks inwards", inside_out[0].at)
-    number = decimals(mesh.points)
+    number = mesh.decimals
     told = ROUNDED.format(f"{0.1**number:g}") if number else ""
     flat = shape.degenerate[:0] if number == 2 else shape.degenerate  # two decimals flatten what is 7 µm high
     return [
@@ -162,7 +162,7 @@ def expected_checks(entry: PartEntry, mesh: Mesh, shape: Topology, printer: Prin
     else:
         off = abs(mesh.volume - entry.volume) / max(entry.volume, 1e-9)
         limit, why = VOLUME_TOLERANCE, "difference to the declared volume, as a fraction"
-        if decimals(mesh.points):
+        if mesh.decimals:
             limit += WRITTEN / 2.0 * float(mesh.areas.sum()) / max(entry.volume, 1e-9)
         checks.append(most("mesh.volume", where, off, limit, "", why))
     if entry.is_cut:

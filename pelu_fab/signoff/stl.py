@@ -83,6 +83,11 @@ class Mesh:
         a, b, c = self.corners.transpose(1, 0, 2)
         return np.asarray(np.linalg.norm(cross(b - a, c - a), axis=1) / 2.0)
 
+    @cached_property
+    def decimals(self) -> int | None:
+        """One or two where all coordinates have no more."""
+        return decimals(self.points)
+
     @property
     def volume(self) -> float:
         """Signed volume, mm3 (divergence theorem)."""

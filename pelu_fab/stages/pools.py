@@ -38,7 +38,6 @@ LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 EDGE, AROUND = 1.5, 0.3  # mm between a gutter's inside where it comes in and the walls beside it; outside of its own
 EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
 ROOFED, OPEN_WALL = 0.3, 2.6  # mm that a card reaches past a gutter's wall; air beside one that it leaves open
-HAIR = 0.02  # mm: two edges so near are one to a program that writes two decimals, and what is between them a needle
 CLEAR_OF = 0.1  # mm between an edge and the surface, which would cling to it or not
 USUAL_SPANS = 2  # of those that would do: a card is rather longer than wider
 GROWTH = (0.0, 10.0, 20.0, 40.0)  # mm that a card reaches beyond the gutters on either side
@@ -60,7 +59,7 @@ class Site:
     mouths: tuple[Mouth, ...]
     spans: tuple[Span, ...]
     feed: Span | None
-    cells: "Cells"
+    cells: Cells
 
 
 def site_of(
@@ -142,9 +141,9 @@ def _floored(site: Site, card: Card, deep: float) -> Card:
     if not card.plates:
         return replace(card, floor_z=floor)
     first, low, last = card.plates
-    first = first.at(first.top_z, (floor, on_grid(floor + FOOT_HEIGHT)), _crest(card, site.feed))
-    low = low.at(on_grid(floor + LOW_HEIGHT), low.way, low.crest)
-    last = last.at(last.top_z, (floor, on_grid(floor + SLOT_HEIGHT)), last.crest)
+    first = replace(first, way=(floor, on_grid(floor + FOOT_HEIGHT)), crest=_crest(card, site.feed))
+    low = replace(low, top_z=on_grid(floor + LOW_HEIGHT))
+    last = replace(last, way=(floor, on_grid(floor + SLOT_HEIGHT)))
     return replace(card, floor_z=floor, plates=(first, low, last))
 
 
@@ -162,8 +161,6 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
     ahead = on_grid(stop / 2 - flat)
     y1 = ahead if y1 < ahead <= -OPEN and card.rise < 1.0 and not card.is_bare else y1
-    if min(abs(y1 + card.pool), abs(y1 - stop + card.pool)) < HAIR:  # the floor would begin to rise just before it
-        y1 = on_grid(y1 + HAIR)
     foot = card.floor_at(y1 - stop / 2)
     if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
         top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)

@@ -88,8 +88,8 @@ def _pool(site: Site, span: Span, pillar: Pillar, design: Design) -> tuple[Card,
 
 def _before(flow: float, behind: float, card: Card, plate: Plate, process: Process) -> float:
     """Level (mm) before a wall that `flow` goes through, `behind` behind it; its floor is highest at its back."""
-    least = plate.wide * max(plate.way[1] - max(plate.way[0], card.floor_at(plate.y0)), 0.0)
-    opening, width, top, came = (np.asarray(v) for v in (least, card.x1 - card.x0, plate.top_z, flow))
+    told = card.opening(plate, plate.y0), card.x1 - card.x0, plate.top_z, flow
+    opening, width, top, came = (np.asarray(v) for v in told)
     return float(screen_head(came, np.asarray(behind), opening, width, top, discharge=process.comb.discharge))
 
 
