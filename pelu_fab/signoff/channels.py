@@ -29,7 +29,7 @@ from pelu_fab.signoff.pools import standing
 from pelu_fab.signoff.report import Check, failed, least, passed
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.siphon import primes_at
-from pelu_fab.signoff.stl import Array, Index, cross
+from pelu_fab.signoff.stl import Array, Index, cross, ends_of
 from pelu_fab.signoff.water import weir_head
 
 BELOW = 0.11  # mm under a floor, where its plate is cut
@@ -256,7 +256,7 @@ def _escape(
     # Look again at the whole part with every comb closed: does it run into a neighbour?
     part = wet.surface.names.index(vessel.part)
     whole = wet.surface.corners[wet.surface.faces_of_part(part)]
-    low, high = whole.reshape(-1, 3).min(axis=0)[:2], whole.reshape(-1, 3).max(axis=0)[:2]
+    low, high = ends_of(whole.reshape(-1, 3)[:, :2])
     others = {i: v for i, v in enumerate(wet.found.vessels) if v.part == vessel.part and v.teeth}
     rooms = _rooms(vessel, list(others.values()), cut(whole, z)[0], z, (low, high))
     if rooms is None:

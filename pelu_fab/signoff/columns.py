@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from pelu_fab.signoff.boxes import in_cells, runs
-from pelu_fab.signoff.stl import Array, Index, boxes_of, touching
+from pelu_fab.signoff.stl import Array, Index, boxes_of, ends_of, touching
 
 MOST_CELLS = 8192  # along x and along y
 CROWDED, HELPS = 12, 0.7  # triangles in a cell, on average, beyond which cells are halved, if that parts them enough
@@ -21,40 +21,55 @@ class Plan:
     """Triangles (n, 3, 3) as seen from above. Those that are upright have no inside there, and are met nowhere."""
 
     def __init__(self, corners: Array) -> None:
-        (ax, ay), (bx, by), (cx, cy) = corners[:, :, :2].transpose(1, 2, 0)
-        ux, uy, vx, vy = bx - ax, by - ay, cx - ax, cy - ay
+        (ax, ay), (ux, uy), (vx, vy) = _sides(corners)
         self.twice = ux * vy - uy * vx  # of their area, above 0 where they face up
         # A sliver seen edge-on would only give noisy heights.
         area = np.where(np.abs(self.twice) > EDGE_ON, self.twice, np.nan)
         self._lines = tuple(np.ascontiguousarray(k) for k in (ax, ay, ux, uy, vx, vy, area))
-        self._heights = np.ascontiguousarray(corners[:, :, 2])
+        self._heights = corners[:, :, 2]
 
     def meets(self, triangles: Index, places: Array) -> tuple[Index, Array]:
         """Which of these triangles (m,) lie straight over or under their place (m, 2 or 3), and z of each there."""
-        # Array by array: this is where sign-off of a large device spends its time.
-        ax, ay, ux, uy, vx, vy, area = (k.take(triangles) for k in self._lines)
-        x, y = places[:, 0] - ax, places[:, 1] - ay
-        second, third = (x * vy - y * vx) / area, (ux * y - uy * x) / area
+        # Array by array, most out at once: this is where sign-off of a large device spends its time.
+        first_x, first_y, ux, uy, vx, vy, area = self._lines
+        x, y = places[:, 0] - first_x.take(triangles), places[:, 1] - first_y.take(triangles)
+        second = (x * vy.take(triangles) - y * vx.take(triangles)) / area.take(triangles)
+        near = np.flatnonzero((second >= INSIDE) & (second <= 1.0 - 3.0 * INSIDE))
+        among, second, x, y = triangles.take(near), second.take(near), x.take(near), y.take(near)
+        third = (ux.take(among) * y - uy.take(among) * x) / area.take(among)
         first = 1.0 - second - third
-        hit = np.flatnonzero((first >= INSIDE) & (second >= INSIDE) & (third >= INSIDE))
-        weights = np.stack([first[hit], second[hit], third[hit]], axis=1)
-        return hit, np.einsum("ij,ij->i", weights, self._heights[triangles[hit]])
+        within = np.flatnonzero((first >= INSIDE) & (third >= INSIDE))
+        weights = np.stack([first.take(within), second.take(within), third.take(within)], axis=1)
+        return near.take(within), np.einsum("ij,ij->i", weights, self._heights[among.take(within)])
+
+
+def _sides(corners: Array) -> tuple[Array, Array, Array]:
+    """Plan (2, n) of the first corners, and from these to the second and third."""
+    a, b, c = corners[:, :, :2].transpose(1, 2, 0)
+    return a, b - a, c - a
+
+
+def _twice(corners: Array) -> Array:
+    """Twice the plan area of triangles (n, 3, 3), above 0 where they face up."""
+    _, (ux, uy), (vx, vy) = _sides(corners)
+    return np.asarray(ux * vy - uy * vx)
 
 
 class Columns:
     """Plan index of the triangles that are not vertical."""
 
     def __init__(self, corners: Array) -> None:
-        whole = Plan(corners)
-        self._kept = np.flatnonzero(np.abs(whole.twice) > EDGE_ON)
-        self._up = whole.twice[self._kept] > 0
-        self._triangles, plan = Plan(corners[self._kept]), corners[self._kept][:, :, :2]
-        bottom, top = (np.ascontiguousarray(end[:, 2]) for end in boxes_of(corners[self._kept]))
+        self._kept = np.flatnonzero(np.abs(_twice(corners)) > EDGE_ON)
+        corners = corners[self._kept]
+        self._triangles, plan = Plan(corners), corners[:, :, :2]
+        self._up = self._triangles.twice > 0
+        least, greatest = boxes_of(corners)
+        bottom, top = (np.ascontiguousarray(end[:, 2]) for end in (least, greatest))
         self._ends = {1.0: top, -1.0: -bottom}
-        ends = plan.reshape(-1, 2) if len(plan) else np.zeros((1, 2))
-        self._origin, span = ends.min(axis=0), np.maximum(np.ptp(ends, axis=0), 1e-6)
+        low, high = ends_of(plan.reshape(-1, 2) if len(plan) else np.zeros((1, 2)))
+        self._origin, span = low, np.maximum(high - low, 1e-6)
         pitch = np.sqrt(span[0] * span[1] / max(len(plan), 1))
-        sizes, area = np.ptp(plan, axis=1), np.abs(whole.twice[self._kept]).sum() / 2.0
+        sizes, area = (greatest - least)[:, :2], np.abs(self._triangles.twice).sum() / 2.0
         before = np.inf
         for finer in (1.0, 2.0, 4.0, 8.0):  # long slivers cross many cells: only small cells tell them apart
             self._cells = np.clip(span * finer / pitch, 1, MOST_CELLS).astype(int)
@@ -64,11 +79,11 @@ class Columns:
             if crowd < CROWDED or crowd > HELPS * before or members > MOST_MEMBERS:
                 break
             before = crowd
-        self._fill(plan)
+        self._fill(plan, least[:, :2], greatest[:, :2])
 
-    def _fill(self, plan: Array) -> None:
+    def _fill(self, plan: Array, low: Array, high: Array) -> None:
         """Note each triangle in the cells that it touches: row by row, from its left end there to its right."""
-        first, last = self._cell(plan.min(axis=1))[:, 1], self._cell(plan.max(axis=1))[:, 1]
+        first, last = self._cell(low)[:, 1], self._cell(high)[:, 1]
         owner, row = runs(first, last - first + 1)
         left, right = _within_band(plan[owner], self._origin[1] + row * self._pitch[1], self._pitch[1])
         start = np.clip(np.floor((left - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)

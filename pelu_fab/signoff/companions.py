@@ -19,7 +19,7 @@ from pelu_fab.signoff.dossier import RIGID, Dossier, Manifest, digest, rigid
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.packages import Package, read_package
 from pelu_fab.signoff.report import Check, equal, failed, most, passed, skipped
-from pelu_fab.signoff.stl import Array, read_stl
+from pelu_fab.signoff.stl import Array, ends_of, read_stl
 
 COPIES = (
     *("network.json", "lowered.json", "samples.csv", "netlist.txt"),
@@ -151,7 +151,7 @@ def _package(name: str, package: Package, manifest: Manifest, named: Mapping[str
             checks.append(failed("file.plate", f"{name}: {piece}", "is tipped over: it would print so"))
         elif key in package.meshes:
             corners = package.meshes[key].reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
-            lying.append((piece, corners.min(axis=0), corners.max(axis=0)))
+            lying.append((piece, *ends_of(corners)))
     return checks + (_bed(name, lying, manifest.process.printer.bed) if lying else [])
 
 

@@ -12,7 +12,7 @@ from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.mesh import LoadedPart
 from pelu_fab.signoff.report import Check, most
-from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, boxes_of, touching
+from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, boxes_of, ends_of, touching
 from pelu_fab.signoff.walls import spots
 
 HANGS = 0.5  # mm that a part may drop before it is held: a tray's edge on a slanting seat, no seat that is missed
@@ -70,8 +70,7 @@ class Bodies:
     def of(cls, meshes: Iterable[Mesh]) -> "Bodies":
         """As they lie."""
         each = tuple(Body(mesh) for mesh in meshes)
-        boxes = [[body.mesh.points.min(axis=0), body.mesh.points.max(axis=0)] for body in each]
-        return cls(each, np.array(boxes).reshape(-1, 2, 3))
+        return cls(each, np.array([body.mesh.box for body in each]).reshape(-1, 2, 3))
 
     def near(self, part: int, among: Index, shift: Array, reach: float) -> list[int]:
         """Those `among` others over which one that is moved by `shift` may lie with less than `reach` of air."""
@@ -146,7 +145,8 @@ class _Faces:
             return np.zeros(0), np.zeros((0, 2))
         low, high = self._ends
         below, above = _sights(looks, reach)
-        bottom, top = places.min(axis=0) - below, places.max(axis=0) + above
+        lowest, highest = ends_of(places)
+        bottom, top = lowest - below, highest + above
         face = np.flatnonzero(touching(low, high, bottom, top))
         place, one = inside(places[:, :2], low[face, :2], high[face, :2])
         face, at = face[one], places[place]

@@ -167,7 +167,7 @@ def expected_checks(entry: PartEntry, mesh: Mesh, shape: Topology, printer: Prin
         checks.append(most("mesh.volume", where, off, limit, "", why))
     if entry.is_cut:
         return checks
-    size = np.ptp(mesh.points, axis=0)
+    size = mesh.box[1] - mesh.box[0]
     over = max(_beyond(mesh.points[:, :2], printer.bed[:2]), float(size[2] - printer.bed[2]))
     checks.append(
         most(

@@ -35,12 +35,13 @@ class Pose:
 
 def pose_of(mesh: Mesh) -> Pose:
     """Pose of a mesh as it lies."""
-    return Pose(mesh.points.min(axis=0), mesh.points.max(axis=0), mesh.centre)
+    return Pose(*mesh.box, mesh.centre)
 
 
 def unit_mistaken(mesh: Mesh, stated: Pose) -> str:
     """Which unit a part's numbers seem to be in, whose sizes are all the stated ones in that unit; '' if in mm."""
-    ratio = np.sort(np.ptp(mesh.points, axis=0)) / np.maximum(np.sort(stated.high - stated.low), 1e-9)
+    low, high = mesh.box
+    ratio = np.sort(high - low) / np.maximum(np.sort(stated.high - stated.low), 1e-9)
     for unit, mm in UNITS.items():
         for times, how in ((ratio * mm, f"its numbers seem to be {unit}"), (ratio / mm, f"it was taken for {unit}")):
             if (np.abs(times - 1.0) < ALIKE).all():

@@ -199,7 +199,7 @@ class Inside:
 
 def inside_of(mesh: Mesh) -> Inside | None:
     """What holds water in a part that is an open box, z up; None if it is none."""
-    low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
+    low, high = mesh.box
     middle = (low + high)[:2] / 2
     up = np.flatnonzero(mesh.normals[:, 2] > UPRIGHT)
     _, floors = Plan(mesh.corners[up]).meets(np.arange(len(up)), np.tile(middle, (len(up), 1)))

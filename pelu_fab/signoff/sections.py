@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from pelu_fab.signoff.boxes import in_cells, runs
-from pelu_fab.signoff.stl import Array, Index, Mask, spans_of
+from pelu_fab.signoff.stl import Array, Index, Mask, ends_of, spans_of
 
 
 def cut(corners: Array, z: float) -> tuple[Array, Index]:
@@ -52,8 +52,8 @@ class Segments:
         self._lines = tuple(np.ascontiguousarray(k) for k in (start[:, 0], start[:, 1], way[:, 0], way[:, 1]))
         ends = segments[:, 0], segments[:, 1]
         low, high = np.minimum(*ends), np.maximum(*ends)
-        self._origin = low.min(axis=0) - 1.0 if len(low) else np.zeros(2)
-        span = high.max(axis=0) + 1.0 - self._origin if len(low) else np.ones(2)
+        self._origin = ends_of(low)[0] - 1.0 if len(low) else np.zeros(2)
+        span = ends_of(high)[1] + 1.0 - self._origin if len(low) else np.ones(2)
         sheet = np.zeros(len(segments), np.int64) if sheets is None else sheets
         self._pitch = max(pitch, float(np.sqrt(count * span[0] * span[1] / 1e6)))
         self._cells = np.ceil(span / self._pitch).astype(int) + 1

@@ -78,10 +78,15 @@ class Mesh:
         return boxes_of(self.corners)
 
     @cached_property
+    def box(self) -> tuple[Array, Array]:
+        """Lowest and highest coordinates of all."""
+        return ends_of(self.points)
+
+    @cached_property
     def areas(self) -> Array:
         """(m,) area of each triangle, mm2."""
         a, b, c = self.corners.transpose(1, 0, 2)
-        return np.asarray(np.linalg.norm(cross(b - a, c - a), axis=1) / 2.0)
+        return lengths(cross(b - a, c - a)) / 2.0
 
     @cached_property
     def decimals(self) -> int | None:
@@ -97,7 +102,7 @@ class Mesh:
     @cached_property
     def centre(self) -> Array:
         """Centre of mass; of its box where it encloses nothing."""
-        low, high = self.points.min(axis=0), self.points.max(axis=0)
+        low, high = self.box
         a, b, c = (self.corners - low).transpose(1, 0, 2)
         volumes = np.einsum("ij,ij->i", a, cross(b, c))
         total = float(volumes.sum())
@@ -251,9 +256,21 @@ def weld(corners: Array) -> Mesh:
 
 
 def boxes_of(corners: Array) -> tuple[Array, Array]:
-    """Boxes of triangles: three at a time is faster than along an axis."""
-    a, b, c = corners.transpose(1, 0, 2)
-    return np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
+    """Boxes of triangles: three at a time, coordinate by coordinate, is faster than along an axis."""
+    a, b, c = np.ascontiguousarray(corners.transpose(1, 2, 0))
+    return np.minimum(np.minimum(a, b), c).T, np.maximum(np.maximum(a, b), c).T
+
+
+def ends_of(places: Array) -> tuple[Array, Array]:
+    """Lowest and highest coordinates of places (n, k), n > 0."""
+    columns = np.ascontiguousarray(places.T)
+    return columns.min(axis=1), columns.max(axis=1)
+
+
+def lengths(vectors: Array) -> Array:
+    """Of vectors (n, 3); numpy's own goes row by row."""
+    x, y, z = vectors.T
+    return np.asarray(np.sqrt(x * x + y * y + z * z))
 
 
 def spans_of(corners: Array, axis: int) -> tuple[Array, Array]:
@@ -274,13 +291,16 @@ def cross(one: Array, other: Array) -> Array:
     """Vector products (..., 3); numpy's own takes longer to begin than these to end."""
     ax, ay, az = one[..., 0], one[..., 1], one[..., 2]
     bx, by, bz = other[..., 0], other[..., 1], other[..., 2]
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+    first = ay * bz - az * by
+    found = np.empty((*first.shape, 3))
+    found[..., 0], found[..., 1], found[..., 2] = first, az * bx - ax * bz, ax * by - ay * bx
+    return found
 
 
 def unit_normals(corners: Array) -> Array:
     """(m, 3) unit normals; zero for a triangle without area."""
     square = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    length = np.linalg.norm(square, axis=1, keepdims=True)
+    length = lengths(square)[:, None]
     return np.asarray(np.divide(square, length, out=np.zeros_like(square), where=length > 0))
 
 
