@@ -19,7 +19,7 @@ from pelu_fab.signoff.topology import topology
 def surface_of(solid: Manifold) -> Surface:
     mesh = weld(read_stl(stl_bytes(solid), "part"))
     columns = Columns(mesh.corners)
-    return join(["part"], [mesh], [topology(mesh).neighbours], [flood(mesh, columns)], columns)
+    return join(["part"], [mesh], [topology(mesh)], [flood(mesh, columns)], columns)
 
 
 def test_a_drop_that_slides_into_water_ends_at_its_edge_and_not_at_the_wall_beneath() -> None:

@@ -8,14 +8,14 @@ from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.overhangs import ON_BED, overhangs
 from pelu_fab.signoff.report import Check, least, most, passed
 from pelu_fab.signoff.stl import WRITTEN, Array, Mesh
-from pelu_fab.signoff.topology import Topology, flat_pieces
+from pelu_fab.signoff.topology import Topology
 from pelu_fab.signoff.walls import narrowest
 
 
 def part_checks(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
     """Every rule on one part as it lies on the bed."""
     thin, narrow = printer.blade - WRITTEN, printer.nozzle - WRITTEN
-    material, air = narrowest(mesh, flat_pieces(mesh.normals, shape.neighbours), thin, narrow)
+    material, air = narrowest(mesh, shape.pieces, thin, narrow)
     return [
         _width("drc.wall", name, material, thin, "thinnest material"),
         _width("drc.gap", name, air, narrow, "narrowest air between two walls"),

@@ -66,8 +66,7 @@ def assemble(parts: Sequence[LoadedPart], say: Progress) -> Surface | None:
         say(f"flood: {part.entry.name}")
         floods.append(flood(solid, columns, part.shape.edges, first))
         first += len(solid.faces)
-    names, neighbours = [part.entry.name for part in fixed], [part.shape.neighbours for part in fixed]
-    return join(names, placed, neighbours, floods, columns)
+    return join([part.entry.name for part in fixed], placed, [part.shape for part in fixed], floods, columns)
 
 
 def recover_from(dossier: Dossier, parts: tuple[LoadedPart, ...], surface: Surface, say: Progress) -> Recovery:

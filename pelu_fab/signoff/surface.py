@@ -9,7 +9,7 @@ import numpy as np
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.flood import Basin, Flood
 from pelu_fab.signoff.stl import Array, Index, Mesh, spans_of
-from pelu_fab.signoff.topology import flat_pieces
+from pelu_fab.signoff.topology import Topology
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class Surface:
     basins: tuple[Basin, ...]
     part_of_basin: Index
     columns: Columns
+    shapes: tuple[Topology, ...]  # of each part
 
     @cached_property
     def corners(self) -> Array:
@@ -37,7 +38,8 @@ class Surface:
     @cached_property
     def spans(self) -> tuple[Array, Array]:
         """Lowest and highest z of the flat piece of surface that each triangle belongs to."""
-        piece = flat_pieces(self.mesh.normals, self.neighbours)
+        before = np.cumsum([0, *(shape.pieces.max(initial=-1) + 1 for shape in self.shapes)])
+        piece = np.concatenate([shape.pieces + first for shape, first in zip(self.shapes, before, strict=False)])
         order, (bottom, top) = np.argsort(piece, kind="stable"), spans_of(self.corners, 2)
         starts = np.searchsorted(piece[order], np.arange(piece.max() + 1))
         low = np.minimum.reduceat(bottom[order], starts)
@@ -79,7 +81,7 @@ class Surface:
 def join(
     names: Sequence[str],
     meshes: Sequence[Mesh],
-    neighbours: Sequence[Index],
+    shapes: Sequence[Topology],
     floods: Sequence[Flood],
     columns: Columns,
 ) -> Surface:
@@ -102,7 +104,7 @@ def join(
         names=tuple(names),
         mesh=mesh,
         neighbours=np.concatenate(
-            [np.where(n >= 0, n + s, -1) for n, s in zip(neighbours, faces_before, strict=False)]
+            [np.where(s.neighbours >= 0, s.neighbours + n, -1) for s, n in zip(shapes, faces_before, strict=False)]
         ),
         part_of_face=np.repeat(np.arange(len(meshes)), [len(m.faces) for m in meshes]),
         basin_of_face=np.concatenate(owner),
@@ -113,4 +115,5 @@ def join(
         ),
         part_of_basin=np.repeat(np.arange(len(meshes)), [len(f.basins) for f in floods]),
         columns=columns,
+        shapes=tuple(shapes),
     )

@@ -1,6 +1,7 @@
 """What a welded mesh is as a surface: edges, shells, genus. Triangles in, facts out; no opinion of what is allowed."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -21,7 +22,7 @@ class Shell:
     at: tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Topology:
     """Counts of everything that a printable surface must not have, with the first place of each; and its shells.
 
@@ -37,6 +38,12 @@ class Topology:
     shell_of_face: Index
     neighbours: Index
     edges: Index  # (k, 2) vertices that some triangle joins, the lower number first; each pair once, in order
+    normals: Array  # of the triangles
+
+    @cached_property
+    def pieces(self) -> Index:
+        """Number of the flat piece of surface that each triangle belongs to."""
+        return flat_pieces(self.normals, self.neighbours)
 
     @property
     def is_closed(self) -> bool:
@@ -90,6 +97,7 @@ def topology(mesh: Mesh) -> Topology:
         shell_of_face=shell_of_face,
         neighbours=neighbours,
         edges=edges[edges[:, 0] < edges[:, 1]],
+        normals=mesh.normals,
     )
 
 
