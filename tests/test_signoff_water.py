@@ -28,16 +28,23 @@ def law(process: Process) -> water.ToothLaw:
     return water.ToothLaw(process, plain=False)
 
 
+def resting_at(head: float, process: Process = DETERGENT) -> Process:
+    return process.model_copy(update={"comb": process.comb.model_copy(update={"residual_head": head})})
+
+
 def test_a_pool_holds_its_residual_head_and_a_meniscus_along_its_edge() -> None:
     # l_c² = 0.030 N/m / (998 kg/m3 · 9.81 m/s2) = 3.064 mm2, cos 10° = 0.985
     assert water.capillary_square(DETERGENT.fluid) == pytest.approx(3.0642, abs=1e-4)
-    assert water.held_in_pool(600.0, 98.0, DETERGENT) == pytest.approx(600 * 0.1 + 98 * 3.0642 * 0.98481, abs=0.01)
+    edge = 98 * 3.0642 * 0.98481
+    for rests in (0.1, -1.3):  # over the sill, and drawn down below it
+        assert water.held_in_pool(600.0, 98.0, resting_at(rests)) == pytest.approx(600 * rests + edge, abs=0.01)
 
 
 def test_a_bed_holds_a_wedge_at_its_foot() -> None:
     # A head of 0.1 mm on a slope of 1 in 4 reaches 0.4 mm up: 30 · 0.1 · 0.4 / 2, and 0.4/1.75 of the meniscus.
     edge = (30.0 + 0.8) * 3.0642 * cos(radians(10.0)) * 0.4 / sqrt(3.0642)
-    assert water.held_on_bed(30.0, 15.0, 0.25, DETERGENT) == pytest.approx(0.6 + edge, rel=1e-4)
+    assert water.held_on_bed(30.0, 15.0, 0.25, resting_at(0.1)) == pytest.approx(0.6 + edge, rel=1e-4)
+    assert water.held_on_bed(30.0, 15.0, 0.25, resting_at(-1.3)) == 0.0
 
 
 def test_a_weir_of_thirty_millimetres_carries_eighteen_millilitres_at_five() -> None:
@@ -119,15 +126,16 @@ def test_the_law_bends_to_each_number_of_the_process() -> None:
             law(process), teeth, water.heads_of_pour(law(process), teeth, water.Store(900.0), 12e3, 20e3)
         )
 
-    usual = shares(WATER)
+    standing = resting_at(0.45, WATER)
+    usual = shares(standing)
     changes = {
         "comb": ("kappa", "end_excess", "residual_head", "tooth", "discharge", "sill_length"),
         "fluid": ("surface_tension", "advancing_deg", "receding_deg", "density", "viscosity"),
     }
     for table, names in changes.items():
         for name in names:
-            part = getattr(WATER, table)
-            other = WATER.model_copy(update={table: part.model_copy(update={name: 1.3 * getattr(part, name)})})
+            part = getattr(standing, table)
+            other = standing.model_copy(update={table: part.model_copy(update={name: 1.3 * getattr(part, name)})})
             assert np.abs(shares(other) - usual).max() > 1e-6, name
 
 

@@ -33,9 +33,10 @@ def start_head(fluid: Fluid, tooth_width: float = inf, *, brim_deg: float = 90.0
 
 
 def held_volume(area: float, perimeter: float, fluid: Fluid, residual_head: float) -> float:
-    """Water (mm3) that stays above the drawn sill: area * h_res, and l_c² cos θ_R on each mm of wetted wall.
+    """Water (mm3) that stays beyond the drawn cavity: area * h_res, and l_c² cos θ_R on each mm of wetted wall.
 
-    Force balance on a vertical wall; range: walls at least 2 l_c apart.
+    Force balance on vertical walls, however near to each other, as long as they stand higher than water climbs. A level
+    below the sill (h_res < 0) takes away.
     """
     return area * residual_head + perimeter * fluid.meniscus
 
@@ -47,6 +48,7 @@ def held_on_slope(width: float, depth: float, floor_slope: float, fluid: Fluid, 
     """
     if floor_slope <= 0.0:
         return held_volume(width * depth, 2.0 * (width + depth), fluid, residual_head)
+    residual_head = max(residual_head, 0.0)
     length = min(depth, residual_head / floor_slope)
     wedge = width * (residual_head * length - floor_slope * length**2 / 2.0)
     return wedge + (width + 2.0 * length) * fluid.meniscus * min(1.0, length / fluid.capillary_length)

@@ -16,7 +16,7 @@ GRAVITY = 9810.0  # mm/s2
 PULL, REST, HALF = 0.67, 0.3, 0.5  # of the walls' pull; mm to come to rest; of eq. (6)'s dependence on width
 STATED_AT = 2.6  # mm of head: where a process states kappa and end excess
 KNEE, ENDS_OVER = 3.0, 2.0  # mm: the end excess doubles in the first mm below the knee, trebles in two, and stays
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(6)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(9)
 
 LEAST_HEAD = 2.0  # mm: below, the law tells shares to 1 or 2 points only; such a comb is judged at `STATED_AT`
 USUAL_POUR = 20e3  # mm3 spilled, or half of what the fullest jugs spill
@@ -31,7 +31,10 @@ def capillary_square(fluid: Fluid) -> float:
 
 
 def held_in_pool(area: float, edge: float, process: Process) -> float:
-    """Water (mm3) above the sill of a full pool: residual head on its area, l_c² cos θ_R on each mm of wet wall."""
+    """Water (mm3) beyond the cavity of a pool at rest: its level over the sill, l_c² cos θ_R on each mm of wet wall.
+
+    Below the sill, and so less than none, where the teeth draw on when the pool stands level with it.
+    """
     return area * process.comb.residual_head + edge * meniscus(process.fluid)
 
 
@@ -41,7 +44,7 @@ def held_on_bed(width: float, depth: float, slope: float, process: Process) -> f
     A wedge of the residual head; a meniscus along the sill and the wedge's two ends, less where the wedge is shorter
     than l_c.
     """
-    head, fluid = process.comb.residual_head, process.fluid
+    head, fluid = max(process.comb.residual_head, 0.0), process.fluid
     run = min(depth, head / slope)
     grown = min(1.0, run / sqrt(capillary_square(fluid)))
     return width * run * (head - slope * run / 2.0) + (width + 2.0 * run) * meniscus(fluid) * grown

@@ -20,7 +20,7 @@ from pelu_fab.sim.water import WaterBucket
 
 Array = NDArray[np.float64]
 FITTED = ("kappa", "end_excess", "residual_head", "xy")
-PLAUSIBLE = {"kappa": (-1.5, 6.0), "end_excess": (-0.05, 0.45), "residual_head": (0.0, 4.0), "xy": (-0.5, 0.5)}
+PLAUSIBLE = {"kappa": (-1.5, 6.0), "end_excess": (-0.05, 0.45), "residual_head": (-4.0, 4.0), "xy": (-0.5, 0.5)}
 CALLIPER_SD = 0.05  # mm, of one reading
 FEWEST_RUNS = 3
 CHI2_LIMIT = 6.0  # per degree of freedom: beyond, the readings contradict each other
@@ -196,7 +196,7 @@ def _check_fit(found: Calibration) -> None:
     for name, (low, high) in PLAUSIBLE.items():
         value = found.value[name]
         edge = 1e-3 * (high - low)
-        if not low + edge < value < high - edge and not (name == "residual_head" and value <= low + edge):
+        if not low + edge < value < high - edge:
             raise FabError(
                 f"calibration: {name}", f"came out at {value:.3g}, allowed {low:g} to {high:g}", "weigh again"
             )

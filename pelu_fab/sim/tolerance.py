@@ -55,6 +55,7 @@ class Blank:
     perimeter: Array  # B
     depth: Array  # B, of the surface along the flow
     stop: Array  # B: head at which the last tooth stops
+    drawn_on: Array  # B, at most 0: where a pool that its teeth draw on comes to rest, against its sill
     off_layer: Array  # B: how far the nearest layer line lies above the drawn sill
     meniscus: float  # mm2
     sizes: tuple[tuple[int, int], ...]  # (in, out) by row
@@ -81,6 +82,7 @@ def blank(water: WaterNetwork, process: Process) -> Blank:
         perimeter=np.array([b.perimeter for b in buckets]),
         depth=np.array([b.depth for b in buckets]),
         stop=np.array([p.law.residual_heads(np.array(b.teeth)).min() for b in buckets]),
+        drawn_on=np.array([0.0 if b.siphon else min(process.comb.residual_head, 0.0) for b in buckets]),
         off_layer=np.round(sills / layer) * layer - sills,
         meniscus=process.fluid.meniscus,
         sizes=tuple((len(row), len(water.targets(r))) for r, row in enumerate(water.rows)),
@@ -133,7 +135,7 @@ def _retained(device: Blank, shift: Array, lift: Array, slopes: Array) -> Array:
     p = device.plumbing
     grown = 1.0 + shift * device.perimeter / 2.0 / np.maximum(p.area, 1.0) * (p.area > 0.0)
     cavity = device.drawn * grown + p.area * grown * lift
-    level = p.above(device.stop) * grown + device.perimeter * device.meniscus
+    level = (p.above(device.stop) + p.area * device.drawn_on) * grown + device.perimeter * device.meniscus
     tilted = p.area * device.depth / 2.0 * slopes[:, 1:]
     return np.asarray(np.maximum(cavity + level - tilted, 0.0) - p.start_volume)
 

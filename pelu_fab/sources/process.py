@@ -28,7 +28,7 @@ RANGES = {  # whose devices pass, tried at both ends; a folder is judged by what
     "fluid.viscosity": (0.1, 5.0),
     "comb.max_tooth": (0.2, 20.0),
     "comb.kappa": (-1.2, 10.0),
-    "comb.residual_head": (0.0, 1.0),
+    "comb.residual_head": (-2.5, 1.0),
     "comb.sill_length": (0.8, 3.0),
     "comb.discharge": (0.3, 1.4),
     "channels.min_slope_deg": (8.0, 12.0),

@@ -29,6 +29,7 @@ STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a car
 BARE_GAP = 7.0  # of that foot where no pool lies behind
 OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
 LEAST_WAY, UNSEEN = 60.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
+OVER_SLOTS, UNDER_SILL = 0.6, 1.0  # mm that a shallow pool's low wall ends above those slots, and below the sill
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
@@ -152,8 +153,20 @@ def _crest(card: Card, feed: Span | None) -> tuple[float, float, float] | None:
     return feed and (on_grid(max(feed[0], card.x0)), on_grid(min(feed[1], card.x1)), card.rim_z + CREST)
 
 
+def _stops(card: Card, feed: Span | None, process: Process) -> tuple[Plate, ...]:
+    """The baffle of a card with one branch; in a pool so shallow that a sheet which runs along its floor would climb
+    over the sill while the pool is still empty, a low wall behind it that stops the sheet.
+    """
+    stop = _stop(card, feed, process)
+    y0, thick = on_grid(stop.y1 + CHAMBER), inlet_walls(process.printer.blade)[1]
+    top = on_grid(min(stop.way[1] + OVER_SLOTS, -UNDER_SILL))
+    if card.is_bare or card.floor_z <= -POOL_DEPTH or top <= card.floor_z or y0 + thick > -OPEN:
+        return (stop,)
+    return stop, Plate(y0, on_grid(y0 + thick), top)
+
+
 def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
-    """The one baffle of a card with one branch, open along its foot."""
+    """The baffle of a card with one branch, open along its foot."""
     crest = _crest(card, feed)
     stop = max(STOP, process.printer.blade)
     y1 = on_grid(-card.depth + LONE_INLET + stop)
@@ -281,7 +294,7 @@ def _inside(
     made = card.with_pool(on_grid(pool), depth, rise)
     if made.plates:
         return made
-    return made.with_pool(made.pool, depth, rise, (_stop(made, site.feed, design.process),))
+    return made.with_pool(made.pool, depth, rise, _stops(made, site.feed, design.process))
 
 
 def no_room(short: Bucket, deepest: float) -> FabError:
