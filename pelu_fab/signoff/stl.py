@@ -29,7 +29,8 @@ ROUND = 2e-3  # of 0.01 mm: single precision at 200 mm
 ROUNDED = "; it is rounded to {} mm: save it with three decimals, or as binary"
 LARGEST = 1e5  # mm: a coordinate beyond 100 m is no part of a desk toy
 # Possessive quantifiers: no text makes these look at a byte twice. A normal is not used, and may be `-nan(ind)`.
-NUMBER = rb"[+-]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:e[+-]?+\d++)?+|nan|inf(?:inity)?+)"
+# No group here is possessive: Python up to 3.11.4 keeps what such a group read before it failed, "e" without digits.
+NUMBER = rb"[+-]?+(?:(?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?+\d++)?|nan|inf(?:inity)?)"
 VERTEX = rb"\s++vertex" + rb"\s++(" + NUMBER + rb")" + rb"\s++(" + NUMBER + rb")" + rb"\s++(" + NUMBER + rb")"
 FACET = re.compile(
     rb"\s*+facet\s++normal\s++\S++\s++\S++\s++\S++\s++outer\s++loop"
