@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from waterworks import DETERGENT, OPEN, WATER, random_netlist, water_of
+from waterworks import DETERGENT, OPEN, WATER, random_netlist, resting_at, water_of
 
 import pelu_fab
 from pelu_fab import hydraulics as h
@@ -192,9 +192,7 @@ def test_below_the_threshold_not_a_drop_leaves():
 
 
 def test_real_buckets_keep_what_the_tolerance_model_says_they_keep():
-    comb = DETERGENT.comb.model_copy(update={"residual_head": -1.3})
-    drawn_on = DETERGENT.model_copy(update={"comb": comb})  # a pool comes to rest below its sill
-    for process in (DETERGENT, WATER, drawn_on):
+    for process in (DETERGENT, WATER, resting_at(-1.3)):
         device = water_of(NETLIST, process)
         found = flow(device, process, one_by_one(POUR * 2, 12_000.0), REAL)
         assert np.abs(found.kept - [b.retained_volume for b in device.buckets]).max() < 60

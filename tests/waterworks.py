@@ -18,6 +18,11 @@ WATER = read_process("fdm-pla-water")
 TEETH = 12
 
 
+def resting_at(head):
+    """Detergent whose pools come to rest `head` mm over their sill."""
+    return DETERGENT.model_copy(update={"comb": DETERGENT.comb.model_copy(update={"residual_head": head})})
+
+
 def random_netlist(widths, seed=0):
     """Shares that are whole twelfths, thresholds of 0 to 20 mL; mm3."""
     rng = np.random.default_rng(seed)

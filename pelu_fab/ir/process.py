@@ -81,11 +81,14 @@ class Comb(_Table):
     max_tooth: float = Field(gt=0)
     kappa: float = Field(description="extra hydraulic width of every tooth: capillary suction and print error")
     end_excess: float = Field(ge=0, lt=0.5, description="how much more an end tooth takes, as a fraction")
-    residual_head: float = Field(
-        description="level that a pool comes to rest at, against its sill; < 0: wet teeth draw on"
-    )
+    residual_head: float = Field(ge=-4, description="level that a pool rests at over its sill; < 0: wet teeth draw on")
     sill_length: float = Field(gt=0, description="of the sill in flow direction")
     discharge: float = Field(gt=0, lt=1.5, description="C_d of the weir formula")
+
+    @property
+    def drawn_on(self) -> float:
+        """How far (mm, at most 0) wet teeth draw a pool on below its sill."""
+        return min(self.residual_head, 0.0)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Comb":

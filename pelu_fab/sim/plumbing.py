@@ -375,8 +375,8 @@ def _volumes(
     if not real:
         return bucket.retained_volume, bucket.retained_volume
     stops = law.residual_heads(np.asarray(bucket.teeth))
-    drawn_on = min(process.comb.residual_head, 0.0)  # heads count from where the pool comes to rest
-    base = bucket.drawn_volume + bucket.held(process.fluid, drawn_on) - bucket.area * bucket.depth / 2.0 * down
+    resting = bucket.held(process.fluid, process.comb.drawn_on)  # heads count from where the pool comes to rest
+    base = bucket.drawn_volume + resting - bucket.area * bucket.depth / 2.0 * down
     if bucket.area > 0.0:
         stop = float((stops - lift).min())
     else:  # a floor that falls to the sill: the tilt counts as far as water stands

@@ -82,7 +82,7 @@ def blank(water: WaterNetwork, process: Process) -> Blank:
         perimeter=np.array([b.perimeter for b in buckets]),
         depth=np.array([b.depth for b in buckets]),
         stop=np.array([p.law.residual_heads(np.array(b.teeth)).min() for b in buckets]),
-        drawn_on=np.array([0.0 if b.siphon else min(process.comb.residual_head, 0.0) for b in buckets]),
+        drawn_on=np.array([0.0 if b.siphon else process.comb.drawn_on for b in buckets]),
         off_layer=np.round(sills / layer) * layer - sills,
         meniscus=process.fluid.meniscus,
         sizes=tuple((len(row), len(water.targets(r))) for r, row in enumerate(water.rows)),
