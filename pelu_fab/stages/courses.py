@@ -1,6 +1,6 @@
 """Gutters under a layer, in which order and how wide; the teeth, sections and spouts of every bucket over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, permutations
 from math import fsum, hypot, inf
@@ -21,7 +21,7 @@ RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
 CLOSING = 2.5  # run of a bank per mm that it moves in
 SPOUT, MARGIN = 9.0, 2.0  # mm: led in to this at most; between a spout and its gutter's wall
 LEANING = 0.06  # mm more between two sections than between teeth: their banks lean in plan
-MOST_ORDERS = 6  # gutters whose every order is tried
+MOST_ORDERS, ALIKE = 6, 0.01  # gutters whose every order is tried; mm by which two orders' combs are equally long
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +80,22 @@ def trimmed(comb: BucketComb, drains: float, design: Design) -> BucketComb:
 
 
 def gutter_order(
-    combs: Sequence[BucketComb], netlist: Netlist, layer: int, process: Process, are_in_order: bool
+    combs: Sequence[BucketComb],
+    netlist: Netlist,
+    layer: int,
+    feeds: Mapping[str, float],
+    process: Process,
+    are_in_order: bool,
 ) -> Sequence[str]:
     """Targets of a layer in the order of their gutters: the one that keeps the combs shortest; none under a row.
 
-    Over a row's cups they stand by cup; `are_in_order`: cups as the network names them, which says what a lean costs.
+    `feeds` is x of what comes into each bucket. Over a row's cups gutters stand by cup; `are_in_order`: cups as the
+    network names them, which says what a lean costs.
     """
     if is_row(netlist, layer):
         return ()
     need = gutter_widths(combs, process)
-    order = _shortest([target for target in netlist.targets(layer) if target in need], combs, need, process)
+    order = _shortest([target for target in netlist.targets(layer) if target in need], combs, need, feeds, process)
     if is_row(netlist, layer + 1):  # what shares a cup stands together
         cups = netlist.targets(layer + 1) if are_in_order else [netlist.leaving[t][0].target for t in order]
         order = sorted(order, key=lambda target: cups.index(netlist.leaving[target][0].target))
@@ -128,28 +134,53 @@ def side_by_side(order: Sequence[str], widths: Mapping[str, float], process: Pro
 
 
 def _shortest(
-    targets: list[str], combs: Sequence[BucketComb], widths: Mapping[str, float], process: Process
+    targets: Sequence[str],
+    combs: Sequence[BucketComb],
+    widths: Mapping[str, float],
+    feeds: Mapping[str, float],
+    process: Process,
 ) -> Sequence[str]:
-    """The order of gutters whose combs add up to the least length: all orders of a few, else swaps while they help."""
+    """The order of gutters whose combs add up to the least length: all orders of a few, else swaps while they help.
+
+    Of those that are alike, the one that leads the water of single branches least aside; with nothing to lead, of an
+    order and its mirror image the one whose first target the network names before its last.
+    """
     several = [comb for comb in combs if not comb.is_lone]
+    led = [
+        (comb.ducts[0].target, feeds[comb.bucket.name]) for comb in combs if comb.is_lone and comb.bucket.name in feeds
+    ]
 
     def placed(order: Sequence[str]) -> float:
         courses = side_by_side(order, widths, process)
         ends = [comb_extent(comb, tooth_places(comb, courses)) for comb in several]
         return round(fsum(high - low for low, high in ends), 6)
 
-    if len(targets) <= MOST_ORDERS:
-        return min(permutations(targets), key=placed)
-    length, best = Lengths(several, targets, widths, process), list(range(len(targets)))
+    def aside(order: Sequence[str]) -> float:
+        middles = {course.target: fsum(course.span) / 2 for course in side_by_side(order, widths, process)}
+        return round(fsum(abs(middles[target] - x) for target, x in led), 1)
+
+    if len(targets) > MOST_ORDERS:
+        swapped = _swapped(Lengths(several, targets, widths, process), len(targets))
+        return min(([targets[n] for n in order] for order in sorted((swapped, swapped[::-1]))), key=aside)
+    named = {target: n for n, target in enumerate(targets)}
+    orders = [o for o in permutations(targets) if led or named[o[0]] <= named[o[-1]]]
+    lengths = {order: placed(order) for order in orders}
+    alike = min(lengths.values()) + (ALIKE if led else 0.0)
+    return min((order for order, length in lengths.items() if length <= alike), key=aside)
+
+
+def _swapped(length: Callable[[Sequence[int]], float], number: int) -> list[int]:
+    """An order that no exchange of two makes shorter."""
+    best = list(range(number))
     least, helped = length(best), True
     while helped:
         helped = False
-        for i, j in combinations(range(len(best)), 2):
+        for i, j in combinations(range(number), 2):
             tried = best.copy()
             tried[i], tried[j] = tried[j], tried[i]
             if (found := length(tried)) < least:
                 best, least, helped = tried, found, True
-    return [targets[n] for n in best]
+    return best
 
 
 class Lengths:

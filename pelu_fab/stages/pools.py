@@ -20,7 +20,7 @@ from pelu_fab.stages.courses import LIP, RUN, BucketComb, comb_extent, mouths_of
 # The inlet, found by CFD (docs/cfd.md): a channel where the water lands, slots at the foot of a baffle, a low wall that
 # their jets rise over, a plate with one slot a tooth, and behind each slot a cell of its own that ends OPEN before the
 # sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm, from the floor or the sill.
-POOL_DEPTH, INLET = 12.0, 8.0  # below the sill; the channel, whose floor rises at 45 degrees to the back
+POOL_DEPTH, INLET = 12.0, 8.0  # of water at rest; the channel, whose floor rises at 45 degrees to the back
 BAFFLE, BAFFLE_TOP, FOOT_SLOT, FOOT_HEIGHT = 2.0, 13.0, 2.25, 3.6  # thickness, top, width and height of its slots
 CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness and height of the low one
 SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.5, 7.0  # plate; its slots, for a tooth of 3 mm
@@ -34,7 +34,7 @@ CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
 ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
 LEAD_IN, LED_RISE = 0.4, 0.42  # run of a bare floor per mm that it leads water aside; its least rise
-MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of a row's cards below the sill
+MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of water at rest in a row's cards
 LONE_SLOPE = 12.0  # degrees: of a floor that falls to the sill
 EDGE, AROUND = 1.5, 0.3  # mm between a gutter's inside where it comes in and the walls beside it; outside of its own
 EXACT = 4.0  # mm3: a card keeps what is wanted; walls that touch the surface make steps, over which it takes another
@@ -116,7 +116,7 @@ def least_room(site: Site, design: Design) -> float:
 
 def _shallowest(process: Process) -> int:
     """Layers that a calm pool's floor lies below the sill, at least."""
-    return ceil(POOL_DEPTH / process.printer.layer_height - 1e-9)
+    return ceil((POOL_DEPTH - process.comb.drawn_on) / process.printer.layer_height - 1e-9)
 
 
 def held_water(card: Card, design: Design) -> float:
@@ -160,7 +160,7 @@ def _stops(card: Card, feed: Span | None, process: Process) -> tuple[Plate, ...]
     stop = _stop(card, feed, process)
     y0, thick = on_grid(stop.y1 + CHAMBER), inlet_walls(process.printer.blade)[1]
     top = on_grid(min(stop.way[1] + OVER_SLOTS, -UNDER_SILL))
-    if card.is_bare or card.floor_z <= -POOL_DEPTH or top <= card.floor_z or y0 + thick > -OPEN:
+    if card.is_bare or card.floor_z <= process.comb.drawn_on - POOL_DEPTH or top <= card.floor_z or y0 + thick > -OPEN:
         return (stop,)
     return stop, Plate(y0, on_grid(y0 + thick), top)
 

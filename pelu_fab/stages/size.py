@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor, inf
+from math import ceil, floor, fsum, inf
 
 from pelu_fab.ir.card import Card, Span, Underside
 from pelu_fab.ir.design import Design
@@ -94,7 +94,11 @@ def _combs(
     """The order of gutters under each layer, and its buckets' combs in that order."""
     combs = [[bucket_comb(b, netlist.leaving[b.name], loads[b.name], design) for b in row] for row in netlist.rows]
     are_in_order = any(readout.kind == "difference" for readout in design.network.readouts)
-    orders = [gutter_order(row, netlist, layer, design.process, are_in_order) for layer, row in enumerate(combs)]
+    orders, feeds = list[Sequence[str]](), dict[str, float]()
+    for layer, row in enumerate(combs):
+        orders.append(gutter_order(row, netlist, layer, feeds, design.process, are_in_order))
+        courses = side_by_side(orders[-1], gutter_widths(row, design.process), design.process)
+        feeds = {course.target: fsum(course.span) / 2 for course in courses}
     return orders, [[in_order(comb, orders[layer], design) for comb in row] for layer, row in enumerate(combs)]
 
 
@@ -181,8 +185,9 @@ def _length(
 
 def _deepest(courses: Sequence[Course], design: Design) -> float:
     """Of a weir's floor below its sill, mm."""
-    step = design.process.printer.layer_height
-    return on_grid(floor((LONE_DEEP if not courses else RUN + LIP - design.process.printer.floor) / step + 1e-9) * step)
+    printer = design.process.printer
+    deep = RUN + LIP - printer.floor if courses else LONE_DEEP - design.process.comb.drawn_on
+    return on_grid(floor(deep / printer.layer_height + 1e-9) * printer.layer_height)
 
 
 def _weirs(rooms: Sequence["Room"], depth: float, courses: Sequence[Course], design: Design) -> list[Card]:

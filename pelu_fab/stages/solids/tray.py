@@ -139,7 +139,7 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, blade: floa
         above = tray.wall_height - tray.to((ahead, before.z + before.card.under.bottom_z + TIP))[1]
         ahead -= placed.y
         back = ahead if 0.0 < back - ahead < max(THIN, tray.wall + above * LEAN) else back
-    head = tray.head[0] - placed.y
+    head = tray.at(tray.lap and tray.lap + LAP_AIR)[0] - placed.y  # where walls begin
     back = head - 1.0 if head < back < head + THIN + tray.wall_height * sin(radians(tray.slope_deg)) else back
     air: Outline = (
         (back, slant - back),
