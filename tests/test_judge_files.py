@@ -525,6 +525,7 @@ PACKAGES = {
     "an entity": (_first("<model", '<!DOCTYPE a [<!ENTITY b "c">]><model'), "file.read"),
     "a corner that is not there": (_first('v1="0"', 'v1="99999999"'), "file.read"),
     "a corner that is no number": (_first('<vertex x="', '<vertex x="a'), "file.read"),
+    "a corner's number that is not whole": (_first('v1="0"', 'v1="0.5"'), "file.read"),
     "no end": (lambda text: text[:-100], "file.read"),
 }
 

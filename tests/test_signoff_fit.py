@@ -3,14 +3,21 @@
 import numpy as np
 import pytest
 from handmade import box, stl_bytes
+from manifold3d import Manifold
 
-from pelu_fab.signoff.intersections import crossings, intersections
-from pelu_fab.signoff.stl import Mesh, read_stl, weld
+from pelu_fab.signoff import intersections
+from pelu_fab.signoff.stl import Array, Index, Mesh, read_stl, weld
+from pelu_fab.signoff.topology import topology
 
 
 def together(*solids: object) -> Mesh:
     """Solids in one file as they are, not joined."""
     return weld(np.concatenate([read_stl(stl_bytes(s), "part") for s in solids]))  # type: ignore[arg-type]
+
+
+def crossings(mesh: Mesh) -> tuple[Index, Array]:
+    """Pairs of triangles that cross, and where."""
+    return intersections.crossings(mesh, topology(mesh).pieces)
 
 
 CUBE = box((0, 0, 0), (10, 10, 10))
@@ -33,7 +40,7 @@ def test_shells_that_only_touch_do_not_cross(other: object) -> None:
 @pytest.mark.parametrize("by", [9.99, 5.0, 0.01])
 def test_two_shells_that_overlap_cross_where_they_do(by: float) -> None:
     mesh = together(CUBE, box((10 - by, 3, 4), (20, 5, 6)))
-    found = intersections("part", mesh)
+    found = intersections.intersections("part", mesh, topology(mesh).pieces)
     assert found.status == "fail" and found.found > 0
     _, at = crossings(mesh)
     np.testing.assert_allclose(at[:, 0].max(), 10.0, atol=1e-5)
@@ -49,6 +56,17 @@ def test_one_shell_that_runs_through_itself_is_found() -> None:
     points = mesh.points.copy()
     points[int(np.argmax((points == [10, 10, 10]).all(axis=1)))] = [3.0, 2.0, -8.0]
     assert len(crossings(weld(points[mesh.faces]))[0]) > 0
+
+
+def test_what_crosses_does_not_hang_on_which_triangles_are_looked_at_as_one() -> None:
+    rng = np.random.default_rng(4)
+    shells = [box(tuple(at), tuple(at + rng.integers(2, 9, 3))) for at in rng.integers(0, 9, (6, 3))]
+    shells += [Manifold.sphere(3.0, 24).translate(rng.uniform(0, 9, 3)) for _ in range(3)]
+    mesh = together(*(shell.refine(3) for shell in shells))
+    found, alone = crossings(mesh), intersections.crossings(mesh, np.arange(len(mesh.faces)))
+    assert len(found[0]) > 100
+    np.testing.assert_array_equal(found[0], alone[0])
+    np.testing.assert_array_equal(found[1], alone[1])
 
 
 def test_crossings_are_those_of_every_pair_tried_one_by_one() -> None:

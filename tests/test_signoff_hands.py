@@ -1,6 +1,7 @@
 """What hands do: parts stand where they are put, go in and come out, and stay over what they feed when pushed aside."""
 
 import shutil
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -58,15 +59,20 @@ def failures(checks: list[Check]) -> dict[str, Check]:
     return {check.where: check for check in checks if check.status == "fail"}
 
 
+def stood(parts: Sequence[LoadedPart]) -> list[Check]:
+    """Whether each stands."""
+    return hands.stands(parts, moving.room(parts).bodies)
+
+
 def test_every_part_of_iris_stands_where_it_is_put() -> None:
-    checks = hands.stands(iris())
+    checks = stood(iris())
     assert {check.where for check in checks} == {part.entry.name for part in iris()}
     assert failures(checks) == {}
 
 
 @pytest.mark.parametrize("name", ["card-L0-b0", "card-L1-b1", "tray-L0a", "cup-y1"])
 def test_what_hangs_in_the_air_is_named_by_how_far(name: str) -> None:
-    found = failures(hands.stands(moved(iris(), name, (0.0, 0.0, 3.0))))
+    found = failures(stood(moved(iris(), name, (0.0, 0.0, 3.0))))
     assert found[name].found == pytest.approx(3.0, abs=0.3)
 
 
@@ -74,7 +80,7 @@ def test_what_hangs_in_the_air_is_named_by_how_far(name: str) -> None:
     ("gone", "falls"), [("trestle-1", "tray-L0a"), ("tray-L0a", "card-L0-b0"), ("rack", "card-L1-b1")]
 )
 def test_what_stands_on_a_part_falls_without_it(gone: str, falls: str) -> None:
-    found = failures(hands.stands([part for part in iris() if part.entry.name != gone]))
+    found = failures(stood([part for part in iris() if part.entry.name != gone]))
     assert found[falls].found > 5.0
 
 
@@ -82,7 +88,7 @@ def test_a_loose_part_stands_alone_or_falls_over() -> None:
     top_heavy = box((0, 0, 0), (10, 10, 20)) + box((0, 0, 19), (60, 10, 30))
     for solid, stands in ((box((0, 0, 0), (10, 10, 60)), True), (top_heavy, False)):
         part = loaded(weld(read_stl(stl_bytes(solid), "jug")), "jug", None)
-        assert (failures(hands.stands([part])) == {}) is stands
+        assert (failures(stood([part])) == {}) is stands
 
 
 def named(parts: tuple[LoadedPart, ...], *names: str) -> tuple[LoadedPart, ...]:
@@ -163,6 +169,6 @@ def test_heavy_cards_of_five_perimeters_lie_on_their_ears_with_their_weight(tmp_
     network = network_of(*(([15.0] * len(a), (a / a.sum(axis=1, keepdims=True)).tolist()) for a in rows))
     design = design_of(network, DETERGENT.model_copy(update={"printer": printer}), input_max=(40.0, 40.0))
     pelu_fab.write(pelu_fab.compile(design, force=True), tmp_path / "heavy", formats=())
-    checks = {check.where: check for check in hands.stands(parts_of(tmp_path / "heavy"))}
+    checks = {check.where: check for check in stood(parts_of(tmp_path / "heavy"))}
     assert all(checks[f"card-L{row}-b{k}"].status == "pass" for row, k in ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)))
     assert max(card.card.middle for card in staged(design).layout.layers[1]) < -18.0, "heavier behind than the seat"

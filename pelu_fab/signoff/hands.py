@@ -26,14 +26,14 @@ DROPS = "drops so far until it stands: on other parts or the table, its centre o
 ALONE = "drops so far until it stands alone on a table"
 
 
-def stands(parts: Sequence[LoadedPart]) -> list[Check]:
-    """How far each part drops until it stands where it is placed; a loose part stands alone, as it lies in its file."""
+def stands(parts: Sequence[LoadedPart], bodies: "Bodies") -> list[Check]:
+    """How far each part drops until it stands where it is placed, all of these being `bodies`; a loose part stands
+    alone, as it lies in its file.
+    """
     fixed = [part for part in parts if part.matrix is not None]
-    meshes = [part.placed for part in fixed]
-    table = min((float(mesh.points[:, 2].min()) for mesh in meshes), default=0.0)
-    bodies = Bodies.of(meshes)
+    table = min((float(body.mesh.box[0][2]) for body in bodies.each), default=0.0)
     checks = []
-    for number, (part, mesh) in enumerate(zip(fixed, meshes, strict=True)):
+    for number, (part, mesh) in enumerate(zip(fixed, (body.mesh for body in bodies.each), strict=True)):
         drop = _drop(contacts(bodies, number, NEAR), mesh, table)
         if drop >= NEAR:  # nothing so near: look on
             drop = _drop(contacts(bodies, number, FARTHEST), mesh, table)
@@ -72,11 +72,14 @@ class Bodies:
         each = tuple(Body(mesh) for mesh in meshes)
         return cls(each, np.array([body.mesh.box for body in each]).reshape(-1, 2, 3))
 
-    def near(self, part: int, among: Index, shift: Array, reach: float) -> list[int]:
-        """Those `among` others over which one that is moved by `shift` may lie with less than `reach` of air."""
+    def near(self, part: int, among: Index, shift: Array, looks: float, reach: float) -> list[int]:
+        """Those `among` others before which one that is moved by `shift` and looks down (-1) or up may lie with less
+        than `reach` of air.
+        """
         (low, high), (bottom, top) = self.boxes[part] + shift, self.boxes[among].transpose(1, 0, 2)
-        over = ((bottom <= high) & (low <= top))[:, :2].all(axis=1)
-        over &= (low[2] - top[:, 2] < reach) & (high[2] - bottom[:, 2] > -LEEWAY) & (among != part)
+        below, above = _sights(looks, reach)
+        over = ((bottom <= high) & (low <= top))[:, :2].all(axis=1) & (among != part)
+        over &= (low[2] - top[:, 2] < below[2]) & (bottom[:, 2] - high[2] < above[2])
         return list(among[over].tolist())
 
 
@@ -189,31 +192,36 @@ def _sights(looks: float, reach: float) -> tuple[Array, Array]:
 def contacts(bodies: Bodies, part: int, reach: float) -> tuple[Array, Array]:
     """Air (k,), less than `reach` mm, and plan (k, 2) of places where a part lies over another."""
     found = [(np.zeros(0), np.zeros((0, 2)))]
-    for places, looks, faces in _over(bodies, part, np.arange(len(bodies.each)), np.zeros(3), reach):
+    for places, looks, faces in _before(bodies, part, -1.0, np.arange(len(bodies.each)), np.zeros(3), reach):
         found.append(faces.air(places, looks, reach))
     air, plan = zip(*found, strict=True)
     return np.concatenate(air), np.concatenate(plan)
 
 
-def nearest(bodies: Bodies, part: int, reach: float, among: Index, shift: Array, *, enough: float = 0.0) -> float:
-    """Least air (mm) below a part that is moved by `shift`, over others `among` all; inf where it is `reach` or more.
+def nearest(
+    bodies: Bodies, part: int, looks: float, reach: float, among: Index, shift: Array, *, enough: float = 0.0
+) -> float:
+    """Least air (mm) below (`looks` -1) or above a part that is moved by `shift`, to others `among` all; inf where it
+    is `reach` or more.
 
     Air that is less than `enough` need not be the least.
     """
     least = np.inf
-    for places, looks, faces in _over(bodies, part, among, shift, reach):
-        least = min(least, faces.least(places, looks, min(reach, least), enough))
+    for places, way, faces in _before(bodies, part, looks, among, shift, reach):
+        least = min(least, faces.least(places, way, min(reach, least), enough))
         if least <= enough:
             break
     return max(least, 0.0)
 
 
-def _over(bodies: Bodies, part: int, among: Index, shift: Array, reach: float) -> Iterator[tuple[Array, float, _Faces]]:
-    """Places on undersides of a part, to look down from to others, and on tops of these, to look up to it: either may
-    be the smaller.
+def _before(
+    bodies: Bodies, part: int, looks: float, among: Index, shift: Array, reach: float
+) -> Iterator[tuple[Array, float, _Faces]]:
+    """Places on faces of a part that look one way, to look from to others, and on those of others that look back, to
+    look up or down to it: either may be the smaller.
     """
-    one, others = bodies.each[part], bodies.near(part, among, shift, reach)
-    moved = one.level(-1.0).places + shift if others else np.zeros((0, 3))
+    one, others = bodies.each[part], bodies.near(part, among, shift, looks, reach)
+    moved = one.level(looks).places + shift if others else np.zeros((0, 3))
     for two in (bodies.each[other] for other in others):
-        yield two.back(-1.0).near(moved, -1.0, reach), -1.0, two.back(-1.0)
-        yield one.back(1.0).near(two.level(1.0).places - shift, 1.0, reach), 1.0, one.back(1.0)
+        yield two.back(looks).near(moved, looks, reach), looks, two.back(looks)
+        yield one.back(-looks).near(two.level(-looks).places - shift, -looks, reach), -looks, one.back(-looks)

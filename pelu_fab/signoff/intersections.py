@@ -1,28 +1,29 @@
 """Whether a surface runs through itself: pairs of triangles that cross. A welded mesh in, crossed pairs out."""
 
 import numpy as np
-from numpy.typing import NDArray
-from shapely import STRtree
 
-from pelu_fab.signoff.boxes import diagonals
+from pelu_fab.signoff.boxes import meeting, runs
 from pelu_fab.signoff.found import place_of
 from pelu_fab.signoff.report import Check, most
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, cross
 
 BLOCK = 500_000  # pairs looked at together
+FEW = 8  # triangles of a slanting piece of surface whose boxes are looked at as one
 DEPTH = 2e-3  # mm that an edge must reach through a triangle on either side; float32 at 500 mm resolves 3e-5
 
 
-def intersections(where: str, mesh: Mesh) -> Check:
-    """No triangle passes through another: within one shell or between two."""
-    pairs, at = crossings(mesh)
+def intersections(where: str, mesh: Mesh, pieces: Index) -> Check:
+    """No triangle passes through another: within one shell or between two. `pieces` numbers the flat piece of surface
+    that each belongs to.
+    """
+    pairs, at = crossings(mesh, pieces)
     place = place_of(at[0]) if len(pairs) else None
     return most("mesh.intersect", where, len(pairs), 0.0, "", "pairs of triangles that cross", place)
 
 
-def crossings(mesh: Mesh) -> tuple[Index, Array]:
+def crossings(mesh: Mesh, pieces: Index) -> tuple[Index, Array]:
     """Pairs (k, 2) of triangles of which an edge of one passes through the other, and a point (k, 3) of each."""
-    one, other = _near(mesh)
+    one, other = _near(mesh, pieces)
     found = [_crossed(mesh, one[k : k + BLOCK], other[k : k + BLOCK]) for k in range(0, len(one), BLOCK)]
     if not found:
         return np.zeros((0, 2), np.int64), np.zeros((0, 3))
@@ -31,8 +32,9 @@ def crossings(mesh: Mesh) -> tuple[Index, Array]:
 
 def _crossed(mesh: Mesh, one: Index, other: Index) -> tuple[Index, Array]:
     # Triangles of which one lies wholly on one side of the other can't cross: nearly all pairs.
-    meet = np.flatnonzero(_straddles(mesh, one, other) & _straddles(mesh, other, one))
-    one, other = one[meet], other[meet]
+    for _ in range(2):
+        meet = np.flatnonzero(_straddles(mesh, one, other))
+        other, one = one[meet], other[meet]
     pairs, places = [], []
     for a, b in ((one, other), (other, one)):
         for corner in range(3):
@@ -40,7 +42,10 @@ def _crossed(mesh: Mesh, one: Index, other: Index) -> tuple[Index, Array]:
             hit, at = _pierces(start, end, mesh.corners[b], mesh.normals[b])
             pairs.append(np.sort(np.stack([a[hit], b[hit]], axis=1), axis=1))
             places.append(at[hit])
-    table, first = np.unique(np.concatenate(pairs), axis=0, return_index=True)
+    both = np.concatenate(pairs)
+    if not len(both):  # as nearly always
+        return both, np.zeros((0, 3))
+    table, first = np.unique(both, axis=0, return_index=True)
     return table, np.concatenate(places)[first]
 
 
@@ -48,11 +53,11 @@ def _straddles(mesh: Mesh, one: Index, other: Index) -> Mask:
     """Whether triangle `one` has corners on both sides of the plane of `other`."""
     normal = mesh.normals[other]
     level = np.einsum("ij,ij->i", mesh.points[mesh.faces[other, 0]], normal)
-    heights = np.einsum("ikj,ij->ik", mesh.corners[one], normal) - level[:, None]
-    return np.asarray((heights.min(axis=1) < -DEPTH) & (heights.max(axis=1) > DEPTH))
+    a, b, c = np.einsum("ikj,ij->ki", mesh.corners[one], normal) - level
+    return np.asarray((np.minimum(np.minimum(a, b), c) < -DEPTH) & (np.maximum(np.maximum(a, b), c) > DEPTH))
 
 
-def _near(mesh: Mesh) -> tuple[Index, Index]:
+def _near(mesh: Mesh, pieces: Index) -> tuple[Index, Index]:
     """Pairs of triangles whose boxes, shrunk by the depth, share space. Faces that only touch do not; nor do two that
     lie square to one axis, which can't cross: nearly all whose boxes would.
     """
@@ -61,23 +66,40 @@ def _near(mesh: Mesh) -> tuple[Index, Index]:
     square = np.where(flat.any(axis=1), np.argmax(flat, axis=1), 3)  # to which axis; 3 stands for none
     middle = (low + high) / 2
     low, high = np.minimum(low + DEPTH / 2, middle), np.maximum(high - DEPTH / 2, middle)
-    plan = diagonals(low[:, :2], high[:, :2])
-    pairs = [_meeting(low, high, plan, 2, np.flatnonzero(square == k), np.flatnonzero(square > k)) for k in (0, 1)]
-    slanted, rest = np.flatnonzero(square == 3), np.flatnonzero(square > 1)
-    pairs.append(_meeting(low, high, plan, 2, slanted, slanted))
-    aside = int(np.argmin((high - low)[rest, :2].sum(axis=0)))  # x or y, beside z: level ones are sharp only there
-    from_side = np.empty_like(plan)
-    from_side[rest] = diagonals(low[rest][:, [aside, 2]], high[rest][:, [aside, 2]])
-    pairs.append(_meeting(low, high, from_side, 1 - aside, np.flatnonzero(square == 2), slanted))
-    one, other = np.sort(np.concatenate(pairs, axis=1), axis=0)
-    return one[one < other], other[one < other]
+    order, starts = _lots(low, high, square, pieces)
+    low, high, axis = low[order], high[order], square[order[starts]]
+    bottom, top = np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts)
+    lot, beyond = meeting(bottom, top, bottom, top)
+    may = np.flatnonzero((lot <= beyond) & ((axis[lot] != axis[beyond]) | (axis[lot] == 3)))
+    lot, beyond, counts = lot[may], beyond[may], np.diff(starts, append=len(order))
+    sides = []
+    for own, others in ((lot, beyond), (beyond, lot)):  # of each of the two lots what meets the other's box
+        pair, one = runs(starts[own], counts[own])
+        box = others[pair]
+        met = np.flatnonzero(((low[one] <= top[box]) & (bottom[box] <= high[one])).all(axis=1))
+        sides.append((one[met], np.bincount(pair[met], minlength=len(own))))
+    (one, of_one), (other, of_other) = sides
+    owner, place = runs(np.repeat(np.cumsum(of_other) - of_other, of_one), np.repeat(of_other, of_one))
+    one, other = one[owner], other[place]
+    met = np.flatnonzero((one < other) & ((low[one] <= high[other]) & (low[other] <= high[one])).all(axis=1))
+    first, second = np.sort([order[one[met]], order[other[met]]], axis=0)
+    return first, second
 
 
-def _meeting(low: Array, high: Array, lines: NDArray[np.object_], third: int, own: Index, others: Index) -> Index:
-    """Pairs (2, k) of boxes, of `own` and of `others`: `lines` are their diagonals but along the `third` axis."""
-    one, other = STRtree(lines[others]).query(lines[own])
-    one, other = own[one], others[other]
-    return np.stack([one, other])[:, (low[one, third] <= high[other, third]) & (low[other, third] <= high[one, third])]
+def _lots(low: Array, high: Array, square: Index, pieces: Index) -> tuple[Index, Index]:
+    """Triangles in an order that has those of one lot side by side, and where each lot starts: a flat piece of surface
+    that is level in some axis, as it lies square to this, or a few of any other; the rest stand alone, as many boxes in
+    a large one that slants, or bends, would all meet.
+    """
+    key = 4 * pieces + square
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    counts, axis = np.diff(starts, append=len(order)), square[order[starts]]
+    bottom, top = np.minimum.reduceat(low[order], starts), np.maximum.reduceat(high[order], starts)
+    level = (axis < 3) & (bottom == top)[np.arange(len(starts)), axis % 3]
+    begins = np.repeat(~level & (counts > FEW), counts)
+    begins[starts] = True
+    return order, np.flatnonzero(begins)
 
 
 def _pierces(start: Array, end: Array, triangle: Array, normal: Array) -> tuple[Index, Array]:

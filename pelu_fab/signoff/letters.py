@@ -4,7 +4,7 @@ A mirrored letter is another shape, and mirrored words run from right to left: n
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely import Polygon, affinity, bounds, get_coordinates
+from shapely import Polygon, area, bounds, get_coordinates, get_rings, polygons, transform
 
 from pelu_fab.signoff.stl import Array
 
@@ -31,8 +31,9 @@ def seen(pieces: Sequence[Polygon], rightward: float) -> Mask:
 
     `pieces` across and up.
     """
-    letters = [_picture(letter) for letter in _letters(pieces, rightward)] if pieces else []
-    return np.array(letters, np.float32).reshape(-1, TALL * WIDE)
+    if not pieces:
+        return np.zeros((0, TALL * WIDE), np.float32)
+    return _pictures(*_letters(pieces, rightward))
 
 
 def unread(found: Mask, text: str) -> str:
@@ -48,10 +49,12 @@ def unread(found: Mask, text: str) -> str:
     return "".join(wanted[k] for k in _missed(alike))
 
 
-def _letters(pieces: Sequence[Polygon], rightward: float) -> Iterator[list[Polygon]]:
-    """Pieces of one letter each, as one reads."""
-    turned = pieces if rightward > 0 else [affinity.scale(p, -1.0, 1.0, origin=(0.0, 0.0)) for p in pieces]
-    boxes = bounds(np.array(turned, dtype=np.object_))
+def _letters(pieces: Sequence[Polygon], rightward: float) -> tuple[NDArray[np.object_], list[NDArray[np.int64]]]:
+    """The pieces as one sees them, and which of them each letter is made of, as one reads."""
+    turned = np.array(pieces, dtype=np.object_)
+    if rightward < 0.0:
+        turned = transform(turned, lambda places: places * [-1.0, 1.0])
+    boxes = bounds(turned)
     head = _below(boxes)
     whole = boxes.copy()
     np.minimum.at(whole[:, :2], head, boxes[:, :2])
@@ -62,9 +65,7 @@ def _letters(pieces: Sequence[Polygon], rightward: float) -> Iterator[list[Polyg
         if high[k] <= foot and np.isfinite(foot):
             line, foot = line + 1, np.inf
         lines[k], foot = line, min(foot, low[k])
-    for k in np.lexsort((left, lines)).tolist():
-        if head[k] == k:
-            yield [turned[i] for i in np.flatnonzero(head == k).tolist()]
+    return turned, [np.flatnonzero(head == k) for k in np.lexsort((left, lines)).tolist() if head[k] == k]
 
 
 def _below(boxes: Array) -> NDArray[np.int64]:
@@ -89,27 +90,33 @@ def _hangs(boxes: Array) -> NDArray[np.bool_]:
     return np.asarray((beside & level & (low >= low[:, None]) & (DOT * tall > tall[:, None])).any(axis=1))
 
 
-def _picture(letter: Sequence[Polygon]) -> Mask:
-    """A letter `TALL` px tall, in the middle of its picture."""
+def _pictures(pieces: NDArray[np.object_], letters: Sequence[NDArray[np.int64]]) -> Mask:
+    """Letters `TALL` px tall, each in the middle of its picture: drawn below each other, for a picture of its own takes
+    longer to make than a letter to draw.
+    """
     from PIL import Image, ImageDraw
 
-    rings = [(ring, ink) for ink, ring in _rings(letter)]
-    corners = np.concatenate([ring for ring, _ in rings])
-    (left, low), (right, high) = corners.min(axis=0), corners.max(axis=0)
+    boxes = bounds(pieces)
+    left, low, right, high = np.array([[*boxes[own, :2].min(axis=0), *boxes[own, 2:].max(axis=0)] for own in letters]).T
     scale = TALL / (high - low)
-    image = Image.new("1", (max(round((right - left) * scale), 1), TALL))
+    wide = np.clip(np.round((right - left) * scale), 1, WIDE).astype(np.int64)
+    letter = np.repeat(np.arange(len(letters)), [len(own) for own in letters])
+    rings, piece = get_rings(pieces[np.concatenate(letters)], return_index=True)
+    places, ring = get_coordinates(rings, return_index=True)
+    of = letter[piece][ring]
+    x, y = (places[:, 0] - left[of]) * scale[of] - 0.5, (high[of] - places[:, 1]) * scale[of] - 0.5
+    start = (WIDE - wide) // 2
+    pixels = np.column_stack([np.trunc(x) + start[of], np.trunc(y) + TALL * of]).reshape(-1).tolist()
+    ends = (2 * np.searchsorted(ring, np.arange(len(rings) + 1))).tolist()
+    ink = np.diff(piece, prepend=-1)  # 1 of a piece's outer ring, which comes first, 0 of its holes
+    image = Image.new("1", (WIDE, TALL * len(letters)))
     pen = ImageDraw.Draw(image)
-    for ring, ink in rings:
-        pen.polygon(((ring - [left, high]) * [scale, -scale] - 0.5).reshape(-1).tolist(), fill=ink)
-    return _centred(np.asarray(image))
-
-
-def _rings(letter: Sequence[Polygon]) -> Iterator[tuple[int, Array]]:
-    """Where there is ink (1) and where none (0): the largest first, for an island lies in another's hole."""
-    whole = letter if len(letter) == 1 else sorted(letter, key=lambda p: -Polygon(p.exterior).area)
-    for polygon in whole:
-        yield 1, get_coordinates(polygon.exterior)
-        yield from ((0, get_coordinates(hole)) for hole in polygon.interiors)
+    # The largest first, for an island lies in another's hole.
+    sizes = area(polygons(rings[ink > 0]))
+    for k in np.lexsort((np.arange(len(rings)), -sizes[piece], letter[piece])).tolist():
+        pen.polygon(pixels[ends[k] : ends[k + 1]], fill=int(ink[k]))
+    found = np.asarray(image).reshape(len(letters), TALL, WIDE) & (np.arange(WIDE) < (start + wide)[:, None])[:, None]
+    return np.asarray(found, np.float32).reshape(-1, TALL * WIDE)
 
 
 @cache

@@ -133,7 +133,7 @@ def surface_checks(where: str, mesh: Mesh, shape: Topology) -> list[Check]:
         _none("mesh.degenerate", where, mesh, flat, "triangles without area" + told),
         _none("mesh.duplicate", where, mesh, shape.duplicate, "triangles twice in the same place"),
         oriented,
-        intersections(where, mesh),
+        intersections(where, mesh, shape.pieces),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.report import Check, failed, most, passed
 from pelu_fab.signoff.stl import Array, Index
 
-UP = (0.0, 0.0, 1.0)
+NOWAY, UP = (0.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 WAYS = {"up": UP, "+y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "+x": (1.0, 0.0, 0.0), "-x": (-1.0, 0.0, 0.0)}
 UNMOVED = np.zeros((3, 1))
 FAR = 400.0  # mm: nothing reaches further
@@ -31,6 +32,11 @@ class Room:
     parts: tuple[LoadedPart, ...]
     turned: dict[tuple[float, ...], tuple[Array, Bodies]] = field(default_factory=dict)
 
+    @cached_property
+    def bodies(self) -> Bodies:
+        """As they lie."""
+        return Bodies.of(part.placed for part in self.parts)
+
     def free(
         self, part: int, way: tuple[float, ...], reach: float, among: Index, lifted: float = 0.0, enough: float = 0.0
     ) -> float:
@@ -38,12 +44,19 @@ class Room:
 
         Air that is less than `enough` need not be the least.
         """
-        if way not in self.turned:
-            turn = upright(-np.array(way))  # the way is down there
+        looks = 1.0 if way > NOWAY else -1.0  # there and back is one line, along which they are turned once
+        turn, bodies = self._along(tuple(looks * np.array(way)))
+        return nearest(bodies, part, looks, reach, among, turn @ np.array([0.0, 0.0, lifted]), enough=enough)
+
+    def _along(self, line: tuple[float, ...]) -> tuple[Array, Bodies]:
+        """Turned so that the line leads up."""
+        if line == UP:
+            return np.eye(3), self.bodies
+        if line not in self.turned:
+            turn = upright(np.array(line))
             matrix = np.block([[turn, UNMOVED], [np.eye(4)[3]]])
-            self.turned[way] = turn, Bodies.of(p.placed.placed(matrix) for p in self.parts)
-        turn, bodies = self.turned[way]
-        return nearest(bodies, part, reach, among, turn @ np.array([0.0, 0.0, lifted]), enough=enough)
+            self.turned[line] = turn, Bodies.of(p.placed.placed(matrix) for p in self.parts)
+        return self.turned[line]
 
     def way_out(self, part: int, among: Index) -> str:
         """A straight way on which a part meets nothing, or a lift and then one aside; '' where there is none."""

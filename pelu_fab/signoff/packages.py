@@ -6,9 +6,11 @@ Nothing is unpacked beyond a limit, and no document may declare an entity or a t
 import io
 import zipfile
 from dataclasses import dataclass, field
+from typing import Any
 from xml.parsers import expat
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pelu_fab.errors import FabError
 from pelu_fab.signoff.stl import Array
@@ -21,6 +23,10 @@ AGAIN = "compile it again"
 ROWS = {  # what stands before, between and behind the three numbers of a row, and the mark that is put there
     "vertices": {b'<vertex x="': b"\1", b'" y="': b"\2", b'" z="': b"\3", b'" />': b"\4", b'"/>': b"\4"},
     "triangles": {b'<triangle v1="': b"\1", b'" v2="': b"\2", b'" v3="': b"\3", b'" />': b"\4", b'"/>': b"\4"},
+}
+WRITTEN: dict[str, tuple[bytes, type]] = {  # what a row's numbers may be made of
+    "vertices": (b"0123456789+-.eE \t\r\n", np.float64),
+    "triangles": (b"0123456789 \t\r\n", np.int64),
 }
 MARKS = b"\1\2\3\4"
 SPACES = bytes.maketrans(MARKS, b"    ")
@@ -59,8 +65,8 @@ def _model(text: bytes) -> Package:
     """Fill a package while the document goes by, its long lists cut out."""
     text, cut_out = _parted(text)
     lots = iter(cut_out)
-    found, stack, tables = Package(), [""], dict.fromkeys(ROWS, np.zeros((0, 3)))
-    current = ""
+    found, stack, current = Package(), [""], ""
+    tables: dict[str, NDArray[Any]] = {}
 
     def start(name: str, told: dict[str, str]) -> None:
         nonlocal current, tables
@@ -71,7 +77,7 @@ def _model(text: bytes) -> Package:
         if kind in ROWS:
             tables[kind] = _rows(kind, *next(lots, ("", b"")))
         elif kind == "object":
-            current, tables = told["id"], dict.fromkeys(ROWS, np.zeros((0, 3)))
+            current, tables = told["id"], {}
             found.names[current] = told.get("name", "")
         elif kind == "item":
             found.items.append((told["objectid"], _transform(told.get("transform"))))
@@ -80,9 +86,7 @@ def _model(text: bytes) -> Package:
 
     def end(_: str) -> None:
         if stack.pop() == "mesh":
-            places, corners = tables["vertices"], tables["triangles"].astype(np.int64)
-            if (corners != tables["triangles"]).any():
-                raise ValueError("a corner's number is not whole")
+            places, corners = (tables.get(kind, np.zeros((0, 3), number)) for kind, (_, number) in WRITTEN.items())
             if len(corners) and (corners.min() < 0 or corners.max() >= len(places)):
                 raise ValueError("a triangle has a corner that is not there")
             found.meshes[current] = places[corners.reshape(-1, 3)]
@@ -119,14 +123,14 @@ def _parted(text: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
         at = end + len(kind) + 3
 
 
-def _rows(kind: str, told: str, body: bytes) -> Array:
+def _rows(kind: str, told: str, body: bytes) -> NDArray[Any]:
     """Numbers (n, 3) of a list in which nothing else stands."""
-    rows = body.count(b"<")
+    rows, (numerals, number) = body.count(b"<"), WRITTEN[kind]
     for words, mark in ROWS[kind].items():
         body = body.replace(words, mark)
-    if told != kind or body.translate(None, b"0123456789+-.eE \t\r\n") != MARKS * rows:
+    if told != kind or body.translate(None, numerals) != MARKS * rows:
         raise ValueError(f"its {kind} are not written as such")
-    numbers = np.fromstring(body.translate(SPACES), sep=" ")
+    numbers: NDArray[Any] = np.fromstring(body.translate(SPACES), number, sep=" ")
     if len(numbers) != 3 * rows:
         raise ValueError(f"its {kind} are not three numbers each")
     return numbers.reshape(-1, 3)

@@ -109,9 +109,10 @@ def _assembled(opened: Opened, parts: tuple[LoadedPart, ...], say: Progress) -> 
         why = f"see {blocked}" if blocked else "no part can be placed"
         return [*checks, *(skipped(rule, "device", why) for rule in WATER_RULES)], None
     nozzle, legible = opened.manifest.process.printer.nozzle, [reading.Legible(part) for part in parts]
+    room = moving.room(parts)
     checks += [
-        *hands.stands(parts),
-        *moving.paths(room := moving.room(parts)),
+        *hands.stands(parts, room.bodies),
+        *moving.paths(room),
         *(cut.laps(room, opened.manifest.sheet) if opened.manifest.sheet else []),
         *reading.read_checks(legible, written(opened), nozzle),
     ]
