@@ -14,6 +14,7 @@ from refusals import Case, command
 from remedies_of_layers import do
 from stagework import DETERGENT, design_of, network_of
 from test_calibrate import GOOD, csv_of
+from waterworks import resting_at
 
 import pelu_fab
 from exports import DESIGNS, export, recovered
@@ -54,7 +55,7 @@ def loaded(name: str, *settings: str) -> Callable[..., object]:
     return lambda *_: pelu_fab.load(DESIGNS / name, settings=settings)
 
 
-SURE = DETERGENT.model_copy(update={"scatter": DETERGENT.scatter.model_copy(update={"held_ml": 0.02})})
+SURE = resting_at(0.1).model_copy(update={"scatter": DETERGENT.scatter.model_copy(update={"held_ml": 0.02})})
 
 
 def made(network: Network, **choices: Any) -> Callable[..., object]:

@@ -234,7 +234,7 @@ LAYERS = [
     Case("training/train.py cross_validate 2", do(lambda: folded("a,y\n" + "".join(f"{k},{k}\n" for k in range(20)), 2, readout="number")), r"leave folds out", do(lambda: folded(FLOWERS, 2))),
 ]  # fmt: skip
 WATERS = [
-    Case("hydraulics/comb.py _taken 1", do(lambda: predicted_shares([[3.0], [3.0]], 0.01, BASE)), r"above the residual head", do(lambda: predicted_shares([[3.0], [3.0]], 3.0, BASE))),
+    Case("hydraulics/comb.py _taken 1", do(lambda: predicted_shares([[3.0], [3.0]], 0.0, BASE)), r"give a larger head", do(lambda: predicted_shares([[3.0], [3.0]], 3.0, BASE))),
     Case("ir/netlist.py check_netlist 1", do(lambda: check_netlist(netlist(0.9))), r"add up to 1", do(lambda: check_netlist(netlist(1.0)))),
     Case("ir/netlist.py check_netlist 2", do(lambda: check_netlist(netlist(1.0, "L1.b0"))), r"each row to the next only", do(lambda: check_netlist(netlist(1.0)))),
     Case("sim/schedule.py one_by_one 1", do(lambda: one_by_one(np.ones(2), 1.0, order=[0, 0])), r"each of the 2 inputs once", do(lambda: one_by_one(np.ones(2), 1.0, order=[1, 0]))),

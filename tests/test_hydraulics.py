@@ -219,23 +219,22 @@ def test_comb_head_carries_the_flow_it_was_asked_for():
     assert carried == pytest.approx(12_000, rel=1e-9)
 
 
-def test_a_drain_follows_the_steady_law():
-    law = h.tooth_law(DETERGENT)
+@pytest.mark.parametrize("rests", [0.1, DETERGENT.comb.residual_head])
+def test_a_drain_follows_the_steady_law_down_to_its_rest_or_the_sill(rests):
+    law = h.tooth_law(resting_at(rests))
     teeth, ends = np.full(10, 3.0), h.end_flags(10)
 
     def fall(_, level):
         return [-law.flows(teeth, np.full(10, level[0]), ends).sum() / 600]
 
     result = solve_ivp(fall, (0, 20), [6.0], rtol=1e-9, atol=1e-9)
-    assert isclose(result.y[0, -1], DETERGENT.comb.residual_head, abs_tol=0.2)
+    assert isclose(result.y[0, -1], max(rests, 0.0), abs_tol=0.2)
     assert (np.diff(result.y[0]) <= 1e-9).all()
 
 
 def test_no_flow_has_no_shares():
-    with pytest.raises(
-        FabError, match=r"^comb: no tooth flows at a head of 0\.05 mm; give a head above the residual head$"
-    ):
-        h.predicted_shares([[3.0], [3.0]], 0.05, DETERGENT)
+    with pytest.raises(FabError, match=r"^comb: no tooth flows at a head of 0\.05 mm; give a larger head$"):
+        h.predicted_shares([[3.0], [3.0]], 0.05, resting_at(0.1))
 
 
 def test_teeth_lie_symmetric_about_the_middle():

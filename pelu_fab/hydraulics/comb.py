@@ -60,7 +60,7 @@ def _taken(law: ToothLaw, widths: Array, pairs: Array) -> Array:
     runs = flows > 0.0  # a drain may end below the head at which the last tooth stops
     if not runs.any():
         dry = pairs[0, 0]
-        raise FabError("comb", f"no tooth flows at a head of {dry:g} mm", "give a head above the residual head")
+        raise FabError("comb", f"no tooth flows at a head of {dry:g} mm", "give a larger head")
     return np.asarray((pairs[runs, 1] / flows[runs]) @ teeth[runs])
 
 
