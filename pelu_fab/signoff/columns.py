@@ -133,7 +133,7 @@ class Columns:
 
         A point straight above the edge of a wall is not stopped by the wall's underside.
         """
-        query, face, z, side = self.crossings(points)
+        query, face, z, side = self.crossings(points, (-np.inf, 0.0))
         under = (side > 0) & (z < points[query, 2] - gap)
         if among is not None:
             under &= (face >= among.start) & (face < among.stop)

@@ -121,7 +121,7 @@ def _cross_faces(surface: Surface, drops: Drops, who: Index, stops: Array) -> No
     if not len(who):
         return
     corners = surface.corners[face]
-    edges = np.roll(corners, -1, axis=1) - corners
+    edges = corners[:, [1, 2, 0]] - corners
     inward = cross(normal[:, None, :], edges)
     inward /= np.maximum(np.linalg.norm(inward, axis=2, keepdims=True), 1e-12)
     distance = np.einsum("nkj,nkj->nk", drops.at[who][:, None, :] - corners, inward)
@@ -310,6 +310,6 @@ def _note(drops: Drops, who: Index, face: Index, before: Array, sine: Array, len
     drops.run_top[who[begin]] = before[begin]
     extend = straight & (begin | same)
     drops.run_end[who[extend]] = now[extend]
-    size = np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
-    drops.run_side[who[begin]] = (side / size)[begin]
-    drops.trail.append((who, now.copy(), face))
+    side = side[begin]
+    drops.run_side[who[begin]] = side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
+    drops.trail.append((who, now, face))

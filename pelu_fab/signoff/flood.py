@@ -154,9 +154,11 @@ def _clipped(corners: Array, drop: Array, wet: int) -> tuple[float, float, float
 
 def _links(edges: Index, tips: Index, below: Index, outside: int) -> Index:
     """Pairs (k, 2) of vertices that air joins once both are under water: edges, and tips with what lies below them."""
-    both = np.concatenate([edges, np.sort(np.stack([tips, below], axis=1), axis=1)])
-    key = np.unique(both[:, 0] * (outside + 1) + both[:, 1])  # a sparse matrix would add up repeats
-    return np.stack(np.divmod(key, outside + 1), axis=1)
+    known, (lower, upper) = edges[:, 0] * (outside + 1) + edges[:, 1], np.sort([tips, below], axis=0)
+    falls = np.unique(lower * (outside + 1) + upper)
+    # A sparse matrix would add up repeats.
+    falls = falls[known[np.minimum(np.searchsorted(known, falls), len(known) - 1)] != falls]
+    return np.concatenate([edges, np.stack(np.divmod(falls, outside + 1), axis=1)])
 
 
 def hanging_tips(mesh: Mesh, edges: Index) -> tuple[Array, Index]:
