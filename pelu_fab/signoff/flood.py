@@ -100,7 +100,7 @@ def _placeholder(level: int, saddle: int, mesh: Mesh) -> Basin:
 
 
 def _fill(mesh: Mesh, faces: Index, basin: Basin) -> Basin:
-    volume, area, perimeter = water_below(mesh.corners[faces], basin.level)
+    volume, area, perimeter = water_below(mesh.corners.take(faces, axis=0), basin.level)
     wet = faces[mesh.points[mesh.faces[faces], 2].min(axis=1) < basin.level]
     floor_z = float(mesh.points[mesh.faces[faces], 2].min()) if len(faces) else basin.level
     return Basin(basin.level, floor_z, volume, area, perimeter, wet, basin.exit_at, basin.exit_vertex)
@@ -168,10 +168,11 @@ def hanging_tips(mesh: Mesh, edges: Index) -> tuple[Array, Index]:
 
 def _tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
     plateau, is_minimum = _minima(edges, z)
-    faces = np.flatnonzero(is_minimum[plateau][mesh.faces].any(axis=1))  # that touch one
-    touching = plateau[mesh.faces[faces]]  # (m, 3)
+    touching = plateau.take(mesh.faces)  # (m, 3)
+    faces = np.flatnonzero(is_minimum.take(touching).any(axis=1))  # that touch one
+    touching = touching.take(faces, axis=0)
     # A face lying wholly in the plateau outweighs its neighbours: it alone says on which side the air is.
-    scale = np.where((touching == touching[:, :1]).all(axis=1), 1e6, 1.0) * _plan_area(mesh.corners[faces])
+    scale = np.where((touching == touching[:, :1]).all(axis=1), 1e6, 1.0) * _plan_area(mesh.corners.take(faces, axis=0))
     weight = np.bincount(touching.T.reshape(-1), np.tile(scale, 3), len(is_minimum))
     best = np.full(len(is_minimum), -1, np.int64)
     order = np.argsort(np.abs(scale), kind="stable")

@@ -56,7 +56,7 @@ def _hanging(mesh: Mesh, shape: Topology, printer: Printer) -> _Hanging:
     row, column = np.repeat(np.arange(len(faces)), 3), position[shape.neighbours[faces]].reshape(-1)
     link = coo_matrix((np.ones((column >= 0).sum(), bool), (row[column >= 0], column[column >= 0])), (len(faces),) * 2)
     number, label = connected_components(link, directed=False)
-    corners = mesh.corners[faces]
+    corners = mesh.corners.take(faces, axis=0)
     plan = -cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
     large = np.bincount(label, plan, number) >= LEAST_OVERHANG
     kept = large[label]
@@ -71,9 +71,13 @@ def _hanging(mesh: Mesh, shape: Topology, printer: Printer) -> _Hanging:
 def _supports(mesh: Mesh, shape: Topology, faces: Index, steep: Mask) -> tuple[Array, Index]:
     """Edges (k, 2, 2) in plan below which there is material, an inside corner with the neighbour; the face of each."""
     beyond = shape.neighbours[faces]
-    start, normal = mesh.points[mesh.faces[faces]], mesh.normals[faces]
+    start, normal = mesh.corners.take(faces, axis=0), mesh.normals.take(faces, axis=0)
     face, corner = np.nonzero((beyond >= 0) & ~steep[beyond])
-    a, b, c = np.einsum("nkj,nj->kn", mesh.corners[beyond[face, corner]] - start[face, corner][:, None], normal[face])
+    a, b, c = np.einsum(
+        "nkj,nj->kn",
+        mesh.corners.take(beyond[face, corner], axis=0) - start[face, corner][:, None],
+        normal.take(face, axis=0),
+    )
     inside = np.flatnonzero(np.maximum(np.maximum(a, b), c) > 1e-3)
     face, corner = face[inside], corner[inside]
     ends = np.stack([start[face, corner], start[face, (corner + 1) % 3]], axis=1)
@@ -111,7 +115,7 @@ def _farthest(hanging: _Hanging, bridges: Mask) -> list[tuple[float, Place | Non
     while len(pieces):
         counts = hanging.starts[group + 1] - hanging.starts[group]
         owner, edge = runs(hanging.starts[group], counts)
-        apart = _apart(pieces[owner, :, :2], hanging.edges[edge][:, None])
+        apart = _apart(pieces.take(owner, axis=0), hanging.edges.take(edge, axis=0)[:, None])
         # No place on a piece is farther from an edge than one of its corners is.
         first = np.cumsum(counts) - counts
         bound, corner = np.minimum.reduceat(apart.max(axis=1), first), np.minimum.reduceat(apart, first)

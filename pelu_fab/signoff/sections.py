@@ -22,7 +22,7 @@ def cuts(corners: Array, heights: Array) -> tuple[Array, Index, Index]:
     order = np.argsort(level, kind="stable")
     chosen, level = chosen[order], level[order]
     z = heights[level]
-    first_up, second_up, third_up = (corners[:, :, 2][chosen] >= z[:, None]).T
+    first_up, second_up, third_up = (corners[:, :, 2].take(chosen, axis=0) >= z[:, None]).T
     single = first_up ^ second_up ^ third_up  # whether one corner lies above, or two
     lone = np.where(first_up == single, 0, np.where(second_up == single, 1, 2))
     tip, ends = corners[chosen, lone].T, np.empty((len(chosen), 2, 2))
