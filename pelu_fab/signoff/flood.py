@@ -58,7 +58,7 @@ def flood(
     `columns` may hold other surfaces as well: this one's triangles are those from the `first` on; `edges` are its own.
     """
     z = _heights(mesh)
-    lowest = mesh.faces[np.arange(len(mesh.faces)), np.argmin(z[mesh.faces], axis=1)]
+    lowest = mesh.faces[np.arange(len(mesh.faces)), np.argmin(z.take(mesh.faces), axis=1)]
     points, vertices = _tips(mesh, edges := edges_of(mesh) if edges is None else edges, z)
     below, _ = columns.below(points, among=slice(first, first + len(mesh.faces)))
     target = np.where(below >= 0, lowest[np.maximum(below - first, 0)], len(z))
@@ -203,8 +203,9 @@ def _minima(edges: Index, z: Index) -> tuple[Index, Mask]:
     heights, count = z[one] - z[other], len(z)
     falls = np.zeros(count, bool)
     falls[one[heights > 0]] = falls[other[heights < 0]] = True
-    one, other = one[heights == 0], other[heights == 0]
-    flat = ~falls[one] & ~falls[other]
+    level = np.flatnonzero(heights == 0)
+    one, other = one.take(level), other.take(level)
+    flat = ~(falls.take(one) | falls.take(other))
     foot = np.flatnonzero(~falls)
     place = np.full(count, len(foot), np.int64)
     place[foot] = np.arange(len(foot))
@@ -223,7 +224,7 @@ def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:
     """
     outside = len(z)
     heights = np.append(z, z.min() - 1)
-    weights = heights[links].max(axis=1)
+    weights = heights.take(links).max(axis=1)
     graph = coo_matrix((weights - z.min() + 1, links.T), shape=(outside + 1, outside + 1)).tocsr()
     tree = minimum_spanning_tree(graph).tocoo()
     level = np.maximum(heights[tree.row], heights[tree.col])
