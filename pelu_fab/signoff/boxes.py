@@ -18,7 +18,8 @@ def meeting(low: Array, high: Array, other_low: Array, other_high: Array) -> tup
     a, b, third = _sharpest(low, high, other_low, other_high)
     tree = STRtree(diagonals(other_low[:, [a, b]], other_high[:, [a, b]]))
     one, other = tree.query(diagonals(low[:, [a, b]], high[:, [a, b]]))
-    meets = (low[one, third] <= other_high[other, third]) & (other_low[other, third] <= high[one, third])
+    low, high, other_low, other_high = (ends[:, third] for ends in (low, high, other_low, other_high))
+    meets = (low.take(one) <= other_high.take(other)) & (other_low.take(other) <= high.take(one))
     return one[meets], other[meets]
 
 

@@ -40,7 +40,7 @@ class Plan:
         first = 1.0 - second - third
         within = np.flatnonzero((first >= INSIDE) & (third >= INSIDE))
         weights = np.stack([first.take(within), second.take(within), third.take(within)], axis=1)
-        return near.take(within), np.einsum("ij,ij->i", weights, self._heights[among.take(within)])
+        return near.take(within), np.einsum("ij,ij->i", weights, self._heights.take(among.take(within), axis=0))
 
 
 def _sides(corners: Array) -> tuple[Array, Array, Array]:
@@ -60,7 +60,7 @@ class Columns:
 
     def __init__(self, corners: Array) -> None:
         self._kept = np.flatnonzero(np.abs(_twice(corners)) > EDGE_ON)
-        corners = corners[self._kept]
+        corners = corners.take(self._kept, axis=0)
         self._triangles, plan = Plan(corners), corners[:, :, :2]
         self._up = self._triangles.twice > 0
         least, greatest = boxes_of(corners)
@@ -85,7 +85,7 @@ class Columns:
         """Note each triangle in the cells that it touches: row by row, from its left end there to its right."""
         first, last = self._cell(low)[:, 1], self._cell(high)[:, 1]
         owner, row = runs(first, last - first + 1)
-        left, right = _within_band(plan[owner], self._origin[1] + row * self._pitch[1], self._pitch[1])
+        left, right = _within_band(plan.take(owner, axis=0), self._origin[1] + row * self._pitch[1], self._pitch[1])
         start = np.clip(np.floor((left - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
         end = np.clip(np.floor((right - self._origin[0]) / self._pitch[0]), 0, self._cells[0] - 1).astype(np.int64)
         strip, cell = runs(row * self._cells[0] + start, end - start + 1)
@@ -123,7 +123,7 @@ class Columns:
                 height, ends = sense * (points[who, 2] + bound) - HAIR, self._ends[sense]
                 near = np.flatnonzero(ends.take(found) >= height.take(owner))
                 owner, found = owner.take(near), found.take(near)
-        hit, z = self._triangles.meets(found, points[who].take(owner, axis=0))
+        hit, z = self._triangles.meets(found, points.take(who, axis=0).take(owner, axis=0))
         return who[owner[hit]], found[hit], z
 
     def below(self, points: Array, gap: float = 1e-6, among: slice | None = None) -> tuple[Index, Array]:
@@ -133,7 +133,7 @@ class Columns:
 
         A point straight above the edge of a wall is not stopped by the wall's underside.
         """
-        query, face, z, side = self.crossings(points)
+        query, face, z, side = self.crossings(points, (-np.inf, 0.0))
         under = (side > 0) & (z < points[query, 2] - gap)
         if among is not None:
             under &= (face >= among.start) & (face < among.stop)

@@ -111,7 +111,7 @@ def _cross_faces(surface: Surface, drops: Drops, who: Index, stops: Array) -> No
     if not len(who):
         return
     face = drops.face[who]
-    normal = surface.mesh.normals[face]
+    normal = surface.mesh.normals.take(face, axis=0)
     down = normal * normal[:, 2:3]
     down[:, 2] -= 1.0
     sine = np.linalg.norm(down, axis=1)
@@ -120,8 +120,8 @@ def _cross_faces(surface: Surface, drops: Drops, who: Index, stops: Array) -> No
     who, face, normal, down, sine = who[~flat], face[~flat], normal[~flat], down[~flat], sine[~flat]
     if not len(who):
         return
-    corners = surface.corners[face]
-    edges = np.roll(corners, -1, axis=1) - corners
+    corners = surface.corners.take(face, axis=0)
+    edges = corners[:, [1, 2, 0]] - corners
     inward = cross(normal[:, None, :], edges)
     inward /= np.maximum(np.linalg.norm(inward, axis=2, keepdims=True), 1e-12)
     distance = np.einsum("nkj,nkj->nk", drops.at[who][:, None, :] - corners, inward)
@@ -145,10 +145,10 @@ def _over_edge(
     beyond = surface.neighbours[face, edge]
     lost = beyond < 0
     drops.state[who[lost]] = LOST
-    next_normal = surface.mesh.normals[beyond]
+    next_normal = surface.mesh.normals.take(beyond, axis=0)
     falling = ~lost & (next_normal[:, 2] < CLING)
     _fall(surface, drops, who[falling], normal[falling], down[falling])
-    line = surface.mesh.points[b] - surface.mesh.points[a]
+    line = surface.mesh.points.take(b, axis=0) - surface.mesh.points.take(a, axis=0)
     inward = cross(next_normal, -line)
     next_down = next_normal * next_normal[:, 2:3]
     next_down[:, 2] -= 1.0
@@ -310,6 +310,6 @@ def _note(drops: Drops, who: Index, face: Index, before: Array, sine: Array, len
     drops.run_top[who[begin]] = before[begin]
     extend = straight & (begin | same)
     drops.run_end[who[extend]] = now[extend]
-    size = np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
-    drops.run_side[who[begin]] = (side / size)[begin]
-    drops.trail.append((who, now.copy(), face))
+    side = side[begin]
+    drops.run_side[who[begin]] = side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
+    drops.trail.append((who, now, face))

@@ -58,7 +58,7 @@ def flood(
     `columns` may hold other surfaces as well: this one's triangles are those from the `first` on; `edges` are its own.
     """
     z = _heights(mesh)
-    lowest = mesh.faces[np.arange(len(mesh.faces)), np.argmin(z[mesh.faces], axis=1)]
+    lowest = mesh.faces[np.arange(len(mesh.faces)), np.argmin(z.take(mesh.faces), axis=1)]
     points, vertices = _tips(mesh, edges := edges_of(mesh) if edges is None else edges, z)
     below, _ = columns.below(points, among=slice(first, first + len(mesh.faces)))
     target = np.where(below >= 0, lowest[np.maximum(below - first, 0)], len(z))
@@ -100,7 +100,7 @@ def _placeholder(level: int, saddle: int, mesh: Mesh) -> Basin:
 
 
 def _fill(mesh: Mesh, faces: Index, basin: Basin) -> Basin:
-    volume, area, perimeter = water_below(mesh.corners[faces], basin.level)
+    volume, area, perimeter = water_below(mesh.corners.take(faces, axis=0), basin.level)
     wet = faces[mesh.points[mesh.faces[faces], 2].min(axis=1) < basin.level]
     floor_z = float(mesh.points[mesh.faces[faces], 2].min()) if len(faces) else basin.level
     return Basin(basin.level, floor_z, volume, area, perimeter, wet, basin.exit_at, basin.exit_vertex)
@@ -154,9 +154,11 @@ def _clipped(corners: Array, drop: Array, wet: int) -> tuple[float, float, float
 
 def _links(edges: Index, tips: Index, below: Index, outside: int) -> Index:
     """Pairs (k, 2) of vertices that air joins once both are under water: edges, and tips with what lies below them."""
-    both = np.concatenate([edges, np.sort(np.stack([tips, below], axis=1), axis=1)])
-    key = np.unique(both[:, 0] * (outside + 1) + both[:, 1])  # a sparse matrix would add up repeats
-    return np.stack(np.divmod(key, outside + 1), axis=1)
+    known, (lower, upper) = edges[:, 0] * (outside + 1) + edges[:, 1], np.sort([tips, below], axis=0)
+    falls = np.unique(lower * (outside + 1) + upper)
+    # A sparse matrix would add up repeats.
+    falls = falls[known[np.minimum(np.searchsorted(known, falls), len(known) - 1)] != falls]
+    return np.concatenate([edges, np.stack(np.divmod(falls, outside + 1), axis=1)])
 
 
 def hanging_tips(mesh: Mesh, edges: Index) -> tuple[Array, Index]:
@@ -166,10 +168,11 @@ def hanging_tips(mesh: Mesh, edges: Index) -> tuple[Array, Index]:
 
 def _tips(mesh: Mesh, edges: Index, z: Index) -> tuple[Array, Index]:
     plateau, is_minimum = _minima(edges, z)
-    faces = np.flatnonzero(is_minimum[plateau][mesh.faces].any(axis=1))  # that touch one
-    touching = plateau[mesh.faces[faces]]  # (m, 3)
+    touching = plateau.take(mesh.faces)  # (m, 3)
+    faces = np.flatnonzero(is_minimum.take(touching).any(axis=1))  # that touch one
+    touching = touching.take(faces, axis=0)
     # A face lying wholly in the plateau outweighs its neighbours: it alone says on which side the air is.
-    scale = np.where((touching == touching[:, :1]).all(axis=1), 1e6, 1.0) * _plan_area(mesh.corners[faces])
+    scale = np.where((touching == touching[:, :1]).all(axis=1), 1e6, 1.0) * _plan_area(mesh.corners.take(faces, axis=0))
     weight = np.bincount(touching.T.reshape(-1), np.tile(scale, 3), len(is_minimum))
     best = np.full(len(is_minimum), -1, np.int64)
     order = np.argsort(np.abs(scale), kind="stable")
@@ -200,8 +203,9 @@ def _minima(edges: Index, z: Index) -> tuple[Index, Mask]:
     heights, count = z[one] - z[other], len(z)
     falls = np.zeros(count, bool)
     falls[one[heights > 0]] = falls[other[heights < 0]] = True
-    one, other = one[heights == 0], other[heights == 0]
-    flat = ~falls[one] & ~falls[other]
+    level = np.flatnonzero(heights == 0)
+    one, other = one.take(level), other.take(level)
+    flat = ~(falls.take(one) | falls.take(other))
     foot = np.flatnonzero(~falls)
     place = np.full(count, len(foot), np.int64)
     place[foot] = np.arange(len(foot))
@@ -220,7 +224,7 @@ def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:
     """
     outside = len(z)
     heights = np.append(z, z.min() - 1)
-    weights = heights[links].max(axis=1)
+    weights = heights.take(links).max(axis=1)
     graph = coo_matrix((weights - z.min() + 1, links.T), shape=(outside + 1, outside + 1)).tocsr()
     tree = minimum_spanning_tree(graph).tocoo()
     level = np.maximum(heights[tree.row], heights[tree.col])

@@ -113,7 +113,7 @@ class _Faces:
     @cached_property
     def corners(self) -> Array:
         """(n, 3, 3) of each."""
-        return self.mesh.points[self.mesh.faces[self.chosen]]
+        return self.mesh.points.take(self.mesh.faces.compress(self.chosen, axis=0), axis=0)
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
@@ -133,8 +133,8 @@ class _Faces:
         """Places (n, 3) spread over each triangle, and near the corners of large ones."""
         areas = self.mesh.areas[self.chosen]
         owner, _, u, v = spots(areas)
-        a, b, c = self.corners[owner].transpose(1, 0, 2)
-        ends = self.corners[areas > LARGE]
+        a, b, c = self.corners.take(owner, axis=0).transpose(1, 0, 2)
+        ends = self.corners.compress(areas > LARGE, axis=0)
         ends = ends + (ends.mean(axis=1, keepdims=True) - ends) * INSIDE
         return np.append(a + u[:, None] * (b - a) + v[:, None] * (c - a), ends.reshape(-1, 3), axis=0)
 
@@ -151,12 +151,12 @@ class _Faces:
         lowest, highest = ends_of(places)
         bottom, top = lowest - below, highest + above
         face = np.flatnonzero(touching(low, high, bottom, top))
-        place, one = inside(places[:, :2], low[face, :2], high[face, :2])
-        face, at = face[one], places[place]
+        place, one = inside(places[:, :2], low.take(face, axis=0)[:, :2], high.take(face, axis=0)[:, :2])
+        face, at = face[one], places.take(place, axis=0)
         near = (low[face, 2] < at[:, 2] + above[2]) & (high[face, 2] > at[:, 2] - below[2])
-        at = at[near]
+        at = at.compress(near, axis=0)
         hit, z = self._plan.meets(face[near], at)
-        at = at[hit]
+        at = at.take(hit, axis=0)
         air = (z - at[:, 2]) * looks
         meets = (air > -LEEWAY) & (air < reach)
         return air[meets], at[meets, :2]
@@ -165,7 +165,7 @@ class _Faces:
         """Least air, inf where none is below `reach`: the farthest down (or up) of the places first. What is less than
         `enough` need not be the least.
         """
-        places = places[np.argsort(-looks * places[:, 2], kind="stable")]
+        places = places.take(np.argsort(-looks * places[:, 2], kind="stable"), axis=0)
         found, start, count = np.inf, 0, BATCH
         while start < len(places) and found > enough and self._ahead(places[start, 2], looks) < min(reach, found):
             air, _ = self.air(places[start : start + count], looks, min(reach, found))
@@ -180,7 +180,7 @@ class _Faces:
     def near(self, places: Array, looks: float, reach: float) -> Array:
         """Those places (n, 3) that lie before the box round all faces."""
         (low, high), (below, above) = self._box, _sights(looks, reach)
-        return np.asarray(places[touching(places, places, low - above, high + below)])
+        return places.compress(touching(places, places, low - above, high + below), axis=0)
 
 
 def _sights(looks: float, reach: float) -> tuple[Array, Array]:

@@ -49,7 +49,7 @@ def crossed(start: Array, end: Array, corners: Array) -> Mask:
     """Whether each stretch (n, 3) to (n, 3) meets any triangle (m, 3, 3): the largest ones stop nearly all."""
     low = np.minimum(start.min(axis=0), end.min(axis=0))
     high = np.maximum(start.max(axis=0), end.max(axis=0))
-    near = corners[touching(*boxes_of(corners), low, high)] - low
+    near = corners.compress(touching(*boxes_of(corners), low, high), axis=0) - low
     normals = cross(near[:, 1] - near[:, 0], near[:, 2] - near[:, 0])
     near = near[np.argsort(-np.einsum("ij,ij->i", normals, normals), kind="stable")]
     free, done, many = np.arange(len(start)), 0, LARGEST

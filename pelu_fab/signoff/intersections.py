@@ -51,9 +51,9 @@ def _crossed(mesh: Mesh, one: Index, other: Index) -> tuple[Index, Array]:
 
 def _straddles(mesh: Mesh, one: Index, other: Index) -> Mask:
     """Whether triangle `one` has corners on both sides of the plane of `other`."""
-    normal = mesh.normals[other]
-    level = np.einsum("ij,ij->i", mesh.points[mesh.faces[other, 0]], normal)
-    a, b, c = np.einsum("ikj,ij->ki", mesh.corners[one], normal) - level
+    normal = mesh.normals.take(other, axis=0)
+    level = np.einsum("ij,ij->i", mesh.points.take(mesh.faces[other, 0], axis=0), normal)
+    a, b, c = np.einsum("ikj,ij->ki", mesh.corners.take(one, axis=0), normal) - level
     return np.asarray((np.minimum(np.minimum(a, b), c) < -DEPTH) & (np.maximum(np.maximum(a, b), c) > DEPTH))
 
 
@@ -67,7 +67,7 @@ def _near(mesh: Mesh, pieces: Index) -> tuple[Index, Index]:
     middle = (low + high) / 2
     low, high = np.minimum(low + DEPTH / 2, middle), np.maximum(high - DEPTH / 2, middle)
     order, starts = _lots(low, high, square, pieces)
-    low, high, axis = low[order], high[order], square[order[starts]]
+    low, high, axis = low.take(order, axis=0), high.take(order, axis=0), square[order[starts]]
     bottom, top = np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts)
     lot, beyond = meeting(bottom, top, bottom, top)
     may = np.flatnonzero((lot <= beyond) & ((axis[lot] != axis[beyond]) | (axis[lot] == 3)))
@@ -75,15 +75,20 @@ def _near(mesh: Mesh, pieces: Index) -> tuple[Index, Index]:
     sides = []
     for own, others in ((lot, beyond), (beyond, lot)):  # of each of the two lots what meets the other's box
         pair, one = runs(starts[own], counts[own])
-        box = others[pair]
-        met = np.flatnonzero(((low[one] <= top[box]) & (bottom[box] <= high[one])).all(axis=1))
+        met = np.flatnonzero(_meet(low, high, one, bottom, top, others[pair]))
         sides.append((one[met], np.bincount(pair[met], minlength=len(own))))
     (one, of_one), (other, of_other) = sides
     owner, place = runs(np.repeat(np.cumsum(of_other) - of_other, of_one), np.repeat(of_other, of_one))
     one, other = one[owner], other[place]
-    met = np.flatnonzero((one < other) & ((low[one] <= high[other]) & (low[other] <= high[one])).all(axis=1))
+    met = np.flatnonzero((one < other) & _meet(low, high, one, low, high, other))
     first, second = np.sort([order[one[met]], order[other[met]]], axis=0)
     return first, second
+
+
+def _meet(low: Array, high: Array, one: Index, bottom: Array, top: Array, other: Index) -> Mask:
+    """Whether each `one` of some boxes touches its `other` of others."""
+    below = low.take(one, axis=0) <= top.take(other, axis=0)
+    return np.asarray((below & (bottom.take(other, axis=0) <= high.take(one, axis=0))).all(axis=1))
 
 
 def _lots(low: Array, high: Array, square: Index, pieces: Index) -> tuple[Index, Index]:
@@ -95,7 +100,8 @@ def _lots(low: Array, high: Array, square: Index, pieces: Index) -> tuple[Index,
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
     counts, axis = np.diff(starts, append=len(order)), square[order[starts]]
-    bottom, top = np.minimum.reduceat(low[order], starts), np.maximum.reduceat(high[order], starts)
+    bottom = np.minimum.reduceat(low.take(order, axis=0), starts)
+    top = np.maximum.reduceat(high.take(order, axis=0), starts)
     level = (axis < 3) & (bottom == top)[np.arange(len(starts)), axis % 3]
     begins = np.repeat(~level & (counts > FEW), counts)
     begins[starts] = True

@@ -43,12 +43,12 @@ class Row:
 def open_widths(corners: Array, row: Row) -> tuple[Array, Array]:
     """Least and greatest open width (mm) of each tooth between its blades; 0 where it is shut. `corners`: of a part."""
     reach = float(row.length.max()) + BEFORE
-    plan = corners[:, :, :2] @ row.axes.T
-    v, z = plan[:, :, 1] - row.back, corners[:, :, 2]
-    near = (v.max(axis=1) > 0.0) & (v.min(axis=1) < reach)
     low, high = spans_of(corners, 2)
-    near &= (high > row.level + LOWEST) & (low < row.level + HIGHEST)
-    placed = np.stack([plan[near][:, :, 0], v[near], z[near]], axis=2)
+    corners = corners.compress((high > row.level + LOWEST) & (low < row.level + HIGHEST), axis=0)
+    plan = corners[:, :, :2] @ row.axes.T
+    placed = np.stack([plan[:, :, 0], plan[:, :, 1] - row.back, corners[:, :, 2]], axis=2)
+    low, high = spans_of(placed, 1)
+    placed = placed.compress((high > 0.0) & (low < reach), axis=0)
     row = replace(row, length=_between_blades(_cut(placed, np.array([row.level + AMID])), row))
     cuts, count = _cut(placed, _heights(placed[:, :, 2], row.level)), len(row.low)
     slot, at, free, unwalled = _across(cuts, row)

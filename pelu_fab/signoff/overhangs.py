@@ -39,8 +39,7 @@ class _Hanging:
 def overhangs(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[Check]:
     """Bridges between two supports may span so much, anything else may reach out next to nothing."""
     hanging = _hanging(mesh, shape, printer)
-    bridges = _are_bridges(hanging)[hanging.group]
-    bridge, lone = _farthest(hanging, bridges), _farthest(hanging, ~bridges)
+    lone, bridge = _farthest(hanging, _are_bridges(hanging))
     limit = 2 * printer.nozzle + FROM_WALL
     return [
         most("drc.bridge", name, 2 * bridge[0], printer.max_bridge + 0.01, "mm", "widest bridge", bridge[1]),
@@ -50,14 +49,14 @@ def overhangs(name: str, mesh: Mesh, shape: Topology, printer: Printer) -> list[
 
 def _hanging(mesh: Mesh, shape: Topology, printer: Printer) -> _Hanging:
     steep = mesh.normals[:, 2] < -np.sin(np.radians(printer.max_overhang_deg)) - 1e-4
-    steep &= mesh.corners[:, :, 2].min(axis=1) > mesh.points[:, 2].min() + ON_BED
+    steep &= mesh.boxes[0][:, 2] > mesh.box[0][2] + ON_BED
     faces = np.flatnonzero(steep)
     position = np.full(len(steep) + 1, -1, np.int64)  # the last stands for no neighbour
     position[faces] = np.arange(len(faces))
     row, column = np.repeat(np.arange(len(faces)), 3), position[shape.neighbours[faces]].reshape(-1)
     link = coo_matrix((np.ones((column >= 0).sum(), bool), (row[column >= 0], column[column >= 0])), (len(faces),) * 2)
     number, label = connected_components(link, directed=False)
-    corners = mesh.corners[faces]
+    corners = mesh.corners.take(faces, axis=0)
     plan = -cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
     large = np.bincount(label, plan, number) >= LEAST_OVERHANG
     kept = large[label]
@@ -72,9 +71,15 @@ def _hanging(mesh: Mesh, shape: Topology, printer: Printer) -> _Hanging:
 def _supports(mesh: Mesh, shape: Topology, faces: Index, steep: Mask) -> tuple[Array, Index]:
     """Edges (k, 2, 2) in plan below which there is material, an inside corner with the neighbour; the face of each."""
     beyond = shape.neighbours[faces]
-    start, normal = mesh.points[mesh.faces[faces]], mesh.normals[faces]
-    rise = np.einsum("nekj,nj->nek", mesh.corners[beyond] - start[:, :, None], normal).max(axis=2)
-    face, corner = np.nonzero((beyond >= 0) & ~steep[beyond] & (rise > 1e-3))
+    start, normal = mesh.corners.take(faces, axis=0), mesh.normals.take(faces, axis=0)
+    face, corner = np.nonzero((beyond >= 0) & ~steep[beyond])
+    a, b, c = np.einsum(
+        "nkj,nj->kn",
+        mesh.corners.take(beyond[face, corner], axis=0) - start[face, corner][:, None],
+        normal.take(face, axis=0),
+    )
+    inside = np.flatnonzero(np.maximum(np.maximum(a, b), c) > 1e-3)
+    face, corner = face[inside], corner[inside]
     ends = np.stack([start[face, corner], start[face, (corner + 1) % 3]], axis=1)
     return ends[:, :, :2], face
 
@@ -95,29 +100,35 @@ def _are_bridges(hanging: _Hanging) -> Mask:
     return bridges
 
 
-def _farthest(hanging: _Hanging, chosen: Mask) -> tuple[float, Place | None]:
-    """Greatest distance in plan of a place on the chosen faces from what holds its group; a group's size if nothing."""
-    best: tuple[float, Array | None] = (0.0, None)
-    faces = np.flatnonzero(chosen)
-    held = np.diff(hanging.starts)[hanging.group[faces]] > 0
-    for face in faces[~held]:
-        size = float(np.ptp(hanging.corners[hanging.group == hanging.group[face], :, :2].reshape(-1, 2), axis=0).max())
-        best = max(best, (size, hanging.corners[face, 0]), key=lambda pair: pair[0])
-    pieces, group = hanging.corners[faces[held]], hanging.group[faces[held]]
+def _farthest(hanging: _Hanging, bridges: Mask) -> list[tuple[float, Place | None]]:
+    """Greatest distance in plan of a place from what holds its group, among groups that are no `bridges` and among
+    those that are; a group's size if nothing does.
+    """
+    best: list[tuple[float, Array | None]] = [(0.0, None), (0.0, None)]
+    held = np.diff(hanging.starts) > 0
+    for number in np.flatnonzero(~held):
+        corners, kind = hanging.corners[hanging.group == number], int(bridges[number])
+        size = float(np.ptp(corners[:, :, :2].reshape(-1, 2), axis=0).max())
+        best[kind] = max(best[kind], (size, corners[0, 0]), key=lambda pair: pair[0])
+    kept = held[hanging.group]
+    pieces, group = hanging.corners[kept], hanging.group[kept]
     while len(pieces):
-        owner, edge = _edges_of(hanging, group)
-        apart = _apart(pieces[owner, :, :2], hanging.edges[edge][:, None])
+        counts = hanging.starts[group + 1] - hanging.starts[group]
+        owner, edge = runs(hanging.starts[group], counts)
+        apart = _apart(pieces.take(owner, axis=0), hanging.edges.take(edge, axis=0)[:, None])
         # No place on a piece is farther from an edge than one of its corners is.
-        bound, corner = np.full(len(pieces), np.inf), np.full((len(pieces), 3), np.inf)
-        np.minimum.at(bound, owner, apart.max(axis=1))
-        np.minimum.at(corner, owner, apart)
-        piece, k = np.unravel_index(int(np.argmax(corner)), corner.shape)
-        best = max(best, (float(corner[piece, k]), pieces[piece, k]), key=lambda pair: pair[0])
-        kept = bound > best[0] + CLOSE
+        first = np.cumsum(counts) - counts
+        bound, corner = np.minimum.reduceat(apart.max(axis=1), first), np.minimum.reduceat(apart, first)
+        kept, is_bridge = np.zeros(len(pieces), bool), bridges[group]
+        for kind in (0, 1):
+            own = np.flatnonzero(is_bridge == kind)
+            if len(own):
+                piece, k = np.unravel_index(int(np.argmax(corner[own])), (len(own), 3))
+                found = float(corner[own[piece], k]), pieces[own[piece], k]
+                best[kind] = max(best[kind], found, key=lambda pair: pair[0])
+                kept[own] = bound[own] > best[kind][0] + CLOSE
         pieces, group = _halved(pieces[kept]), np.tile(group[kept], 2)
-    if best[1] is None:
-        return 0.0, None
-    return best[0], place_of(best[1])
+    return [(far, None if at is None else place_of(at)) for far, at in best]
 
 
 def _halved(corners: Array) -> Array:
@@ -129,15 +140,9 @@ def _halved(corners: Array) -> Array:
     return np.concatenate([np.stack([a, middle, c], axis=1), np.stack([middle, b, c], axis=1)])
 
 
-def _edges_of(hanging: _Hanging, group: Index) -> tuple[Index, Index]:
-    """Pairs of a place in `group` and an edge that holds the group there."""
-    starts = hanging.starts
-    return runs(starts[group], starts[group + 1] - starts[group])
-
-
 def _apart(points: Array, edges: Array) -> Array:
     """Distance of plan points (..., 2) from segments (..., 2, 2)."""
-    start, way = edges[..., 0, :], edges[..., 1, :] - edges[..., 0, :]
-    length = np.maximum((way**2).sum(axis=-1), 1e-18)
-    along = np.clip(((points - start) * way).sum(axis=-1) / length, 0.0, 1.0)
-    return np.asarray(np.linalg.norm(points - start - along[..., None] * way, axis=-1))
+    x, y = points[..., 0] - edges[..., 0, 0], points[..., 1] - edges[..., 0, 1]
+    u, v = edges[..., 1, 0] - edges[..., 0, 0], edges[..., 1, 1] - edges[..., 0, 1]
+    along = np.clip((x * u + y * v) / np.maximum(u * u + v * v, 1e-18), 0.0, 1.0)
+    return np.asarray(np.hypot(x - along * u, y - along * v))

@@ -89,7 +89,7 @@ def _model(text: bytes) -> Package:
             places, corners = (tables.get(kind, np.zeros((0, 3), number)) for kind, (_, number) in WRITTEN.items())
             if len(corners) and (corners.min() < 0 or corners.max() >= len(places)):
                 raise ValueError("a triangle has a corner that is not there")
-            found.meshes[current] = places[corners.reshape(-1, 3)]
+            found.meshes[current] = places.take(corners.reshape(-1, 3), axis=0)
 
     def refuse(*_: object) -> None:
         raise ValueError("it declares a document type")

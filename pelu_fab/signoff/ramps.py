@@ -145,7 +145,7 @@ def _lines(own: Array, levels: Array, places: _Places, who: Index, sheet: Index,
     reach = far * np.abs(places.along[who]) + max(NUDGES)
     low, high = places.at[who, :2] - reach, places.at[who, :2] + reach
     near = touching(*boxes_of(own[:, :, :2]), low.min(axis=0), high.max(axis=0))
-    segments, _, sheets = cuts(own[near], levels)
+    segments, _, sheets = cuts(own.compress(near, axis=0), levels)
     bottom, top = np.full((len(levels), 2), np.inf), np.full((len(levels), 2), -np.inf)
     np.minimum.at(bottom, sheet, low)
     np.maximum.at(top, sheet, high)

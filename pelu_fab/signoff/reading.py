@@ -159,7 +159,7 @@ def _relief(mesh: Mesh, axis: int, sign: float) -> Iterator[Relief]:
     own = np.flatnonzero(mesh.normals[:, axis] * sign > UPRIGHT)
     if not len(own):
         return
-    corners = mesh.corners[own]
+    corners = mesh.corners.take(own, axis=0)
     depth = np.round(corners[:, :, axis].mean(axis=1) * sign, 2)
     area = mesh.areas[own]
     levels = np.unique(depth)
@@ -202,7 +202,7 @@ def inside_of(mesh: Mesh) -> Inside | None:
     low, high = mesh.box
     middle = (low + high)[:2] / 2
     up = np.flatnonzero(mesh.normals[:, 2] > UPRIGHT)
-    _, floors = Plan(mesh.corners[up]).meets(np.arange(len(up)), np.tile(middle, (len(up), 1)))
+    _, floors = Plan(mesh.corners.take(up, axis=0)).meets(np.arange(len(up)), np.tile(middle, (len(up), 1)))
     if not len(floors):
         return None
     floor = float(floors.max())

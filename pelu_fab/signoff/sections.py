@@ -21,23 +21,21 @@ def cuts(corners: Array, heights: Array) -> tuple[Array, Index, Index]:
     chosen, level = runs(first, after - first)
     order = np.argsort(level, kind="stable")
     chosen, level = chosen[order], level[order]
-    ring, z = corners[chosen], heights[level]
-    side = ring[:, :, 2] >= z[:, None]
-    single = side.sum(axis=1) == 1
-    lone = np.where(single, np.argmax(side, axis=1), np.argmin(side, axis=1))
-    rows = np.arange(len(chosen))
-    tip, one, two = ring[rows, lone], ring[rows, (lone + 1) % 3], ring[rows, (lone + 2) % 3]
-    upward = single[:, None]
-    first_end, second_end = _crossing(tip, one, upward, z), _crossing(tip, two, upward, z)
-    ends = np.where(upward, first_end, second_end), np.where(upward, second_end, first_end)
-    return np.stack(ends, axis=1), chosen, level
+    z = heights[level]
+    first_up, second_up, third_up = (corners[:, :, 2].take(chosen, axis=0) >= z[:, None]).T
+    single = first_up ^ second_up ^ third_up  # whether one corner lies above, or two
+    lone = np.where(first_up == single, 0, np.where(second_up == single, 1, 2))
+    tip, ends = corners[chosen, lone].T, np.empty((len(chosen), 2, 2))
+    for end, ahead in enumerate((np.where(single, 1, 2), np.where(single, 2, 1))):
+        ends[:, end, 0], ends[:, end, 1] = _crossing(tip, corners[chosen, (lone + ahead) % 3].T, single, z)
+    return ends, chosen, level
 
 
-def _crossing(tip: Array, other: Array, upward: Mask, z: Array) -> Array:
-    """Where an edge meets the plane, from its lower end up: both its triangles get the same to the bit."""
-    low, high = np.where(upward, other, tip), np.where(upward, tip, other)
-    way = high - low
-    return np.asarray(low[:, :2] + way[:, :2] * ((z - low[:, 2]) / way[:, 2])[:, None])
+def _crossing(tip: Array, other: Array, upward: Mask, z: Array) -> tuple[Array, Array]:
+    """x and y where edges (3, k) meet the plane, from their lower ends up: both triangles get the same to the bit."""
+    (x, y, bottom), (x_up, y_up, top) = np.where(upward, other, tip), np.where(upward, tip, other)
+    part = (z - bottom) / (top - bottom)
+    return x + (x_up - x) * part, y + (y_up - y) * part
 
 
 RAYS, BLOCK = 4096, 60_000  # rays, and pairs of ray and segment, looked at together: they stay in the processor's cache

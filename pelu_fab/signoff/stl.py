@@ -71,7 +71,7 @@ class Mesh:
     @cached_property
     def corners(self) -> Array:
         """(m, 3, 3): the corners of each triangle."""
-        return self.points[self.faces]
+        return self.points.take(self.faces, axis=0)  # of rows four times as fast as an index
 
     @cached_property
     def boxes(self) -> tuple[Array, Array]:
@@ -249,11 +249,11 @@ def weld(corners: Array) -> Mesh:
     """
     single = np.ascontiguousarray(corners.reshape(-1, 3), dtype=np.float32) + np.float32(0.0)
     first, inverse = _unique_rows(single.view(np.uint32))
-    points = single[first].astype(np.float64)
+    points = single.take(first, axis=0).astype(np.float64)
     faces = inverse.reshape(-1, 3)
     if decimals(points) == 2:
         faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
-    return Mesh(points, faces, unit_normals(points[faces]))
+    return Mesh(points, faces, unit_normals(points.take(faces, axis=0)))
 
 
 def boxes_of(corners: Array) -> tuple[Array, Array]:
@@ -313,7 +313,7 @@ def _unique_rows(rows: NDArray[np.uint32]) -> tuple[Index, Index]:
         key = wide[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ wide[:, 1] * np.uint64(0xC2B2AE3D27D4EB4F)
         key ^= (key >> np.uint64(29)) ^ wide[:, 2] * np.uint64(0x165667B19E3779F9)
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    if not np.array_equal(rows[first[inverse]], rows):
+    if not np.array_equal(rows.take(first[inverse], axis=0), rows):
         _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)

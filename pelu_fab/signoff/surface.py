@@ -96,8 +96,7 @@ def join(
     )
     owner = []
     for one, filled, shift in zip(meshes, floods, basins_before, strict=False):
-        heights = one.points[one.faces, 2]
-        lowest = one.faces[np.arange(len(one.faces)), np.argmin(heights, axis=1)]
+        lowest = one.faces[np.arange(len(one.faces)), np.argmin(one.points[:, 2].take(one.faces), axis=1)]
         local = filled.of_vertex[lowest]
         owner.append(np.where(local >= 0, local + shift, -1))
     return Surface(

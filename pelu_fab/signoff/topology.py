@@ -153,7 +153,7 @@ def flat_pieces(normals: Array, neighbours: Index) -> Index:
     count = len(normals)
     row, beyond = np.repeat(np.arange(count), 3), neighbours.reshape(-1)
     kept = beyond > row  # each pair once
-    kept[kept] = np.einsum("ij,ij->i", normals[row[kept]], normals[beyond[kept]]) > FLAT
+    kept[kept] = np.einsum("ij,ij->i", normals.take(row[kept], axis=0), normals.take(beyond[kept], axis=0)) > FLAT
     link = coo_matrix((np.ones(kept.sum(), bool), (row[kept], beyond[kept])), (count, count))
     return np.asarray(connected_components(link, directed=False)[1], dtype=np.int64)
 

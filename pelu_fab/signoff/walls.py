@@ -126,8 +126,10 @@ def _views(mesh: Mesh) -> _Views:
     view, kin = np.nonzero(np.abs(along @ axes.T) > FACING - ROUNDED)
     owner, place = runs(starts[kin], starts[kin + 1] - starts[kin])
     view, faces = view[owner], order[place]
-    corners = mesh.corners[faces] @ turns[view].transpose(0, 2, 1)
-    lean = np.einsum("ni,ni->n", normals[faces], along[view])
+    corners, ends = mesh.corners.take(faces, axis=0), np.searchsorted(view, np.arange(len(along) + 1))
+    for turn, start, end in zip(turns, ends[:-1], ends[1:], strict=True):
+        corners[start:end] = corners[start:end] @ turn.T
+    lean = (along @ normals.T)[view, faces]
     low, high = boxes_of(corners)
     apart = ROOM * view[:, None] * np.array([1.0, 0.0, 1.0])
     return _Views(view, faces, corners, low, high, (low + apart, high + apart), lean, area[faces], turns, Plan(corners))
@@ -136,12 +138,12 @@ def _views(mesh: Mesh) -> _Views:
 def _look(search: _Search, views: _Views, front: Index, back: Index, *, up: bool) -> None:
     """From the faces `front` straight up, or down, to the faces `back` of the same view."""
     far = np.array([0.0, 0.0, search.width])
-    (low, high), (bottom, top) = ([ends[rows] for ends in views.apart] for rows in (front, back))
+    (low, high), (bottom, top) = ([ends.take(rows, axis=0) for ends in views.apart] for rows in (front, back))
     low, high = (low, high + far) if up else (low - far, high)
     near = _touch(bottom[:, 2], top[:, 2], low[:, 2], high[:, 2])
-    back, bottom, top = back[near], bottom[near], top[near]
+    back, bottom, top = back[near], bottom.take(near, axis=0), top.take(near, axis=0)
     near = _touch(low[:, 2], high[:, 2], bottom[:, 2], top[:, 2])
-    one, other = meeting(low[near], high[near], bottom, top)
+    one, other = meeting(low.take(near, axis=0), high.take(near, axis=0), bottom, top)
     one, other = front[near[one]], back[other]
     below, above = (one, other) if up else (other, one)
     least = views.low[above, 2] - views.high[below, 2]  # that a place on the one can be away from the other
@@ -175,12 +177,12 @@ def _widths(views: _Views, one: Index, other: Index, *, up: bool) -> tuple[Index
     """Places on the rows `one` that lie straight over or under `other`: their numbers, rows, widths and points."""
     pair, number, u, v = spots(views.area[one])
     row, beyond = one[pair], other[pair]
-    a, b, c = views.corners[row].transpose(1, 0, 2)
+    a, b, c = views.corners.take(row, axis=0).transpose(1, 0, 2)
     at = a + u[:, None] * (b - a) + v[:, None] * (c - a)
     hit, z = views.plan.meets(beyond, at)
     width = (z - at[hit, 2]) * (1.0 if up else -1.0)
     hit, width = hit[width > TOUCHING], width[width > TOUCHING]
-    return row[hit] * MOST_SPOTS + number[hit], row[hit], width, at[hit]
+    return row[hit] * MOST_SPOTS + number[hit], row[hit], width, at.take(hit, axis=0)
 
 
 def _note_thin(search: _Search, views: _Views, spot: Index, row: Index, width: Array, at: Array) -> Index:
