@@ -19,8 +19,7 @@ from pelu_fab.stages.courses import LIP, RUN, BucketComb, comb_extent, mouths_of
 
 # The inlet, found by CFD (docs/cfd.md): a channel where the water lands, slots at the foot of a baffle, a low wall that
 # their jets rise over, a plate with one slot a tooth, and behind each slot a cell of its own that ends OPEN before the
-# sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm, from the sill, or from the
-# floor of the shallowest pool: a deeper one has its walls and slots as high, and so a slot of its last plate is longer.
+# sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm, from the floor or the sill.
 POOL_DEPTH, INLET = 12.0, 8.0  # of water at rest; the channel, whose floor rises at 45 degrees to the back
 BAFFLE, BAFFLE_TOP, FOOT_SLOT, FOOT_HEIGHT = 2.0, 13.0, 2.25, 3.6  # thickness, top, width and height of its slots
 CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness and height of the low one
@@ -110,7 +109,7 @@ def least_room(site: Site, design: Design) -> float:
     """What the smallest calm pool before this comb keeps, mm3."""
     least = least_pool(site.comb)
     deep = on_grid(_shallowest(design.process) * design.process.printer.layer_height)
-    on_floor = _floored(site, _walled(site, site.spans[0], design), deep, design.process)
+    on_floor = _floored(site, _walled(site, site.spans[0], design), deep)
     card = _inside(site, on_floor, deep, least, least + INLET, design)
     return card.volume_below() + held_water(card, design)
 
@@ -137,16 +136,15 @@ def foot_slots(span: Span, printer: Printer) -> tuple[int, float]:
     return number, LEAST_WAY / (width - (number - 1) * POST)
 
 
-def _floored(site: Site, card: Card, deep: float, process: Process) -> Card:
-    """A walled card, its floor `deep` below the sill and the walls on it: as high as on the shallowest floor."""
+def _floored(site: Site, card: Card, deep: float) -> Card:
+    """A walled card, its floor `deep` below the sill and the walls on it."""
     floor = -on_grid(deep)
     if not card.plates:
         return replace(card, floor_z=floor)
     first, low, last = card.plates
     first = replace(first, way=(floor, on_grid(floor + FOOT_HEIGHT)), crest=_crest(card, site.feed))
-    highest = -_shallowest(process) * process.printer.layer_height
-    low = replace(low, top_z=on_grid(highest + LOW_HEIGHT))
-    last = replace(last, way=(floor, on_grid(highest + SLOT_HEIGHT)))
+    low = replace(low, top_z=on_grid(floor + LOW_HEIGHT))
+    last = replace(last, way=(floor, on_grid(floor + SLOT_HEIGHT)))
     return replace(card, floor_z=floor, plates=(first, low, last))
 
 
@@ -342,7 +340,7 @@ class Room:
         if (span, deep) not in self.cards:
             if (span, None) not in self.cards:
                 self.cards[span, None] = _walled(self.site, span, self.design)
-            self.cards[span, deep] = _floored(self.site, self.cards[span, None], deep, self.design.process)
+            self.cards[span, deep] = _floored(self.site, self.cards[span, None], deep)
         return self.cards[span, deep]
 
     def lacks(self, span: Span, deep: float, pool: float, length: float) -> float:
