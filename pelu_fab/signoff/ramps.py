@@ -12,7 +12,7 @@ from pelu_fab.signoff.found import NOWHERE, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, failed, passed, skipped
 from pelu_fab.signoff.sections import Segments, cuts
-from pelu_fab.signoff.stl import Array, Index, Mask, boxes_of, touching
+from pelu_fab.signoff.stl import Array, Index, Mask, boxes_of, ends_of, touching
 
 FIRST, STEP = 0.6, 1.0  # mm below the sill where a ramp is looked at first, and from there on down
 LIFTS = (0.23, 1.1, 2.1, 3.9)  # mm over the ramp: as deep as water runs there, and above it
@@ -119,7 +119,8 @@ def _aside(own: Array, places: _Places) -> Array:
     none parts it from the next place of another branch.
     """
     heights = places.at[:, 2] + np.array(LIFTS)[:, None]
-    far = float(np.linalg.norm(np.ptp(own.reshape(-1, 3), axis=0)))  # no mouth is wider than its card
+    bottom, top = ends_of(own.reshape(-1, 3))
+    far = float(np.linalg.norm(top - bottom))  # no mouth is wider than its card
     lift, who = np.nonzero(heights < places.level + TALLEST)
     levels, sheet = np.unique(heights[lift, who], return_inverse=True)
     lines = _lines(own, levels, places, who, sheet, far)

@@ -282,10 +282,11 @@ def spans_of(corners: Array, axis: int) -> tuple[Array, Array]:
 
 def touching(low: Array, high: Array, bottom: Array, top: Array) -> Mask:
     """Which boxes `low` to `high` (n, k) touch that from `bottom` to `top` (k,): axis by axis is faster than all()."""
-    meets = np.ones(len(low), bool)
-    for axis in range(low.shape[1]):
-        meets &= (low[:, axis] <= top[axis]) & (high[:, axis] >= bottom[axis])
-    return meets
+    meets = (low[:, 0] <= top[0]) & (high[:, 0] >= bottom[0])
+    for axis in range(1, low.shape[1]):
+        meets &= low[:, axis] <= top[axis]
+        meets &= high[:, axis] >= bottom[axis]
+    return np.asarray(meets)
 
 
 def cross(one: Array, other: Array) -> Array:

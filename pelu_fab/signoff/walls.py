@@ -31,7 +31,7 @@ def spots(area: Array) -> tuple[Index, Index, Array, Array]:
     """Places on triangles of these areas, one for every few mm: whose, which of its places, and two of its weights."""
     steps = np.clip(np.ceil(np.sqrt(area) / PITCH), 1, MOST_STEPS).astype(np.int64)
     owner, number = counted(steps * (steps + 1) // 2)
-    u, v = _SPOTS[:, steps[owner] * MOST_SPOTS + number]
+    u, v = _SPOTS.take(steps.take(owner) * MOST_SPOTS + number, axis=1)
     return owner, number, u, v
 
 
