@@ -1,7 +1,7 @@
 """Cards keep the laws that the water needs, for any network and any process."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -232,6 +232,37 @@ def test_the_length_that_orders_of_gutters_are_chosen_by_is_that_of_the_combs_as
         assert length(order) == pytest.approx(sum(high - low for low, high in ends), abs=4 * GRID * len(combs))
         found.add(length(order))
     assert len(found) > 5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_two_orders_that_mirror_each_other_the_one_is_taken_that_the_network_names_first(seed: int) -> None:
+    lowered, sized = sized_of(design_of(random_network((2, 4), seed, spread=0.3)))
+    order = [lowered.netlist.targets(0).index(course.target) for course in sized.courses[0]]
+    assert len(order) > 1 and order[0] < order[-1]
+
+
+@pytest.mark.parametrize("goals", [(2, 1), (1, 2)])
+def test_of_orders_that_are_alike_the_one_is_taken_that_leads_single_branches_least_aside(
+    goals: tuple[int, int],
+) -> None:
+    """The second layer's first bucket sends to y0 and one more; the others have one branch each, to y1 and y2."""
+    rows = [[0.6, 0.0, 0.0], *(np.eye(3)[goal].tolist() for goal in goals)]
+    rows[0][goals[1]] = 0.4
+    design = design_of(network_of(([9.0, 9.0], [[0.4, 0.3, 0.3], [0.3, 0.4, 0.3]]), ([9.0, 9.0, 9.0], rows)))
+    lowered, sized = sized_of(design)
+    feeds = {course.target: sum(course.span) / 2 for course in sized.courses[0]}
+    single = {f"L1.b{k + 1}": f"out.y{goal}" for k, goal in enumerate(goals)}
+    widths = {course.target: course.span[1] - course.span[0] for course in sized.courses[1]}
+    both = {"out.y0", f"out.y{goals[1]}"}  # the comb is shortest where its two lie side by side
+
+    def aside(order: tuple[str, ...]) -> float:
+        at = {c.target: sum(c.span) / 2 for c in side_by_side(order, widths, design.process)}
+        return sum(abs(at[goal] - feeds[name]) for name, goal in single.items())
+
+    alike = [order for order in permutations(widths) if {order[0], order[1]} == both or {order[1], order[2]} == both]
+    taken = tuple(course.target for course in sized.courses[1])
+    assert taken in alike and aside(taken) == pytest.approx(min(map(aside, alike)), abs=0.1)
+    assert max(map(aside, alike)) > aside(taken) + 5.0
 
 
 def test_a_card_with_another_pool_is_what_replace_makes_and_remembers_nothing_of_the_first() -> None:
