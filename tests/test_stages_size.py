@@ -249,7 +249,7 @@ def test_of_orders_that_are_alike_the_one_is_taken_that_leads_single_branches_le
     rows = [[0.6, 0.0, 0.0], *(np.eye(3)[goal].tolist() for goal in goals)]
     rows[0][goals[1]] = 0.4
     design = design_of(network_of(([9.0, 9.0], [[0.4, 0.3, 0.3], [0.3, 0.4, 0.3]]), ([9.0, 9.0, 9.0], rows)))
-    lowered, sized = sized_of(design)
+    _, sized = sized_of(design)
     feeds = {course.target: sum(course.span) / 2 for course in sized.courses[0]}
     single = {f"L1.b{k + 1}": f"out.y{goal}" for k, goal in enumerate(goals)}
     widths = {course.target: course.span[1] - course.span[0] for course in sized.courses[1]}
