@@ -18,6 +18,11 @@ class Course:
     target: str
     span: Span
 
+    @property
+    def middle(self) -> float:
+        """x between its walls."""
+        return fsum(self.span) / 2
+
 
 @dataclass(frozen=True, slots=True)
 class SizedCup:

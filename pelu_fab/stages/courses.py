@@ -156,7 +156,7 @@ def _shortest(
         return round(fsum(high - low for low, high in ends), 6)
 
     def aside(order: Sequence[str]) -> float:
-        middles = {course.target: fsum(course.span) / 2 for course in side_by_side(order, widths, process)}
+        middles = {course.target: course.middle for course in side_by_side(order, widths, process)}
         return round(fsum(abs(middles[target] - x) for target, x in led), 1)
 
     if len(targets) > MOST_ORDERS:
@@ -229,7 +229,7 @@ def comb_extent(comb: BucketComb, lefts: Sequence[float]) -> Span:
 
 def tooth_places(comb: BucketComb, courses: Sequence[Course]) -> list[float]:
     """Left edge of each branch's teeth: over its gutter, as near as its neighbours let it."""
-    goals = {course.target: fsum(course.span) / 2 for course in courses}
+    goals = {course.target: course.middle for course in courses}
     ranked = sorted(range(len(comb.ducts)), key=lambda i: goals.get(comb.ducts[i].target, 0.0))
     wanted = [goals.get(comb.ducts[i].target, 0.0) for i in ranked]
     lefts = spread_mouths([comb.groups[i] for i in ranked], wanted, comb.blade)

@@ -493,7 +493,7 @@ def _splash(placed: PlacedCard, plane: Slope) -> float:
 
 def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float) -> Gutter | None:
     """The part of a gutter that lies on this tray, from its head to `end` or the gutter's own lip."""
-    straight = (fsum(course.span) / 2, course.span[1] - course.span[0])
+    straight = (course.middle, course.span[1] - course.span[0])
     kink, led = min(fan, out.y), out.y - out.straight
 
     def span(y: float) -> Span:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor, fsum, inf
+from math import ceil, floor, inf
 
 from pelu_fab.ir.card import Card, Span, Underside
 from pelu_fab.ir.design import Design
@@ -98,7 +98,7 @@ def _combs(
     for layer, row in enumerate(combs):
         orders.append(gutter_order(row, netlist, layer, feeds, design.process, are_in_order))
         courses = side_by_side(orders[-1], gutter_widths(row, design.process), design.process)
-        feeds = {course.target: fsum(course.span) / 2 for course in courses}
+        feeds = {course.target: course.middle for course in courses}
     return orders, [[in_order(comb, orders[layer], design) for comb in row] for layer, row in enumerate(combs)]
 
 
