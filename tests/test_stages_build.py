@@ -248,9 +248,8 @@ def test_what_a_device_comes_to_is_known_about_before_it_is_meshed(name: str) ->
 
 
 def test_a_bed_that_is_too_small_is_refused_before_its_parts_are_meshed(monkeypatch: pytest.MonkeyPatch) -> None:
-    meshed: list[str] = []
+    parts, meshed = device("penguins").parts, list[str]()  # compiled before it is counted what is meshed
     monkeypatch.setattr(pipeline, "build_mesh", lambda part: meshed.append(part.name) or build_mesh(part))
-    parts = device("penguins").parts
     small = process_named("fdm-pla-detergent", 130.0)
     with pytest.raises(FabError, match=r"the bed takes 130 x 130 .* pieces, about \d+ g and \d+ h"):
         pipeline._check_bed(replace(device("penguins").design, process=small), parts)
