@@ -141,6 +141,8 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, blade: floa
         back = ahead if 0.0 < back - ahead < max(THIN, tray.wall + above * LEAN) else back
     head = tray.at(tray.lap and tray.lap + LAP_AIR)[0] - placed.y  # where walls begin
     back = head - 1.0 if head < back < head + THIN + tray.wall_height * sin(radians(tray.slope_deg)) else back
+    ((first, _),) = turned(((back, slant - back),), tray, placed)
+    back -= first + 1.0 if 0.0 < first < THIN else 0.0  # no spike of the outer walls at the tray's head
     air: Outline = (
         (back, slant - back),
         (slant - bottom + CLEAR, bottom - CLEAR),
