@@ -107,7 +107,8 @@ def to_pour(device: Device) -> str:
     flushes = design.network.has_flush
     lines += [
         "Fill the jug for one card after the other, by the ruler on its side, and pour about",
-        f"{design.pour_flow_ml:g} mL a second, behind the walls of its card. {AT_ONCE if flushes else ANY_ORDER}",
+        f"{design.pour_flow_ml:g} mL a second, behind the walls of its card, in their middle.",
+        AT_ONCE if flushes else ANY_ORDER,
         "Grams are for who has a scale.",
         "",
     ]

@@ -447,8 +447,8 @@ def _pouring(device: Device, views: Views, whole: Drawing) -> list[Sheet]:
     rulers = any(ruler.port for jug in device.sized.jugs for ruler in jug.rulers)
     goal = "your number on the side that bears the card's name" if rulers else "the mark of so many mL"
     words = (
-        f"Stand the jug level, and fill it to {goal}. Pour about "
-        f"{flow:g} mL a second ({seconds}) behind the walls of that card; then the next. Their order does not matter. "
+        f"Stand the jug level, and fill it to {goal}. Pour about {flow:g} mL a second ({seconds}) "
+        "behind the walls of that card, in their middle; then the next. Their order does not matter. "
         f"Poured too little? {AGAIN if device.design.network.has_flush else MORE}"
     )
     y = _numbered(sheets[0], TOP + 14.0, 1, "Fill the jug by its rulers, for one card after another", words)
