@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pelu_fab.signoff.drops import Drops
+from pelu_fab.signoff.groups import groups
 from pelu_fab.signoff.openings import in_rows, open_widths
 from pelu_fab.signoff.sections import Segments, cuts
 from pelu_fab.signoff.stl import Array, Index, Mask, cross
@@ -115,7 +114,7 @@ def _flats(surface: Surface, part: int, level: float) -> Index:
     if not len(upright):
         return np.asarray(flat)
     z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
-    number, label = connected_components(_adjacency(surface, upright), directed=False)
+    number, label = _hanging(surface, upright)
     foot = np.full(number, np.inf)
     np.minimum.at(foot, label, z[upright].min(axis=1))
     beyond = surface.neighbours[upright]
@@ -129,7 +128,7 @@ def spread(surface: Surface, seeds: Index, allowed: Index) -> Index:
     """All triangles among `allowed` (ascending) that hang together with the seeds."""
     if not len(seeds) or not len(allowed):
         return np.asarray(seeds, np.int64)
-    _, label = connected_components(_adjacency(surface, allowed), directed=False)
+    _, label = _hanging(surface, allowed)
     inside = _position(allowed, seeds)
     return allowed[np.isin(label, np.unique(label[inside[inside >= 0]]))]
 
@@ -142,17 +141,18 @@ def _position(members: Index, wanted: Index) -> Index:
     return np.where(members[place] == wanted, place, -1)
 
 
-def _adjacency(surface: Surface, allowed: Index) -> coo_matrix:
+def _hanging(surface: Surface, allowed: Index) -> tuple[int, Index]:
+    """How many groups of neighbours triangles (ascending) make, and the number of each one's."""
     row, column = np.repeat(np.arange(len(allowed)), 3), _position(allowed, surface.neighbours[allowed]).reshape(-1)
     kept = column >= 0
-    return coo_matrix((np.ones(kept.sum(), bool), (row[kept], column[kept])), shape=(len(allowed), len(allowed)))
+    return groups(len(allowed), row[kept], column[kept])
 
 
 def _sills(surface: Surface, part: int, level: float, under: Index) -> list[Sill]:
     flats = _flats(surface, part, level)
     if not len(flats):
         return []
-    number, label = connected_components(_adjacency(surface, flats), directed=False)
+    number, label = _hanging(surface, flats)
     beyond = surface.neighbours[flats]
     inner = _position(under, beyond) >= 0
     fed = np.zeros(number, bool)
@@ -185,8 +185,7 @@ def _chains(surface: Surface, flats: Index, outer: Mask, label: Index, inner: Ma
     k = len(row)
     pairs = cKDTree(points[np.r_[a, b]]).query_pairs(JOINT, output_type="ndarray").reshape(-1, 2)
     one, other = np.r_[np.arange(k), pairs[:, 0]], np.r_[np.arange(k, 2 * k), pairs[:, 1]]
-    graph = coo_matrix((np.ones(len(one), bool), (one, other)), shape=(2 * k, 2 * k))
-    number, of_end = connected_components(graph, directed=False)
+    number, of_end = groups(2 * k, one, other)
     group = of_end[:k]
     teeth = []
     for g in range(number):

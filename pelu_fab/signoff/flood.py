@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from pelu_fab.signoff.columns import Columns
+from pelu_fab.signoff.groups import groups
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
 from pelu_fab.signoff.topology import edges_of
 
@@ -209,13 +210,12 @@ def _minima(edges: Index, z: Index) -> tuple[Index, Mask]:
     foot = np.flatnonzero(~falls)
     place = np.full(count, len(foot), np.int64)
     place[foot] = np.arange(len(foot))
-    link = coo_matrix((np.ones(flat.sum(), bool), (place[one[flat]], place[other[flat]])), (len(foot),) * 2)
-    number, label = connected_components(link, directed=False)
+    number, label = groups(len(foot), place[one[flat]], place[other[flat]])
     label = np.append(label, number)
     is_minimum = np.ones(number + 1, bool)
     is_minimum[label[place[one[~flat]]]] = is_minimum[label[place[other[~flat]]]] = False
     is_minimum[number] = False
-    return label[place].astype(np.int64), is_minimum
+    return label[place], is_minimum
 
 
 def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:

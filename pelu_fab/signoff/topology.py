@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
+from pelu_fab.signoff.groups import groups
 from pelu_fab.signoff.stl import Array, Index, Mesh, cross
 
 FLAT = 0.99999  # cosine of the angle between two triangles of one flat piece: a quarter of a degree
@@ -128,10 +127,9 @@ def _duplicates(faces: Index, among: Index) -> Index:
 
 
 def _shells(mesh: Mesh, edges: Index) -> tuple[tuple[Shell, ...], Index]:
-    faces, count = mesh.faces, len(mesh.points)
-    link = coo_matrix((np.ones(len(edges), bool), edges.T), shape=(count, count))
-    number, of_vertex = connected_components(link, directed=False)
-    of_face = of_vertex[faces[:, 0]].astype(np.int64)
+    faces = mesh.faces
+    number, of_vertex = groups(len(mesh.points), *edges.T)
+    of_face = of_vertex[faces[:, 0]]
     corners = mesh.corners - mesh.points.mean(axis=0)  # a hollow far from the origin must not drown in round-off
     signed = np.einsum("ij,ij->i", corners[:, 0], cross(corners[:, 1], corners[:, 2])) / 6.0
     volumes = np.bincount(of_face, signed, number)
@@ -154,8 +152,7 @@ def flat_pieces(normals: Array, neighbours: Index) -> Index:
     row, beyond = np.repeat(np.arange(count), 3), neighbours.reshape(-1)
     kept = beyond > row  # each pair once
     kept[kept] = np.einsum("ij,ij->i", normals.take(row[kept], axis=0), normals.take(beyond[kept], axis=0)) > FLAT
-    link = coo_matrix((np.ones(kept.sum(), bool), (row[kept], beyond[kept])), (count, count))
-    return np.asarray(connected_components(link, directed=False)[1], dtype=np.int64)
+    return groups(count, row[kept], beyond[kept])[1]
 
 
 def place(mesh: Mesh, face: int) -> tuple[float, float, float]:
