@@ -155,7 +155,7 @@ def _look(search: _Search, views: _Views, front: Index, back: Index, *, up: bool
     noted = _note_thin(search, views, spot, row, width, at)
     while True:
         counts = np.flatnonzero((width >= search.limit) & (width < search.width))
-        counts = counts[~np.isin(spot[counts], noted)]
+        counts = counts[~np.isin(spot[counts], noted)] if len(noted) else counts
         if len(counts):
             k = counts[np.argmin(width[counts])]
             search.width, search.at = float(width[k]), views.back_at(row[k : k + 1], at[k : k + 1])[0]
