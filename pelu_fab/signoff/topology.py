@@ -111,8 +111,8 @@ def _edges(start: Index, end: Index, count: int) -> tuple[Index, Index, Index]:
     the lower first.
     """
     key = np.minimum(start, end) * count + np.maximum(start, end)
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
+    order = np.argsort(key)
+    ordered = key.take(order)
     first = np.diff(ordered, prepend=-1) > 0
     group = np.empty(len(key), np.int64)
     group[order] = np.cumsum(first) - 1
