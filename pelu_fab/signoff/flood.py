@@ -224,7 +224,7 @@ def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:
     """
     outside = len(z)
     heights = np.append(z, z.min() - 1)
-    weights = heights.take(links).max(axis=1)
+    weights = np.maximum(*heights.take(links.T))
     graph = coo_matrix((weights - z.min() + 1.0, links.T), shape=(outside + 1, outside + 1)).tocsr()
     branches = minimum_spanning_tree(graph, overwrite=True)
     _, toward = breadth_first_order(branches, outside, directed=False)
@@ -235,8 +235,8 @@ def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:
     last, ahead = np.full(outside + 1, -1, np.int64), np.where(toward >= 0, toward, np.arange(outside + 1))
     last[np.where(toward[tree.row] == tree.col, tree.row, tree.col)[order]] = np.arange(len(order))
     last[toward < 0] = -1
-    while (ahead != ahead[ahead]).any():
-        last, ahead = np.maximum(last, last[ahead]), ahead[ahead]
+    while ((further := ahead.take(ahead)) != ahead).any():
+        last, ahead = np.maximum(last, last.take(ahead)), further
     last[ahead != outside] = -1
     opened, pool, members = np.unique(last[:outside], return_inverse=True, return_counts=True)
     kept = (opened >= 0) & (members > 1)
