@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from shapely import area, bounds, get_coordinates, get_rings, polygons, transform
 
 from pelu_fab.signoff.stl import Array
@@ -93,6 +92,8 @@ def _pictures(pieces: NDArray[np.object_], letters: Sequence[NDArray[np.int64]])
     """Letters `TALL` px tall, each in the middle of its picture: drawn below each other, for a picture of its own takes
     longer to make than a letter to draw.
     """
+    from PIL import Image, ImageDraw
+
     boxes = bounds(pieces)
     left, low, right, high = np.array([[*boxes[own, :2].min(axis=0), *boxes[own, 2:].max(axis=0)] for own in letters]).T
     scale = TALL / (high - low)
@@ -119,6 +120,8 @@ def _pictures(pieces: NDArray[np.object_], letters: Sequence[NDArray[np.int64]])
 @cache
 def _drawn(character: str) -> Mask:
     """The typeface's own."""
+    from PIL import Image
+
     ink = _face().getmask(character, mode="L")
     image = Image.frombytes("L", ink.size, bytes(ink))
     box = image.getbbox()
@@ -139,6 +142,8 @@ def _in_face(character: str) -> str:
 
 @cache
 def _face() -> Any:
+    from PIL import ImageFont
+
     spec = find_spec("matplotlib")
     assert spec is not None and spec.origin is not None
     return ImageFont.truetype(str(Path(spec.origin).parent.joinpath(*FACE)), DRAWN)
