@@ -284,5 +284,5 @@ def test_a_shallow_pool_with_one_branch_has_a_low_wall_behind_its_baffles_slots(
     assert (card.floor_z > -12.0) is shallow and bool(rest) is shallow
     for wall in rest:
         assert wall.gaps == () and card.floor_z + 2.0 < wall.top_z <= -1.0
-        assert wall.top_z > baffle.way[1] or wall.top_z == -1.0
+        assert wall.top_z > baffle.lintel or wall.top_z == -1.0
         assert 1.0 < wall.y0 - baffle.y1 < 4.0 and wall.y1 < -3.0

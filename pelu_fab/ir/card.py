@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from math import fsum
+from math import fsum, inf
 
 from pelu_fab.ir.siphon import Pillar
 from pelu_fab.ir.solid import Outline
@@ -42,8 +42,8 @@ class Mouth:
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """A wall across the inlet, y0 to y1 and up to `top_z`, with holes that water goes through: `gaps` along x, each
-    from `way[0]` up to `way[1]`.
+    """A wall across the inlet, y0 to y1 and up to `top_z`, with holes that water goes through: one for each of `gaps`
+    along x in each of `rows`, spans of heights from low to high.
 
     `crest` (x0, x1, z) is where it stands higher: what a gutter's jet runs against.
     """
@@ -52,7 +52,7 @@ class Plate:
     y1: float
     top_z: float
     gaps: tuple[Span, ...] = ()
-    way: Span = (0.0, 0.0)
+    rows: tuple[Span, ...] = ()
     crest: tuple[float, float, float] | None = None
     wide: float = field(init=False, repr=False, compare=False)  # all gaps together
 
@@ -62,7 +62,16 @@ class Plate:
     @property
     def holes(self) -> tuple[tuple[float, float, float, float], ...]:
         """x0, x1, z0 and z1 of each."""
-        return tuple((*gap, *self.way) for gap in self.gaps)
+        return tuple((*gap, *row) for gap in self.gaps for row in self.rows)
+
+    def open_between(self, low: float, high: float) -> float:
+        """mm2 of holes between two heights."""
+        return self.wide * fsum(max(min(b, high) - max(a, low), 0.0) for a, b in self.rows)
+
+    @property
+    def lintel(self) -> float:
+        """Where its holes end."""
+        return self.rows[-1][1]
 
     @property
     def middle(self) -> float:
@@ -281,14 +290,14 @@ class Card:
     def opening(self, plate: Plate, y: float | None = None) -> float:
         """mm2 of a plate's holes, as far as they are above the floor, at y or in its middle."""
         floor = self.floor_at(plate.middle if y is None else y)
-        return plate.wide * max(plate.way[1] - max(plate.way[0], floor), 0.0)
+        return plate.open_between(floor, inf)
 
     def water_area(self, level: float = 0.0) -> float:
         """Water surface (mm2) at `level` above the sill, plates and fins taken out."""
         area = (self.x1 - self.x0) * self.reach(level)
         for plate in self.plates:
             if plate.top_z >= level > self.floor_at(plate.middle):
-                through = plate.wide if plate.way[0] < level < plate.way[1] else 0.0
+                through = plate.wide if any(a < level < b for a, b in plate.rows) else 0.0
                 area -= (self.x1 - self.x0 - through) * (plate.y1 - plate.y0)
         area += self.siphon.leg_area if self.siphon else 0.0
         return area - (self.fins.area if self.fins.top_z >= level else 0.0)
@@ -306,7 +315,7 @@ class Card:
         for plate in self.plates:
             thick, floor = plate.y1 - plate.y0, self.floor_at(plate.middle)
             room -= thick * width * max(min(plate.top_z, level) - floor, 0.0)
-            room += thick * plate.wide * max(0.0, min(plate.way[1], level) - max(plate.way[0], floor))
+            room += thick * plate.open_between(floor, level)
         return room - self.fins.area * (min(self.fins.top_z, level) - self.floor_z)
 
     def edge(self) -> float:
@@ -316,7 +325,7 @@ class Card:
         for plate in self.plates:
             if plate.top_z > 0 > self.floor_at(plate.middle):
                 around += 2 * (self.x1 - self.x0 - (plate.y1 - plate.y0))
-                if plate.way[0] < 0 < plate.way[1]:
+                if any(a < 0 < b for a, b in plate.rows):
                     around += 2 * len(plate.gaps) * (plate.y1 - plate.y0) - 2 * plate.wide
         return around + (2 * len(self.fins.spans) * (self.fins.y1 - self.fins.y0) if self.fins.top_z > 0 else 0.0)
 

@@ -18,12 +18,14 @@ from pelu_fab.ir.units import on_grid
 from pelu_fab.stages.courses import LIP, RUN, BucketComb, comb_extent, mouths_of, tooth_places
 
 # The inlet, found by CFD (docs/cfd.md): a channel where the water lands, slots at the foot of a baffle, a low wall that
-# their jets rise over, a plate with one slot a tooth, and behind each slot a cell of its own that ends OPEN before the
-# sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm, from the floor or the sill.
+# their jets rise over, a plate with two slots a tooth, one above the other, and behind them a cell of its own that ends
+# OPEN before the sill. What reaches the comb has no sideways speed, and the same flow in every cell. mm, from the
+# floor or the sill.
 POOL_DEPTH, INLET = 12.0, 8.0  # of water at rest; the channel, whose floor rises at 45 degrees to the back
 BAFFLE, BAFFLE_TOP, FOOT_SLOT, FOOT_HEIGHT = 2.0, 13.0, 2.25, 3.6  # thickness, top, width and height of its slots
 CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness and height of the low one
-SLOT_PLATE, SLOT_TOP, SLOT, SLOT_HEIGHT = 1.2, 9.0, 1.5, 7.0  # plate; its slots, for a tooth of 3 mm
+SLOT_PLATE, SLOT_TOP, SLOT = 1.2, 9.0, 1.5  # plate; its slots, for a tooth of 3 mm
+SLOTS = (0.0, 2.2), (4.8, 7.0)  # heights of their two rows: more resistance than one 7 mm high, without its jet
 CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
 BARE_GAP = 7.0  # of that foot where no pool lies behind
@@ -142,9 +144,9 @@ def _floored(site: Site, card: Card, deep: float) -> Card:
     if not card.plates:
         return replace(card, floor_z=floor)
     first, low, last = card.plates
-    first = replace(first, way=(floor, on_grid(floor + FOOT_HEIGHT)), crest=_crest(card, site.feed))
+    first = replace(first, rows=((floor, on_grid(floor + FOOT_HEIGHT)),), crest=_crest(card, site.feed))
     low = replace(low, top_z=on_grid(floor + LOW_HEIGHT))
-    last = replace(last, way=(floor, on_grid(floor + SLOT_HEIGHT)))
+    last = replace(last, rows=tuple((on_grid(floor + a), on_grid(floor + b)) for a, b in SLOTS))
     return replace(card, floor_z=floor, plates=(first, low, last))
 
 
@@ -159,7 +161,7 @@ def _stops(card: Card, feed: Span | None, process: Process) -> tuple[Plate, ...]
     """
     stop = _stop(card, feed, process)
     y0, thick = on_grid(stop.y1 + CHAMBER), inlet_walls(process.printer.blade)[1]
-    top = on_grid(min(stop.way[1] + OVER_SLOTS, -UNDER_SILL))
+    top = on_grid(min(stop.lintel + OVER_SLOTS, -UNDER_SILL))
     if card.is_bare or card.floor_z <= process.comb.drawn_on - POOL_DEPTH or top <= card.floor_z or y0 + thick > -OPEN:
         return (stop,)
     return stop, Plate(y0, on_grid(y0 + thick), top)
@@ -182,7 +184,7 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
         brim = on_grid(max(card.rim_z - OVERFLOW, top + LINTEL))
     step = (card.x1 - card.x0 + POST) / number
     gaps = tuple((on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST)) for k in range(number))
-    return Plate(on_grid(y1 - stop), y1, brim, gaps, (foot - 1.0, top), crest)
+    return Plate(on_grid(y1 - stop), y1, brim, gaps, ((foot - 1.0, top),), crest)
 
 
 def cells_of(mouths: Sequence[Mouth], blade: float, tooth: float) -> Cells:
@@ -205,12 +207,13 @@ def inlet_cells(
     """The three walls across the inlet of a card with several branches, and the fins between its cells; floor at 0."""
     width, front = inside[1] - inside[0], -OPEN - CELL
     plate, wall = inlet_walls(blade)
-    last = Plate(on_grid(front - plate), front, SLOT_TOP, cells.slots, (0.0, SLOT_HEIGHT))
+    last = Plate(on_grid(front - plate), front, SLOT_TOP, cells.slots, SLOTS)
     low = Plate(on_grid(last.y0 - CHAMBER - wall), on_grid(last.y0 - CHAMBER), LOW_HEIGHT)
     number = max(3, round(width / (tooth + blade)))
     centres = [inside[0] + width * (k + 0.5) / number for k in range(number)]
     feet = tuple((on_grid(c - FOOT_SLOT / 2), on_grid(c + FOOT_SLOT / 2)) for c in centres)
-    first = Plate(on_grid(low.y0 - CHAMBER - BAFFLE), on_grid(low.y0 - CHAMBER), BAFFLE_TOP, feet, (0.0, FOOT_HEIGHT))
+    y1 = on_grid(low.y0 - CHAMBER)
+    first = Plate(on_grid(y1 - BAFFLE), y1, BAFFLE_TOP, feet, ((0.0, FOOT_HEIGHT),))
     fins = set(cells.fins)
     first_tooth, last_tooth = min(m.opening[0] for m in mouths), max(m.opening[1] for m in mouths)
     fins |= {(on_grid(first_tooth - blade), first_tooth)} if first_tooth - inside[0] > 2 * blade else set()
@@ -431,7 +434,7 @@ def _led_rise(card: Card, process: Process) -> float:
 
 def _is_clear(card: Card) -> bool:
     """Whether no hole's edge lies at the surface, and the waterline at no wall across the inlet."""
-    edges = (z for plate in card.plates if plate.gaps for z in plate.way)
+    edges = (z for plate in card.plates if plate.gaps for row in plate.rows for z in row)
     ends = -card.reach()
     across = (plate.y0 - CLEAR_OF < ends < plate.y1 + CLEAR_OF for plate in card.plates)
     return all(abs(z) > CLEAR_OF for z in edges) and not any(across)

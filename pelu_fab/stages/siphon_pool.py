@@ -101,8 +101,8 @@ def _stopped(card: Card, landing: float, process: Process) -> Card:
     number, least = foot_slots((card.x0, card.x1), process.printer)
     step = (card.x1 - card.x0 + POST) / number
     gaps = tuple((on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST)) for k in range(number))
-    way = (foot - 1.0, on_grid(foot + least + 1.0))
-    return replace(card, plates=(Plate(on_grid(y1 - stop), y1, on_grid(card.rim_z - 2.0), gaps, way),))
+    rows = ((foot - 1.0, on_grid(foot + least + 1.0)),)
+    return replace(card, plates=(Plate(on_grid(y1 - stop), y1, on_grid(card.rim_z - 2.0), gaps, rows),))
 
 
 def _evened(card: Card, process: Process) -> Card:
@@ -129,4 +129,4 @@ def _slotted(plate: Plate, card: Card, gaps: Sequence[Span], head: float, proces
     """The wall with slots on the floor, so high that the card's flow takes `head` mm to go through them."""
     floor_z, speed = card.floor_at(plate.middle), process.comb.discharge * sqrt(2.0 * GRAVITY * head)
     high = card.design_flow / speed / fsum(b - a for a, b in gaps)
-    return replace(plate, gaps=tuple(gaps), way=(on_grid(floor_z - 1.0), on_grid(floor_z + high)))
+    return replace(plate, gaps=tuple(gaps), rows=((on_grid(floor_z - 1.0), on_grid(floor_z + high)),))

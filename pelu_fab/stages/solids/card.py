@@ -95,7 +95,8 @@ def _inlet(card: Card) -> list[tuple[Step, ...]]:
         if fins and plate is card.plates[-1]:
             steps.append(Step("add", fins))
         if plate.gaps:  # they reach down into the floor
-            steps.append(Step("add", (box(sides, y, (plate.way[1], plate.top_z)),)))
+            bars = (*((a[1], b[0]) for a, b in pairwise(plate.rows)), (plate.lintel, plate.top_z))
+            steps.append(Step("add", tuple(box(sides, y, bar) for bar in bars)))
         if plate.crest:
             x0, x1, top = plate.crest
             steps.append(Step("add", (box((x0, x1), y, (plate.top_z - BITE, top)),)))
