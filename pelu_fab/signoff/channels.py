@@ -27,7 +27,7 @@ from pelu_fab.signoff.pools import standing
 from pelu_fab.signoff.report import Check, failed, least, passed
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.siphon import primes_at
-from pelu_fab.signoff.stl import Array, Index, cross, ends_of
+from pelu_fab.signoff.stl import Array, Index, cross, ends_of, turned
 from pelu_fab.signoff.water import weir_head
 
 BELOW = 0.11  # mm under a floor, where its plate is cut
@@ -58,8 +58,8 @@ def _tray(wet: Wet, part: int) -> list[Check]:
     floor = reached_floor(wet, part)
     normals = wet.surface.mesh.normals[floor]
     turn = upright(np.median(normals, axis=0))
-    own = wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T
-    heights = (wet.surface.corners[floor] @ turn.T)[:, :, 2]
+    own = turned(wet.surface.corners[wet.surface.faces_of_part(part)], turn)
+    heights = turned(wet.surface.corners[floor], turn)[:, :, 2]
     flat = np.ptp(heights, axis=1) < 0.01
     checks: list[Check] = []
     for height in _distinct(heights[flat].mean(axis=1)):

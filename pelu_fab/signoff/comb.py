@@ -11,7 +11,7 @@ from pelu_fab.signoff.drops import Drops
 from pelu_fab.signoff.groups import groups
 from pelu_fab.signoff.openings import in_rows, open_widths
 from pelu_fab.signoff.sections import Segments, cuts
-from pelu_fab.signoff.stl import Array, Index, Mask, cross
+from pelu_fab.signoff.stl import Array, Index, Mask, cross, turned
 from pelu_fab.signoff.surface import Surface
 
 BAND = (-1.0, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
@@ -253,7 +253,8 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
         outward = sills[int(who[0])].outward
         along = np.array([-outward[1], outward[0]])
         start = float(np.median(lips[who, 2]))
-        turned = np.stack([own[:, :, :2] @ along, own[:, :, 2], own[:, :, :2] @ outward], axis=2)
+        across, ahead = turned(own[:, :, :2], np.stack([along, outward])).transpose(2, 0, 1)
+        upright = np.stack([across, own[:, :, 2], ahead], axis=2)
         planes = start + np.array(SECTION_AT)
         on = [
             (int(i), k, at)
@@ -261,7 +262,7 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
             for i in who
             if (at := _crossing(ways[int(i)], outward, plane)) is not None
         ]
-        for (i, _, _), spout in zip(on, _channels(turned, planes, [one[1:] for one in on], along), strict=True):
+        for (i, _, _), spout in zip(on, _channels(upright, planes, [one[1:] for one in on], along), strict=True):
             before = found[i]
             if before is None and spout is not None:
                 found[i] = replace(spout, top_z=sills[i].level)
@@ -269,12 +270,12 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
                 narrow = min(before, spout, key=lambda one: one.area)
                 most = max(before.most, spout.most)
                 found[i] = replace(before, width=narrow.width, area=narrow.area, most=most)
-        _lips(found, sills, who, ways, turned, along)
+        _lips(found, sills, who, ways, upright, along)
     return found
 
 
 def _lips(
-    found: list[Spout | None], sills: Sequence[Sill], who: Index, ways: Sequence[Array], turned: Array, along: Array
+    found: list[Spout | None], sills: Sequence[Sill], who: Index, ways: Sequence[Array], upright: Array, along: Array
 ) -> None:
     """Where each channel ends: the chord just before its drop leaves it."""
     outward = sills[int(who[0])].outward
@@ -287,7 +288,7 @@ def _lips(
         if round(float(end[:2] @ outward), 1) == place
         and (at := _crossing(ways[i], outward, place - BEFORE_LIP)) is not None
     ]
-    chords = _channels(turned, places - BEFORE_LIP, [one[1:] for one in on], along)
+    chords = _channels(upright, places - BEFORE_LIP, [one[1:] for one in on], along)
     for (i, _, at), chord in zip(on, chords, strict=True):
         spout = found[i]
         if spout is not None and chord is not None:
@@ -323,13 +324,13 @@ def _crossing(way: Array, outward: Array, distance: float) -> Array | None:
     return np.asarray(way[k - 1] + part * (way[k] - way[k - 1]))
 
 
-def _channels(turned: Array, planes: Array, places: Sequence[tuple[int, Array]], along: Array) -> list[Spout | None]:
+def _channels(upright: Array, planes: Array, places: Sequence[tuple[int, Array]], along: Array) -> list[Spout | None]:
     """Chords in upright `planes` (ascending) at places, each with the number of its plane, from wall to wall at every
     height; the area they make up.
     """
     if not places:
         return []
-    segments, _, sheets = cuts(turned, planes)
+    segments, _, sheets = cuts(upright, planes)
     sheet, at = np.array([k for k, _ in places]), np.array([[at[:2] @ along, at[2]] for _, at in places])
     origins = np.concatenate([at + np.array([0.0, up]) for up in SECTION_UP])
     ways = np.repeat([[-1.0, 0.0], [1.0, 0.0]], len(origins), axis=0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pelu_fab.signoff.boxes import runs
 from pelu_fab.signoff.sections import cuts
-from pelu_fab.signoff.stl import Array, Index, Mask, spans_of
+from pelu_fab.signoff.stl import Array, Index, Mask, spans_of, turned
 
 LOWEST, HIGHEST = 0.03, 9.0  # mm above the sill: slivers on it lie lower, no head in use stands higher
 INTO_BLADE = 0.2  # mm beyond each edge of a tooth, where its blades are: less than half the thinnest
@@ -45,7 +45,7 @@ def open_widths(corners: Array, row: Row) -> tuple[Array, Array]:
     reach = float(row.length.max()) + BEFORE
     low, high = spans_of(corners, 2)
     corners = corners.compress((high > row.level + LOWEST) & (low < row.level + HIGHEST), axis=0)
-    plan = corners[:, :, :2] @ row.axes.T
+    plan = turned(corners[:, :, :2], row.axes)
     placed = np.stack([plan[:, :, 0], plan[:, :, 1] - row.back, corners[:, :, 2]], axis=2)
     low, high = spans_of(placed, 1)
     placed = placed.compress((high > 0.0) & (low < reach), axis=0)

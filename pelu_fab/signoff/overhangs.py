@@ -94,7 +94,9 @@ def _are_bridges(hanging: _Hanging) -> Mask:
     whole = np.bincount(hanging.group, hanging.plan, len(counts))
     centre = np.stack([np.bincount(hanging.group, middle[:, k], len(counts)) / whole for k in (0, 1)], axis=1)
     bridges = np.zeros(len(counts), bool)
-    bridges[held] = shapely.covers(shapely.buffer(hull, 0.05), shapely.points(centre[held]))
+    bridges[held] = shapely.covers(hull, shapely.points(centre[held]))
+    near = ~bridges[held]
+    bridges[held[near]] = shapely.covers(shapely.buffer(hull[near], 0.05), shapely.points(centre[held[near]]))
     return bridges
 
 

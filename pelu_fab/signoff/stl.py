@@ -140,11 +140,11 @@ def read_stl(blob: bytes, where: str) -> Array:
     corners = _read_ascii(blob, where) if _is_text(blob) else _read_binary(blob, where)
     if len(corners) == 0:
         raise FabError(where, "holds 0 triangles", "export it again")
-    bad = ~np.isfinite(corners).all(axis=(1, 2))
-    if bad.any():
-        raise FabError(where, f"triangle {int(np.argmax(bad))} has a coordinate that is not finite", "export it again")
-    if np.abs(corners).max() > LARGEST:
-        raise FabError(where, f"reaches {np.abs(corners).max():.3g} mm, at most {LARGEST:g}", "check its unit")
+    if not (finite := np.isfinite(corners)).all():
+        bad = int(np.argmin(finite.all(axis=(1, 2))))
+        raise FabError(where, f"triangle {bad} has a coordinate that is not finite", "export it again")
+    if (reach := max(corners.max(), -corners.min())) > LARGEST:
+        raise FabError(where, f"reaches {reach:.3g} mm, at most {LARGEST:g}", "check its unit")
     return corners
 
 
@@ -254,6 +254,11 @@ def weld(corners: Array) -> Mesh:
     if decimals(points) == 2:
         faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
     return Mesh(points, faces, unit_normals(points.take(faces, axis=0)))
+
+
+def turned(corners: Array, turn: Array) -> Array:
+    """Triangles (n, 3, k) by other axes (k, k): corner by corner, where numpy would take each triangle for a matrix."""
+    return np.asarray((corners.reshape(-1, len(turn)) @ turn.T).reshape(corners.shape))
 
 
 def boxes_of(corners: Array) -> tuple[Array, Array]:
