@@ -38,7 +38,7 @@ class Judging:
 
     def __init__(self, parts: Sequence[LoadedPart], printer: Printer, memory: Memory) -> None:
         self._printer, self._memory = printer, memory
-        self._keys = [digest(part.blob) for part in parts]
+        self._keys = [part.sha256 for part in parts]
         if memory.folder is not None:  # which takes longer to find out
             self._keys = [key_of(key, printer) for key in self._keys]
         self._parts = dict(zip(self._keys, parts, strict=True))

@@ -159,7 +159,13 @@ def _centred(ink: NDArray[np.bool_]) -> Mask:
 
 def _missed(alike: NDArray[np.bool_]) -> list[int]:
     """Rows of the longest way down a table (wanted, found) that find no column of their own further right."""
-    (many, places), fits = alike.shape, alike.tolist()
+    (many, places), fits, at = alike.shape, alike.tolist(), 0
+    for row in fits:
+        if True not in row[at:]:
+            break
+        at = row.index(True, at) + 1
+    else:  # as nearly always each finds one
+        return []
     longest = [[0] * (places + 1) for _ in range(many + 1)]
     for i in range(many - 1, -1, -1):
         for j in range(places - 1, -1, -1):

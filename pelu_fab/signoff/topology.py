@@ -121,6 +121,8 @@ def _edges(start: Index, end: Index, count: int) -> tuple[Index, Index, Index]:
 
 def _duplicates(faces: Index, among: Index) -> Index:
     """Triangles on the same three vertices as an earlier one, in any order."""
+    if not len(among):
+        return among
     key = np.sort(faces[among], axis=1)
     _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
     return np.asarray(among[first[inverse.reshape(-1)] != np.arange(len(among))])
