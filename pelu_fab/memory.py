@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 VARIABLE = "PELU_FAB_CACHE"
@@ -103,6 +103,11 @@ def machinery() -> str:
         with suppress(PackageNotFoundError):
             told.append(f"{library} {version(library)}")
     return "\n".join(told)
+
+
+def version(library: str) -> str:
+    """By its metadata, of which importlib's own reads all as an e-mail."""
+    return (distribution(library).read_text("METADATA") or "").partition("\nVersion: ")[2].partition("\n")[0]
 
 
 def _seal(key: str, text: str) -> str:

@@ -124,7 +124,7 @@ def drawn(text: str, *, mirrored: bool = False) -> list[Polygon]:
 
 
 def unread(pieces: list[Polygon], rightward: float, text: str) -> str:
-    return unread_of(seen(pieces, rightward), text)
+    return unread_of(seen(np.array(pieces, dtype=np.object_), rightward), text)
 
 
 def test_a_comma_is_no_dot_of_the_numeral_below_it_and_a_dot_is_one_of_its_own_letter() -> None:

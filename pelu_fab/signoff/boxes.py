@@ -16,8 +16,9 @@ def meeting(low: Array, high: Array, other_low: Array, other_high: Array) -> tup
         one, other = np.nonzero(meets)
         return one, other
     a, b, third = _sharpest(low, high, other_low, other_high)
-    tree = STRtree(diagonals(other_low[:, [a, b]], other_high[:, [a, b]]))
-    one, other = tree.query(diagonals(low[:, [a, b]], high[:, [a, b]]))
+    lines = diagonals(other_low[:, [a, b]], other_high[:, [a, b]])
+    alike = low is other_low and high is other_high
+    one, other = STRtree(lines).query(lines if alike else diagonals(low[:, [a, b]], high[:, [a, b]]))
     low, high, other_low, other_high = (ends[:, third] for ends in (low, high, other_low, other_high))
     meets = (low.take(one) <= other_high.take(other)) & (other_low.take(other) <= high.take(one))
     return one[meets], other[meets]
@@ -60,5 +61,5 @@ def counted(counts: Index) -> tuple[Index, Index]:
 
 def runs(first: Index, counts: Index) -> tuple[Index, Index]:
     """For first numbers 5 and 2, counts 2 and 3: owners 0 0 1 1 1 and numbers 5 6 2 3 4."""
-    owner = np.repeat(np.arange(len(counts)), counts)
-    return owner, np.arange(len(owner)) + (first - (np.cumsum(counts) - counts)).take(owner)
+    owner = np.arange(len(counts)).repeat(counts)
+    return owner, np.arange(len(owner)) + (first + counts - counts.cumsum()).take(owner)

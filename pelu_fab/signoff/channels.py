@@ -13,9 +13,7 @@ from shapely import (
     STRtree,
     box,
     dwithin,
-    linestrings,
     points,
-    polygonize,
     prepare,
     unary_union,
 )
@@ -24,12 +22,12 @@ from shapely.geometry.base import BaseGeometry
 from pelu_fab.signoff.comb import CLOSED_AT
 from pelu_fab.signoff.found import NOWHERE, Place, Vessel, place_of
 from pelu_fab.signoff.gravity import Wet, full_siphons, inflows, reached_floor
-from pelu_fab.signoff.planar import SNAP, solid_at, upright
+from pelu_fab.signoff.planar import SNAP, areas_between, solid_at, upright
 from pelu_fab.signoff.pools import standing
 from pelu_fab.signoff.report import Check, failed, least, passed
 from pelu_fab.signoff.sections import cut
 from pelu_fab.signoff.siphon import primes_at
-from pelu_fab.signoff.stl import Array, Index, cross, ends_of
+from pelu_fab.signoff.stl import Array, Index, cross, ends_of, turned
 from pelu_fab.signoff.water import weir_head
 
 BELOW = 0.11  # mm under a floor, where its plate is cut
@@ -60,8 +58,8 @@ def _tray(wet: Wet, part: int) -> list[Check]:
     floor = reached_floor(wet, part)
     normals = wet.surface.mesh.normals[floor]
     turn = upright(np.median(normals, axis=0))
-    own = wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T
-    heights = (wet.surface.corners[floor] @ turn.T)[:, :, 2]
+    own = turned(wet.surface.corners[wet.surface.faces_of_part(part)], turn)
+    heights = turned(wet.surface.corners[floor], turn)[:, :, 2]
     flat = np.ptp(heights, axis=1) < 0.01
     checks: list[Check] = []
     for height in _distinct(heights[flat].mean(axis=1)):
@@ -274,8 +272,7 @@ def _rooms(
     frame = box(*(window[0] - 1.0), *(window[1] + 1.0)).exterior
     segments = np.round(segments, SNAP)
     long = segments[(segments[:, 0] != segments[:, 1]).any(axis=1)]
-    lines = linestrings(np.concatenate([long, *(_across_teeth(v) for v in closed)]))
-    areas = polygonize([unary_union(np.append(lines, frame))]).geoms
+    areas = areas_between(np.concatenate([long, *(_across_teeth(v) for v in closed)]), frame)
     seeds = points([vessel.inside, *(place[:2] for place in vessel.floors if place[2] < z)])
     seed, area = STRtree(areas).query(seeds, "within")
     rooms = [areas[k] for k in np.unique(area)]

@@ -26,7 +26,7 @@ class Plan:
         # A sliver seen edge-on would only give noisy heights.
         area = np.where(np.abs(self.twice) > EDGE_ON, self.twice, np.nan)
         self._lines = tuple(np.ascontiguousarray(k) for k in (ax, ay, ux, uy, vx, vy, area))
-        self._heights = corners[:, :, 2]
+        self._heights = np.ascontiguousarray(corners[:, :, 2].T)
 
     def meets(self, triangles: Index, places: Array) -> tuple[Index, Array]:
         """Which of these triangles (m,) lie straight over or under their place (m, 2 or 3), and z of each there."""
@@ -39,8 +39,9 @@ class Plan:
         third = (ux.take(among) * y - uy.take(among) * x) / area.take(among)
         first = 1.0 - second - third
         within = np.flatnonzero((first >= INSIDE) & (third >= INSIDE))
-        weights = np.stack([first.take(within), second.take(within), third.take(within)], axis=1)
-        return near.take(within), np.einsum("ij,ij->i", weights, self._heights.take(among.take(within), axis=0))
+        among, (a, b, c) = among.take(within), self._heights
+        z = first.take(within) * a.take(among) + third.take(within) * c.take(among)
+        return near.take(within), z + second.take(within) * b.take(among)
 
 
 def _sides(corners: Array) -> tuple[Array, Array, Array]:

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pelu_fab.signoff.drops import Drops
+from pelu_fab.signoff.groups import groups
 from pelu_fab.signoff.openings import in_rows, open_widths
 from pelu_fab.signoff.sections import Segments, cuts
-from pelu_fab.signoff.stl import Array, Index, Mask, cross
+from pelu_fab.signoff.stl import Array, Index, Mask, cross, turned
 from pelu_fab.signoff.surface import Surface
 
 BAND = (-1.0, 1.0)  # mm about the spill level in which a flat counts as this pool's sill
@@ -115,7 +114,7 @@ def _flats(surface: Surface, part: int, level: float) -> Index:
     if not len(upright):
         return np.asarray(flat)
     z, up = surface.corners[:, :, 2], surface.mesh.normals[:, 2]
-    number, label = connected_components(_adjacency(surface, upright), directed=False)
+    number, label = _hanging(surface, upright)
     foot = np.full(number, np.inf)
     np.minimum.at(foot, label, z[upright].min(axis=1))
     beyond = surface.neighbours[upright]
@@ -129,7 +128,7 @@ def spread(surface: Surface, seeds: Index, allowed: Index) -> Index:
     """All triangles among `allowed` (ascending) that hang together with the seeds."""
     if not len(seeds) or not len(allowed):
         return np.asarray(seeds, np.int64)
-    _, label = connected_components(_adjacency(surface, allowed), directed=False)
+    _, label = _hanging(surface, allowed)
     inside = _position(allowed, seeds)
     return allowed[np.isin(label, np.unique(label[inside[inside >= 0]]))]
 
@@ -142,17 +141,18 @@ def _position(members: Index, wanted: Index) -> Index:
     return np.where(members[place] == wanted, place, -1)
 
 
-def _adjacency(surface: Surface, allowed: Index) -> coo_matrix:
+def _hanging(surface: Surface, allowed: Index) -> tuple[int, Index]:
+    """How many groups of neighbours triangles (ascending) make, and the number of each one's."""
     row, column = np.repeat(np.arange(len(allowed)), 3), _position(allowed, surface.neighbours[allowed]).reshape(-1)
     kept = column >= 0
-    return coo_matrix((np.ones(kept.sum(), bool), (row[kept], column[kept])), shape=(len(allowed), len(allowed)))
+    return groups(len(allowed), row[kept], column[kept])
 
 
 def _sills(surface: Surface, part: int, level: float, under: Index) -> list[Sill]:
     flats = _flats(surface, part, level)
     if not len(flats):
         return []
-    number, label = connected_components(_adjacency(surface, flats), directed=False)
+    number, label = _hanging(surface, flats)
     beyond = surface.neighbours[flats]
     inner = _position(under, beyond) >= 0
     fed = np.zeros(number, bool)
@@ -185,8 +185,7 @@ def _chains(surface: Surface, flats: Index, outer: Mask, label: Index, inner: Ma
     k = len(row)
     pairs = cKDTree(points[np.r_[a, b]]).query_pairs(JOINT, output_type="ndarray").reshape(-1, 2)
     one, other = np.r_[np.arange(k), pairs[:, 0]], np.r_[np.arange(k, 2 * k), pairs[:, 1]]
-    graph = coo_matrix((np.ones(len(one), bool), (one, other)), shape=(2 * k, 2 * k))
-    number, of_end = connected_components(graph, directed=False)
+    number, of_end = groups(2 * k, one, other)
     group = of_end[:k]
     teeth = []
     for g in range(number):
@@ -254,7 +253,8 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
         outward = sills[int(who[0])].outward
         along = np.array([-outward[1], outward[0]])
         start = float(np.median(lips[who, 2]))
-        turned = np.stack([own[:, :, :2] @ along, own[:, :, 2], own[:, :, :2] @ outward], axis=2)
+        across, ahead = turned(own[:, :, :2], np.stack([along, outward])).transpose(2, 0, 1)
+        upright = np.stack([across, own[:, :, 2], ahead], axis=2)
         planes = start + np.array(SECTION_AT)
         on = [
             (int(i), k, at)
@@ -262,7 +262,7 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
             for i in who
             if (at := _crossing(ways[int(i)], outward, plane)) is not None
         ]
-        for (i, _, _), spout in zip(on, _channels(turned, planes, [one[1:] for one in on], along), strict=True):
+        for (i, _, _), spout in zip(on, _channels(upright, planes, [one[1:] for one in on], along), strict=True):
             before = found[i]
             if before is None and spout is not None:
                 found[i] = replace(spout, top_z=sills[i].level)
@@ -270,12 +270,12 @@ def spouts(surface: Surface, part: int, sills: Sequence[Sill], drops: Drops, dro
                 narrow = min(before, spout, key=lambda one: one.area)
                 most = max(before.most, spout.most)
                 found[i] = replace(before, width=narrow.width, area=narrow.area, most=most)
-        _lips(found, sills, who, ways, turned, along)
+        _lips(found, sills, who, ways, upright, along)
     return found
 
 
 def _lips(
-    found: list[Spout | None], sills: Sequence[Sill], who: Index, ways: Sequence[Array], turned: Array, along: Array
+    found: list[Spout | None], sills: Sequence[Sill], who: Index, ways: Sequence[Array], upright: Array, along: Array
 ) -> None:
     """Where each channel ends: the chord just before its drop leaves it."""
     outward = sills[int(who[0])].outward
@@ -288,7 +288,7 @@ def _lips(
         if round(float(end[:2] @ outward), 1) == place
         and (at := _crossing(ways[i], outward, place - BEFORE_LIP)) is not None
     ]
-    chords = _channels(turned, places - BEFORE_LIP, [one[1:] for one in on], along)
+    chords = _channels(upright, places - BEFORE_LIP, [one[1:] for one in on], along)
     for (i, _, at), chord in zip(on, chords, strict=True):
         spout = found[i]
         if spout is not None and chord is not None:
@@ -324,13 +324,13 @@ def _crossing(way: Array, outward: Array, distance: float) -> Array | None:
     return np.asarray(way[k - 1] + part * (way[k] - way[k - 1]))
 
 
-def _channels(turned: Array, planes: Array, places: Sequence[tuple[int, Array]], along: Array) -> list[Spout | None]:
+def _channels(upright: Array, planes: Array, places: Sequence[tuple[int, Array]], along: Array) -> list[Spout | None]:
     """Chords in upright `planes` (ascending) at places, each with the number of its plane, from wall to wall at every
     height; the area they make up.
     """
     if not places:
         return []
-    segments, _, sheets = cuts(turned, planes)
+    segments, _, sheets = cuts(upright, planes)
     sheet, at = np.array([k for k, _ in places]), np.array([[at[:2] @ along, at[2]] for _, at in places])
     origins = np.concatenate([at + np.array([0.0, up]) for up in SECTION_UP])
     ways = np.repeat([[-1.0, 0.0], [1.0, 0.0]], len(origins), axis=0)

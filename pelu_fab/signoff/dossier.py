@@ -4,6 +4,7 @@ believed, if it can be meant; everything else is something to be checked, and wh
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +66,7 @@ class PartEntry(_Table):
         """Whether it is cut from a sheet: rules of printing are not asked of it, those of cutting are."""
         return self.made == "cut"
 
-    @property
+    @cached_property
     def matrix(self) -> Array | None:
         """4x4 part to assembly, or None for a loose part, and for a transform that is no turn and shift."""
         return None if self.transform is None else rigid(self.transform)

@@ -39,8 +39,7 @@ class _Search:
 def extract(surface: Surface, inputs: Array, outputs: Array, progress: Progress) -> Extraction:
     """Recover the network from the assembled surface; `inputs` and `outputs` (n, 3) are points in the air inside."""
     search = _Search(surface)
-    cups = _pour(search, outputs, is_cup=True)
-    sources = _pour(search, inputs, is_cup=False)
+    cups, sources = _pour(search, outputs, inputs)
     layers: list[tuple[int, ...]] = []
     ahead = sorted(set(sources) - {NOWHERE})
     known, pools = set(cups), dict[int, int]()
@@ -79,9 +78,9 @@ def _pools(search: _Search, row: Sequence[int]) -> dict[int, int]:
     return found
 
 
-def _pour(search: _Search, points: Array, *, is_cup: bool) -> list[int]:
-    """Vessel that water poured at each point collects in."""
-    surface = search.surface
+def _pour(search: _Search, outputs: Array, inputs: Array) -> tuple[list[int], list[int]]:
+    """Vessel that water poured at each point collects in: cups, which have no comb, then buckets."""
+    surface, points, cups = search.surface, np.concatenate([outputs, inputs]), len(outputs)
     face, z = surface.columns.below(points)
     hit = np.flatnonzero(face >= 0)
     at = points[hit].copy()
@@ -89,8 +88,8 @@ def _pour(search: _Search, points: Array, *, is_cup: bool) -> list[int]:
     drops = trace(surface, at, face[hit])
     found = [NOWHERE] * len(points)
     for k, i in enumerate(hit.tolist()):
-        found[i] = _vessel(search, drops, k, is_cup=is_cup)
-    return found
+        found[i] = _vessel(search, drops, k, is_cup=i < cups)
+    return found[:cups], found[cups:]
 
 
 def _vessel(search: _Search, drops: Drops, drop: int, *, is_cup: bool = False) -> int:

@@ -7,7 +7,7 @@ from pelu_fab.signoff.surface import Surface
 from pelu_fab.signoff.water import GRAVITY
 
 STEP, LONGEST = 4e-4, 0.5  # s: after a fall of 400 mm no wall of 1.2 mm is stepped over
-TOGETHER = 8  # steps looked at at once
+TOGETHER = 24  # steps looked at at once
 
 
 def landings(surface: Surface, at: Array, velocity: Array) -> tuple[Array, Index]:

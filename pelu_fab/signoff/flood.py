@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
 from pelu_fab.signoff.columns import Columns
+from pelu_fab.signoff.groups import groups
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh
 from pelu_fab.signoff.topology import edges_of
 
@@ -209,13 +210,12 @@ def _minima(edges: Index, z: Index) -> tuple[Index, Mask]:
     foot = np.flatnonzero(~falls)
     place = np.full(count, len(foot), np.int64)
     place[foot] = np.arange(len(foot))
-    link = coo_matrix((np.ones(flat.sum(), bool), (place[one[flat]], place[other[flat]])), (len(foot),) * 2)
-    number, label = connected_components(link, directed=False)
+    number, label = groups(len(foot), place[one[flat]], place[other[flat]])
     label = np.append(label, number)
     is_minimum = np.ones(number + 1, bool)
     is_minimum[label[place[one[~flat]]]] = is_minimum[label[place[other[~flat]]]] = False
     is_minimum[number] = False
-    return label[place].astype(np.int64), is_minimum
+    return label[place], is_minimum
 
 
 def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:
@@ -224,18 +224,19 @@ def _pools(links: Index, z: Index) -> tuple[Index, Index, Index]:
     """
     outside = len(z)
     heights = np.append(z, z.min() - 1)
-    weights = heights.take(links).max(axis=1)
-    graph = coo_matrix((weights - z.min() + 1, links.T), shape=(outside + 1, outside + 1)).tocsr()
-    tree = minimum_spanning_tree(graph).tocoo()
+    weights = np.maximum(*heights.take(links.T))
+    graph = coo_matrix((weights - z.min() + 1.0, links.T), shape=(outside + 1, outside + 1)).tocsr()
+    branches = minimum_spanning_tree(graph, overwrite=True)
+    _, toward = breadth_first_order(branches, outside, directed=False)
+    tree = branches.tocoo()
     level = np.maximum(heights[tree.row], heights[tree.col])
     order = np.argsort(level, kind="stable")
-    _, toward = breadth_first_order(tree, outside, directed=False)
     # A vertex is drained by the last edge to open of those on its way to the outside.
     last, ahead = np.full(outside + 1, -1, np.int64), np.where(toward >= 0, toward, np.arange(outside + 1))
     last[np.where(toward[tree.row] == tree.col, tree.row, tree.col)[order]] = np.arange(len(order))
     last[toward < 0] = -1
-    while (ahead != ahead[ahead]).any():
-        last, ahead = np.maximum(last, last[ahead]), ahead[ahead]
+    while ((further := ahead.take(ahead)) != ahead).any():
+        last, ahead = np.maximum(last, last.take(ahead)), further
     last[ahead != outside] = -1
     opened, pool, members = np.unique(last[:outside], return_inverse=True, return_counts=True)
     kept = (opened >= 0) & (members > 1)

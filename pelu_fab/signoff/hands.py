@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from shapely import MultiPoint, Point
+from shapely import buffer, convex_hull, covers, multipoints, points
 
 from pelu_fab.signoff.boxes import inside
 from pelu_fab.signoff.columns import Plan
@@ -18,7 +18,7 @@ from pelu_fab.signoff.walls import spots
 HANGS = 0.5  # mm that a part may drop before it is held: a tray's edge on a slanting seat, no seat that is missed
 NEAR, FARTHEST = 1.0, 20.0  # mm within which nearly every part stands; and to which is looked, to tell by how much
 LEVEL = 0.5  # upward part of the normal of a face that something can stand on
-BATCH = 64  # places looked at together at first, once only the least air counts
+BATCH, MORE = 64, 8  # places looked at together at first, once only the least air counts; times as many each time
 ON_EDGE = 1e-6  # mm
 LARGE, INSIDE = 10.0, 0.03  # mm2: of such a triangle the corners are probed as well, so far towards its middle
 LEEWAY = 0.5  # mm in plan: places of contact are probed, not known to the last edge
@@ -49,12 +49,11 @@ def _drop(contacts: tuple[Array, Array], mesh: Mesh, table: float) -> float:
     """Least gap (mm) within which contacts in plan, those with the table too, surround the centre of mass; `FARTHEST`
     where none do.
     """
-    corners = mesh.corners.reshape(-1, 3)
-    gaps, places = np.append(contacts[0], corners[:, 2] - table), np.append(contacts[1], corners[:, :2], axis=0)
-    middle = Point(mesh.centre[:2])
+    gaps, places = np.append(contacts[0], mesh.points[:, 2] - table), np.append(contacts[1], mesh.points[:, :2], axis=0)
+    middle = points(mesh.centre[:2])
     for gap in np.unique(np.ceil(gaps[gaps < FARTHEST] * 100.0) / 100.0):
-        hull = MultiPoint(places[gaps <= gap]).convex_hull
-        if hull.buffer(LEEWAY).covers(middle):
+        hull = convex_hull(multipoints(places[gaps <= gap]))
+        if covers(buffer(hull, LEEWAY), middle):
             return max(0.0, float(gap))
     return FARTHEST
 
@@ -169,7 +168,7 @@ class _Faces:
         found, start, count = np.inf, 0, BATCH
         while start < len(places) and found > enough and self._ahead(places[start, 2], looks) < min(reach, found):
             air, _ = self.air(places[start : start + count], looks, min(reach, found))
-            found, start, count = min(found, float(air.min(initial=np.inf))), start + count, 2 * count
+            found, start, count = min(found, float(air.min(initial=np.inf))), start + count, MORE * count
         return found
 
     def _ahead(self, z: float, looks: float) -> float:

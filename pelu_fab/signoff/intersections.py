@@ -35,6 +35,8 @@ def _crossed(mesh: Mesh, one: Index, other: Index) -> tuple[Index, Array]:
     for _ in range(2):
         meet = np.flatnonzero(_straddles(mesh, one, other))
         other, one = one[meet], other[meet]
+    if not len(one):  # as nearly always
+        return np.zeros((0, 2), np.int64), np.zeros((0, 3))
     pairs, places = [], []
     for a, b in ((one, other), (other, one)):
         for corner in range(3):
@@ -43,8 +45,6 @@ def _crossed(mesh: Mesh, one: Index, other: Index) -> tuple[Index, Array]:
             pairs.append(np.sort(np.stack([a[hit], b[hit]], axis=1), axis=1))
             places.append(at[hit])
     both = np.concatenate(pairs)
-    if not len(both):  # as nearly always
-        return both, np.zeros((0, 3))
     table, first = np.unique(both, axis=0, return_index=True)
     return table, np.concatenate(places)[first]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely import Polygon, area, bounds, get_coordinates, get_rings, polygons, transform
+from shapely import area, bounds, get_coordinates, get_rings, polygons, transform
 
 from pelu_fab.signoff.stl import Array
 
@@ -26,12 +26,12 @@ DRAWN = 128  # px that a letter of the typeface is drawn tall
 Mask = NDArray[np.float32]
 
 
-def seen(pieces: Sequence[Polygon], rightward: float) -> Mask:
+def seen(pieces: NDArray[np.object_], rightward: float) -> Mask:
     """Pictures (n, px) of the letters on a wall, line by line, as one reads; `rightward` (±1) is where to.
 
-    `pieces` across and up.
+    `pieces`: polygons, across and up.
     """
-    if not pieces:
+    if not len(pieces):
         return np.zeros((0, TALL * WIDE), np.float32)
     return _pictures(*_letters(pieces, rightward))
 
@@ -49,11 +49,9 @@ def unread(found: Mask, text: str) -> str:
     return "".join(wanted[k] for k in _missed(alike))
 
 
-def _letters(pieces: Sequence[Polygon], rightward: float) -> tuple[NDArray[np.object_], list[NDArray[np.int64]]]:
+def _letters(pieces: NDArray[np.object_], rightward: float) -> tuple[NDArray[np.object_], list[NDArray[np.int64]]]:
     """The pieces as one sees them, and which of them each letter is made of, as one reads."""
-    turned = np.array(pieces, dtype=np.object_)
-    if rightward < 0.0:
-        turned = transform(turned, lambda places: places * [-1.0, 1.0])
+    turned = transform(pieces, lambda places: places * [-1.0, 1.0]) if rightward < 0.0 else pieces
     boxes = bounds(turned)
     head = _below(boxes)
     whole = boxes.copy()
@@ -134,6 +132,7 @@ def _drawn(character: str) -> Mask:
     return _centred(np.asarray(image.resize(size, Image.Resampling.BOX)) > 127)
 
 
+@cache
 def _in_face(character: str) -> str:
     """A character as the typeface writes it; empty where it can't."""
     plain = unicodedata.normalize("NFKD", character)
@@ -160,17 +159,23 @@ def _centred(ink: NDArray[np.bool_]) -> Mask:
 
 def _missed(alike: NDArray[np.bool_]) -> list[int]:
     """Rows of the longest way down a table (wanted, found) that find no column of their own further right."""
-    many, places = alike.shape
-    longest = np.zeros((many + 1, places + 1), np.int64)
+    (many, places), fits, at = alike.shape, alike.tolist(), 0
+    for row in fits:
+        if True not in row[at:]:
+            break
+        at = row.index(True, at) + 1
+    else:  # as nearly always each finds one
+        return []
+    longest = [[0] * (places + 1) for _ in range(many + 1)]
     for i in range(many - 1, -1, -1):
         for j in range(places - 1, -1, -1):
-            onward = longest[i + 1, j + 1] + 1 if alike[i, j] else 0
-            longest[i, j] = max(onward, longest[i + 1, j], longest[i, j + 1])
+            onward = longest[i + 1][j + 1] + 1 if fits[i][j] else 0
+            longest[i][j] = max(onward, longest[i + 1][j], longest[i][j + 1])
     missed, i, j = [], 0, 0
     while i < many:
-        if j < places and alike[i, j] and longest[i, j] == longest[i + 1, j + 1] + 1:
+        if j < places and fits[i][j] and longest[i][j] == longest[i + 1][j + 1] + 1:
             i, j = i + 1, j + 1
-        elif j < places and longest[i, j] == longest[i, j + 1]:
+        elif j < places and longest[i][j] == longest[i][j + 1]:
             j += 1
         else:
             missed.append(i)

@@ -48,6 +48,11 @@ class LoadedPart:
     changed: bool = False  # since it was compiled
 
     @cached_property
+    def sha256(self) -> str:
+        """Of its file."""
+        return digest(self.blob)
+
+    @cached_property
     def placed(self) -> Mesh:
         """The part at its place in the assembly, a loose one as it lies."""
         return self.mesh.placed(self.matrix)
@@ -71,7 +76,8 @@ def read_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[C
     except FabError as error:
         reason = f"{entry.file} can't be read"
         return None, [failed("mesh.file", where, str(error)), *(skipped(r, where, reason) for r in SURFACE_RULES)]
-    matrix, state, changed = entry.matrix, "as written", entry.sha256 != digest(blob)
+    matrix, state, sha256 = entry.matrix, "as written", digest(blob)
+    changed = entry.sha256 != sha256
     checks = []
     if entry.pose is not None:
         mistaken = unit_mistaken(mesh, _stated(entry.pose))
@@ -83,6 +89,7 @@ def read_part(folder: Path, entry: PartEntry) -> tuple[LoadedPart | None, list[C
             matrix = None if matrix is None else matrix @ back
             state += f", moved back by {_in_words(back)}"
     part = LoadedPart(entry, blob, mesh, topology(mesh), matrix, changed)
+    vars(part)["sha256"] = sha256  # known already
     return part, [passed("mesh.file", where, state, len(mesh.faces)), *checks]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pelu_fab.signoff.boxes import runs
 from pelu_fab.signoff.sections import cuts
-from pelu_fab.signoff.stl import Array, Index, Mask, spans_of
+from pelu_fab.signoff.stl import Array, Index, Mask, spans_of, turned
 
 LOWEST, HIGHEST = 0.03, 9.0  # mm above the sill: slivers on it lie lower, no head in use stands higher
 INTO_BLADE = 0.2  # mm beyond each edge of a tooth, where its blades are: less than half the thinnest
@@ -45,7 +45,7 @@ def open_widths(corners: Array, row: Row) -> tuple[Array, Array]:
     reach = float(row.length.max()) + BEFORE
     low, high = spans_of(corners, 2)
     corners = corners.compress((high > row.level + LOWEST) & (low < row.level + HIGHEST), axis=0)
-    plan = corners[:, :, :2] @ row.axes.T
+    plan = turned(corners[:, :, :2], row.axes)
     placed = np.stack([plan[:, :, 0], plan[:, :, 1] - row.back, corners[:, :, 2]], axis=2)
     low, high = spans_of(placed, 1)
     placed = placed.compress((high > 0.0) & (low < reach), axis=0)
@@ -175,12 +175,12 @@ def _extreme(line: Index, place: Array, sign: Array, count: int) -> Array:
 def _in_material(cuts: _Cuts, sheet: Index, u: Array, v: Array) -> Mask:
     """Whether each place lies in material: walls entered less walls left on the way there from far away."""
     # Teeth of one comb are looked at on the same few lines.
-    lines, line = np.unique(np.stack([sheet, v], axis=1), axis=0, return_inverse=True)
+    lines, line = np.unique(sheet + 1j * v, return_inverse=True)
     starts = np.searchsorted(cuts.sheet, np.append(np.arange(len(cuts.heights)), len(cuts.heights)))
-    of = lines[:, 0].astype(np.int64)
+    of = lines.real.astype(np.int64)
     owner, segment = runs(starts[of], starts[of + 1] - starts[of])
     a, b = cuts.segments[segment].transpose(1, 0, 2)
-    y = lines[owner, 1]
+    y = lines.imag[owner]
     crosses = (a[:, 1] <= y) != (b[:, 1] <= y)
     owner, a, b, y = owner[crosses], a[crosses], b[crosses], y[crosses]
     place = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from pelu_fab.ir.process import Printer
 from pelu_fab.signoff.boxes import runs
 from pelu_fab.signoff.found import Place, place_of
+from pelu_fab.signoff.groups import groups
 from pelu_fab.signoff.report import Check, most
 from pelu_fab.signoff.stl import Array, Index, Mask, Mesh, cross
 from pelu_fab.signoff.topology import Topology
@@ -54,8 +53,7 @@ def _hanging(mesh: Mesh, shape: Topology, printer: Printer) -> _Hanging:
     position = np.full(len(steep) + 1, -1, np.int64)  # the last stands for no neighbour
     position[faces] = np.arange(len(faces))
     row, column = np.repeat(np.arange(len(faces)), 3), position[shape.neighbours[faces]].reshape(-1)
-    link = coo_matrix((np.ones((column >= 0).sum(), bool), (row[column >= 0], column[column >= 0])), (len(faces),) * 2)
-    number, label = connected_components(link, directed=False)
+    number, label = groups(len(faces), row[column >= 0], column[column >= 0])
     corners = mesh.corners.take(faces, axis=0)
     plan = -cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
     large = np.bincount(label, plan, number) >= LEAST_OVERHANG
@@ -96,7 +94,9 @@ def _are_bridges(hanging: _Hanging) -> Mask:
     whole = np.bincount(hanging.group, hanging.plan, len(counts))
     centre = np.stack([np.bincount(hanging.group, middle[:, k], len(counts)) / whole for k in (0, 1)], axis=1)
     bridges = np.zeros(len(counts), bool)
-    bridges[held] = shapely.covers(shapely.buffer(hull, 0.05), shapely.points(centre[held]))
+    bridges[held] = shapely.covers(hull, shapely.points(centre[held]))
+    near = ~bridges[held]
+    bridges[held[near]] = shapely.covers(shapely.buffer(hull[near], 0.05), shapely.points(centre[held[near]]))
     return bridges
 
 

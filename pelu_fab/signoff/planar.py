@@ -1,7 +1,18 @@
 """Cuts as polygons. Triangles in, shapely areas of material out; shapely is at home here."""
 
 import numpy as np
-from shapely import Polygon, STRtree, linestrings, points, polygonize, unary_union
+from numpy.typing import NDArray
+from shapely import (
+    Polygon,
+    STRtree,
+    get_parts,
+    line_merge,
+    linestrings,
+    multilinestrings,
+    points,
+    polygonize,
+    unary_union,
+)
 from shapely.geometry.base import BaseGeometry
 
 from pelu_fab.signoff.sections import cut
@@ -24,15 +35,22 @@ def solid_of(segments: Array) -> BaseGeometry:
     segments, way, length = segments[length > 0], way[length > 0], length[length > 0]
     if not len(segments):
         return Polygon()
-    faces = list(polygonize([unary_union(linestrings(segments))]).geoms)
-    if not faces:
+    faces = areas_between(segments)
+    if not len(faces):
         return Polygon()
     # A face is material if it lies just left of some piece of the boundary.
     long = length > 1e-3
     side = np.stack([-way[long, 1], way[long, 0]], axis=1) / length[long][:, None]
     left = segments[long].mean(axis=1) + 1e-4 * side
     hits = STRtree(faces).query(points(left), predicate="within")[1]
-    return unary_union([faces[i] for i in np.unique(hits)])
+    return unary_union(faces[np.unique(hits)])
+
+
+def areas_between(segments: Array, *others: BaseGeometry) -> NDArray[np.object_]:
+    """Every area that segments (k, 2, 2) and other lines part from the rest, polygons."""
+    # Strung together they are cut at their crossings twice as fast.
+    lines = line_merge(multilinestrings(linestrings(segments)))
+    return np.asarray(get_parts(polygonize([unary_union([lines, *others])])))
 
 
 def upright(normals: Array) -> Array:

@@ -6,7 +6,6 @@ All from the triangles: relief is what stands on the largest flat of a part's si
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,8 @@ from shapely import (
     coverage_union_all,
     difference,
     get_coordinates,
+    get_parts,
+    intersects,
     polygons,
     unary_union,
 )
@@ -45,6 +46,9 @@ SPECK = 1e-6  # mm2: no area
 FULL = 0.98  # of its box, that a mark fills
 ALIGNED = 1e-3  # mm: marks begin or end in one line
 LONG = 2.5  # times its height, that a mark is long
+NO_MARKS: Array = np.zeros((0, 4))
+
+Polygons = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -55,40 +59,52 @@ class Relief:
     """
 
     wall: Polygon
-    pieces: tuple[Polygon, ...]
+    pieces: Polygons
     axis: int
     sign: float
 
     @cached_property
+    def _ends(self) -> Array:
+        """Boxes (n, 4) round the pieces."""
+        return np.asarray(bounds(self.pieces))
+
+    @cached_property
     def _bars(self) -> Mask:
         """Which pieces are level bars."""
-        ends = bounds(_each(self.pieces))
-        wide, tall = (ends[:, 2:] - ends[:, :2]).T
-        return np.asarray((area(_each(self.pieces)) > FULL * wide * tall) & (wide > LONG * tall))
+        wide, tall = (self._ends[:, 2:] - self._ends[:, :2]).T
+        return np.asarray((area(self.pieces) > FULL * wide * tall) & (wide > LONG * tall))
 
     @cached_property
     def _ruled(self) -> Mask:
         """Which of them begin or end in one line with others."""
-        ends, count = bounds(_each(self.pieces)), np.zeros(len(self.pieces), np.int64)
+        ends, count = self._ends, np.zeros(len(self.pieces), np.int64)
         bars = np.flatnonzero(self._bars)
         for side in (0, 2):
             count[bars] += (np.abs(ends[bars, side][:, None] - ends[bars, side]) < ALIGNED).sum(axis=1)
         return count > 2
 
     @cached_property
-    def marks(self) -> tuple[Polygon, ...]:
-        """Level bars of a scale, the lowest first."""
-        return tuple(sorted(compress(self.pieces, self._ruled), key=lambda p: p.bounds[3]))
+    def marks(self) -> Array:
+        """Boxes (n, 4) of the level bars of a scale, the lowest first."""
+        ends = self._ends[self._ruled]
+        return ends[np.argsort(ends[:, 3], kind="stable")]
 
     @cached_property
-    def lines(self) -> tuple[Polygon, ...]:
-        """Level bars that stand alone."""
-        return tuple(compress(self.pieces, self._bars & ~self._ruled))
+    def lines(self) -> Array:
+        """Boxes (n, 4) of level bars that stand alone."""
+        return self._ends[self._bars & ~self._ruled]
 
     @cached_property
-    def words(self) -> tuple[Polygon, ...]:
+    def words(self) -> Polygons:
         """Pieces that are no marks."""
-        return tuple(compress(self.pieces, ~self._ruled))
+        return self.pieces[~self._ruled]
+
+    @cached_property
+    def beyond(self) -> float:
+        """mm2 of the words that lie beyond the side."""
+        ends, side = self._ends[~self._ruled], np.array(self.wall.bounds)
+        out = ((ends[:, :2] < side[:2]) | (ends[:, 2:] > side[2:])).any(axis=1)
+        return float(area(difference(self.words[out], self.wall)).sum())
 
     def unread(self, text: str) -> str:
         """Letters and digits of a text that can't be read here, in their order, by who looks at the side."""
@@ -101,17 +117,12 @@ class Relief:
     @cached_property
     def looks(self) -> tuple[tuple[float, ...], ...]:
         """Where each piece of the words lies and how large it is: equal for equal words."""
-        if not self.words:
+        if not len(self.words):
             return ()
-        words = _each(self.words)
-        places, areas = get_coordinates(centroid(words)) - bounds(words)[:, :2].min(axis=0), area(words)
+        places = get_coordinates(centroid(self.words)) - self._ends[~self._ruled, :2].min(axis=0)
+        areas = area(self.words)
         looks = np.column_stack([places, areas]).round(1)
         return tuple(sorted(map(tuple, looks.tolist())))
-
-
-def _each(pieces: Sequence[Polygon]) -> NDArray[np.object_]:
-    """Polygons for shapely's functions on many."""
-    return np.array(pieces, dtype=np.object_)
 
 
 @dataclass(frozen=True)
@@ -161,17 +172,15 @@ def _relief(mesh: Mesh, axis: int, sign: float) -> Iterator[Relief]:
         return
     corners = mesh.corners.take(own, axis=0)
     depth = np.round(corners[:, :, axis].mean(axis=1) * sign, 2)
-    area = mesh.areas[own]
-    levels = np.unique(depth)
-    owned = np.array([area[depth == level].sum() for level in levels])
+    levels, level = np.unique(depth, return_inverse=True)
+    owned = np.bincount(level, mesh.areas[own])
     wall = levels[owned > BROAD * owned.max()].max()  # inner faces look the same way, and lie deeper
     out = (depth > wall + PROUD[0]) & (depth < wall + PROUD[1])
     if out.any():
         flat = _flat(corners[depth == wall], axis).reshape(-1, 2)
         side = box(*flat.min(axis=0), *flat.max(axis=0))
-        pieces = _joined(_flat(corners[out], axis))
-        on = [p for p in getattr(pieces, "geoms", [pieces]) if p.area > WHOLE and p.intersects(side)]
-        yield Relief(side, tuple(on), axis, sign)
+        pieces = get_parts(_joined(_flat(corners[out], axis)))
+        yield Relief(side, pieces[(area(pieces) > WHOLE) & intersects(pieces, side)], axis, sign)
 
 
 def _joined(triangles: Array) -> BaseGeometry:
@@ -244,11 +253,11 @@ def _labels(parts: Sequence[Legible], texts: Mapping[str, Sequence[str]]) -> lis
     seen: dict[tuple[str, object], str] = {}
     for one in parts:
         name, role = one.name, one.part.entry.role
-        worded = [relief for relief in one.sides if relief.words]
+        worded = [relief for relief in one.sides if len(relief.words)]
         if not worded:
             checks.append(failed("read.label", name, "no word stands on it"))
             continue
-        beyond = sum(float(area(difference(_each(relief.words), relief.wall)).sum()) for relief in worded)
+        beyond = sum(relief.beyond for relief in worded)
         looks = tuple(relief.looks for relief in worded)
         other = seen.setdefault((role, looks), name)
         wanted = [*texts.get(name, ()), *_numerals(one.inside if role == "cup" else None, worded)]
@@ -274,23 +283,22 @@ def _unread(sides: Sequence[Relief], texts: Sequence[str]) -> str:
 
 def _numerals(one: Inside | None, sides: Sequence[Relief]) -> list[str]:
     """Those that a cup's longer marks call for, from above, as one text."""
-    marks = max((relief.marks for relief in sides), key=len, default=())
-    if one is None or not marks:
+    marks = max((relief.marks for relief in sides), key=len, default=NO_MARKS)
+    if one is None or not len(marks):
         return []
-    ends = bounds(_each(marks))
-    wide = ends[:, 2] - ends[:, 0]
-    tops = sorted(ends[wide > 1.2 * wide.min(), 3].tolist(), reverse=True)
+    wide = marks[:, 2] - marks[:, 0]
+    tops = sorted(marks[wide > 1.2 * wide.min(), 3].tolist(), reverse=True)
     return [" ".join(str(round((top - one.floor) * one.sections[1] / 1e3)) for top in tops)]
 
 
 def _marks(one: Legible, pitch: float) -> list[Check]:
     """Whether marks say round volumes, close enough together."""
     name, inside = one.name, one.inside
-    marks = max((relief.marks for relief in one.sides), key=len, default=())
+    marks = max((relief.marks for relief in one.sides), key=len, default=NO_MARKS)
     if inside is None or len(marks) < 2:
         return [failed("read.marks", name, f"{len(marks)} marks stand on it: no volume can be read")]
     section = inside.sections[1]
-    volumes = np.array([(mark.bounds[3] - inside.floor) * section / 1e3 for mark in marks])
+    volumes = (marks[:, 3] - inside.floor) * section / 1e3
     step = round(float(np.median(np.diff(volumes))))
     off = float(np.abs(volumes - np.round(volumes / max(step, 1)) * max(step, 1)).max())
     widest = float(max(volumes[0], np.diff(volumes).max()))

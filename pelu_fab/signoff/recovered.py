@@ -144,12 +144,12 @@ def open_widths(vessel: Vessel) -> Array:
     return np.array([t.width for t in vessel.teeth])
 
 
-def pour_of(vessel: Vessel, law: ToothLaw, flow: float, volume: float) -> Heads:
-    """(head, part) pairs of a pour that spills `volume` (mm3)."""
+def pour_of(vessel: Vessel, law: ToothLaw, flow: float, volume: float, steady: float | None = None) -> Heads:
+    """(head, part) pairs of a pour that spills `volume` (mm3); the first head is that while it runs, `steady`."""
     widths = open_widths(vessel)
     if not (widths > 0).any() or flow <= 0.0 or volume <= 0.0:
         return STANDARD
-    return heads_of_pour(law, widths, Store(max(vessel.area, 1.0), *vessel.bed), flow, volume)
+    return heads_of_pour(law, widths, Store(max(vessel.area, 1.0), *vessel.bed), flow, volume, steady)
 
 
 def recover(
@@ -187,8 +187,9 @@ def recover(
             else:
                 pours[i] = pour_of(comb, law, flow, max(spill / 2.0, USUAL_POUR))
             shares[i], sections[i] = delivered(comb, targets, law, pours[i])
-            steady[i], _ = delivered(comb, targets, law, [(pours[i][0][0], 1.0)])
-            fullest[i], _ = delivered(comb, targets, law, pours[i] if whole else pour_of(comb, law, flow, spill))
+            head = pours[i][0][0]
+            steady[i], _ = delivered(comb, targets, law, [(head, 1.0)])
+            fullest[i], _ = delivered(comb, targets, law, pours[i] if whole else pour_of(comb, law, flow, spill, head))
             lost[i] = 1.0 - shares[i].sum()
         live = tuple(bool(r) for r in reached)
         layers.append(

@@ -69,7 +69,7 @@ def _ruler(inside: Inside | None, relief: Relief | None, standard: _Standard, wh
         yield failed("read.ruler", where, "no two marks stand on its side")
         return
     section = inside.sections[1]
-    volumes = np.array([(mark.bounds[3] - inside.floor) * section / 1e3 for mark in relief.marks])
+    volumes = (relief.marks[:, 3] - inside.floor) * section / 1e3
     values = scale.offset + scale.per_ml * volumes
     step = _nearest_round(float(np.median(np.abs(np.diff(values)))))
     off = np.abs(values - np.round(values / step) * step) / abs(scale.per_ml)
@@ -81,14 +81,14 @@ def _ruler(inside: Inside | None, relief: Relief | None, standard: _Standard, wh
     )
     yield _words(relief, values, step, scale, where, priming_ml)
     if priming_ml:
-        levels = [abs((line.bounds[3] - inside.floor) * section / 1e3 - priming_ml) for line in relief.lines]
-        nearest = min(levels, default=priming_ml)
+        levels = np.abs((relief.lines[:, 3] - inside.floor) * section / 1e3 - priming_ml)
+        nearest = float(levels.min()) if len(levels) else priming_ml
         yield most("read.ruler", f"{where} V0", nearest, MARK, "mL", f"that its line is off V0, {priming_ml:g} mL")
 
 
 def _words(relief: Relief, values: Array, step: float, scale: Scale, where: str, priming_ml: float) -> Check:
     """Letters of the name and unit, digits of the longer marks' values, V and 0."""
-    lengths = np.array([mark.bounds[2] - mark.bounds[0] for mark in relief.marks])
+    lengths = relief.marks[:, 2] - relief.marks[:, 0]
     digits = max(-floor(log10(step)), 0)
     told = [f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}" for value in values]
     longer = [text for text, length in zip(told, lengths, strict=True) if length > LONGER * lengths.min()]

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
+from pelu_fab.signoff.groups import groups
 from pelu_fab.signoff.stl import Array, Index, Mesh, cross
 
 FLAT = 0.99999  # cosine of the angle between two triangles of one flat piece: a quarter of a degree
@@ -112,8 +111,8 @@ def _edges(start: Index, end: Index, count: int) -> tuple[Index, Index, Index]:
     the lower first.
     """
     key = np.minimum(start, end) * count + np.maximum(start, end)
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
+    order = np.argsort(key)
+    ordered = key.take(order)
     first = np.diff(ordered, prepend=-1) > 0
     group = np.empty(len(key), np.int64)
     group[order] = np.cumsum(first) - 1
@@ -122,16 +121,17 @@ def _edges(start: Index, end: Index, count: int) -> tuple[Index, Index, Index]:
 
 def _duplicates(faces: Index, among: Index) -> Index:
     """Triangles on the same three vertices as an earlier one, in any order."""
+    if not len(among):
+        return among
     key = np.sort(faces[among], axis=1)
     _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
     return np.asarray(among[first[inverse.reshape(-1)] != np.arange(len(among))])
 
 
 def _shells(mesh: Mesh, edges: Index) -> tuple[tuple[Shell, ...], Index]:
-    faces, count = mesh.faces, len(mesh.points)
-    link = coo_matrix((np.ones(len(edges), bool), edges.T), shape=(count, count))
-    number, of_vertex = connected_components(link, directed=False)
-    of_face = of_vertex[faces[:, 0]].astype(np.int64)
+    faces = mesh.faces
+    number, of_vertex = groups(len(mesh.points), *edges.T)
+    of_face = of_vertex[faces[:, 0]]
     corners = mesh.corners - mesh.points.mean(axis=0)  # a hollow far from the origin must not drown in round-off
     signed = np.einsum("ij,ij->i", corners[:, 0], cross(corners[:, 1], corners[:, 2])) / 6.0
     volumes = np.bincount(of_face, signed, number)
@@ -154,8 +154,7 @@ def flat_pieces(normals: Array, neighbours: Index) -> Index:
     row, beyond = np.repeat(np.arange(count), 3), neighbours.reshape(-1)
     kept = beyond > row  # each pair once
     kept[kept] = np.einsum("ij,ij->i", normals.take(row[kept], axis=0), normals.take(beyond[kept], axis=0)) > FLAT
-    link = coo_matrix((np.ones(kept.sum(), bool), (row[kept], beyond[kept])), (count, count))
-    return np.asarray(connected_components(link, directed=False)[1], dtype=np.int64)
+    return groups(count, row[kept], beyond[kept])[1]
 
 
 def place(mesh: Mesh, face: int) -> tuple[float, float, float]:

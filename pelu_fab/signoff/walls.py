@@ -11,7 +11,7 @@ import numpy as np
 from pelu_fab.signoff.boxes import counted, meeting, runs
 from pelu_fab.signoff.columns import Plan
 from pelu_fab.signoff.planar import upright
-from pelu_fab.signoff.stl import Array, Index, Mesh, boxes_of
+from pelu_fab.signoff.stl import Array, Index, Mesh, boxes_of, turned
 
 PITCH, MOST_STEPS = 3.0, 12  # mm between the places at which a large face is probed, and how many along it at most
 SPECK, SPECK_LINES = 3.0, 19.0  # mm2, and squares of a nozzle's width: thinner stuff on less than either is lettering
@@ -128,7 +128,7 @@ def _views(mesh: Mesh) -> _Views:
     view, faces = view[owner], order[place]
     corners, ends = mesh.corners.take(faces, axis=0), np.searchsorted(view, np.arange(len(along) + 1))
     for turn, start, end in zip(turns, ends[:-1], ends[1:], strict=True):
-        corners[start:end] = corners[start:end] @ turn.T
+        corners[start:end] = turned(corners[start:end], turn)
     lean = (along @ normals.T)[view, faces]
     low, high = boxes_of(corners)
     apart = ROOM * view[:, None] * np.array([1.0, 0.0, 1.0])
@@ -155,7 +155,7 @@ def _look(search: _Search, views: _Views, front: Index, back: Index, *, up: bool
     noted = _note_thin(search, views, spot, row, width, at)
     while True:
         counts = np.flatnonzero((width >= search.limit) & (width < search.width))
-        counts = counts[~np.isin(spot[counts], noted)]
+        counts = counts[~np.isin(spot[counts], noted)] if len(noted) else counts
         if len(counts):
             k = counts[np.argmin(width[counts])]
             search.width, search.at = float(width[k]), views.back_at(row[k : k + 1], at[k : k + 1])[0]

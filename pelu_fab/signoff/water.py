@@ -162,10 +162,17 @@ def steady_head(law: ToothLaw, widths: Array, flow: float) -> float:
     return high
 
 
-def heads_of_pour(law: ToothLaw, widths: Array, store: Store, flow: float, volume: float) -> list[tuple[float, float]]:
-    """(head, part of the volume) of a pour: `flow` runs steadily until the jug is empty, then the rest drains."""
-    steady, stop = steady_head(law, widths, flow), float(law.stops(widths).max())
-    steady = steady if steady >= LEAST_HEAD else STATED_AT
+def heads_of_pour(
+    law: ToothLaw, widths: Array, store: Store, flow: float, volume: float, steady: float | None = None
+) -> list[tuple[float, float]]:
+    """(head, part of the volume) of a pour: `flow` runs steadily until the jug is empty, then the rest drains.
+
+    The head while it runs, where it is known: `steady`.
+    """
+    if steady is None:
+        steady = steady_head(law, widths, flow)
+        steady = steady if steady >= LEAST_HEAD else STATED_AT
+    stop = float(law.stops(widths).max())
     top = _filled(store, stop, steady, volume)
     half = (top - stop) / 2.0
     heads = stop + half * (1.0 + NODES)
@@ -199,12 +206,11 @@ def asked_widths(law: ToothLaw, widths: Array, wanted: Array, heads: Heads) -> A
     counts = (parts > 0.0) & (sums > 0.0)
     at, parts = at[counts, None], (parts[counts] / sums[counts])[:, None]
 
-    def taken(teeth: Array) -> Array:
-        return np.asarray((parts * law.flows(teeth, ends, at)).sum(axis=0))
-
     for _ in range(6):
-        slope = (taken(asked + 1e-4) - taken(asked - 1e-4)) / 2e-4
-        asked = np.maximum(asked + (wanted - taken(asked)) / np.maximum(slope, 1e-9), 0.05)
+        tried = np.stack([asked, asked + 1e-4, asked - 1e-4])[:, None]
+        now, more, less = (parts * law.flows(tried, ends, at)).sum(axis=1)
+        slope = (more - less) / 2e-4
+        asked = np.maximum(asked + (wanted - now) / np.maximum(slope, 1e-9), 0.05)
         asked = np.minimum(asked, 2.0 * widths.max() + 1.0)
     return asked
 

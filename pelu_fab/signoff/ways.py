@@ -15,7 +15,7 @@ from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
 from pelu_fab.signoff.gravity import Wet, reached_floor
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.sections import Segments, cut
-from pelu_fab.signoff.stl import Array, Mask
+from pelu_fab.signoff.stl import Array, Mask, turned
 
 FLOOR_UP = 0.3  # upward part of the normal of a floor
 ON_FLOOR = 0.3  # mm
@@ -141,7 +141,8 @@ def frames(wet: Wet, parts: Iterable[int]) -> dict[int, Frame]:
     for part in parts:
         normals = wet.surface.mesh.normals[reached_floor(wet, part)]
         turn = upright(np.median(normals, axis=0)) if len(normals) else np.eye(3)
-        found[part] = Frame(part, turn, wet.surface.corners[wet.surface.faces_of_part(part)] @ turn.T, within)
+        own = wet.surface.corners[wet.surface.faces_of_part(part)]
+        found[part] = Frame(part, turn, turned(own, turn), within)
     return found
 
 
