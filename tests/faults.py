@@ -161,7 +161,9 @@ def tooth_faults(device: Device) -> Iterator[Fault]:
                     s = s + over_tooth(t, -0.3, TOP, 0.8 * t.width, 0.12 * t.width)
                 return s
 
-            yield Fault(f"comb narrowed {name}", device.edit(vessel.part, narrow), ("drc.freeboard",), (name,))
+            yield Fault(
+                f"comb narrowed {name}", device.edit(vessel.part, narrow), ("drc.freeboard", "drc.comb"), (name,)
+            )
 
 
 def narrow_faults(device: Device) -> Iterator[Fault]:
@@ -204,8 +206,7 @@ def fin_faults(device: Device) -> Iterator[Fault]:
         goals = tuple(f"{name}->{device.names[t.goal]}" for t in (one, other))
         at, along, out = frame_of(one)
         over = (np.array(other.at) - at) @ along
-        lips = [sum(t.lip) / 2 * np.abs(along).sum() - at @ np.abs(along) for t in (one, other)]
-        lips = [float(u * np.sign(along.sum())) for u in lips]  # as `over`, from this tooth
+        lips = [float(sum(t.lip) / 2 - at @ along) for t in (one, other)]  # as `over`, from this tooth
         for label, ends, near, far in (
             ("on the ramp", (one.width / 4, over - other.width / 4), 5.0, 8.0),
             ("before the lip", (lips[0], lips[1]), 12.0, 15.0),
@@ -235,7 +236,9 @@ def fin_faults(device: Device) -> Iterator[Fault]:
             ("lvs.section", "drc.wall", "drc.breach"),
             goals,
         )
-        fat = _on_ramp(at, along, out, (near - 0.6 * (over > 0), far + 0.6 * (over < 0)), (4.2, 8.8), (-0.02, 8.0))
+        share = edges[0][0].section_area / sum(mouth.section_area or 0.0 for mouth in vessel.mouths)
+        by = max(0.6, 0.003 * abs(ends[1] - ends[0]) / (share * (1.0 - share)))  # mm; 0.3 points at least
+        fat = _on_ramp(at, along, out, (near - by * (over > 0), far + by * (over < 0)), (4.2, 8.8), (-0.02, 8.0))
         yield Fault(
             f"section narrowed {name}", device.edit(vessel.part, lambda s, c=fat: s + c), ("lvs.section",), goals[:1]
         )
@@ -302,8 +305,8 @@ def sill_faults(device: Device) -> Iterator[Fault]:
                 s = s + over_tooth(t, -0.3, 0.01 + 0.3 * k / last, t.width + 0.1)
             return s
 
-        # A floor that falls to its sill has nothing that a lower one could take; behind 0.3 mm it keeps < 0.01 mL.
-        for by in (0.3, -0.3) if vessel.basin >= 0 else (0.6,):
+        # A floor that falls to its sill has nothing that a lower one could take; behind 0.6 mm it may keep < 0.01 mL.
+        for by in (0.3, -0.3) if vessel.basin >= 0 else (1.2,):
             edit = device.edit(vessel.part, lambda s, m=move, by=by: m(s, by))
             yield Fault(f"sill {by:+} {name}", edit, ("lvs.retained",), (name,))
         if len(vessel.teeth) > 1:
@@ -424,8 +427,8 @@ def tray_faults(device: Device) -> Iterator[Fault]:
             return np.array([np.interp(y, path[:, 1], path[:, 0]), y, path[0, 2]])
 
         middle = on_path(0.35)
-        wall = oriented_box(middle + np.array([0, 0, 0.8]), across, (60.0, 3.0, 1.5))
-        half = wall ^ oriented_box(middle + across * 30.0 - [0, 0, 1.0], across, (60.0, 10.0, 20.0))
+        wall = oriented_box(middle + np.array([0, 0, 0.8]), across, (400.0, 3.0, 1.5))  # however thick it is
+        half = wall ^ oriented_box(middle + across * 100.0 - [0, 0, 1.0], across, (200.0, 10.0, 20.0))
         yield Fault(
             f"pierced wall {part}", device.local(part, lambda s, h=half: s - h), ("drc.breach", "lvs.short"), (goal,)
         )
@@ -607,8 +610,8 @@ def whole_faults(device: Device) -> Iterator[Fault]:
         yield Fault(
             "swapped cards",
             _swapped(device, card, device.cards()[1]),
-            ("lvs.missing", "lvs.open", "lvs.retained"),
-            ("L", "in.x"),
+            ("lvs.missing", "lvs.open", "lvs.retained", "read.label"),
+            ("L", "in.x", "card-"),
         )
     if len(device.trays()) > 1:
         yield Fault("swapped trays", _swapped(device, *device.trays()[:2]), ("lvs.missing", "lvs.open"), ("L",))
