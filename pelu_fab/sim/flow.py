@@ -22,6 +22,7 @@ STEP = 0.2  # of the shortest time in which a store empties
 LONGEST_STEP = 0.1  # s
 FILM_TIME = 0.3  # s in which a wet gutter takes up its film
 CALM = {"ideal": 0.1, "real": 0.01}  # mm of head above the stop, below which the rest is delivered at once
+DRAWN = 0.3  # the same where wet teeth draw a pool on: they take that in seconds (docs/cfd.md), a film alone in an hour
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +164,8 @@ def _moving(p: Plumbing, state: _State, flows: Array, heads: Array, stops: Array
 
     A bucket may stay above: the tooth that stops last never started where all are dry.
     """
-    above = (heads - p.heads(stops) > CALM[p.mode]) & (state.volumes > stops)
+    calm = DRAWN if p.mode == "real" and p.law.residual < 0.0 else CALM[p.mode]
+    above = (heads - p.heads(stops) > calm) & (state.volumes > stops)
     above &= flows @ p.leaves + _over(p, heads) > STILL
     if p.mode == "real":
         above &= state.volumes - stops > 1.0
