@@ -54,6 +54,7 @@ def test_real_water_in_the_drawing_stays_near_the_algebra():
     found = table("simulate", IRIS, "--row", 100)
     assert found["from"] == "drawing" and found["violations"] == []
     assert abs(found["mass_error_ml"]) < 1e-9
+    assert 15.0 < found["readout_s"] < 60.0 and found["settled_s"] < 60.0  # the protocol says about a minute
     for cup in found["cups"]:
         assert cup["ml"] == pytest.approx(cup["asked_ml"], abs=0.4)
     for bucket in found["buckets"]:
@@ -118,7 +119,7 @@ def test_pictures_are_written(tmp_path, monkeypatch):
     from PIL import Image
 
     with Image.open(gif) as image:
-        assert image.n_frames > 12
+        assert image.n_frames >= 12  # those that move; the end, which stands still, may be one more
         first = np.asarray(image.convert("RGB")).copy()
         image.seek(image.n_frames - 1)
         last = np.asarray(image.convert("RGB"))
