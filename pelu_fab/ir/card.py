@@ -68,6 +68,10 @@ class Plate:
         """mm2 of holes between two heights."""
         return self.wide * fsum(max(min(b, high) - max(a, low), 0.0) for a, b in self.rows)
 
+    def is_open_at(self, level: float) -> bool:
+        """Whether a row of its holes is cut by a level surface."""
+        return any(low < level < high for low, high in self.rows)
+
     @property
     def lintel(self) -> float:
         """Where its holes end."""
@@ -297,7 +301,7 @@ class Card:
         area = (self.x1 - self.x0) * self.reach(level)
         for plate in self.plates:
             if plate.top_z >= level > self.floor_at(plate.middle):
-                through = plate.wide if any(a < level < b for a, b in plate.rows) else 0.0
+                through = plate.wide if plate.is_open_at(level) else 0.0
                 area -= (self.x1 - self.x0 - through) * (plate.y1 - plate.y0)
         area += self.siphon.leg_area if self.siphon else 0.0
         return area - (self.fins.area if self.fins.top_z >= level else 0.0)
@@ -325,7 +329,7 @@ class Card:
         for plate in self.plates:
             if plate.top_z > 0 > self.floor_at(plate.middle):
                 around += 2 * (self.x1 - self.x0 - (plate.y1 - plate.y0))
-                if any(a < 0 < b for a, b in plate.rows):
+                if plate.is_open_at(0.0):
                     around += 2 * len(plate.gaps) * (plate.y1 - plate.y0) - 2 * plate.wide
         return around + (2 * len(self.fins.spans) * (self.fins.y1 - self.fins.y0) if self.fins.top_z > 0 else 0.0)
 

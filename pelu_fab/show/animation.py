@@ -77,7 +77,7 @@ def film(device: Device, schedule: Schedule, found: Flow, title: str) -> bytes:
         _shapes(sheet, view, drawings[view], FILLS)
     _heading(sheet, f"{device.design.name}: {title}")
     last = int(np.searchsorted(found.trace.times, found.readout_times()[0] * 1.05 + 0.5))
-    end = float(found.trace.times[min(last, len(found.trace.times) - 1)])
+    end = float(found.trace.times[min(last, len(found.trace.times) - 2)])  # what stands at last is a frame more
     times = end * np.linspace(0.0, 1.0, FRAMES) ** 2.1  # slow while much happens, faster as it settles
     frames = [
         _frame(device, drawings, scene, schedule, found, sheet, float(time)) for time in [*times, found.trace.times[-1]]

@@ -22,7 +22,7 @@ STEP = 0.2  # of the shortest time in which a store empties
 LONGEST_STEP = 0.1  # s
 FILM_TIME = 0.3  # s in which a wet gutter takes up its film
 CALM = {"ideal": 0.1, "real": 0.01}  # mm of head above the stop, below which the rest is delivered at once
-DRAWN = 0.3  # the same where wet teeth draw a pool on: they take that in seconds (docs/cfd.md), a film alone in an hour
+DRAWN, DRAWN_FOR = 0.3, 10.0  # mm that wet teeth draw off a pool, and s that they take (docs/cfd.md); a film an hour
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +139,8 @@ def flow(
     else:
         raise FabBug(f"{water.name}: water still moves after {MOST_STEPS} steps, at {time:.1f} s")
     _close(p, state)
-    samples.append(_sample(time, state, p.heads(state.volumes), np.zeros_like(flows)))
+    last = DRAWN_FOR if _draws(p) else 0.0
+    samples.append(_sample(time + last, state, p.heads(state.volumes), np.zeros_like(flows)))
     return Flow(
         plumbing=p,
         poured=schedule.poured,
@@ -150,7 +151,7 @@ def flow(
         spilled=state.spilled,
         peak_heads=peak_heads,
         peak_inflows=peak_inflows,
-        settled=settled,
+        settled=settled + last,
         trace=Trace(*(np.array(column) for column in zip(*samples, strict=True))),
     )
 
@@ -159,13 +160,17 @@ def _sample(time: float, state: _State, heads: Array, flows: Array) -> tuple[flo
     return time, state.volumes[0].copy(), heads[0], flows[0], state.gutters[0].copy(), state.cups.copy()
 
 
+def _draws(p: Plumbing) -> bool:
+    """Whether wet teeth draw a pool on, below its sill."""
+    return p.mode == "real" and bool(p.law.residual < 0.0)
+
+
 def _moving(p: Plumbing, state: _State, flows: Array, heads: Array, stops: Array) -> NDArray[np.bool_]:
     """Runs in which some bucket stands above its stop, or some gutter still carries more than a hundredth of a mL.
 
     A bucket may stay above: the tooth that stops last never started where all are dry.
     """
-    calm = DRAWN if p.mode == "real" and p.law.residual < 0.0 else CALM[p.mode]
-    above = (heads - p.heads(stops) > calm) & (state.volumes > stops)
+    above = (heads - p.heads(stops) > (DRAWN if _draws(p) else CALM[p.mode])) & (state.volumes > stops)
     above &= flows @ p.leaves + _over(p, heads) > STILL
     if p.mode == "real":
         above &= state.volumes - stops > 1.0
