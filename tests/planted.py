@@ -6,6 +6,9 @@ WATCHED: dict[str, dict[str, tuple[str, ...]]] = {  # by file and test, with its
     },
     "test_judge": {
         "test_a_fault_in_the_makers_water_fails_by_a_rule_that_names_it[capillary length doubled]": ("lvs.tooth",),
+        "test_a_fault_in_the_makers_water_fails_by_a_rule_that_names_it[the wall before the cells 3 mm lower]": (
+            "flow.level",
+        ),
     },
     "test_judge_files": {
         "test_a_3mf_that_is_not_the_parts_fails_though_its_hash_is_right[a part mirrored on its plate]": ("file.3mf",),

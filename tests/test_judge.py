@@ -85,6 +85,8 @@ FAULTS: dict[str, tuple[Callable[[Patch], None], float, set[str]]] = {
     ),
     "end excess of an open pool": (lambda p: law_with(p, with_excess), 6.0, {"lvs.flow", "lvs.tooth"}),
     "a bucket's shares permuted": (permuted, 6.0, {"lvs.flow", "lvs.share", "lvs.tooth"}),
+    "the wall before the cells 3 mm lower": (lambda p: p.setattr(makers_pools, "SLOT_TOP", 6.0), 6.0, {"flow.level"}),
+    "slots six tenths as wide": (lambda p: p.setattr(makers_pools, "SLOT", 0.9), 6.0, {"flow.level"}),
 }  # fmt: skip
 
 

@@ -16,7 +16,21 @@ from pelu_fab.network.model import Network
 from pelu_fab.network.names import bucket_name, input_name, output_name, target_name
 from pelu_fab.network.readout import FULLEST, Readout
 from pelu_fab.network.scaling import quantity
-from pelu_fab.signoff import channels, cut, equivalence, fit, flowing, gravity, hands, lvs, mass, moving, ramps, reading
+from pelu_fab.signoff import (
+    channels,
+    cut,
+    equivalence,
+    fit,
+    flowing,
+    gravity,
+    hands,
+    levels,
+    lvs,
+    mass,
+    moving,
+    ramps,
+    reading,
+)
 from pelu_fab.signoff.asked import source_checks
 from pelu_fab.signoff.companions import companion_checks, netlist_checks
 from pelu_fab.signoff.dossier import Dossier, Opened, open_folder
@@ -258,6 +272,7 @@ def gravity_checks(recovery: Recovery, room: moving.Room) -> list[Check]:
         *ramps.walls_beside_mouths(wet),
         *channels.freeboards(wet, manifest.design_flow),
         *flowing.flow_checks(wet, streams, [np.array(port.at) for port in manifest.inputs], trays),
+        *levels.levels(wet, manifest.design_flow or USUAL_FLOW),
         *moving.slacks(room, wet, streams),
     ]
 

@@ -26,6 +26,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.sheet import Sheet
 from pelu_fab.ir.sized import Course, Sized
 from pelu_fab.ir.units import GRAVITY, on_grid
+from pelu_fab.stages.courses import FORGIVES
 from pelu_fab.stages.vessels import WITHIN, rack_plate
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
@@ -41,7 +42,7 @@ SEAT_AIR, EAR_ROOM = 0.3, 1.2  # behind an ear, at most; and at its wall's top
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
 ENTRY, OVERLAP, NOTCH = 15.4, 4.0, 2.5  # a tray above the sill that it feeds; its lip inside the back wall; air below
-TAPER, FORGIVES = 10.0, 1.0  # run before a joint in which each wall moves in; by how much
+TAPER = 10.0  # run before a joint in which each wall of a gutter moves in
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED, OVER_JET = 18.0, 3.5  # of a rim; of a baffle above the lip whose jet it meets

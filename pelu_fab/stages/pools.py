@@ -15,7 +15,7 @@ from pelu_fab.ir.netlist import Bucket
 from pelu_fab.ir.process import Printer, Process
 from pelu_fab.ir.sized import Course
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.courses import LIP, RUN, BucketComb, comb_extent, mouths_of, tooth_places
+from pelu_fab.stages.courses import FORGIVES, LIP, RUN, BucketComb, comb_extent, mouths_of, tooth_places
 
 # The inlet, found by CFD (docs/cfd.md): a channel where the water lands, slots at the foot of a baffle, a low wall that
 # their jets rise over, a plate with two slots a tooth, one above the other, and behind them a cell of its own that ends
@@ -101,9 +101,11 @@ def _roofing(span: Span, mouths: Sequence[Mouth], courses: Sequence[Course], pri
     edges = [x for mouth in mouths for s in (mouth.opening, mouth.section, mouth.spout) for x in s]
     left, right = min(low - wall, min(edges) - 2 * wall), max(high + wall, max(edges) + 2 * wall)
     for course in courses:
-        for a, b in ((course.span[0] - gutter, course.span[0]), (course.span[1], course.span[1] + gutter)):
-            low = a - ROOFED + wall if a - ROOFED < left < b + OPEN_WALL else low
-            high = b + ROOFED - wall if a - OPEN_WALL < right < b + ROOFED else high
+        first, last = course.span
+        for a, b, moves in ((first - gutter, first, (0.0, FORGIVES)), (last, last + gutter, (-FORGIVES, 0.0))):
+            under, over = a + moves[0] - ROOFED, b + moves[1] + ROOFED  # where it ends before a joint, too
+            low = min(low, under + wall) if under < left < b + OPEN_WALL else low
+            high = max(high, over - wall) if a - OPEN_WALL < right < over else high
     return on_grid(low), on_grid(high)
 
 
@@ -404,7 +406,7 @@ class Room:
     def _at(self, span: Span, deep: float, depth: float) -> Card | None:
         """The card with this floor that comes nearest to what is wanted."""
         least, whole = self.least
-        if self.lacks(span, deep, least, depth) >= -EXACT:
+        if self.lacks(span, deep, least, depth) >= 0.0:
             flat = _zero(lambda at: self.lacks(span, deep, at, depth), least, depth - (whole - least))
             return self.made(span, deep, flat, depth)
         if self.site.comb.is_lone:
