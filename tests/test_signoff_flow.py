@@ -16,6 +16,7 @@ from exports import device
 from pelu_fab.signoff.flowing import SLOW, _normal_depth, climb, flow_checks, ramp_speed, streams_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import crossed
+from pelu_fab.signoff.levels import levels
 from pelu_fab.signoff.recovery import recover_folder
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import read_stl, weld
@@ -90,6 +91,33 @@ def test_walls_cut_down_are_climbed_and_at_last_do_not_hold_the_stream() -> None
     assert not any("tray-L0b" in where for where in failing(low, "flow.depth"))
     lower = judged(cut(written(), "tray-L0b", below=1.2 + 1.0))
     assert any("tray-L0b" in where for where in failing(lower, "flow.depth"))
+
+
+def wet_of(folder: Path) -> Wet:
+    found = recover_folder(folder)
+    return Wet(found.surface, found.found, found.names, found.dossier.manifest.process)
+
+
+def test_water_stands_as_far_below_a_walls_top_as_its_holes_take() -> None:
+    """From the drawing: a weir's head over the teeth, and Torricelli's through the slots of the last plate."""
+    found = {check.where: check for check in levels(wet_of(written()), 12000.0)}
+    cards = {card.name: card for card in device("iris").sized.layers[0] if len(card.mouths) > 1}
+    assert set(found) == set(cards) and len(cards) == 3
+    for name, card in cards.items():
+        plate = card.plates[-1]
+        holes = sum((b - a) * (d - c) for a, b, c, d in plate.holes)
+        over_teeth = (12000.0 / (2 / 3 * 0.6 * (2 * 9810.0) ** 0.5 * card.open_width)) ** (2 / 3)
+        before = over_teeth + (12000.0 / (0.6 * holes)) ** 2 / (2 * 9810.0)
+        assert found[name].found == pytest.approx(plate.top_z - before, abs=0.05)
+        assert found[name].status == "pass"
+
+
+def test_a_wall_that_is_cut_lower_or_whose_slots_are_filled_is_run_over() -> None:
+    card = next(card for card in device("iris").sized.layers[0] if card.name == "L0.b1")
+    sill = -card.under.bottom_z  # in the part's file
+    low = cut(written(), "card-L0-b1", below=sill + 7.6)
+    (found,) = [check for check in levels(wet_of(low), 12000.0) if check.where == "L0.b1"]
+    assert found.status == "fail" and found.found == pytest.approx(-0.8, abs=0.1)
 
 
 def test_a_baffle_that_is_cut_away_lets_the_jet_see_the_comb() -> None:

@@ -286,3 +286,17 @@ def test_a_shallow_pool_with_one_branch_has_a_low_wall_behind_its_baffles_slots(
         assert wall.gaps == () and card.floor_z + 2.0 < wall.top_z <= -1.0
         assert wall.top_z > baffle.lintel or wall.top_z == -1.0
         assert 1.0 < wall.y0 - baffle.y1 < 4.0 and wall.y1 < -3.0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_body_lies_over_the_whole_of_a_gutters_wall_or_beside_it_where_it_moves_in_too(seed: int) -> None:
+    """A wall 1 mm further in, as before a joint, is closed from above by the card, or stands clear of it."""
+    design = design_of(random_network((4, 4, 3), seed))
+    _, sized = sized_of(design)
+    wall = design.process.printer.slanting
+    for row, courses in zip(sized.layers, sized.courses, strict=True):
+        for card in row if courses else ():
+            for low, high in (course.span for course in courses):
+                for a, b in ((low - wall, low + 1.0), (high - 1.0, high + wall)):
+                    (left, right) = card.body
+                    assert not a < left < b and not a < right < b, card.name
