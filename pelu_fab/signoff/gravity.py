@@ -133,7 +133,7 @@ def blades(wet: Wet) -> list[Check]:
         within = [(_blade(a, b), a.at) for a, b in pairs if a.goals == b.goals]
         if gaps:
             name = wet.names.get(index, vessel.part)
-            thin, thick = min(gaps), max(within, default=min(gaps))
+            thin, thick = min(gaps), max(within, default=(0.0, vessel.at))  # none where each branch has one tooth
             checks.append(
                 least("drc.blade", name, thin[0], limit - WRITTEN, "mm", "thinnest between two teeth", thin[1])
             )

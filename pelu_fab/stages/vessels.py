@@ -18,6 +18,7 @@ from pelu_fab.network.names import input_name
 from pelu_fab.stages.courses import LONE_TEETH, is_row
 
 CUP_WIDTH, CUP_DEPTH, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 120.0, 9.0, 1.05
+CUP_READ = 8.0  # mm that water must be able to stand in a cup, for its marks
 CUP_LEAST, BED_EDGE = 20.0, 2.0  # width of a cup where many stand side by side; of a bed that stays free
 WITHIN = 6.0  # mm between a gutter's water and the walls of the vessel that it ends over
 JUG_SIDES, JUG_SIDE, SLENDER = 4, 34.5, 2.2  # rulers a jug; the narrowest, with marks every 2 mL; height to width
@@ -63,8 +64,8 @@ def cups_of(lowered: Lowered, width: float, design: Design) -> tuple[SizedCup, .
 
 
 def _cup(port: str, label: str, volume: float, width: float) -> SizedCup:
-    """A whole number of 5 mL; deeper where it would be too tall."""
-    capacity = max(ceil(volume / 5000.0 - 1e-9) * 5000.0, 10000.0)
+    """A whole number of 5 mL; deeper where it would be too tall, and so tall that a wide one has room for marks."""
+    capacity = max(ceil(volume / 5000.0 - 1e-9) * 5000.0, ceil(width * CUP_DEPTH * CUP_READ / 5000.0) * 5000.0)
     depth = on_grid(max(CUP_DEPTH, CUP_DEPTH * CUP_WIDTH / width, capacity / (width * CUP_TALL)))
     return SizedCup(port, label, capacity, width, depth, on_grid(capacity / (width * depth) + CUP_FREEBOARD))
 
