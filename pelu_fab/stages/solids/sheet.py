@@ -25,7 +25,7 @@ LAND = 4.0  # mm of a plate before the row's front, that stops ears
 WITHIN, BESIDE = 0.6, 3.0  # mm of a tray beyond where it lies; that a wall is lower beside it
 WIDEST, LEAST = 80.0, 8.0  # mm: widest and narrowest opening
 ROUND, SOFT, CHORDS = 3.0, 8, 14  # mm of a corner; chords of a quarter of it; of a curve
-UP = 900.0
+UP = 4000.0
 CAPITALS, CLEAR = (6.0, 5.0, 4.0, 3.0, 2.2), 1.2  # mm: heights of a name, the first that has room; and round it
 STEP = 3.0  # mm in which that room is looked for
 

@@ -9,7 +9,7 @@ from pelu_fab.ir.layout import AIR_BESIDE, Layout, Trestle, lettered
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, box, rectangle, upright
 
-AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 400.0
+AIR, RISE, BITE, UP = 0.2, 5.0, 0.3, 4000.0
 TENON, HORN, SHOULDER = 8.0, 8.0, 12.0  # mm: into the storey above; beside a tray; legs end so far below it
 POST, WIDEST_ARCH, LEAST_ARCH = 7.0, 40.0, 5.0  # mm: between two arches; the widest one; half of the narrowest
 TIE = 10.0  # mm: height of what ties legs
