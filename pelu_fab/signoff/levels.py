@@ -16,7 +16,6 @@ from pelu_fab.signoff.sections import cuts
 from pelu_fab.signoff.stl import Array, turned
 from pelu_fab.signoff.water import GRAVITY, weir_head
 
-SURE = 0.3  # mm: of a mean level; where a stream lands water stands 2 to 3 mm higher, and washes over at times
 ALONG, UP = 0.7, 0.2  # mm between the planes across an inlet that are looked at, and between heights in one
 HIGHEST, UNDER = 24.0, 2.0  # mm above the sill up to which walls are looked at; below a pool, to meet its floor
 HOLDS = 0.5  # of what is open in the widest plane: water is held back where less is
@@ -47,7 +46,7 @@ def _level(wet: Wet, name: str, vessel: Vessel, flow: float) -> Check:
         head = min(head, top)
     sill, out = np.array(vessel.teeth[0].at[:2]), np.array(vessel.teeth[0].outward)
     why = "of a wall across its inlet stand out of the water before it, at the design pour"
-    return least("flow.level", name, margin, SURE, "mm", why, place_of(np.array([*(sill - out * at), vessel.level])))
+    return least("flow.level", name, margin, 0.0, "mm", why, place_of(np.array([*(sill - out * at), vessel.level])))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
