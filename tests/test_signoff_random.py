@@ -124,6 +124,7 @@ FOUND = [  # nozzle, perimeters, slope, bed, process, widths, patterns, seed: wh
     (0.6, 4, 8.0, LARGE, "fdm-pla-detergent", (2, 3, 1), ("dense", "dense"), 8001),  # a stop too near its comb
     (0.25, 5, 12.0, WIDE, "fdm-pla-water", (4, 1), ("sparse",), 5010),  # slots through which a jet sees the comb
     (0.4, 3, 0.0, WIDE, "fdm-pla-detergent", (8, 1, 4), ("dense", "dense"), 1),  # a dumped jug by the next tray's card
+    (0.8, 3, 8.0, (400.0, 400.0, 5e3), "resin", (8, 2), ("one-hot",), 79554609),  # ears of cards side by side
 ]
 
 

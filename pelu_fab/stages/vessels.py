@@ -19,6 +19,7 @@ from pelu_fab.stages.courses import LONE_TEETH, is_row
 
 CUP_WIDTH, CUP_DEPTH, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 120.0, 9.0, 1.05
 CUP_READ = 8.0  # mm that water must be able to stand in a cup, for its marks
+ROW_EARS = 4.0  # mm: an ear on either side of a row's card, and air between two
 CUP_LEAST, BED_EDGE = 20.0, 2.0  # width of a cup where many stand side by side; of a bed that stays free
 WITHIN = 6.0  # mm between a gutter's water and the walls of the vessel that it ends over
 JUG_SIDES, JUG_SIDE, SLENDER = 4, 34.5, 2.2  # rulers a jug; the narrowest, with marks every 2 mL; height to width
@@ -49,7 +50,9 @@ def cup_width(netlist: Netlist, process: Process, sheet: Sheet | None = None) ->
     room = process.printer.bed[0] - BED_EDGE - rack_plate(process, sheet)  # for the rack round one cup
     rack = room / abreast - between if abreast > 1 else fan
     width = floor(min(fan, rack))
-    least = max(CUP_LEAST, LONE_TEETH * (process.comb.tooth + process.printer.blade))
+    teeth, blade = LONE_TEETH * process.comb.tooth, process.printer.blade
+    banks = teeth + (LONE_TEETH - 1) * blade + 4 * process.printer.wall  # of a row's card, from outside to outside
+    least = max(CUP_LEAST, teeth + LONE_TEETH * blade, banks + ROW_EARS - between)
     return min(float(width), CUP_WIDTH) if width >= least else CUP_WIDTH
 
 
