@@ -62,7 +62,8 @@ def _rack(layout: Layout, name: str, plates: Sequence[float], web: float) -> Par
     back = box((spans[0][0], spans[-1][1]), rack.back, (0.0, rack.back_z))
     steps = [Step("add", (back, *solids))]
     cuts: list[Prism] = []
-    for one, other in pairwise(_middle(span, web) for span in spans):  # light, and water that went astray runs out
+    webs = sorted(_middle(span, web) for span in (*spans, *((p - half, p + half) for p in between if hung)))
+    for one, other in pairwise(webs):  # light, and water that went astray runs out
         cuts += _arcade("y", rack.back, (one[1] + POST, other[0] - POST), (TIE, rack.back_z - TIE))
     deep = (rack.back[1] + POST, rack.middle - POST)
     for span in spans:
