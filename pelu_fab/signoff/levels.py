@@ -1,6 +1,7 @@
 """Levels: at the design pour, water before each wall across an inlet goes through its holes, not over its top. mm.
 
 A mean level: by CFD a tenth of a pour washes over the last wall of a card, near where the stream lands (docs/cfd.md).
+`pools` follows a siphon's pool so too, column by column: a floor that slopes asks for more than heights 0.2 mm apart.
 """
 
 from dataclasses import dataclass
@@ -34,8 +35,8 @@ def _level(wet: Wet, name: str, vessel: Vessel, flow: float) -> Check:
     discharge, width = wet.process.comb.discharge, sum(t.width for t in vessel.teeth)
     planes, head = _planes(wet, vessel), weir_head(flow, max(width, 0.1), discharge)
     room = [plane.open_below(head) for plane in planes]
-    margin, at = HIGHEST, 0.0
-    for is_held, group in groupby(zip(planes, room, strict=True), key=lambda pair: pair[1] < HOLDS * max(room)):
+    held, margin, at = HOLDS * max(room, default=0.0), HIGHEST, 0.0
+    for is_held, group in groupby(zip(planes, room, strict=True), key=lambda pair: pair[1] < held):
         inside = [plane for plane, _ in group]
         walls = [(plane.open_below(top), top, plane.back) for plane in inside if (top := plane.shut_up_to) > head]
         if not is_held or not walls or inside[-1] is planes[-1]:

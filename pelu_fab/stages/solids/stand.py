@@ -62,7 +62,7 @@ def _rack(layout: Layout, name: str, plates: Sequence[float], web: float) -> Par
     back = box((spans[0][0], spans[-1][1]), rack.back, (0.0, rack.back_z))
     steps = [Step("add", (back, *solids))]
     cuts: list[Prism] = []
-    webs = sorted(_middle(span, web) for span in (*spans, *((p - half, p + half) for p in between if hung)))
+    webs = sorted(_middle(span, web) for span in (*spans, *((p - half, p + half) for p in between)))
     for one, other in pairwise(webs):  # light, and water that went astray runs out
         cuts += _arcade("y", rack.back, (one[1] + POST, other[0] - POST), (TIE, rack.back_z - TIE))
     deep = (rack.back[1] + POST, rack.middle - POST)
