@@ -43,7 +43,8 @@ def cup_width(netlist: Netlist, process: Process, sheet: Sheet | None = None) ->
     """Inside of a cup, and of a row's card: less than usual where the tray that fans out to many fits the bed so."""
     last = netlist.rows[-1]
     fed = [duct.target for bucket in last for duct in netlist.leaving[bucket.name]]
-    abreast = max(map(fed.count, fed)) if is_row(netlist, len(netlist.rows) - 1) else 1
+    in_row = is_row(netlist, len(netlist.rows) - 1)
+    abreast = max(map(fed.count, fed)) if in_row else 1
     number, between = len(set(fed)) * abreast, between_cups(process, sheet)
     most = process.printer.bed[0] - BED_EDGE - 2 * process.printer.slanting
     fan = (most - (number - 1) * between + 2 * WITHIN) / number  # the outer gutters end within their vessels
@@ -52,7 +53,7 @@ def cup_width(netlist: Netlist, process: Process, sheet: Sheet | None = None) ->
     width = floor(min(fan, rack))
     teeth, blade = LONE_TEETH * process.comb.tooth, process.printer.blade
     banks = teeth + (LONE_TEETH - 1) * blade + 4 * process.printer.wall  # of a row's card, from outside to outside
-    least = max(CUP_LEAST, teeth + LONE_TEETH * blade, banks + ROW_EARS - between)
+    least = max(CUP_LEAST, teeth + LONE_TEETH * blade, banks + ROW_EARS - between if in_row else 0.0)
     return min(float(width), CUP_WIDTH) if width >= least else CUP_WIDTH
 
 
