@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from shapely import buffer, convex_hull, covers, multipoints, points
+from shapely import STRtree, buffer, convex_hull, covers, linestrings, multipoints, points
 
 from pelu_fab.signoff.boxes import inside
 from pelu_fab.signoff.columns import Plan
@@ -35,8 +35,8 @@ def stands(parts: Sequence[LoadedPart], bodies: "Bodies") -> list[Check]:
     checks = []
     for number, (part, mesh) in enumerate(zip(fixed, (body.mesh for body in bodies.each), strict=True)):
         drop = _drop(contacts(bodies, number, NEAR), mesh, table)
-        if drop >= NEAR:  # nothing so near: look on
-            drop = _drop(contacts(bodies, number, FARTHEST), mesh, table)
+        if drop > HANGS:  # look further, and where edges cross: places miss a narrow gutter on a thin wall
+            drop = _drop(contacts(bodies, number, FARTHEST, edges=True), mesh, table)
         checks.append(most("hands.stand", part.entry.name, drop, HANGS, "mm", DROPS, place_of(mesh.centre)))
     for part in parts:
         if part.matrix is None:
@@ -114,6 +114,11 @@ class _Faces:
         """(n, 3, 3) of each."""
         return self.mesh.points.take(self.mesh.faces.compress(self.chosen, axis=0), axis=0)
 
+    @property
+    def edges(self) -> Array:
+        """(3 n, 2, 3) of each."""
+        return self.corners.take([[0, 1], [1, 2], [2, 0]], axis=1).reshape(-1, 2, 3)
+
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
         """Lowest and highest coordinates of each, a hair wider in plan."""
@@ -188,13 +193,30 @@ def _sights(looks: float, reach: float) -> tuple[Array, Array]:
     return np.array([0.0, 0.0, below]), np.array([0.0, 0.0, above])
 
 
-def contacts(bodies: Bodies, part: int, reach: float) -> tuple[Array, Array]:
-    """Air (k,), less than `reach` mm, and plan (k, 2) of places where a part lies over another."""
-    found = [(np.zeros(0), np.zeros((0, 2)))]
-    for places, looks, faces in _before(bodies, part, -1.0, np.arange(len(bodies.each)), np.zeros(3), reach):
+def contacts(bodies: Bodies, part: int, reach: float, *, edges: bool = False) -> tuple[Array, Array]:
+    """Air (k,), less than `reach` mm, and plan (k, 2) of places where a part lies over another; with `edges` also of
+    all where their edges cross.
+    """
+    found, each = [(np.zeros(0), np.zeros((0, 2)))], np.arange(len(bodies.each))
+    for places, looks, faces in _before(bodies, part, -1.0, each, np.zeros(3), reach):
         found.append(faces.air(places, looks, reach))
+    for other in bodies.near(part, each, np.zeros(3), -1.0, reach) if edges else ():
+        air, plan = _crossings(bodies.each[part].level(-1.0).edges, bodies.each[other].level(1.0).edges)
+        meets = (air > -LEEWAY) & (air < reach)
+        found.append((air[meets], plan[meets]))
     air, plan = zip(*found, strict=True)
     return np.concatenate(air), np.concatenate(plan)
+
+
+def _crossings(upper: Array, lower: Array) -> tuple[Array, Array]:
+    """Air (k,) between edges (n, 2, 3) and (m, 2, 3) that cross in plan, and where (k, 2)."""
+    one, other = STRtree(linestrings(lower[..., :2])).query(linestrings(upper[..., :2]), predicate="crosses")
+    (start, end), (first, last) = (edges.transpose(1, 0, 2) for edges in (upper[one], lower[other]))
+    along, across, apart = end - start, last - first, first - start
+    turn = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
+    t, u = ((apart[:, 0] * way[:, 1] - apart[:, 1] * way[:, 0]) / turn for way in (across, along))
+    at = start + t[:, None] * along
+    return at[:, 2] - (first[:, 2] + u * across[:, 2]), at[:, :2]
 
 
 def nearest(
