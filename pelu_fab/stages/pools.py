@@ -176,8 +176,9 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     y1 = on_grid(-card.depth + LONE_INLET + stop)
     number, least = foot_slots((card.x0, card.x1), process.printer)
     flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
-    ahead = on_grid(stop / 2 - flat)
-    y1 = ahead if y1 < ahead <= -OPEN and card.rise < 1.0 and not card.is_bare else y1
+    ahead, wet = stop / 2 - flat, -card.reach()
+    ahead = wet + stop + 2 * CLEAR_OF if wet < ahead < wet + stop + 2 * CLEAR_OF else ahead  # nor at the waterline
+    y1 = y1 if card.is_bare else max(y1, min(on_grid(ahead), -OPEN))
     foot = card.floor_at(y1 - stop / 2)
     if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
         top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
