@@ -181,7 +181,8 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     y1 = y1 if card.is_bare else max(y1, min(on_grid(ahead), -OPEN))
     foot = card.floor_at(y1 - stop / 2)
     if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
-        top, brim = foot + BARE_GAP, on_grid(card.rim_z - 2.0)
+        brim = on_grid(card.rim_z - 2.0)
+        top = min(foot + BARE_GAP, brim - LINTEL)
     else:
         top = max(foot + least, min(foot + STOP_GAP, UNSEEN))
         brim = on_grid(max(card.rim_z - OVERFLOW, top + LINTEL))
