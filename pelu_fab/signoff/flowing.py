@@ -32,6 +32,7 @@ BEFORE_LIP = 1.5  # mm: where a channel's end is measured
 CROSS = 3.0  # times the normal depth that cross waves stand where a channel narrows
 NARROWS = 0.05  # of the width, per mm along: less is straight
 MARCH = 3.0  # mm along a channel
+GUIDED = 3  # of those steps before a lip, along which walls give water its direction
 LEAST_WIDTH, UNKNOWN = 2.0, 15.0  # mm: narrower is a place on a wall; taken where no wall is met
 EDGES = (0.1, 0.5, 0.9)  # of a lip's width, where parcels leave
 LEAN, CLOSE = radians(12.0), 0.96  # that water out of a siphon may spread; of its radius, where parcels leave
@@ -233,14 +234,25 @@ def _ends(wet: Wet, streams: Sequence[Stream]) -> list[_Lip]:
         for dump in (False, True)
     )
     found = []
-    for number, ((over, _, _), stream, sides) in enumerate(zip(looks, streams, walls, strict=True)):
+    for number, ((at, _, _), (over, _, _), stream, sides) in enumerate(zip(stations, looks, streams, walls, strict=True)):
         down, heading = over.frame.down, stream.leg.heading
-        left, right = np.where(np.isfinite(sides[-1]), sides[-1], 1.0)
         side = np.array([-down[1], down[0], 0.0]) / max(hypot(down[0], down[1]), 1e-9)
-        ends = np.array([stream.leg.lip + left * side, stream.leg.lip - right * side])
-        ahead = heading[:2] / max(hypot(heading[0], heading[1]), 1e-9)
+        left, right = np.where(np.isfinite(sides[-1]), sides[-1], 1.0)
+        middle = stream.leg.lip - BEFORE_LIP * down + (left - right) / 2.0 * side
+        led = _led(at[-GUIDED:], sides[:-1][-GUIDED:], middle, side, down)
+        ends = middle + BEFORE_LIP * led + np.outer([0.5, -0.5], (left + right) * side)
+        ahead = led[:2] / max(hypot(led[0], led[1]), 1e-9)
         found.append(_Lip(stream.way, ends, ahead, heading, (slow[number], fast[number])))
     return found
+
+
+def _led(at: Array, walls: Array, middle: Array, side: Array, down: Array) -> Array:
+    """Unit direction (3,) in which a channel's walls lead water to the `middle` before its lip; `down` where none are
+    met.
+    """
+    way = middle - (at[0] + (walls[0, 0] - walls[0, 1]) / 2.0 * side)
+    is_led = np.isfinite(walls[0]).all() and way @ down > 0.0
+    return np.asarray(way / np.linalg.norm(way) if is_led else down)
 
 
 def _beside(columns: Sequence[Array], rest: float) -> Array:

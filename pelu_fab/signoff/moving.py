@@ -180,9 +180,9 @@ def _margins(wet: Wet, stream: Stream, along: Array) -> tuple[float, float]:
         corners = np.array(wet.found.vessels[stream.way.goal].bounds)
         ends = [float(np.array([x, y, 0.0]) @ along) for x in corners[:, 0] for y in corners[:, 1]]
         return max(ends) - high, low - min(ends)
-    at = stream.over.on_floor(stream.landing[None])
+    at = stream.over.on_floor(stream.landing[None])  # the middle of what comes down, as wide as the lip
     wide = stream.over.widths(at, stream.over.frame.down)
-    down, place = stream.over.frame.down, float(at[0] @ along)
+    down, half = stream.over.frame.down, (high - low) / 2.0
     left = float(np.array([-down[1], down[0], 0.0]) @ along) > 0.0  # which of the two walls lies ahead
     ahead, back = (wide[0, 0], wide[0, 1]) if left else (wide[0, 1], wide[0, 0])
-    return place + float(ahead) - high, low - (place - float(back))
+    return float(ahead) - half, float(back) - half

@@ -23,6 +23,7 @@ GAUGE = 2.0  # mm above a gutter's floor, where its width is measured
 WIDEST = 200.0  # mm
 PROBE, DEEP_IN = 0.5, 0.625  # mm beyond a wall's face, where its top is looked for; at most of the thinnest wall
 AHEAD = 10.0  # mm of a floor before its lip, over which its direction is taken
+IN_PLANE = 1e-3  # mm
 TALLEST = 60.0  # mm: no gutter's wall is taller
 
 
@@ -91,7 +92,10 @@ def _legs(wet: Wet, start: int, stop: int) -> tuple[Leg, ...]:
     for a, b in pairwise(ends.tolist()):
         if b - a > 1:
             kept = a + 1 + np.flatnonzero(np.r_[True, is_floor[a + 2 : b]])
-            legs.append(Leg(int(part[a + 1]), at[kept]))
+            last = kept[-1]
+            beside = np.abs((at[last + 1 : b] - at[last]) @ surface.mesh.normals[face[last]]) < IN_PLANE
+            along = last + 1 + np.arange(int(np.argmin(np.r_[beside, False])))  # down the foot of a wall, on its floor
+            legs.append(Leg(int(part[a + 1]), at[np.r_[kept, along]]))
     return tuple(legs)
 
 

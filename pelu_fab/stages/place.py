@@ -46,6 +46,7 @@ TAPER = 10.0  # run before a joint in which each wall of a gutter moves in
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED, OVER_JET = 18.0, 3.5  # of a rim; of a baffle above the lip whose jet it meets
+LANDED_ASIDE = 20.0  # from where gutters bend to a joint's lip: what runs there runs along them again
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
 PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
 DUMPED, AT_LIP, JET_AIR = 3.0, 600.0, 0.6  # times the design flow; mm/s; mm between a sheet and the next card
@@ -461,25 +462,29 @@ def _joints(
     """Where trays from `start` on pass on to the next (y), from `free` on; and whether no gutter ends where water of
     another lands, and each tray is long enough to stand.
 
-    `inlet` is how far behind a gutter's end the wall ends that its jet meets, and that is as high.
+    `inlet` is how far behind a gutter's end the wall ends that its jet meets, and that is as high; from `fan` on gutters
+    run aside, and what falls where they bend would meet their walls.
     """
     end = max(out.y for out in exits.values())
     longest = reach - 1.0
     joints, lie_well = [], True
 
     def is_free(joint: float) -> bool:
-        return all(not out.y - LEGS < joint - LAP < out.y + inlet for out in exits.values())
+        bends = fan - LANDING < joint < fan + LANDED_ASIDE
+        return not bends and all(not out.y - LEGS < joint - LAP < out.y + inlet for out in exits.values())
 
     while end - start > reach:
         more = ceil((end - start - LAP) / (longest - LAP))
         even = start + (end - start + (more - 1) * LAP) / more
         wanted, least = min(max(even, free), start + longest), max(start + SHORTEST, free)
         straight = fan - LANDING  # rather where gutters run straight, and where what falls there lands
-        if end - straight <= (more - 1) * (longest - LAP) and wanted > straight >= start + SHORTEST:
+        soonest = end - (more - 1) * (longest - LAP)  # before it, one tray more is needed
+        if wanted > straight >= max(soonest, start + SHORTEST):
             wanted = straight
         before = (wanted - k for k in range(int(max(wanted - least, 0.0)) + 1))
         behind = (wanted + k for k in range(1, int(max(start + longest - wanted, 0.0)) + 1))
-        joint = next((on_grid(tried) for tried in (*before, *behind) if is_free(tried)), None)
+        tries = sorted((*before, *behind), key=lambda tried: tried < soonest)
+        joint = next((on_grid(tried) for tried in tries if is_free(tried)), None)
         lie_well &= joint is not None
         joints.append(on_grid(wanted) if joint is None else joint)
         start = joints[-1] - LAP
