@@ -149,6 +149,13 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured: w
     ("fdm-pla-detergent", 400.0, (4, 8), ("even",), 15.0, 154, 40.0),  # a tooth a branch, which was no uneven comb
     ("resin", 400.0, (3, 8, 1), ("graded", "even"), 60.0, 1016, 20.0),  # 10 mL a millimetre high under eight cards
     ("fdm-pla-water", None, (6, 8, 7, 2), ("matching", "sparse", "matching"), 15.0, 976, 20.0),  # an arch by a plate
+    ("fdm-pla-water", 400.0, (5, 2, 1, 5), ("even", "pruned", "unfed"), 15.0, 55349, 20.0),  # a gutter on a thin wall
+    ("fdm-pla-detergent", None, (7, 3, 6), ("even", "even"), 4.0, 6003, 20.0),  # trays that join where gutters bend
+    ("fdm-pla-detergent", 1.5e3, (8, 6, 3, 4), ("unfed", "matching", "sparse"), 60.0, 8192, 20.0),  # a strip of baffle
+    (
+        *("fdm-pla-detergent", 1.5e3, (1, 8, 4, 8, 6, 4), ("sparse", "one-hot", "unfed", "even", "graded")),
+        *(15.0, 11234, 20.0),  # a baffle high up on a rising floor, with slots through which the comb is seen
+    ),
 ]
 
 

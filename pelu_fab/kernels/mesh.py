@@ -19,6 +19,7 @@ LEAST_AREA = 1e-9  # mm2
 NEEDLE = 0.03  # mm: two decimals flatten triangles up to 14 µm high, and those beside them may be in their way
 PLANE = 2e-5  # mm: float32 at 250 mm
 DUST = 1e-3  # mm3: what is left between two cuts that meet on the grid of 1 µm
+TILTED = 5.0  # mm3: no dust is worth so much
 SNAP = 1e-3  # mm: edges shorter than this are dust, which folds up where another program writes three decimals
 
 
@@ -40,7 +41,7 @@ def build_mesh(part: Part) -> Mesh:
 
 def _body(part: Part, modules: Sequence[Sequence[Step]]) -> tuple[Surface, int]:
     """The surface of some of a part's modules joined, and its genus."""
-    solid = _columns(modules) or _joined(part.name, modules).simplify(SNAP)
+    solid = _columns(modules) or _simplified(_joined(part.name, modules))
     pieces = solid.decompose()
     if len(pieces) != 1:
         pieces = [piece for piece in pieces if piece.volume() > DUST]
@@ -83,6 +84,13 @@ def _joined(name: str, modules: Sequence[Sequence[Step]]):  # type: ignore[no-un
     # STL is float32: vertices that fall together there must be merged before, or the file is not what was checked.
     mesh = solid.to_mesh64()
     return _closed(mesh.vert_properties[:, :3].astype(np.float32), mesh.tri_verts)
+
+
+def _simplified(solid):  # type: ignore[no-untyped-def]
+    """Without dust; where two faces lie so near together that this tilts or tears them, without the finest alone."""
+    made = solid.simplify(SNAP)
+    is_whole = len(made.decompose()) == len(solid.decompose()) and abs(made.volume() - solid.volume()) < TILTED
+    return made if is_whole else solid.simplify(SNAP / 10.0)
 
 
 def _closed(points: Points, triangles: NDArray[Any]):  # type: ignore[no-untyped-def]

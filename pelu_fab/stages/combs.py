@@ -27,6 +27,7 @@ GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of ka
 LEAST_TEETH = 6
 FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
 TRIMMED = (0.98, 0.93, 0.88, 0.8)  # of the widest tooth's part to the narrowest's: room to trim them to a pour's heads
+STEADY = 0.004  # that the shares at the design pour may be off, where those of a whole pour are right
 SETTLED = 4e-4  # mm: teeth that change by less from one turn of trimming to the next are done
 LOOSE, TIGHT = 1.15, 0.95  # times the widest and the narrowest tooth: how far trimming to a pour's heads may go
 POOL = 22.0  # mm of water before a comb that drains over it
@@ -76,15 +77,21 @@ def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> 
         if max(teeth) <= comb.max_tooth + 1e-3:
             length = fsum(teeth) + len(teeth) * process.printer.blade
             tried.append((length, share_slack(shares, counts, fsum(teeth), kappa), counts))
+    unsteady = None  # the best that would do, were it not for the design pour
     for counts in _by_merit(tried):
         teeth = trimmed_teeth(shares, counts, load, design)
         if max(teeth) <= LOOSE * comb.max_tooth:
-            return Comb(counts, _owners(counts), teeth)
+            cut = Comb(counts, owners(counts), teeth)
+            if is_steady(shares, cut.teeth, cut.order, load, design):
+                return cut
+            unsteady = unsteady or cut
+    if unsteady:
+        return unsteady
     for room in TRIMMED:
         few = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
         teeth = trimmed_teeth(shares, few, load, design) if few else [inf]
         if max(teeth) <= LOOSE * comb.max_tooth:
-            return Comb(few, _owners(few), teeth)
+            return Comb(few, owners(few), teeth)
     raise FabError(
         name,
         f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
@@ -100,7 +107,7 @@ def _by_merit(tried: Sequence[tuple[float, float, list[int]]]) -> list[list[int]
     return [counts for _, _, counts in (*good, *others)]
 
 
-def _owners(counts: Sequence[int]) -> list[int]:
+def owners(counts: Sequence[int]) -> list[int]:
     """The branch of each tooth along the sill."""
     return [branch for branch, count in enumerate(counts) for _ in range(count)]
 
@@ -138,7 +145,7 @@ def _largest_remainder(shares: Sequence[float], number: int) -> list[int]:
 
 def _drawn(shares: Sequence[float], counts: Sequence[int], load: Load, design: Design) -> list[float]:
     """Widths along the sill by eq. (8): no tooth too narrow, all as wide as the load asks."""
-    comb, order = design.process.comb, _owners(counts)
+    comb, order = design.process.comb, owners(counts)
     kappa, excess = (comb.kappa, comb.end_excess) if design.compensation == "process" else (0.0, 0.0)
     ends = (order[0], order[-1])
 
@@ -152,7 +159,7 @@ def _drawn(shares: Sequence[float], counts: Sequence[int], load: Load, design: D
 
 def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, design: Design) -> list[float]:
     """Widths along the sill: eq. (8) first; for real water then what the whole tooth law asks for over a pour."""
-    comb, order = design.process.comb, _owners(counts)
+    comb, order = design.process.comb, owners(counts)
     teeth = _drawn(shares, counts, load, design)
     if design.compensation == "process":
         total, change = fsum(teeth), inf
@@ -164,6 +171,19 @@ def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, de
             total += max(short, 0.0) / max(min(teeth), 0.5) * total
             change = max(abs(a - b) for a, b in zip(teeth, before, strict=True)) + max(short, 0.0)
     return [on_grid(w) for w in teeth]
+
+
+def is_steady(
+    shares: Sequence[float], teeth: Sequence[float], order: Sequence[int], load: Load, design: Design
+) -> bool:
+    """Whether teeth that are trimmed for a whole pour, most of which may drain from a wide pool, also share rightly while
+    it is poured.
+    """
+    if load.inflow or design.compensation != "process":
+        return True
+    mine = [[w for w, owner in zip(teeth, order, strict=True) if owner == branch] for branch in range(len(shares))]
+    there = predicted(mine, load.flow, design)
+    return max(abs(a - b) for a, b in zip(there, shares, strict=True)) <= STEADY
 
 
 def _heads(teeth: Sequence[float], load: Load, design: Design) -> list[tuple[float, float]]:

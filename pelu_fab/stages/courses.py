@@ -14,7 +14,7 @@ from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course
 from pelu_fab.ir.units import GRID_DIGITS, on_grid
-from pelu_fab.stages.combs import Load, cut_comb, trimmed_teeth
+from pelu_fab.stages.combs import Load, cut_comb, is_steady, owners, trimmed_teeth
 
 LONE_TEETH = 5  # of a bucket with one branch
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
@@ -71,13 +71,16 @@ def bucket_comb(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Desig
 
 
 def trimmed(comb: BucketComb, drains: float, design: Design) -> BucketComb:
-    """The comb, its teeth as many as before, for what `drain_area` says."""
+    """The comb for what `drain_area` says: its teeth as many as before, if those still share steadily."""
     load = replace(comb.load, flow=drains) if comb.load.inflow else replace(comb.load, area=drains)
     if comb.is_lone:
         return replace(comb, load=load) if comb.load.inflow else comb
-    counts = [len(teeth) for teeth in comb.teeth]
-    widths = iter(trimmed_teeth([duct.share for duct in comb.ducts], counts, load, design))
-    return replace(comb, teeth=tuple(tuple(next(widths) for _ in teeth) for teeth in comb.teeth), load=load)
+    counts, shares = [len(teeth) for teeth in comb.teeth], [duct.share for duct in comb.ducts]
+    widths = trimmed_teeth(shares, counts, load, design)
+    if not is_steady(shares, widths, owners(counts), load, design):
+        return bucket_comb(comb.bucket, comb.ducts, load, design)
+    each = iter(widths)
+    return replace(comb, teeth=tuple(tuple(next(each) for _ in teeth) for teeth in comb.teeth), load=load)
 
 
 def gutter_order(
