@@ -258,7 +258,8 @@ class Card:
             inside = (*self.cavity, *self.spread.at(self.spread.card.cavity))
             low = min(y + z for y, z in inside) - self.wall * 2**0.5
             return min(low, self.under.bottom_z + self.spread.y - LEAST_HEEL)
-        return min(self.floor_z - self.pool - self.wall * 2**0.5, self.under.bottom_z - LEAST_HEEL)
+        low = min(y + z for y, z in self.cavity) - self.wall * 2**0.5
+        return min(low, self.under.bottom_z - LEAST_HEEL)
 
     def back_at(self, z: float) -> float:
         """y of the outer face behind at elevation z: the back wall, or the slant below it."""

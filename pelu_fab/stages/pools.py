@@ -296,7 +296,12 @@ def _inside(
         opening = site.mouths[0].opening
         aside = max(opening[0] - card.x0, card.x1 - opening[1])
         pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
-        rise = on_grid(min(rise, (rim - BROW) / depth))
+        tried = card.with_pool(pool, depth, rise)
+        led = _led_rise(replace(tried, plates=_stops(tried, site.feed, design.process)), design.process)
+        rise = on_grid(max(min(rise, (rim - BROW) / depth), led))
+        if rise * depth + BROW > rim:  # so wide that its floor must rise higher, to fall enough along its leads
+            rim = on_grid(rise * depth + BROW)
+            card = replace(card, rim_z=rim)
     depth = on_grid(min(depth, pool + (rim - BROW + deep) / rise))
     made = card.with_pool(on_grid(pool), depth, rise)
     if made.plates:

@@ -105,12 +105,17 @@ def _inlet(card: Card) -> list[tuple[Step, ...]]:
 
 
 def _leads(card: Card) -> list[tuple[Step, ...]]:
-    """What fills the sides of a card without a pool, up to its rim; a hair into its walls."""
+    """What fills the sides of a card without a pool, up to its rim; a hair into its walls, and not below its slant."""
     made: list[tuple[Step, ...]] = []
+    low, behind = card.floor_z - BITE, -card.depth - card.wall - 1.0
+    below: Outline = ((behind, low - 1.0), (card.slant - low + 1.0, low - 1.0), (behind, card.slant - behind))
     for (x, y), (wall, _), (_, back) in card.leads:
         beyond = wall + (BITE if wall > x else -BITE)
         outline = ((x, y), (x, y + BITE), (beyond, y + BITE), (beyond, back), (wall, back))
-        made.append((Step("add", (Prism("z", card.floor_z - BITE, card.rim_z, (outline,)),)),))
+        steps = [Step("add", (Prism("z", low, card.rim_z, (outline,)),))]
+        if card.slant - back > low:
+            steps.append(Step("cut", (Prism("x", *sorted((x, beyond + beyond - wall)), (below,)),)))
+        made.append(tuple(steps))
     return made
 
 
