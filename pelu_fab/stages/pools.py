@@ -30,7 +30,8 @@ CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
 BARE_GAP = 7.0  # of that foot where no pool lies behind
 OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
-LEAST_WAY, UNSEEN = 60.0, 1.2  # mm2 through it; its top, so low over the sill that no jet goes straight to the comb
+LEAST_WAY, LEAST_SLOT = 5e-3, 1.0  # mm2 through it for each mm3/s, which is 0.2 m/s; mm high at least
+UNSEEN = 1.2  # its slots' top, so low over the sill that no jet goes straight to the comb
 OVER_SLOTS, UNDER_SILL = 0.6, 1.0  # mm that a shallow pool's low wall ends above those slots, and below the sill
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
@@ -133,11 +134,13 @@ def held_water(card: Card, design: Design) -> float:
     return held_volume(card.water_area(), card.edge(), fluid, head)
 
 
-def foot_slots(span: Span, printer: Printer) -> tuple[int, float]:
-    """Number of slots at the foot of a lone card's baffle, each a bridge that prints, and their least height."""
+def foot_slots(span: Span, flow: float, printer: Printer) -> tuple[int, float]:
+    """Number of slots at the foot of a lone card's baffle, each a bridge that prints, and their least height for a
+    `flow` (mm3/s).
+    """
     width = span[1] - span[0]
     number = max(1, round(width / POST_PITCH), ceil((width + POST) / (printer.max_bridge + POST)))
-    return number, LEAST_WAY / (width - (number - 1) * POST)
+    return number, max(LEAST_WAY * flow / (width - (number - 1) * POST), LEAST_SLOT)
 
 
 def _floored(site: Site, card: Card, deep: float) -> Card:
@@ -174,7 +177,7 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     crest = _crest(card, feed)
     stop = max(STOP, process.printer.blade)
     y1 = on_grid(-card.depth + LONE_INLET + stop)
-    number, least = foot_slots((card.x0, card.x1), process.printer)
+    number, least = foot_slots((card.x0, card.x1), card.design_flow, process.printer)
     flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
     ahead, wet = stop / 2 - flat, -card.reach()
     ahead = wet + stop + 2 * CLEAR_OF if wet < ahead < wet + stop + 2 * CLEAR_OF else ahead  # nor at the waterline
@@ -393,7 +396,7 @@ class Room:
         if level is None:
             return None
         step = self._step
-        high = foot_slots(span, self.design.process.printer)[1]
+        high = foot_slots(span, self.site.comb.load.flow, self.design.process.printer)[1]
         shallow = max(level, ceil((high - UNSEEN) / step))  # so deep that its slots end below what a jet aims at
         levels = range(shallow, round(deepest / step) + 1), range(shallow - 1, level - 1, -1)
         deeper, rest = ((self._at(span, on_grid(deep * step), depth) for deep in some) for some in levels)

@@ -98,7 +98,7 @@ def _stopped(card: Card, landing: float, process: Process) -> Card:
     stop = max(STOP, process.printer.blade)
     y1 = on_grid(-card.depth + landing + stop)
     foot = card.floor_at(y1 - stop / 2)
-    number, least = foot_slots((card.x0, card.x1), process.printer)
+    number, least = foot_slots((card.x0, card.x1), card.design_flow, process.printer)
     step = (card.x1 - card.x0 + POST) / number
     gaps = tuple((on_grid(card.x0 + k * step), on_grid(card.x0 + (k + 1) * step - POST)) for k in range(number))
     rows = ((foot - 1.0, on_grid(foot + least + 1.0)),)
