@@ -156,6 +156,18 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured: w
         *("fdm-pla-detergent", 1.5e3, (1, 8, 4, 8, 6, 4), ("sparse", "one-hot", "unfed", "even", "graded")),
         *(15.0, 11234, 20.0),  # a baffle high up on a rising floor, with slots through which the comb is seen
     ),
+    (
+        *("fdm-pla-water", 400.0, (6, 3, 3, 7, 2), ("even", "unfed", "dense", "dense")),
+        *(60.0, 1073741825, 90.0),  # dust between two cards' airs
+    ),
+    (
+        *("fdm-pla-water", 1.5e3, (6, 3, 3, 7, 2, 1), ("unfed", "dense", "dense", "dense", "graded")),
+        *(15.0, 2, 50.0),  # a comb trimmed for a pool that drains far longer than it is poured into
+    ),
+    (
+        *("fdm-pla-water", 400.0, (6, 8, 3, 5, 1, 7, 4), ("sparse", "even", "dense", "one-hot", "unfed", "even")),
+        *(60.0, 433, 90.0),  # a bare card 120 mm wide, whose slant met its floor
+    ),
 ]
 
 
@@ -164,6 +176,15 @@ def test_devices_pass_on_which_the_sweep_once_failed(number: int) -> None:
     process, bed, widths, patterns, most_retained, seed, most_poured = SWEPT[number]
     network = {"widths": widths, "patterns": patterns, "most_retained": most_retained, "seed": seed}
     assert [str(c) for c in judged(process, bed, network, most_poured=most_poured).failures] == []
+
+
+@pytest.mark.slow
+def test_a_small_pool_hides_its_comb_from_the_jet_that_comes_in() -> None:
+    rules = printing("fdm-pla-water", (330.0, 330.0, 250.0), 8.0, nozzle=0.6, perimeters=3)
+    coarse = rules.printer.model_copy(update={"layer_height": 0.3})
+    network = {"widths": (2, 6, 7), "patterns": ("sparse", "one-hot"), "most_retained": 15.0, "seed": 221}
+    report = judged_by(rules.model_copy(update={"printer": coarse}), network, most_poured=40.0)
+    assert [str(c) for c in report.failures] == []
 
 
 @pytest.mark.slow
