@@ -180,7 +180,8 @@ def test_devices_pass_on_which_the_sweep_once_failed(number: int) -> None:
 
 @pytest.mark.slow
 def test_a_small_pool_hides_its_comb_from_the_jet_that_comes_in() -> None:
-    rules = printing("fdm-pla-water", (330.0, 330.0, 250.0), 8.0, nozzle=0.6, perimeters=3)
+    printer = {"nozzle": 0.6, "perimeters": 3, "max_bridge": 10.0, "max_overhang_deg": 60.0}
+    rules = printing("fdm-pla-water", (330.0, 330.0, 250.0), 8.0, **printer)
     coarse = rules.printer.model_copy(update={"layer_height": 0.3})
     network = {"widths": (2, 6, 7), "patterns": ("sparse", "one-hot"), "most_retained": 15.0, "seed": 221}
     report = judged_by(rules.model_copy(update={"printer": coarse}), network, most_poured=40.0)
