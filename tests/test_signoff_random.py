@@ -168,6 +168,10 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured: w
         *("fdm-pla-water", 400.0, (6, 8, 3, 5, 1, 7, 4), ("sparse", "even", "dense", "one-hot", "unfed", "even")),
         *(60.0, 433, 90.0),  # a bare card 120 mm wide, whose slant met its floor
     ),
+    (
+        *("fdm-pla-water", 400.0, (4, 3, 8, 1, 2), ("even", "unfed", "dense", "unfed")),
+        *(15.0, 18195, 90.0),  # a wall between two waters, thinner where it runs aside
+    ),
 ]
 
 

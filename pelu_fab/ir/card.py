@@ -17,6 +17,7 @@ Span = tuple[float, float]
 LEAST_HEEL = 12.0  # mm that a foot reaches back from the sill, at least
 BLADE_TOP, BANK_TOP = 9.0, 13.0  # mm above the sill at the comb; above the ramp at the lip
 BLADE_RUN, SETTLE, STRAIGHT, LAST = 2.4, 3.0, 2.0, 2.0  # mm of ramp: blades, to the section, of it, of the spout
+EARLY, STEEP = 0.2, 0.18  # mm that a bank closes earlier where it does so by more than this a mm
 LED = BLADE_RUN + SETTLE + STRAIGHT + LAST  # mm of ramp in which banks do not close
 
 
@@ -388,6 +389,8 @@ class Card:
             stations = [(mouth.opening, self.sill), (mouth.opening, y1), (mouth.spout, self.lip_y)]
         else:
             last = self.lip_y - LAST
+            closing = (mouth.section[side] - mouth.opening[side]) * (1 - 2 * side)
+            y1 -= EARLY if closing > STEEP * SETTLE else 0.0  # so that what stands beside it gets no thinner
             stations = [(mouth.opening, self.sill), (mouth.opening, y1), (mouth.section, y2), (mouth.section, y3)]
             stations += [(mouth.spout, last), (mouth.spout, self.lip_y)]
         return tuple((round(span[side], 3), round(y, 3)) for span, y in stations)
