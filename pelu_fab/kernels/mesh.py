@@ -86,7 +86,7 @@ def _joined(name: str, modules: Sequence[Sequence[Step]]):  # type: ignore[no-un
     return _closed(mesh.vert_properties[:, :3].astype(np.float32), mesh.tri_verts)
 
 
-def _simplified(solid):  # type: ignore[no-untyped-def]
+def _simplified(solid: Any):  # type: ignore[no-untyped-def]
     """Without dust; where two faces lie so near together that this tilts or tears them, without the finest alone."""
     made = solid.simplify(SNAP)
     is_whole = len(made.decompose()) == len(solid.decompose()) and abs(made.volume() - solid.volume()) < TILTED

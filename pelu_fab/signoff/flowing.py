@@ -234,7 +234,8 @@ def _ends(wet: Wet, streams: Sequence[Stream]) -> list[_Lip]:
         for dump in (False, True)
     )
     found = []
-    for number, ((at, _, _), (over, _, _), stream, sides) in enumerate(zip(stations, looks, streams, walls, strict=True)):
+    each = zip(stations, looks, streams, walls, strict=True)
+    for number, ((at, _, _), (over, _, _), stream, sides) in enumerate(each):
         down, heading = over.frame.down, stream.leg.heading
         side = np.array([-down[1], down[0], 0.0]) / max(hypot(down[0], down[1]), 1e-9)
         left, right = np.where(np.isfinite(sides[-1]), sides[-1], 1.0)

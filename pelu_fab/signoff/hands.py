@@ -197,7 +197,8 @@ def contacts(bodies: Bodies, part: int, reach: float, *, edges: bool = False) ->
     """Air (k,), less than `reach` mm, and plan (k, 2) of places where a part lies over another; with `edges` also of
     all where their edges cross.
     """
-    found, each = [(np.zeros(0), np.zeros((0, 2)))], np.arange(len(bodies.each))
+    found: list[tuple[Array, Array]] = [(np.zeros(0), np.zeros((0, 2)))]
+    each = np.arange(len(bodies.each))
     for places, looks, faces in _before(bodies, part, -1.0, each, np.zeros(3), reach):
         found.append(faces.air(places, looks, reach))
     for other in bodies.near(part, each, np.zeros(3), -1.0, reach) if edges else ():

@@ -176,8 +176,8 @@ def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, de
 def is_steady(
     shares: Sequence[float], teeth: Sequence[float], order: Sequence[int], load: Load, design: Design
 ) -> bool:
-    """Whether teeth that are trimmed for a whole pour, most of which may drain from a wide pool, also share rightly while
-    it is poured.
+    """Whether teeth that are trimmed for a whole pour also share rightly while it is poured: most of it may drain, from
+    a wide pool.
     """
     if load.inflow or design.compensation != "process":
         return True

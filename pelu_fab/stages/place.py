@@ -462,7 +462,7 @@ def _joints(
     """Where trays from `start` on pass on to the next (y), from `free` on; and whether no gutter ends where water of
     another lands, and each tray is long enough to stand.
 
-    `inlet` is how far behind a gutter's end the wall ends that its jet meets, and that is as high; from `fan` on gutters
+    `inlet` is how far behind a gutter's end the wall ends that its jet meets, and that is as high; from `fan` on they
     run aside, and what falls where they bend would meet their walls.
     """
     end = max(out.y for out in exits.values())

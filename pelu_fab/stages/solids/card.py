@@ -114,7 +114,8 @@ def _leads(card: Card) -> list[tuple[Step, ...]]:
         outline = ((x, y), (x, y + BITE), (beyond, y + BITE), (beyond, back), (wall, back))
         steps = [Step("add", (Prism("z", low, card.rim_z, (outline,)),))]
         if card.slant - back > low:
-            steps.append(Step("cut", (Prism("x", *sorted((x, beyond + beyond - wall)), (below,)),)))
+            past = 2.0 * beyond - wall
+            steps.append(Step("cut", (Prism("x", min(x, past), max(x, past), (below,)),)))
         made.append(tuple(steps))
     return made
 

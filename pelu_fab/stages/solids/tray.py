@@ -16,6 +16,7 @@ BESIDE, PAST, TIP_OVER = 1.2, 0.3, 1.2  # mm: air beside a body; beyond a wall; 
 STOPPED = 0.3  # mm between an ear's end and the wall that stops it
 THIN, LAP_AIR = 3.0, 0.4  # mm: nothing thinner is left beside a body; beside the tray before and beyond it
 RISE = 5.0  # mm that a seat's ends stand above it
+HOLLOW = 30.0  # mm between a gutter and what ears stand on; above, only floor is left there, which is less to print
 CHEEK = 4.0  # mm: thickness of what holds a tray before, and how much higher than its floor
 UP = 300.0
 
@@ -98,12 +99,18 @@ def _sides(tray: Tray, over: Sequence[PlacedCard]) -> tuple[Prism, ...]:
         return ()
     high = max(up for _, up in ends) + OVER_EAR
     stop = max(a for a, _ in ends) + 5.0
-    half = tray.half + tray.side
-    a0, a1 = 0.0, round(min(stop, tray.length), 3)
-    return (
-        box((-half, edges[0] - 0.2), (a0, a1), (0.0, tray.floor + high)),
-        box((edges[1] + 0.2, half), (a0, a1), (0.0, tray.floor + high)),
-    )
+    along, up = (0.0, round(min(stop, tray.length), 3)), (0.0, tray.floor + high)
+    out, made = tray.half + tray.side, []
+    for beside, sign in ((edges[0] - 0.2, -1.0), (edges[1] + 0.2, 1.0)):
+        inner = sign * tray.half if tray.half - sign * beside > HOLLOW else beside
+        made.append(box(_span(inner, sign * out), along, up))
+        if inner != beside:
+            made.append(box(_span(beside, sign * out), along, (0.0, tray.floor)))
+    return tuple(made)
+
+
+def _span(one: float, other: float) -> Point:
+    return min(one, other), max(one, other)
 
 
 def _cheeks(tray: Tray, air: float) -> tuple[Prism, ...]:
