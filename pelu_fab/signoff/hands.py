@@ -202,9 +202,9 @@ def contacts(bodies: Bodies, part: int, reach: float, *, edges: bool = False) ->
     for places, looks, faces in _before(bodies, part, -1.0, each, np.zeros(3), reach):
         found.append(faces.air(places, looks, reach))
     for other in bodies.near(part, each, np.zeros(3), -1.0, reach) if edges else ():
-        air, plan = _crossings(bodies.each[part].level(-1.0).edges, bodies.each[other].level(1.0).edges)
-        meets = (air > -LEEWAY) & (air < reach)
-        found.append((air[meets], plan[meets]))
+        gaps, places = _crossings(bodies.each[part].level(-1.0).edges, bodies.each[other].level(1.0).edges)
+        meets = (gaps > -LEEWAY) & (gaps < reach)
+        found.append((gaps[meets], places[meets]))
     air, plan = zip(*found, strict=True)
     return np.concatenate(air), np.concatenate(plan)
 
