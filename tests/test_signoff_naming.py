@@ -53,6 +53,17 @@ def test_any_order_of_hidden_units_is_the_same_network(
         assert np.abs(np.array(found["shares"]) - wanted["w"]).max() < 1e-6
 
 
+def test_units_alike_but_for_what_was_kept_before_them_are_told_apart(tmp_path: Path) -> None:
+    rows = [
+        EVEN,
+        [unit(6000, (0, 10, 3.0)), unit(9000, (1, 10, 3.0))],
+        [unit(4000, (0, 5, 3.0), (1, 5, 3.0)), unit(4000, (0, 5, 3.0), (1, 5, 3.0))],
+    ]
+    folder = write(device(rows, 2), tmp_path / "chains", PROCESS, network_of(rows, 2))
+    for order in permutations((0, 1)):
+        assert at_rest(judged(folder, permuted(network_of(rows, 2), 2, order)).failures) == []
+
+
 def test_no_naming_makes_another_network_fit(folder: Path) -> None:
     network = network_of(ROWS, 2)
     network["layers"][1]["w"] = [[0.8, 0.2], [0.8, 0.2]]

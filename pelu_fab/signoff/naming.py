@@ -32,20 +32,21 @@ class Rows:
 
     @property
     def signatures(self) -> list[Array]:
-        """For each row (members, features): from each input, to each cup, kept further down, kept here.
+        """For each row (members, features): from each input, to each cup, kept further up and down, kept here.
 
         No feature depends on the order of any hidden row.
         """
-        up = [np.eye(len(self.keeps[0]))]
-        for shares in self.shares:
+        up, above = [np.eye(len(self.keeps[0]))], [np.zeros(len(self.keeps[0]))]
+        for keeps, shares in zip(self.keeps, self.shares, strict=False):
             up.append(shares.T @ up[-1])
+            above.append(shares.T @ (keeps + above[-1]))
         down, below = [np.eye(len(self.keeps[-1]))], [self.keeps[-1]]
         for keeps, shares in zip(self.keeps[-2::-1], self.shares[::-1], strict=True):
             down.append(shares @ down[-1])
             below.append(keeps + shares @ below[-1])
         return [
-            np.hstack([u, d, b[:, None], k[:, None]])
-            for u, d, b, k in zip(up, down[::-1], below[::-1], self.keeps, strict=True)
+            np.column_stack([u, d, a, b, k])
+            for u, d, a, b, k in zip(up, down[::-1], above, below[::-1], self.keeps, strict=True)
         ]
 
 
