@@ -125,6 +125,7 @@ FOUND = [  # nozzle, perimeters, slope, bed, process, widths, patterns, seed: wh
     (0.25, 5, 12.0, WIDE, "fdm-pla-water", (4, 1), ("sparse",), 5010),  # slots through which a jet sees the comb
     (0.4, 3, 0.0, WIDE, "fdm-pla-detergent", (8, 1, 4), ("dense", "dense"), 1),  # a dumped jug by the next tray's card
     (0.8, 3, 8.0, (400.0, 400.0, 5e3), "resin", (8, 2), ("one-hot",), 79554609),  # ears of cards side by side
+    (0.8, 2, 10.0, (400.0, 400.0, 5e3), "fdm-pla-water", (2, 7, 1), ("graded", "graded"), 869217),  # no room for marks
 ]
 
 
@@ -171,6 +172,10 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured: w
     (
         *("fdm-pla-water", 400.0, (4, 3, 8, 1, 2), ("even", "unfed", "dense", "unfed")),
         *(15.0, 18195, 90.0),  # a wall between two waters, thinner where it runs aside
+    ),
+    (
+        *("fdm-pla-water", 1.5e3, (1, 5, 4, 6, 1, 2), ("even", "matching", "matching", "dense", "pruned")),
+        *(4.0, 340736, 20.0),  # two chains alike but for their first bucket's threshold
     ),
 ]
 

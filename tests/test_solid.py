@@ -154,6 +154,13 @@ def test_a_needle_between_two_planes_stays_and_one_without_area_is_a_bug() -> No
         without_needles(bent[:3] * np.float32([1, 0, 0]), drawn[:1], "line")
 
 
+def test_a_needle_stays_where_turning_it_would_make_an_edge_that_is_there_already() -> None:
+    points = np.float32([[0, 0, 0], [10, 0, 0], [5, 0.01, 0], [5, -5, 0], [5, -2, 4], [5, -2, -4]])
+    drawn = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 4], [3, 2, 5]])
+    assert without_needles(points, drawn[:2], "fold").tolist() != drawn[:2].tolist()
+    assert without_needles(points, drawn, "fold").tolist() == drawn.tolist()
+
+
 LETTER_O = Prism("y", -0.6, 0.3, (rectangle(2, 6, 2, 7),), (rectangle(3, 5, 3, 6),), is_lettering=True)
 
 

@@ -154,7 +154,8 @@ def _flip(
 ) -> tuple[int, list[list[int]], list[float]]:
     """The needle's neighbour, the two triangles that their flip makes, and the heights of those, mm.
 
-    No triangles where the two don't lie in one plane, or make no convex piece; the needle itself where it has none.
+    No triangles where the two don't lie in one plane, make no convex piece, or would be there twice; the needle itself
+    where it has no neighbour.
     """
     corners = triangles[needle].tolist()
     places = points[corners].tolist()
@@ -164,6 +165,8 @@ def _flip(
     if beside is None:
         return needle, [], []
     d = next(v for v in triangles[beside].tolist() if v not in (p, q))
+    if any(one is not None and {k, d} <= set(triangles[one].tolist()) for one in (owners(k, d), owners(d, k))):
+        return beside, [], []  # where two faces touch along a fold, their edge is there already
     at_p, at_q, at_k = places[longest:] + places[:longest]
     at_d = points[d].tolist()
     plane = _normal(at_q, at_p, at_d)

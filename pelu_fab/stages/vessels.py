@@ -18,7 +18,7 @@ from pelu_fab.network.names import input_name
 from pelu_fab.stages.courses import LONE_TEETH, is_row
 
 CUP_WIDTH, CUP_DEPTH, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 120.0, 9.0, 1.05
-CUP_READ = 8.0  # mm that water must be able to stand in a cup, for its marks
+CUP_READ, A_NOZZLE = 8.0, 20.0  # mm that water must be able to stand in a cup, for its marks; times the nozzle
 ROW_EARS = 4.0  # mm: an ear on either side of a row's card, and air between two
 CUP_LEAST, BED_EDGE = 20.0, 2.0  # width of a cup where many stand side by side; of a bed that stays free
 WITHIN = 6.0  # mm between a gutter's water and the walls of the vessel that it ends over
@@ -64,12 +64,15 @@ def cups_of(lowered: Lowered, width: float, design: Design) -> tuple[SizedCup, .
     """
     most = outputs(lowered.network, np.asarray([design.input_max], dtype=np.float64))[0]
     fullest = float(most.max()) * design.unit_volume * CUP_RESERVE
-    return tuple(_cup(port, label, fullest, width) for port, label in lowered.netlist.outputs)
+    read = max(CUP_READ, A_NOZZLE * design.process.printer.nozzle)
+    return tuple(_cup(port, label, fullest, width, read) for port, label in lowered.netlist.outputs)
 
 
-def _cup(port: str, label: str, volume: float, width: float) -> SizedCup:
-    """A whole number of 5 mL; deeper where it would be too tall, and so tall that a wide one has room for marks."""
-    capacity = max(ceil(volume / 5000.0 - 1e-9) * 5000.0, ceil(width * CUP_DEPTH * CUP_READ / 5000.0) * 5000.0)
+def _cup(port: str, label: str, volume: float, width: float, read: float) -> SizedCup:
+    """A whole number of 5 mL; deeper where it would be too tall, and so tall that in a wide one water stands up to
+    `read`, which is room for marks.
+    """
+    capacity = max(ceil(volume / 5000.0 - 1e-9) * 5000.0, ceil(width * CUP_DEPTH * read / 5000.0) * 5000.0)
     depth = on_grid(max(CUP_DEPTH, CUP_DEPTH * CUP_WIDTH / width, capacity / (width * CUP_TALL)))
     return SizedCup(port, label, capacity, width, depth, on_grid(capacity / (width * depth) + CUP_FREEBOARD))
 
