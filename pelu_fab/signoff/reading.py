@@ -21,7 +21,7 @@ from shapely import (
     difference,
     get_coordinates,
     get_parts,
-    intersects,
+    intersection,
     polygons,
     unary_union,
 )
@@ -180,7 +180,8 @@ def _relief(mesh: Mesh, axis: int, sign: float) -> Iterator[Relief]:
         flat = _flat(corners[depth == wall], axis).reshape(-1, 2)
         side = box(*flat.min(axis=0), *flat.max(axis=0))
         pieces = get_parts(_joined(_flat(corners[out], axis)))
-        yield Relief(side, pieces[(area(pieces) > WHOLE) & intersects(pieces, side)], axis, sign)
+        on_it = area(intersection(pieces, side)) > area(pieces) / 2.0  # an ear that ends here begins elsewhere
+        yield Relief(side, pieces[(area(pieces) > WHOLE) & on_it], axis, sign)
 
 
 def _joined(triangles: Array) -> BaseGeometry:
