@@ -177,6 +177,11 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured: w
         *("fdm-pla-water", 1.5e3, (1, 5, 4, 6, 1, 2), ("even", "matching", "matching", "dense", "pruned")),
         *(4.0, 340736, 20.0),  # two chains alike but for their first bucket's threshold
     ),
+    (
+        *("fdm-pla-water", 400.0, (8, 6, 3, 5, 1, 2), ("pruned", "matching", "dense", "pruned", "matching")),
+        *(15.0, 6895, 20.0),  # an ear whose back lies just before an inner wall, which was taken for lettering
+    ),
+    ("resin", 400.0, (8, 6, 6, 2), ("matching", "sparse", "one-hot"), 60.0, 1702077, 50.0),  # a joint by a gutter's end
 ]
 
 
