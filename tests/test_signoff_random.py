@@ -146,7 +146,7 @@ def test_devices_pass_on_printers_that_once_found_a_fault(number: int) -> None:
     assert [str(c) for c in judged_by(rules, network, most_poured=40.0).failures] == []
 
 
-SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured: what the sweep once failed on
+SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, compensation: what the sweep once failed on
     ("fdm-pla-detergent", 400.0, (4, 8), ("even",), 15.0, 154, 40.0),  # a tooth a branch, which was no uneven comb
     ("resin", 400.0, (3, 8, 1), ("graded", "even"), 60.0, 1016, 20.0),  # 10 mL a millimetre high under eight cards
     ("fdm-pla-water", None, (6, 8, 7, 2), ("matching", "sparse", "matching"), 15.0, 976, 20.0),  # an arch by a plate
@@ -181,15 +181,19 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured: w
         *("fdm-pla-water", 400.0, (8, 6, 3, 5, 1, 2), ("pruned", "matching", "dense", "pruned", "matching")),
         *(15.0, 6895, 20.0),  # an ear whose back lies just before an inner wall, which was taken for lettering
     ),
-    ("resin", 400.0, (8, 6, 6, 2), ("matching", "sparse", "one-hot"), 60.0, 1702077, 50.0),  # a joint by a gutter's end
+    (
+        *("resin", 400.0, (8, 6, 6, 2), ("matching", "sparse", "one-hot")),
+        *(60.0, 1702077, 50.0, "none"),  # a joint so near a gutter's end that a dumped jug flies past it
+    ),
 ]
 
 
 @pytest.mark.parametrize("number", range(len(SWEPT)))
 def test_devices_pass_on_which_the_sweep_once_failed(number: int) -> None:
-    process, bed, widths, patterns, most_retained, seed, most_poured = SWEPT[number]
+    process, bed, widths, patterns, most_retained, seed, most_poured, *compensation = SWEPT[number]
     network = {"widths": widths, "patterns": patterns, "most_retained": most_retained, "seed": seed}
-    assert [str(c) for c in judged(process, bed, network, most_poured=most_poured).failures] == []
+    choices = {"most_poured": most_poured, "compensation": (*compensation, "process")[0]}
+    assert [str(c) for c in judged(process, bed, network, **choices).failures] == []
 
 
 @pytest.mark.slow
