@@ -146,7 +146,7 @@ def test_devices_pass_on_printers_that_once_found_a_fault(number: int) -> None:
     assert [str(c) for c in judged_by(rules, network, most_poured=40.0).failures] == []
 
 
-SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, compensation: what the sweep once failed on
+SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, compensation: what once failed
     ("fdm-pla-detergent", 400.0, (4, 8), ("even",), 15.0, 154, 40.0),  # a tooth a branch, which was no uneven comb
     ("resin", 400.0, (3, 8, 1), ("graded", "even"), 60.0, 1016, 20.0),  # 10 mL a millimetre high under eight cards
     ("fdm-pla-water", None, (6, 8, 7, 2), ("matching", "sparse", "matching"), 15.0, 976, 20.0),  # an arch by a plate
