@@ -33,7 +33,7 @@ from pelu_fab.stages.vessels import WITHIN, rack_plate
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
 BETWEEN, LANDING, BREAK = 1.5, 18.0, 15.0  # between two cards; past a lip, straight; past a lip, to a joint
 GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
-CROWDED = 0.6  # of a wall: where one gutter takes all, a dumped jug falls on what already runs there
+CROWDED = 0.6  # of a wall: where a gutter takes all of several, a dumped jug falls on what already runs there
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; before the first, at least
 FORWARD = 2.0  # that a card's centre of mass lies before its middle, at least
 EAR_BEHIND, EAR_CLEAR = 2.0, 3.6  # of a short card before its back; from a joint to the next ear
@@ -440,7 +440,7 @@ def _trays(
             gutters=(),
             wall_height=on_grid(
                 max([GUTTER_WALL, *(_splash(p, plane) for p, n in zip(placed, pieces, strict=True) if n == number)])
-                + (CROWDED if len(courses) == 1 else 0.0)
+                + (CROWDED if _is_crowded(placed, courses) else 0.0)
             ),
             wall=process.printer.slanting,
             side=on_grid(EAR_OUT + 2 * SIDE_AIR + process.printer.wall),  # what an ear stands on, and what stops it
@@ -454,6 +454,12 @@ def _trays(
         length = max(g.end.along for g in gutters)
         made.append(replace(tray, gutters=gutters, length=length, half=half))
     return made
+
+
+def _is_crowded(placed: Sequence[PlacedCard], courses: Sequence[Course]) -> bool:
+    """Whether all that two cards pass on runs in one gutter."""
+    lone = [one.card.mouths[0].target for one in placed if len(one.card.mouths) == 1]
+    return len(courses) == 1 or len(set(lone)) < len(lone)
 
 
 def _joints(
