@@ -162,8 +162,20 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, blade: floa
     low, high = (-half if low < THIN - half else low), (half if high > half - THIN else high)
     prisms = [Prism("x", low, high, (_on_bed(air, tray, placed),))]
     for span, y in _ears(placed, tray, (y0, y1), blade):
-        prisms.append(Prism("x", *span, (_on_bed(_seat(y, bottom), tray, placed),)))
+        seat = _on_bed(_seat(y, bottom), tray, placed)
+        prisms += [Prism("x", *span, (seat,)), *_blunted(span, seat, tray, blade)]
     return prisms
+
+
+def _blunted(span: Point, seat: Outline, tray: Tray, blade: float) -> list[Prism]:
+    """The air over what closes gutters' heads, from where a seat that leans over it would leave less than a blade."""
+    back = (seat[0], seat[5], seat[4])  # from its foot up
+    for (a, up), (b, over) in pairwise(back):
+        if b < blade < a:
+            foot = up + (over - up) * (a - blade) / (a - b)
+            is_met = foot < tray.floor + tray.wall_height
+            return [box(span, (-1.0, blade), (round(foot, 3), UP))] if is_met else []
+    return []
 
 
 def _seat(y: Point, bottom: float) -> Outline:
