@@ -126,6 +126,8 @@ FOUND = [  # nozzle, perimeters, slope, bed, process, widths, patterns, seed: wh
     (0.4, 3, 0.0, WIDE, "fdm-pla-detergent", (8, 1, 4), ("dense", "dense"), 1),  # a dumped jug by the next tray's card
     (0.8, 3, 8.0, (400.0, 400.0, 5e3), "resin", (8, 2), ("one-hot",), 79554609),  # ears of cards side by side
     (0.8, 2, 10.0, (400.0, 400.0, 5e3), "fdm-pla-water", (2, 7, 1), ("graded", "graded"), 869217),  # no room for marks
+    (0.4, 2, 12.0, WIDE, "fdm-pla-detergent", (3, 3, 7), ("unfed", "unfed"), 3),  # a spike over a gutter's head
+    (0.3, 2, 8.0, USUAL, "resin", (4, 3, 3), ("one-hot", "unfed"), 134894),  # three cards into one gutter
 ]
 
 
