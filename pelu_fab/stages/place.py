@@ -46,7 +46,7 @@ TAPER = 10.0  # run before a joint in which each wall of a gutter moves in
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
 MOST_RAISED, OVER_JET = 18.0, 3.5  # of a rim; of a baffle above the lip whose jet it meets
-LANDED_ASIDE = 20.0  # from where gutters bend to a joint's lip: what runs there runs along them again
+AFTER_BEND = 20.0  # from where gutters bend to a joint's lip: what runs there runs along them again
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
 PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
 DUMPED, AT_LIP, JET_AIR = 3.0, 600.0, 0.6  # times the design flow; mm/s; mm between a sheet and the next card
@@ -476,7 +476,7 @@ def _joints(
     joints, lie_well = [], True
 
     def is_free(joint: float) -> bool:
-        bends = fan - LANDING < joint < fan + LANDED_ASIDE
+        bends = fan - LANDING < joint < fan + AFTER_BEND
         return not bends and all(not out.y - LEGS < joint - LAP < out.y + inlet for out in exits.values())
 
     while end - start > reach:

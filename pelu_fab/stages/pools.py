@@ -301,10 +301,11 @@ def _inside(
         pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
         tried = card.with_pool(pool, depth, rise)
         led = _led_rise(replace(tried, plates=_stops(tried, site.feed, design.process)), design.process)
-        rise = on_grid(max(min(rise, (rim - BROW) / depth), led))
-        if rise * depth + BROW > rim:  # so wide that its floor must rise higher, to fall enough along its leads
-            rim = on_grid(rise * depth + BROW)
+        rise = min(rise, (rim - BROW) / depth)
+        if led > rise:  # so wide that its floor must rise higher, to fall enough along its leads
+            rise, rim = led, on_grid(max(rim, led * depth + BROW))
             card = replace(card, rim_z=rim)
+        rise = on_grid(rise)
     depth = on_grid(min(depth, pool + (rim - BROW + deep) / rise))
     made = card.with_pool(on_grid(pool), depth, rise)
     if made.plates:
