@@ -1,6 +1,6 @@
 """Chutes and gutters: open rectangular channels on a slope. mm, mm3/s, degrees."""
 
-from math import asin, cos, degrees, radians, sin, sqrt
+from math import asin, cos, degrees, inf, radians, sin, sqrt
 
 from pelu_fab.ir.process import Fluid
 from pelu_fab.ir.units import GRAVITY
@@ -24,13 +24,12 @@ def normal_depth(flow: float, width: float, slope_deg: float, friction: float) -
     """
     if flow <= 0.0:
         return 0.0
-    low, high = 0.0, 1.0
-    while _uniform_flow(high, width, slope_deg, friction) < flow:
-        high *= 2.0
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if _uniform_flow(middle, width, slope_deg, friction) < flow else (low, middle)
-    return high
+    # Q = sqrt(8 g sin β / f) (w d)^1.5 / (w + 2 d)^0.5, turned round: each turn leaves a third of the error at most.
+    head = flow**2 * friction / (8.0 * GRAVITY * sin(radians(slope_deg)))
+    depth, before = 0.0, inf
+    while abs(depth - before) > 1e-14 * depth:
+        depth, before = (head * (width + 2.0 * depth)) ** (1.0 / 3.0) / width, depth
+    return float(depth)
 
 
 def channel_capacity(width: float, wall: float, slope_deg: float, friction: float, *, fill: float = 0.5) -> float:
