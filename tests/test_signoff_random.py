@@ -128,6 +128,7 @@ FOUND = [  # nozzle, perimeters, slope, bed, process, widths, patterns, seed: wh
     (0.8, 2, 10.0, (400.0, 400.0, 5e3), "fdm-pla-water", (2, 7, 1), ("graded", "graded"), 869217),  # no room for marks
     (0.4, 2, 12.0, WIDE, "fdm-pla-detergent", (3, 3, 7), ("unfed", "unfed"), 3),  # a spike over a gutter's head
     (0.3, 2, 8.0, USUAL, "resin", (4, 3, 3), ("one-hot", "unfed"), 134894),  # three cards into one gutter
+    (0.4, 3, 12.0, USUAL, "fdm-pla-water", (3, 3), ("dense",), 3),  # a joint where a gutter of 120 mm closes
 ]
 
 

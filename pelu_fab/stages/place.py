@@ -49,6 +49,7 @@ MOST_RAISED, OVER_JET = 18.0, 3.5  # of a rim; of a baffle above the lip whose j
 AFTER_BEND = 20.0  # from where gutters bend to a joint's lip: what runs there runs along them again
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
 PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
+FLIGHT = 12.0  # from a joint's lip to where most comes down
 DUMPED, AT_LIP, JET_AIR = 3.0, 600.0, 0.6  # times the design flow; mm/s; mm between a sheet and the next card
 SHORTEST, LEGS = 40.0, 36.0  # a tray; from its head to a gutter's end above a card: past what a dumped jug flies
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
@@ -517,13 +518,16 @@ def _gutter(course: Course, out: Exit, fan: float, tray: Tray, end: float) -> Gu
     first, last = tray.head[0], min(end, out.y)
     if last - first < LAP:
         return None
+    (x0, x1), (further, less) = span(last), span(last + FLIGHT)
+    closing = FORGIVES + max((x1 - x0 - (less - further)) / 2, 0.0)  # of what it falls into, where that is narrower
+    taper = TAPER * closing / FORGIVES
     bends = (kink, led) if out.straight else (kink,)
-    ys = [first, *(y for y in bends if first + 1.0 < y < last - (TAPER if last < out.y else 0.0) - 1.0), last]
+    ys = [first, *(y for y in bends if first + 1.0 < y < last - (taper if last < out.y else 0.0) - 1.0), last]
     stations = [Station(on_grid(tray.to((y, tray.floor_z(y)))[0]), *span(y)) for y in ys]
     if last < out.y:  # it passes its water on: a lip narrower than the gutter below forgives a tray that stands aside
-        before = Station(on_grid(stations[-1].along - TAPER), *span(last - TAPER))
+        before = Station(on_grid(stations[-1].along - taper), *span(last - taper))
         lip = stations[-1]
-        narrow = replace(lip, x0=on_grid(lip.x0 + FORGIVES), x1=on_grid(lip.x1 - FORGIVES))
+        narrow = replace(lip, x0=on_grid(lip.x0 + closing), x1=on_grid(lip.x1 - closing))
         stations = [*stations[:-1], before, narrow]
     return Gutter(course.target, tuple(stations))
 
@@ -662,7 +666,8 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
         below = _passing(layout, tray, y)
     if below:  # its legs stand outside of all others'
         y = span(after + 1.0)
-    half = max([_width(tray, y[1], layout), *(wide + LEG_AIR + 2 * web for wide, _ in below)])
+    own = max(_width(tray, place, layout) for place in (y[1], y[1] - web))  # its gutters may run aside here
+    half = max([own, *(wide + LEG_AIR + 2 * web for wide, _ in below)])
     under = tray.floor_z(y[1]) - process.printer.floor / cos(radians(tray.slope_deg))
     return Trestle(
         (-on_grid(half), on_grid(half)), y, on_grid(under), on_grid(min(z for _, z in below)) if below else None
