@@ -181,7 +181,7 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
     ahead, wet = stop / 2 - flat, -card.reach()
     ahead = wet + stop + 2 * CLEAR_OF if wet < ahead < wet + stop + 2 * CLEAR_OF else ahead  # nor at the waterline
-    y1 = y1 if card.is_bare else max(y1, min(on_grid(ahead), -OPEN))
+    y1 = on_grid(ahead) if y1 < ahead <= -OPEN and not card.is_bare else y1
     foot = card.floor_at(y1 - stop / 2)
     if card.is_bare:  # nothing to be jumped over; its sides are filled up to the rim
         brim = on_grid(card.rim_z - 2.0)
