@@ -251,9 +251,10 @@ def _led(at: Array, walls: Array, middle: Array, side: Array, down: Array) -> Ar
     """Unit direction (3,) in which a channel's walls lead water to the `middle` before its lip; `down` where none are
     met.
     """
+    if not np.isfinite(walls[0]).all():
+        return np.asarray(down)
     way = middle - (at[0] + (walls[0, 0] - walls[0, 1]) / 2.0 * side)
-    is_led = np.isfinite(walls[0]).all() and way @ down > 0.0
-    return np.asarray(way / np.linalg.norm(way) if is_led else down)
+    return np.asarray(way / np.linalg.norm(way) if way @ down > 0.0 else down)
 
 
 def _beside(columns: Sequence[Array], rest: float) -> Array:

@@ -30,7 +30,7 @@ CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
 BARE_GAP = 7.0  # of that foot where no pool lies behind
 OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
-LEAST_WAY, LEAST_SLOT = 5e-3, 1.0  # mm2 through it for each mm3/s, which is 0.2 m/s; mm high at least
+LEAST_WAY, A_FLOW, LEAST_SLOT = 60.0, 5e-3, 1.0  # mm2 through it, or for each mm3/s (0.2 m/s); mm high at least
 UNSEEN = 1.2  # its slots' top, so low over the sill that no jet goes straight to the comb
 OVER_SLOTS, UNDER_SILL = 0.6, 1.0  # mm that a shallow pool's low wall ends above those slots, and below the sill
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
@@ -140,7 +140,7 @@ def foot_slots(span: Span, flow: float, printer: Printer) -> tuple[int, float]:
     """
     width = span[1] - span[0]
     number = max(1, round(width / POST_PITCH), ceil((width + POST) / (printer.max_bridge + POST)))
-    return number, max(LEAST_WAY * flow / (width - (number - 1) * POST), LEAST_SLOT)
+    return number, max(min(LEAST_WAY, A_FLOW * flow) / (width - (number - 1) * POST), LEAST_SLOT)
 
 
 def _floored(site: Site, card: Card, deep: float) -> Card:
