@@ -188,6 +188,7 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
         *("resin", 400.0, (8, 6, 6, 2), ("matching", "sparse", "one-hot")),
         *(60.0, 1702077, 50.0, "none"),  # a joint so near a gutter's end that a dumped jug flies past it
     ),
+    ("fdm-pla-detergent", None, (7, 6, 8), ("pruned", "even"), 60.0, 597343187, 90.0),  # a joint where none lies well
 ]
 
 

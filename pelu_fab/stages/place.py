@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from math import asin, ceil, cos, degrees, fsum, hypot, inf, radians, sin, tan
 
 from pelu_fab.errors import BedError
@@ -51,7 +51,8 @@ CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no 
 PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
 FLIGHT = 12.0  # from a joint's lip to where most comes down
 DUMPED, AT_LIP, JET_AIR = 3.0, 600.0, 0.6  # times the design flow; mm/s; mm between a sheet and the next card
-SHORTEST, LEGS = 40.0, 36.0  # a tray; from its head to a gutter's end above a card: past what a dumped jug flies
+SHORTEST = 40.0  # a tray
+LEGS = 36.0, 28.0  # from its head to a gutter's end above a card: past what a dumped jug flies; where none is so free
 DRIP = 3.6  # that a cup reaches back under the card that spills into it
 CUP_UNDER, ROW_EAR = 2.0, 1.8  # between a cup's rim and what is above; that a row card's ear stands out
 FOOTING, TRESTLE, LEAST_TRESTLE = 13.0, 42.0, 24.0  # from a tray's head to its trestle; depth of that, at least
@@ -154,7 +155,7 @@ def _onward(
     baffles += [card.depth - OVERLAP for card in following if card.siphon]  # its front wall
     inlet = max(baffles, default=0.0) + SEAT_AIR
     nearest = None
-    for push in PUSHES:
+    for legs, push in product(LEGS, PUSHES):
         after = lip + LANDING + push
         steps, on_trays = _stairs(following, after, process)
         fan = inf if following else after
@@ -162,7 +163,7 @@ def _onward(
         if not following and max(out.y for out in exits.values()) - starts[-1] > reach:
             fan += BREAK  # a joint lies before it, and what falls there still runs straight
             exits = _side_by_side(sized, fan)
-        joints, lie_well = _joints(starts[-1], lip + BREAK, exits, fan, inlet, reach)
+        joints, lie_well = _joints(starts[-1], lip + BREAK, exits, fan, (legs, inlet), reach)
         found = _Onward(after, steps, on_trays, exits, fan, (*starts, *(joint - LAP for joint in joints)))
         if lie_well:
             return found
@@ -464,13 +465,13 @@ def _is_crowded(placed: Sequence[PlacedCard], courses: Sequence[Course]) -> bool
 
 
 def _joints(
-    start: float, free: float, exits: Mapping[str, Exit], fan: float, inlet: float, reach: float
+    start: float, free: float, exits: Mapping[str, Exit], fan: float, room: Span, reach: float
 ) -> tuple[list[float], bool]:
     """Where trays from `start` on pass on to the next (y), from `free` on; and whether no gutter ends where water of
     another lands, and each tray is long enough to stand.
 
-    `inlet` is how far behind a gutter's end the wall ends that its jet meets, and that is as high; from `fan` on they
-    run aside, and what falls where they bend would meet their walls.
+    `room` is how far before a gutter's end none may begin, and behind it up to where the wall ends that its jet meets
+    and that is as high; from `fan` on gutters run aside, and what falls where they bend would meet their walls.
     """
     end = max(out.y for out in exits.values())
     longest = reach - 1.0
@@ -478,7 +479,7 @@ def _joints(
 
     def is_free(joint: float) -> bool:
         bends = fan - LANDING < joint < fan + AFTER_BEND
-        return not bends and all(not out.y - LEGS < joint - LAP < out.y + inlet for out in exits.values())
+        return not bends and all(not out.y - room[0] < joint - LAP < out.y + room[1] for out in exits.values())
 
     while end - start > reach:
         more = ceil((end - start - LAP) / (longest - LAP))
