@@ -255,12 +255,10 @@ class Card:
     @property
     def slant(self) -> float:
         """y + z of the underside that rises at 45 degrees behind the foot, at least a wall below the inside's."""
+        inside, heel = self.cavity, LEAST_HEEL
         if self.spread is not None:
-            inside = (*self.cavity, *self.spread.at(self.spread.card.cavity))
-            low = min(y + z for y, z in inside) - self.wall * 2**0.5
-            return min(low, self.under.bottom_z + self.spread.y - LEAST_HEEL)
-        low = min(y + z for y, z in self.cavity) - self.wall * 2**0.5
-        return min(low, self.under.bottom_z - LEAST_HEEL)
+            inside, heel = (*inside, *self.spread.at(self.spread.card.cavity)), LEAST_HEEL - self.spread.y
+        return min(min(y + z for y, z in inside) - self.wall * 2**0.5, self.under.bottom_z - heel)
 
     def back_at(self, z: float) -> float:
         """y of the outer face behind at elevation z: the back wall, or the slant below it."""

@@ -240,20 +240,21 @@ def _ends(wet: Wet, streams: Sequence[Stream]) -> list[_Lip]:
         side = np.array([-down[1], down[0], 0.0]) / max(hypot(down[0], down[1]), 1e-9)
         left, right = np.where(np.isfinite(sides[-1]), sides[-1], 1.0)
         middle = stream.leg.lip - BEFORE_LIP * down + (left - right) / 2.0 * side
-        led = _led(at[-GUIDED:], sides[:-1][-GUIDED:], middle, side, down)
+        before = -min(GUIDED, len(at))
+        led = _led(at[before], sides[:-1][before], middle, side, down)
         ends = middle + BEFORE_LIP * led + np.outer([0.5, -0.5], (left + right) * side)
         ahead = led[:2] / max(hypot(led[0], led[1]), 1e-9)
         found.append(_Lip(stream.way, ends, ahead, heading, (slow[number], fast[number])))
     return found
 
 
-def _led(at: Array, walls: Array, middle: Array, side: Array, down: Array) -> Array:
-    """Unit direction (3,) in which a channel's walls lead water to the `middle` before its lip; `down` where none are
-    met.
+def _led(place: Array, walls: Array, middle: Array, side: Array, down: Array) -> Array:
+    """Unit direction (3,) in which a channel leads water from a place (3,), so far from its two `walls` (2,), to the
+    `middle` before its lip; `down` where no walls are met.
     """
-    if not np.isfinite(walls[0]).all():
+    if not np.isfinite(walls).all():
         return np.asarray(down)
-    way = middle - (at[0] + (walls[0, 0] - walls[0, 1]) / 2.0 * side)
+    way = middle - (place + (walls[0] - walls[1]) / 2.0 * side)
     return np.asarray(way / np.linalg.norm(way) if way @ down > 0.0 else down)
 
 

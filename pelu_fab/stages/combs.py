@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil, fsum, inf, sqrt
 
 import numpy as np
@@ -52,11 +53,16 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Comb:
-    """Teeth of each branch, the branch of each tooth along the sill, and each tooth's width."""
+    """How many teeth each branch has, side by side along the sill, and each tooth's width."""
 
-    counts: list[int]
-    order: list[int]
-    teeth: list[float]
+    counts: Sequence[int]
+    teeth: Sequence[float]
+
+    @property
+    def by_branch(self) -> tuple[tuple[float, ...], ...]:
+        """The widths of each branch's teeth."""
+        each = iter(self.teeth)
+        return tuple(tuple(islice(each, count)) for count in self.counts)
 
 
 def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> Comb:
@@ -81,8 +87,8 @@ def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> 
     for counts in _by_merit(tried):
         teeth = trimmed_teeth(shares, counts, load, design)
         if max(teeth) <= LOOSE * comb.max_tooth:
-            cut = Comb(counts, owners(counts), teeth)
-            if is_steady(shares, cut.teeth, cut.order, load, design):
+            cut = Comb(counts, teeth)
+            if is_steady(cut, shares, load, design):
                 return cut
             unsteady = unsteady or cut
     if unsteady:
@@ -91,7 +97,7 @@ def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> 
         few = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
         teeth = trimmed_teeth(shares, few, load, design) if few else [inf]
         if max(teeth) <= LOOSE * comb.max_tooth:
-            return Comb(few, owners(few), teeth)
+            return Comb(few, teeth)
     raise FabError(
         name,
         f"no comb of {fewest} to {2 * usual} teeth of {comb.min_tooth} to {comb.max_tooth} mm "
@@ -107,7 +113,7 @@ def _by_merit(tried: Sequence[tuple[float, float, list[int]]]) -> list[list[int]
     return [counts for _, _, counts in (*good, *others)]
 
 
-def owners(counts: Sequence[int]) -> list[int]:
+def _owners(counts: Sequence[int]) -> list[int]:
     """The branch of each tooth along the sill."""
     return [branch for branch, count in enumerate(counts) for _ in range(count)]
 
@@ -145,7 +151,7 @@ def _largest_remainder(shares: Sequence[float], number: int) -> list[int]:
 
 def _drawn(shares: Sequence[float], counts: Sequence[int], load: Load, design: Design) -> list[float]:
     """Widths along the sill by eq. (8): no tooth too narrow, all as wide as the load asks."""
-    comb, order = design.process.comb, owners(counts)
+    comb, order = design.process.comb, _owners(counts)
     kappa, excess = (comb.kappa, comb.end_excess) if design.compensation == "process" else (0.0, 0.0)
     ends = (order[0], order[-1])
 
@@ -159,7 +165,7 @@ def _drawn(shares: Sequence[float], counts: Sequence[int], load: Load, design: D
 
 def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, design: Design) -> list[float]:
     """Widths along the sill: eq. (8) first; for real water then what the whole tooth law asks for over a pour."""
-    comb, order = design.process.comb, owners(counts)
+    comb, order = design.process.comb, _owners(counts)
     teeth = _drawn(shares, counts, load, design)
     if design.compensation == "process":
         total, change = fsum(teeth), inf
@@ -173,16 +179,13 @@ def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, de
     return [on_grid(w) for w in teeth]
 
 
-def is_steady(
-    shares: Sequence[float], teeth: Sequence[float], order: Sequence[int], load: Load, design: Design
-) -> bool:
+def is_steady(comb: Comb, shares: Sequence[float], load: Load, design: Design) -> bool:
     """Whether teeth that are trimmed for a whole pour also share rightly while it is poured: most of it may drain, from
     a wide pool.
     """
     if load.inflow or design.compensation != "process":
         return True
-    mine = [[w for w, owner in zip(teeth, order, strict=True) if owner == branch] for branch in range(len(shares))]
-    there = predicted(mine, load.flow, design)
+    there = predicted(comb.by_branch, load.flow, design)
     return max(abs(a - b) for a, b in zip(there, shares, strict=True)) <= STEADY
 
 

@@ -14,7 +14,7 @@ from pelu_fab.ir.netlist import Bucket, Duct, Netlist
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Course
 from pelu_fab.ir.units import GRID_DIGITS, on_grid
-from pelu_fab.stages.combs import Load, cut_comb, is_steady, owners, trimmed_teeth
+from pelu_fab.stages.combs import Comb, Load, cut_comb, is_steady, trimmed_teeth
 
 LONE_TEETH = 5  # of a bucket with one branch
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
@@ -64,9 +64,7 @@ def bucket_comb(bucket: Bucket, ducts: Sequence[Duct], load: Load, design: Desig
     if len(ducts) == 1:
         teeth: tuple[tuple[float, ...], ...] = ((process.comb.tooth,) * LONE_TEETH,)
     else:
-        comb = cut_comb(bucket.name, [duct.share for duct in ducts], load, design)
-        owned = [[w for w, o in zip(comb.teeth, comb.order, strict=True) if o == i] for i in range(len(ducts))]
-        teeth = tuple(map(tuple, owned))
+        teeth = cut_comb(bucket.name, [duct.share for duct in ducts], load, design).by_branch
     return BucketComb(bucket, tuple(ducts), teeth, load, process.printer.blade)
 
 
@@ -76,11 +74,10 @@ def trimmed(comb: BucketComb, drains: float, design: Design) -> BucketComb:
     if comb.is_lone:
         return replace(comb, load=load) if comb.load.inflow else comb
     counts, shares = [len(teeth) for teeth in comb.teeth], [duct.share for duct in comb.ducts]
-    widths = trimmed_teeth(shares, counts, load, design)
-    if not is_steady(shares, widths, owners(counts), load, design):
+    cut = Comb(counts, trimmed_teeth(shares, counts, load, design))
+    if not is_steady(cut, shares, load, design):
         return bucket_comb(comb.bucket, comb.ducts, load, design)
-    each = iter(widths)
-    return replace(comb, teeth=tuple(tuple(next(each) for _ in teeth) for teeth in comb.teeth), load=load)
+    return replace(comb, teeth=cut.by_branch, load=load)
 
 
 def gutter_order(
