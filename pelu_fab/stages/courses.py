@@ -18,6 +18,7 @@ from pelu_fab.stages.combs import Comb, Load, cut_comb, is_steady, trimmed_teeth
 
 LONE_TEETH = 5  # of a bucket with one branch
 RUN, LIP = 17.2, 0.8  # mm: of the ramp; height of its lip
+OVERLAP = 9.0  # mm of a gutter inside what it feeds: a thin stream hangs under its lip, up to 7 mm back (docs/cfd.md)
 FORGIVES = 1.0  # mm that each wall of a gutter moves in before a joint
 CLOSING = 2.5  # run of a bank per mm that it moves in
 SPOUT, MARGIN = 9.0, 2.0  # mm: led in to this at most; between a spout and its gutter's wall

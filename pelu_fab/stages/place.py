@@ -26,7 +26,7 @@ from pelu_fab.ir.process import Process
 from pelu_fab.ir.sheet import Sheet
 from pelu_fab.ir.sized import Course, Sized
 from pelu_fab.ir.units import GRAVITY, on_grid
-from pelu_fab.stages.courses import FORGIVES
+from pelu_fab.stages.courses import FORGIVES, OVERLAP
 from pelu_fab.stages.vessels import WITHIN, rack_plate
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
@@ -41,7 +41,7 @@ HALF_WAY = 0.7  # of a bucket's length that an ear reaches back under it, where 
 SEAT_AIR, EAR_ROOM = 0.3, 1.2  # behind an ear, at most; and at its wall's top
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
-ENTRY, OVERLAP, NOTCH = 15.4, 4.0, 2.5  # a tray above the sill that it feeds; its lip inside the back wall; air below
+ENTRY, NOTCH = 15.4, 2.5  # a tray above the sill that it feeds; air below
 TAPER = 10.0  # run before a joint in which each wall of a gutter moves in
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
@@ -99,7 +99,7 @@ def place(sized: Sized, netlist: Netlist, process: Process, sheet: Sheet | None 
     layers: list[tuple[PlacedCard, ...]] = []
     trays: list[Tray] = []
     slope, back = Slope(0.0, slope_deg(process)), 0.0  # of the staircase that comes; y of its first card's back
-    exits: Mapping[str, Exit] = _side_by_side(sized, 0.0)
+    exits: Mapping[str, Exit] = _side_by_side(sized, 0.0, process)
     for layer in range(len(sized.layers)):
         row, courses = _row_of(sized, layer), sized.courses[layer]
         if not courses:
@@ -159,10 +159,10 @@ def _onward(
         after = lip + LANDING + push
         steps, on_trays = _stairs(following, after, process)
         fan = inf if following else after
-        exits = _into(following, steps, courses) if following else _side_by_side(sized, after)
+        exits = _into(following, steps, courses) if following else _side_by_side(sized, after, process)
         if not following and max(out.y for out in exits.values()) - starts[-1] > reach:
             fan += BREAK  # a joint lies before it, and what falls there still runs straight
-            exits = _side_by_side(sized, fan)
+            exits = _side_by_side(sized, fan, process)
         joints, lie_well = _joints(starts[-1], lip + BREAK, exits, fan, (legs, inlet), reach)
         found = _Onward(after, steps, on_trays, exits, fan, (*starts, *(joint - LAP for joint in joints)))
         if lie_well:
@@ -362,7 +362,7 @@ def _crested(plate: Plate, least: float) -> Plate:
     return replace(plate, crest=(x0, x1, on_grid(max(top, least))))
 
 
-def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
+def _side_by_side(sized: Sized, after: float, process: Process) -> dict[str, Exit]:
     """Gutters fan out to what stands side by side: the row's cards over their cups, or the cups."""
     room = sized.cups[0].width if sized.courses[-1] else sized.layers[-1][0].x1 - sized.layers[-1][0].x0
     courses, groups = _order(sized)
@@ -377,10 +377,12 @@ def _side_by_side(sized: Sized, after: float) -> dict[str, Exit]:
         return {name: Exit(after, on_grid(x), room) for name, x in goals.items()}
     spans = {course.target: course.span for course in courses}
     ends = {name: min(span[1] - span[0], room - 2 * WITHIN) for name, span in spans.items()}
-    run = max(
-        max(abs(goals[n] - fsum(s) / 2) / KINK, (s[1] - s[0] - ends[n]) / 2 * LEAD, 6.0) for n, s in spans.items()
-    )
+    moves = {n: (abs(goals[n] - fsum(s) / 2), (s[1] - s[0] - ends[n]) / 2) for n, s in spans.items()}
+    run = max(max(moved / KINK, closing * LEAD, 6.0) for moved, closing in moves.values())
     straight = AIMED if sized.courses[-1] else 0.0
+    if not straight:  # where its lip reaches in, a gutter is within the walls beside it
+        beside = {n: (room - end) / 2 - process.printer.slanting - SIDE_AIR for n, end in ends.items()}
+        run = max(run, *((OVERLAP + SIDE_AIR) * fsum(moves[n]) / beside[n] for n in spans))
     return {n: Exit(on_grid(after + run + straight), on_grid(goals[n]), on_grid(ends[n]), straight) for n in spans}
 
 

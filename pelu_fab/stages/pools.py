@@ -15,7 +15,7 @@ from pelu_fab.ir.netlist import Bucket
 from pelu_fab.ir.process import Printer, Process
 from pelu_fab.ir.sized import Course
 from pelu_fab.ir.units import on_grid
-from pelu_fab.stages.courses import FORGIVES, LIP, RUN, BucketComb, comb_extent, mouths_of, tooth_places
+from pelu_fab.stages.courses import FORGIVES, LIP, OVERLAP, RUN, BucketComb, comb_extent, mouths_of, tooth_places
 
 # The inlet, found by CFD (docs/cfd.md): a channel where the water lands, slots at the foot of a baffle, a low wall that
 # their jets rise over, a plate with two slots a tooth, one above the other, and behind them a cell of its own that ends
@@ -35,6 +35,7 @@ UNSEEN = 1.2  # its slots' top, so low over the sill that no jet goes straight t
 OVER_SLOTS, UNDER_SILL = 0.6, 1.0  # mm that a shallow pool's low wall ends above those slots, and below the sill
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
+BEFORE_LIP = OVERLAP - 4.0  # mm more of either where a gutter's lip reaches in
 ROW_LEAST = 22.0  # mm: length of a row's card, whose ramp hangs before its ears
 LEAD_IN, LED_RISE = 0.4, 0.42  # run of a bare floor per mm that it leads water aside; its least rise
 MAX_DEPTH, LONE_DEEP = 70.0, 28.0  # mm: of a card along y; of water at rest in a row's cards
@@ -64,6 +65,20 @@ class Site:
     spans: tuple[Span, ...]
     feed: Span | None
     cells: Cells
+
+    @property
+    def inlet(self) -> float:
+        """Length of the channel where water lands, from the back to the first wall across."""
+        return (LONE_INLET if self.comb.is_lone else INLET) + _before_lip(self.feed)
+
+    @property
+    def shortest(self) -> float:
+        """Length of a card, at least."""
+        return LONE_LEAST + _before_lip(self.feed)
+
+
+def _before_lip(feed: Span | None) -> float:
+    return BEFORE_LIP if feed else 0.0
 
 
 def site_of(
@@ -115,7 +130,7 @@ def least_room(site: Site, design: Design) -> float:
     least = least_pool(site.comb)
     deep = on_grid(_shallowest(design.process) * design.process.printer.layer_height)
     on_floor = _floored(site, _walled(site, site.spans[0], design), deep)
-    card = _inside(site, on_floor, deep, least, least + INLET, design)
+    card = _inside(site, on_floor, deep, least, least + site.inlet, design)
     return card.volume_below() + held_water(card, design)
 
 
@@ -176,7 +191,7 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     """The baffle of a card with one branch, open along its foot."""
     crest = _crest(card, feed)
     stop = max(STOP, process.printer.blade)
-    y1 = on_grid(-card.depth + LONE_INLET + stop)
+    y1 = on_grid(-card.depth + LONE_INLET + _before_lip(feed) + stop)
     number, least = foot_slots((card.x0, card.x1), card.design_flow, process.printer)
     flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
     ahead, wet = stop / 2 - flat, -card.reach()
@@ -298,7 +313,7 @@ def _inside(
     if deep == 0.0 and not in_row:  # no pool: a floor that falls to the comb, and leads what lands beside it there
         opening = site.mouths[0].opening
         aside = max(opening[0] - card.x0, card.x1 - opening[1])
-        pool, depth = 0.0, max(LONE_LEAST, on_grid(LONE_INLET + LEAD_IN * aside))
+        pool, depth = 0.0, max(site.shortest, on_grid(site.inlet + LEAD_IN * aside))
         tried = card.with_pool(pool, depth, rise)
         led = _led_rise(replace(tried, plates=_stops(tried, site.feed, design.process)), design.process)
         rise = min(rise, (rim - BROW) / depth)
@@ -345,7 +360,7 @@ class Room:
     def least(self) -> Span:
         """Flat floor, and all, along y."""
         flat = least_pool(self.site.comb)
-        return flat, flat + (LONE_INLET if self.site.comb.is_lone else INLET)
+        return flat, flat + self.site.inlet
 
     def made(self, span: Span, deep: float, pool: float, length: float) -> Card:
         """A card, whatever it keeps."""
@@ -432,9 +447,10 @@ class Room:
         def made(rise: float) -> Card:
             return _inside(self.site, self._floored(span, deep), deep, 0.0, depth, self.design, self.in_row, rise)
 
-        steep = made(1.0)
-        led = not self.in_row and steep.leads  # it falls along the walls that lead water aside, too
-        gentlest = on_grid(max(LED_RISE if led else tan(radians(LONE_SLOPE)), _led_rise(steep, self.design.process)))
+        usual = tan(radians(LONE_SLOPE))
+        tried = made(usual if self.in_row else 1.0)
+        led = not self.in_row and tried.leads  # it falls along the walls that lead water aside, too
+        gentlest = on_grid(max(LED_RISE if led else usual, _led_rise(tried, self.design.process)))
         steepest = gentlest if self.in_row else 1.0  # its back passes under the gutter that comes in
         return made(_zero(lambda rise: -self._off(made(rise)), gentlest, steepest))
 
@@ -468,7 +484,8 @@ def _zero(lacks: Callable[[float], float], low: float, high: float) -> float:
 
 def least_depth(room: Room, deepest: float) -> float:
     """The shortest card (whole mm) that keeps what is wanted over one of its spans; infinite if none does."""
-    low, high = int(max(ceil(room.least[1]), ROW_LEAST if room.in_row else LONE_LEAST)), int(MAX_DEPTH)
+    least = max(room.site.shortest, ROW_LEAST if room.in_row else 0.0)
+    low, high = int(max(ceil(room.least[1]), least)), int(MAX_DEPTH)
     enough = list(islice((span for span in room.site.spans if room.card(span, deepest, high)), USUAL_SPANS))
     if not enough:
         return inf

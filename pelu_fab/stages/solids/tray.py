@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import cos, radians, sin
+from math import cos, radians, sin, tan
 
 from pelu_fab.ir.layout import NEAR, OVER_EAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
 from pelu_fab.ir.process import Printer
@@ -14,10 +14,12 @@ AHEAD, TIP, LEAN = 1.6, 0.4, 1 / 6  # mm before and above a lip, where the walls
 TIE = 11.0  # mm of floor that ties gutters, as far as the horns of their trestle
 BESIDE, PAST, TIP_OVER = 1.2, 0.3, 1.2  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
 STOPPED = 0.3  # mm between an ear's end and the wall that stops it
-THIN, LAP_AIR = 3.0, 0.4  # mm: nothing thinner is left beside a body; beside the tray before and beyond it
+THIN, LAP_AIR, BEYOND = 3.0, 0.4, 1.4  # mm: nothing thinner is left beside a body; beside the tray before; past its walls
 RISE = 5.0  # mm that a seat's ends stand above it
+SEAT_TOP, SEAT_LEAN = RISE + 9.0, 1 / 14  # mm over its floor to which a seat widens; mm a mm on each side
 HOLLOW = 30.0  # mm between a gutter and what ears stand on; above, only floor is left there, which is less to print
 CHEEK = 4.0  # mm: thickness of what holds a tray before, and how much higher than its floor
+HELD, POCKET = 2.5, 3.0  # mm: run of that, from the head; air beside the lip then, where no slot draws its water back
 UP = 300.0
 
 
@@ -38,7 +40,8 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard], printer: Printer) -> Par
         prism for before, p in zip((None, *over), over, strict=False) for prism in _room(p, before, tray, printer.blade)
     ]
     if tray.lap:  # it lies under the one before, whose walls stand between the outer ones
-        cuts.append(box(_lapped(tray, air), (-1.0, tray.lap + LAP_AIR), (floor + HEAD_WALL, UP)))
+        held = _lapped(tray, air)
+        cuts += [box(held, (-1.0, tray.lap + BEYOND), (floor + HEAD_WALL, UP)), _pocket(tray, held, printer)]
     if cuts:
         steps.append(Step("cut", tuple(cuts)))
     modules = [tuple(steps)]
@@ -118,9 +121,22 @@ def _cheeks(tray: Tray, air: float) -> tuple[Prism, ...]:
     if not tray.lap:
         return ()
     low, high = _lapped(tray, air)
-    along, top = (0.0, tray.lap + CHEEK), tray.floor + HEAD_WALL + CHEEK
+    along, held, top = (0.0, tray.lap + CHEEK), (0.0, HELD), tray.floor + HEAD_WALL + CHEEK
     strip = box((low - CHEEK, high + CHEEK), along, (0.0, tray.floor))
-    return strip, box((low - CHEEK, low), along, (0.0, top)), box((high, high + CHEEK), along, (0.0, top))
+    return strip, box((low - CHEEK, low), held, (0.0, top)), box((high, high + CHEEK), held, (0.0, top))
+
+
+def _pocket(tray: Tray, held: Point, printer: Printer) -> Prism:
+    """The air beside the lip of the tray before, which is `held` at the head: as far out as the outer wall's own face
+    where that is near. Its end leans back as seats do, so that what stands before an ear keeps its thickness.
+    """
+    most = tray.half + tray.side - 2 * printer.wall
+    far = [edge + POCKET for edge in (-held[0], held[1])]
+    left, right = (min(tray.half if abs(x - tray.half) < POCKET / 2 else x, most) for x in far)
+    foot, end = tray.floor + HEAD_WALL, tray.lap + LAP_AIR
+    high = foot + (end - HELD) / (tan(radians(tray.slope_deg)) + SEAT_LEAN)
+    outline = ((HELD, foot), (round(end, 3), foot), (HELD, round(high, 3)))
+    return Prism("x", min(-left, held[0]), max(right, held[1]), (outline,))
 
 
 def _lapped(tray: Tray, air: float) -> tuple[float, float]:
@@ -146,8 +162,10 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, blade: floa
         above = tray.wall_height - tray.to((ahead, before.z + before.card.under.bottom_z + TIP))[1]
         ahead -= placed.y
         back = ahead if 0.0 < back - ahead < max(THIN, tray.wall + above * LEAN) else back
-    head = tray.at(tray.lap and tray.lap + LAP_AIR)[0] - placed.y  # where walls begin
+    head = tray.at(tray.lap and tray.lap + BEYOND)[0] - placed.y  # where walls begin
     back = head - 1.0 if head < back < head + THIN + tray.wall_height * sin(radians(tray.slope_deg)) else back
+    held = tray.at(HELD)[0] - placed.y  # the pocket reaches back to there
+    back = held if tray.lap and held < back <= head else back
     ((first, _),) = turned(((back, slant - back),), tray, placed)
     back -= first + 1.0 if 0.0 < first < THIN else 0.0  # no spike of the outer walls at the tray's head
     air: Outline = (
@@ -180,8 +198,8 @@ def _blunted(span: Point, seat: Outline, tray: Tray, blade: float) -> list[Prism
 
 def _seat(y: Point, bottom: float) -> Outline:
     """The air of an ear between `y`, and all above it."""
-    (y0, y1), top, far = y, bottom + RISE + 9.0, 60.0
-    return ((y0, bottom), (y1, bottom), (y1 + 1.0, top), (y1 + 1.0, far), (y0 - 1.0, far), (y0 - 1.0, top))
+    (y0, y1), top, far, aside = y, bottom + SEAT_TOP, 60.0, SEAT_LEAN * SEAT_TOP
+    return ((y0, bottom), (y1, bottom), (y1 + aside, top), (y1 + aside, far), (y0 - aside, far), (y0 - aside, top))
 
 
 def _ears(placed: PlacedCard, tray: Tray, y: Point, blade: float) -> list[tuple[Point, Point]]:

@@ -83,8 +83,8 @@ def _marks(
 ) -> tuple[Prism, ...]:
     """Ticks whose upper edges are the marks, numerals at every few, the title, V0's line.
 
-    The title stays within the first of `rooms` (mm from the top) that takes it. A numeral that would meet it or V0 is
-    left out, and its tick is a short one; a tick that would meet it is left out too.
+    The title stays within the first of `rooms` (mm from the top) that takes it. A numeral that would meet it or V0, or
+    reach past the wall, is left out, and its tick is a short one; a tick that would meet it is left out too.
     """
     tick, least = max(TICK, 2.0 * nozzle), least_height(nozzle)
 
@@ -110,12 +110,15 @@ def _marks(
     left = EDGE - side.left
     for mark in ruler.marks(area, 2.0 * tick, NUMERAL + 1.4):
         level = z[0] + mark.z
-        at = left + TICK_LONG + GAP + text_width(mark.numeral, NUMERAL) / 2
+        wide = text_width(mark.numeral, NUMERAL)
+        long = min(TICK_LONG, side.right - CLEAR - wide - GAP - left)  # on a narrow wall, shorter before many digits
+        at = left + long + GAP + wide / 2
         numeral: Line = (mark.numeral, NUMERAL, along(at), round(level - NUMERAL / 2 - tick / 2, 3))
-        is_numbered = bool(mark.numeral) and not any(_meet(numeral, line) for line in lines)
+        fits = bool(mark.numeral) and long >= TICK_SHORT
+        is_numbered = fits and not any(_meet(numeral, line) for line in lines)
         if any(_crosses((along(left), along(left + TICK_SHORT)), (level - tick, level), line) for line in lines):
             continue
-        bars.append(bar(left, left + (TICK_LONG if is_numbered else TICK_SHORT), level))
+        bars.append(bar(left, left + (long if is_numbered else TICK_SHORT), level))
         if is_numbered:
             lines.append(numeral)
     return raised(lines, side.face, side.outward, side.ahead, bars)
