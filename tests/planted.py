@@ -125,6 +125,7 @@ WATCHED: dict[str, dict[str, tuple[str, ...]]] = {  # by file and test, with its
             "flow.depth",
         ),
         "test_a_baffle_that_is_cut_away_lets_the_jet_see_the_comb": ("flow.inlet",),
+        "test_a_lip_that_hardly_reaches_in_lets_thin_streams_meet_the_wall": ("flow.cling",),
         "test_water_of_the_first_device_flies_past_its_gutters": ("flow.reach",),
     },
     "test_signoff_hands": {

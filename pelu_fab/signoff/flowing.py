@@ -9,6 +9,7 @@ from math import asin, cos, degrees, hypot, radians, sin, sqrt, tau
 
 import numpy as np
 
+from pelu_fab.signoff.clinging import clings
 from pelu_fab.signoff.crests import Look, Looks, lowest, up_walls
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
 from pelu_fab.signoff.flight import landings
@@ -42,7 +43,7 @@ DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
 def flow_checks(
     wet: Wet, streams: Sequence["Stream"], poured: Sequence[Array] = (), trays: Sequence[str] = ()
 ) -> list[Check]:
-    """flow.reach, flow.climb and flow.depth of every stream, and flow.inlet of every bucket.
+    """flow.reach, flow.climb, flow.depth and flow.cling of every stream, and flow.inlet of every bucket.
 
     `poured`: where a hand pours each input; `trays`: names of parts in which some stream must have been seen.
     """
@@ -55,7 +56,7 @@ def flow_checks(
     ]
     for vessel, at in zip(wet.found.inputs, poured, strict=False):
         landed[vessel] = np.concatenate([landed.get(vessel, np.zeros((0, 3))), np.array(at)[None]])
-    return [*reached, *_siphons(wet), *walls, *inlets(wet, landed)]
+    return [*reached, *_siphons(wet), *walls, *clings(wet, streams), *inlets(wet, landed)]
 
 
 def _siphons(wet: Wet) -> list[Check]:
