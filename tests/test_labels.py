@@ -273,3 +273,14 @@ def test_no_numeral_of_a_cup_meets_its_name_and_each_long_tick_has_one(name: str
     boxes = [piece.bounds for piece in pieces if piece.bounds[2] != edge]
     beside = [bar for bar in long if any(0 < bar[0] - at[2] < 8 and at[1] < bar[3] < at[3] for at in boxes)]
     assert len(bars) == ml // 2 and len(beside) == len(long) >= ml // 10 - 2, "two lines take two at most"
+
+
+def test_numerals_of_three_digits_stay_on_the_wall_of_a_narrow_cup() -> None:
+    """They hung in the air beside it, a ring of a 0 and all, once."""
+    cup = SizedCup("out.y0", "y0", 110_000.0, 20.0, 60.0, 101.0)
+    part = cup_part(PlacedCup(cup, 0.0, 20.0, 0.0, 60.0, 0.0), "y0", read_process("fdm-pla-detergent"))
+    prisms = [prism for module in part.modules for step in module for prism in step.prisms]
+    (low, *_), *_, (high, *_) = sorted(prisms[0].outlines[0])  # of the body, outside
+    places = [x for prism in prisms if prism.is_lettering for outline in prism.outlines for x, _ in outline]
+    assert low < min(places) and max(places) < high
+    assert build_mesh(part).genus == 0

@@ -141,6 +141,7 @@ def test_a_baffle_that_is_cut_away_lets_the_jet_see_the_comb() -> None:
     assert "L0.b0" in failing(judged(copy), "flow.inlet")
 
 
+@pytest.mark.fault("maker")
 def test_a_lip_that_hardly_reaches_in_lets_thin_streams_meet_the_wall(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
