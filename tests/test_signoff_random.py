@@ -189,6 +189,14 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
         *(60.0, 1702077, 50.0, "none"),  # a joint so near a gutter's end that a dumped jug flies past it
     ),
     ("fdm-pla-detergent", None, (7, 6, 8), ("pruned", "even"), 60.0, 597343187, 90.0),  # a joint where none lies well
+    (
+        *("fdm-pla-detergent", 1.5e3, (2, 5, 6, 8, 8), ("dense", "even", "even", "matching")),
+        *(60.0, 105, 90.0, "none"),  # a bare card 60 mm long, whose floor lies close under the lip that feeds it
+    ),
+    (
+        *("fdm-pla-detergent", 400.0, (1, 5, 6, 2, 4, 7), ("unfed", "unfed", "one-hot", "unfed", "even")),
+        *(4.0, 37786, 50.0),  # a lip whose very middle is an edge of slivers, which nothing was found on
+    ),
 ]
 
 

@@ -35,7 +35,7 @@ NARROWS = 0.05  # of the width, per mm along: less is straight
 MARCH = 3.0  # mm along a channel
 GUIDED = 3  # of those steps before a lip, along which walls give water its direction
 LEAST_WIDTH, UNKNOWN = 2.0, 15.0  # mm: narrower is a place on a wall; taken where no wall is met
-EDGES = (0.1, 0.5, 0.9)  # of a lip's width, where parcels leave
+EDGES = (0.1, 0.47, 0.9)  # of a lip's width, where parcels leave; its very middle may lie on an edge, and fall through
 LEAN, CLOSE = radians(12.0), 0.96  # that water out of a siphon may spread; of its radius, where parcels leave
 DEEP = 3.0  # mm of wall beyond the last landing that is looked at as well
 
@@ -54,9 +54,12 @@ def flow_checks(
     walls += [
         failed(rule, name, "no water is seen to run in it") for name in dry for rule in ("flow.climb", "flow.depth")
     ]
+    def astray(goal: int, at: Array, face: Index) -> Mask:
+        return np.array([not _is_in(wet, goal, end) for end in _drained(wet, at, face)], bool)
+
     for vessel, at in zip(wet.found.inputs, poured, strict=False):
         landed[vessel] = np.concatenate([landed.get(vessel, np.zeros((0, 3))), np.array(at)[None]])
-    return [*reached, *_siphons(wet), *walls, *clings(wet, streams), *inlets(wet, landed)]
+    return [*reached, *_siphons(wet), *walls, *clings(wet, streams, astray), *inlets(wet, landed)]
 
 
 def _siphons(wet: Wet) -> list[Check]:

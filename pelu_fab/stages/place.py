@@ -579,7 +579,8 @@ def _ending(
     else:
         xs = {name: [out.x] for name, out in exits.items()}
         rim = trays[-1].floor_z(end) - floor * 1.1 - CUP_UNDER
-        front, seat, back = end - OVERLAP, rim, end - OVERLAP
+        front = back = end - OVERLAP - wall
+        seat = rim
     for port in (c.port for c in sized.cups if c.port not in xs):  # a cup that nothing feeds
         xs[port] = [max(x for row in xs.values() for x in row) + sized.cup_pitch]
     back_under = DRIP if hung else 0.0  # what runs back below a lip drips inside
