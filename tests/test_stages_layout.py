@@ -179,7 +179,9 @@ def clearance_faults(layout: Layout) -> list[str]:
     for tray in layout.trays:
         (y0, z0), (y1, z1) = tray.at(0.0), tray.at(tray.length)
         water = Polygon([(y0, z0), (y1, z1), (y1, z1 + 4.9), (y0, z0 + 4.9)])
-        over = [placed.card.name for placed in woven(layout) if outline_of(placed).intersects(water)]
+        fed = {gutter.target for gutter in tray.gutters}  # its lip comes in between that card's end walls
+        sections = {p.card.name: walls_of(p) if p.card.name in fed else outline_of(p) for p in woven(layout)}
+        over = [name for name, section in sections.items() if section.intersects(water)]
         found += [f"{name} stands in the water of {tray.name}" for name in over]
     cards = {placed.card.name: placed for placed in layout.cards}
     for k, (one, (low, high), section) in enumerate(everything):

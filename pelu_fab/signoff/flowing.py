@@ -9,7 +9,7 @@ from math import asin, cos, degrees, hypot, radians, sin, sqrt, tau
 
 import numpy as np
 
-from pelu_fab.signoff.clinging import clings
+from pelu_fab.signoff.clinging import Ending, clings
 from pelu_fab.signoff.crests import Look, Looks, lowest, up_walls
 from pelu_fab.signoff.drops import BASIN, STUCK, trace
 from pelu_fab.signoff.flight import landings
@@ -54,12 +54,30 @@ def flow_checks(
     walls += [
         failed(rule, name, "no water is seen to run in it") for name in dry for rule in ("flow.climb", "flow.depth")
     ]
+
     def astray(goal: int, at: Array, face: Index) -> Mask:
         return np.array([not _is_in(wet, goal, end) for end in _drained(wet, at, face)], bool)
 
     for vessel, at in zip(wet.found.inputs, poured, strict=False):
         landed[vessel] = np.concatenate([landed.get(vessel, np.zeros((0, 3))), np.array(at)[None]])
-    return [*reached, *_siphons(wet), *walls, *clings(wet, streams, astray), *inlets(wet, landed)]
+    return [
+        *reached,
+        *_siphons(wet),
+        *walls,
+        *(clings(wet, end, astray) for end in _endings(wet, streams)),
+        *inlets(wet, landed),
+    ]
+
+
+def _endings(wet: Wet, streams: Sequence["Stream"]) -> list[Ending]:
+    """The lips of gutters over what they feed; a bucket's own are none."""
+    last = [stream for stream in streams if stream.over is None]
+    own = [wet.surface.names.index(wet.found.vessels[stream.way.source].part) for stream in last]
+    return [
+        Ending(one.name, one.way.goal, one.lip, one.ahead, one.angle, one.leaves)
+        for one, bucket in zip(last, own, strict=True)
+        if one.leaves != bucket
+    ]
 
 
 def _siphons(wet: Wet) -> list[Check]:
