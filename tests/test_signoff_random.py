@@ -194,6 +194,10 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
         *(60.0, 105, 90.0, "none"),  # a bare card 60 mm long, whose floor lies close under the lip that feeds it
     ),
     (
+        *("resin", 400.0, (5, 7, 5, 2, 1, 2), ("pruned", "even", "sparse", "even", "graded")),
+        *(60.0, 4414194, 50.0),  # a trestle that the one before pushed beyond its tray's middle
+    ),
+    (
         *("fdm-pla-detergent", 400.0, (1, 5, 6, 2, 4, 7), ("unfed", "unfed", "one-hot", "unfed", "even")),
         *(4.0, 37786, 50.0),  # a lip whose very middle is an edge of slivers, which nothing was found on
     ),

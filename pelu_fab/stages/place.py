@@ -666,7 +666,7 @@ def _trestle(tray: Tray, after: float, layout: Layout, process: Process) -> Tres
     below = _passing(layout, tray, y)
     if not below:
         y = (max(y[0], on_grid(after + 1.0)), y[1])
-        y = y if y[1] - y[0] >= LEAST_TRESTLE else span(after + TRESTLE + 2.0)
+        y = y if y[1] - y[0] >= LEAST_TRESTLE else (y[0], span(after + 1.0 + LEAST_TRESTLE - web)[1])
         below = _passing(layout, tray, y)
     if below:  # its legs stand outside of all others'
         y = span(after + 1.0)
