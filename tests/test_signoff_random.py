@@ -194,6 +194,10 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
         *(60.0, 105, 90.0, "none"),  # a bare card 60 mm long, whose floor lies close under the lip that feeds it
     ),
     (
+        *("fdm-pla-water", 400.0, (8, 4, 5, 2, 5), ("dense", "pruned", "graded", "graded")),
+        *(15.0, 99999999, 50.0),  # flows that the judge took from widths of teeth, 8 % too much
+    ),
+    (
         *("resin", 400.0, (5, 7, 5, 2, 1, 2), ("pruned", "even", "sparse", "even", "graded")),
         *(60.0, 4414194, 50.0),  # a trestle that the one before pushed beyond its tray's middle
     ),

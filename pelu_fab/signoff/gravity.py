@@ -203,14 +203,27 @@ def inflows(found: Extraction, full: Mapping[int, float], design_flow: float) ->
 def _inflows_of(found: Extraction, full: Mapping[int, float], flow: dict[int, float]) -> dict[int, float]:
     for row in found.layers:
         for v in row:
-            teeth, leaves = found.vessels[v].teeth, flow.get(v, 0.0)
+            leaves = flow.get(v, 0.0)
             leaves = full.get(v, leaves) if leaves else 0.0
-            total = sum(t.width for t in teeth)
-            for tooth in teeth:
-                for goal in tooth.goals:
-                    if goal != NOWHERE and total > 0:
-                        flow[goal] = flow.get(goal, 0.0) + leaves * tooth.width / total / len(tooth.goals)
+            for goal, share in split(found.vessels[v]).items():
+                flow[goal] = flow.get(goal, 0.0) + leaves * share
     return flow
+
+
+def split(vessel: Vessel) -> dict[int, float]:
+    """Part of a bucket's spill that each vessel gets: by the sections of its branches, which are as its shares.
+
+    By open width, off by points where teeth are narrow, where a section was not found or a tooth's water parts.
+    """
+    ways = [(mouth.goal, mouth.section_width) for mouth in vessel.mouths]
+    if not ways or min(width for _, width in ways) <= 0.0 or any(len(set(tooth.goals)) > 1 for tooth in vessel.teeth):
+        ways = [(goal, tooth.width / len(tooth.goals)) for tooth in vessel.teeth for goal in tooth.goals]
+    total = sum(width for _, width in ways)
+    parts: dict[int, float] = {}
+    for goal, width in ways:
+        if goal != NOWHERE and total > 0.0:
+            parts[goal] = parts.get(goal, 0.0) + width / total
+    return parts
 
 
 def reached_floor(wet: Wet, part: int) -> Index:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
-from pelu_fab.signoff.gravity import Wet, reached_floor
+from pelu_fab.signoff.gravity import Wet, reached_floor, split
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.sections import Segments, cut
 from pelu_fab.signoff.stl import Array, Mask, turned
@@ -230,7 +230,7 @@ def flows(
         for row in found.layers:
             for v in row:
                 leaves = full.get(v, flow.get(v, 0.0)) if flow.get(v, 0.0) else 0.0
-                for goal, share in _split(found.vessels[v]).items():
+                for goal, share in split(found.vessels[v]).items():
                     branch[v, goal] = leaves * share
                     flow[goal] = flow.get(goal, 0.0) + branch[v, goal]
         for (v, goal), own in branch.items():
@@ -238,14 +238,3 @@ def flows(
                 before = table.get((v, goal), (0.0, 0.0))
                 table[v, goal] = max(before[0], own), max(before[1], flow[goal])
     return table
-
-
-def _split(vessel: Vessel) -> dict[int, float]:
-    """Part of a bucket's spill that each vessel gets, by open width."""
-    total = sum(tooth.width for tooth in vessel.teeth)
-    parts: dict[int, float] = {}
-    for tooth in vessel.teeth:
-        for goal in tooth.goals:
-            if goal != NOWHERE and total > 0.0:
-                parts[goal] = parts.get(goal, 0.0) + tooth.width / total / len(tooth.goals)
-    return parts
