@@ -21,6 +21,7 @@ import pelu_fab
 
 TESTS = Path(__file__).parents[1] / "tests"
 KINDS = ("maker", "file")
+PLANTED_IN = ("judge", "judge_files", "signoff_flow", "signoff_read", "siphon_pool")
 
 
 class Tally:
@@ -64,7 +65,7 @@ def in_stl(name: str) -> None:
 def in_tests(kind: str) -> None:
     """Faults in the maker or in files, as the tests plant them: one that fails counts as missed."""
     tally = Tally(kind)
-    files = [str(TESTS / f"test_{name}.py") for name in ("judge", "judge_files", "signoff_read", "siphon_pool")]
+    files = [str(TESTS / f"test_{name}.py") for name in PLANTED_IN]
     with contextlib.redirect_stdout(sys.stderr):
         code = pytest.main([*files, "--tb=line"], plugins=[tally])
     assert code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), code
