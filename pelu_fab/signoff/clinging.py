@@ -3,14 +3,14 @@
 By CFD (docs/cfd.md) 0.9 mL/s hung up to 7 mm behind a lip (detergent; 4 with water), and ran out over a wall there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import cos, radians, sqrt
 
 import numpy as np
 
 from pelu_fab.ir.process import Fluid
-from pelu_fab.signoff.found import place_of
+from pelu_fab.signoff.found import Place, place_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.report import Check, least
 from pelu_fab.signoff.stl import Array, Index, Mask
@@ -46,10 +46,24 @@ class Ending:
 Astray = Callable[[int, Array, Index], Mask]  # of places on faces, those that do not drain to a vessel
 
 
-def clings(wet: Wet, end: Ending, astray: Astray) -> Check:
-    """How far behind its lip another part stands close under it, but for what drains to its vessel.
+def clings(wet: Wet, ends: Sequence[Ending], astray: Astray) -> list[Check]:
+    """How far behind each lip another part stands close under it, but for what drains to its vessel.
 
-    Over the lip's width, step by step square back: down from its part's underside to what is next below.
+    Streams of several buckets leave by one lip, which is looked at once.
+    """
+    lips = [(end.part, end.goal, *np.round(end.lip, 2).ravel().tolist()) for end in ends]
+    found = {lip: _free(wet, end, astray) for lip, end in dict(zip(lips, ends, strict=True)).items()}
+    limit = hangs(wet.process.fluid)
+    why = f"back from its lip to what stands within {BRIDGED:g} mm below; a thin stream hangs there before it falls"
+    return [
+        least("flow.cling", e.name, found[lip][0], limit, "mm", why, found[lip][1])
+        for lip, e in zip(lips, ends, strict=True)
+    ]
+
+
+def _free(wet: Wet, end: Ending, astray: Astray) -> tuple[float, Place]:
+    """Over the lip's width, step by step square back: down from its part's underside to what is next below. How far
+    back that is first met, and where.
     """
     (left, right), back = end.lip, np.arange(STEP, LOOKED, STEP)
     along = (right - left) / max(float(np.linalg.norm(right - left)), 1e-9)
@@ -68,6 +82,4 @@ def clings(wet: Wet, end: Ending, astray: Astray) -> Check:
     met = query[met[astray(end.goal, tops, face[met])]]
     distances = np.tile(back, len(across))
     first = int(met[np.argmin(distances[met])]) if len(met) else -1
-    free = float(distances[first]) if len(met) else LOOKED
-    why = f"back from its lip to what stands within {BRIDGED:g} mm below; a thin stream hangs there before it falls"
-    return least("flow.cling", end.name, free, hangs(wet.process.fluid), "mm", why, place_of(places[first]))
+    return (float(distances[first]) if len(met) else LOOKED), place_of(places[first])

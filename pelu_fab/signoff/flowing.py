@@ -60,13 +60,8 @@ def flow_checks(
 
     for vessel, at in zip(wet.found.inputs, poured, strict=False):
         landed[vessel] = np.concatenate([landed.get(vessel, np.zeros((0, 3))), np.array(at)[None]])
-    return [
-        *reached,
-        *_siphons(wet),
-        *walls,
-        *(clings(wet, end, astray) for end in _endings(wet, streams)),
-        *inlets(wet, landed),
-    ]
+    clinging = clings(wet, _endings(wet, streams), astray)
+    return [*reached, *_siphons(wet), *walls, *clinging, *inlets(wet, landed)]
 
 
 def _endings(wet: Wet, streams: Sequence["Stream"]) -> list[Ending]:

@@ -195,19 +195,26 @@ def inflows(found: Extraction, full: Mapping[int, float], design_flow: float) ->
     """Flow (mm3/s) into each vessel at most, one jug after another, once nothing is retained; siphons run `full`."""
     most: dict[int, float] = {}
     for source in found.layers[0] if found.layers else ():
-        for vessel, flow in _inflows_of(found, full, {source: design_flow}).items():
+        for vessel, flow in inflows_of(found, full, source, design_flow).items():
             most[vessel] = max(most.get(vessel, 0.0), flow)
     return most
 
 
-def _inflows_of(found: Extraction, full: Mapping[int, float], flow: dict[int, float]) -> dict[int, float]:
+def inflows_of(found: Extraction, full: Mapping[int, float], source: int, design_flow: float) -> dict[int, float]:
+    """Flow (mm3/s) into each vessel while one of them is poured into."""
+    flow = {source: design_flow}
     for row in found.layers:
         for v in row:
-            leaves = flow.get(v, 0.0)
-            leaves = full.get(v, leaves) if leaves else 0.0
-            for goal, share in split(found.vessels[v]).items():
-                flow[goal] = flow.get(goal, 0.0) + leaves * share
+            for goal, own in outflows_of(found, full, v, flow).items():
+                flow[goal] = flow.get(goal, 0.0) + own
     return flow
+
+
+def outflows_of(found: Extraction, full: Mapping[int, float], v: int, flow: Mapping[int, float]) -> dict[int, float]:
+    """Flow (mm3/s) from a vessel to each that it feeds, once nothing is retained; a siphon runs full or not at all."""
+    leaves = flow.get(v, 0.0)
+    leaves = full.get(v, leaves) if leaves else 0.0
+    return {goal: leaves * share for goal, share in split(found.vessels[v]).items()}
 
 
 def split(vessel: Vessel) -> dict[int, float]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.found import NOWHERE, Extraction, Vessel
-from pelu_fab.signoff.gravity import Wet, reached_floor, split
+from pelu_fab.signoff.gravity import Wet, inflows_of, outflows_of, reached_floor
 from pelu_fab.signoff.planar import upright
 from pelu_fab.signoff.sections import Segments, cut
 from pelu_fab.signoff.stl import Array, Mask, turned
@@ -225,16 +225,10 @@ def flows(
     """
     table: dict[tuple[int, int], tuple[float, float]] = {}
     for jug in dict.fromkeys(v for v in found.inputs if v != NOWHERE):
-        flow = {jug: design_flow}
-        branch: dict[tuple[int, int], float] = {}
-        for row in found.layers:
-            for v in row:
-                leaves = full.get(v, flow.get(v, 0.0)) if flow.get(v, 0.0) else 0.0
-                for goal, share in split(found.vessels[v]).items():
-                    branch[v, goal] = leaves * share
-                    flow[goal] = flow.get(goal, 0.0) + branch[v, goal]
-        for (v, goal), own in branch.items():
-            if own > 0.0:
-                before = table.get((v, goal), (0.0, 0.0))
-                table[v, goal] = max(before[0], own), max(before[1], flow[goal])
+        flow = inflows_of(found, full, jug, design_flow)
+        for v in (v for row in found.layers for v in row):
+            for goal, own in outflows_of(found, full, v, flow).items():
+                if own > 0.0:
+                    before = table.get((v, goal), (0.0, 0.0))
+                    table[v, goal] = max(before[0], own), max(before[1], flow[goal])
     return table
