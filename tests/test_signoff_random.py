@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -224,6 +225,29 @@ def test_a_small_pool_hides_its_comb_from_the_jet_that_comes_in() -> None:
     network = {"widths": (2, 6, 7), "patterns": ("sparse", "one-hot"), "most_retained": 15.0, "seed": 221}
     report = judged_by(rules.model_copy(update={"printer": coarse}), network, most_poured=40.0)
     assert [str(c) for c in report.failures] == []
+
+
+def a_chain_of_odd_lengths() -> Design:
+    """One row card keeps what is wanted 22 mm long and 25, but neither 23 nor 24, which the others need."""
+    patterns = ("one-hot", "one-hot", "matching", "sparse", "sparse", "one-hot")
+    network = {"widths": (2, 2, 1, 4, 1, 8, 3), "patterns": patterns, "most_retained": 15.0, "seed": 300}
+    return design_by(read_process("resin"), network, most_poured=50.0)
+
+
+def seven_abreast() -> Design:
+    """Banks of five lines a wall, so that seven cards and the rack's plates between them just miss the bed."""
+    rules = printing("resin", WIDE, nozzle=0.4, perimeters=5)
+    return design_by(rules, {"widths": (7, 1), "patterns": ("dense",), "most_retained": 15.0, "seed": 7}, most_poured=40)
+
+
+@pytest.mark.parametrize("too_large", [a_chain_of_odd_lengths, seven_abreast])
+def test_what_a_bed_does_not_take_passes_on_the_one_that_is_advised(too_large: Callable[[], Design]) -> None:
+    design = too_large()
+    with pytest.raises(FabError) as refused:
+        pelu_fab.compile(design)
+    advised = as_advised(design, refused.value)
+    assert advised is not None
+    assert [str(c) for c in judged_design(advised).failures] == []
 
 
 @pytest.mark.slow

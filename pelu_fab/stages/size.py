@@ -191,10 +191,17 @@ def _deepest(courses: Sequence[Course], design: Design) -> float:
 
 
 def _weirs(rooms: Sequence["Room"], depth: float, courses: Sequence[Course], design: Design) -> list[Card]:
-    """Their cards, `depth` long."""
+    """Their cards, `depth` long, or as little longer as one needs that is found shorter and longer, but not at it."""
     process, deepest = design.process, _deepest(courses, design)
     step = process.printer.layer_height
-    cards = [next(card for span in r.site.spans if (card := r.card(span, deepest, depth))) for r in rooms]
+
+    def of(room: Room, depth: float) -> Card | None:
+        return next((card for span in room.site.spans if (card := room.card(span, deepest, depth))), None)
+
+    cards = list[Card]()
+    while len(cards) < len(rooms):
+        cards = [card for room in rooms if (card := of(room, depth))]
+        depth += 1.0
     bottom = max([*(-card.floor_z + process.printer.floor for card in cards), 2 * LONE_RUN + LIP])  # room for a beak
     under = Underside(-on_grid(ceil(bottom / step - 1e-9) * step), True)
     return [

@@ -19,7 +19,6 @@ from pelu_fab.stages.courses import LONE_TEETH, is_row
 
 CUP_WIDTH, CUP_DEPTH, CUP_TALL, CUP_FREEBOARD, CUP_RESERVE = 30.0, 40.0, 120.0, 9.0, 1.05
 CUP_READ, A_NOZZLE = 8.0, 20.0  # mm that water must be able to stand in a cup, for its marks; times the nozzle
-ROW_EARS = 4.0  # mm: an ear on either side of a row's card, and air between two
 CUP_LEAST, BED_EDGE = 20.0, 2.0  # width of a cup where many stand side by side; of a bed that stays free
 WITHIN = 6.0  # mm between a gutter's water and the walls of the vessel that it ends over
 JUG_SIDES, JUG_SIDE, SLENDER = 4, 34.5, 2.2  # rulers a jug; the narrowest, with marks every 2 mL; height to width
@@ -52,8 +51,8 @@ def cup_width(netlist: Netlist, process: Process, sheet: Sheet | None = None) ->
     rack = room / abreast - between if abreast > 1 else fan
     width = floor(min(fan, rack))
     teeth, blade = LONE_TEETH * process.comb.tooth, process.printer.blade
-    banks = teeth + (LONE_TEETH - 1) * blade + 4 * process.printer.wall  # of a row's card, from outside to outside
-    least = max(CUP_LEAST, teeth + LONE_TEETH * blade, banks + ROW_EARS - between if in_row else 0.0)
+    banks = teeth + (LONE_TEETH - 1) * blade + 2 * process.printer.wall  # of a row's card, inside of its outer walls
+    least = max(CUP_LEAST, teeth + LONE_TEETH * blade, banks if in_row else 0.0)
     return min(float(width), CUP_WIDTH) if width >= least else CUP_WIDTH
 
 
