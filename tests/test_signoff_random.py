@@ -206,6 +206,10 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
         *("fdm-pla-detergent", 400.0, (1, 5, 6, 2, 4, 7), ("unfed", "unfed", "one-hot", "unfed", "even")),
         *(4.0, 37786, 50.0),  # a lip whose very middle is an edge of slivers, which nothing was found on
     ),
+    (
+        *("fdm-pla-water", 1.5e3, (2, 5, 6, 6, 2), ("pruned", "dense", "even", "dense")),
+        *(4.0, 1992870, 50.0),  # two cards' airs that just touch, which left a film of no thickness
+    ),
 ]
 
 

@@ -15,6 +15,7 @@ TIE = 11.0  # mm of floor that ties gutters, as far as the horns of their trestl
 BESIDE, PAST, TIP_OVER = 1.2, 0.3, 1.2  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
 STOPPED = 0.3  # mm between an ear's end and the wall that stops it
 THIN, LAP_AIR = 3.0, 0.4  # mm: nothing thinner is left beside a body; beside the tray before
+INTO = 0.2  # mm that a card's air reaches into that of the card before: two that just touch may leave a film
 BEYOND = 1.4  # mm from its lip to where walls begin: so far a thin stream does not reach across
 RISE = 5.0  # mm that a seat's ends stand above it
 SEAT_TOP, SEAT_LEAN = RISE + 9.0, 1 / 14  # mm over its floor to which a seat widens; mm a mm on each side
@@ -160,9 +161,11 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, blade: floa
     back = -card.depth - card.wall - CLEAR
     if before:  # its air leans this way, so that what stands between is thinnest at the walls' tops
         ahead = before.y + before.card.lip_y + AHEAD
-        above = tray.wall_height - tray.to((ahead, before.z + before.card.under.bottom_z + TIP))[1]
+        tip = before.z + before.card.under.bottom_z + TIP
+        above = tray.wall_height - tray.to((ahead, tip))[1]
         ahead -= placed.y
-        back = ahead if 0.0 < back - ahead < max(THIN, tray.wall + above * LEAN) else back
+        into = INTO if slant - ahead < tip - placed.z else 0.0  # where that air does not lean over this one's yet
+        back = ahead - into if 0.0 < back - ahead < max(THIN, tray.wall + above * LEAN) else back
     head = tray.at(tray.lap and tray.lap + BEYOND)[0] - placed.y  # where walls begin
     back = head - 1.0 if head < back < head + THIN + tray.wall_height * sin(radians(tray.slope_deg)) else back
     held = tray.at(HELD)[0] - placed.y  # the pocket reaches back to there
