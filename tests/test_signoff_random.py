@@ -210,6 +210,14 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
         *("fdm-pla-water", 1.5e3, (2, 5, 6, 6, 2), ("pruned", "dense", "even", "dense")),
         *(4.0, 1992870, 50.0),  # two cards' airs that just touch, which left a film of no thickness
     ),
+    (
+        *("fdm-pla-water", None, (8, 2, 4, 4, 5, 7), ("pruned", "unfed", "sparse", "matching", "even")),
+        *(60.0, 475, 90.0, "none"),  # a tray held where it is narrower than at its lip, so loosely
+    ),
+    (
+        *("fdm-pla-water", 1.5e3, (3, 8, 8, 5, 4, 6), ("dense", "graded", "pruned", "matching", "graded")),
+        *(15.0, 5379, 90.0),  # combs of which none shares rightly while poured, and not the best was taken
+    ),
 ]
 
 
@@ -241,7 +249,9 @@ def a_chain_of_odd_lengths() -> Design:
 def seven_abreast() -> Design:
     """Banks of five lines a wall, so that seven cards and the rack's plates between them just miss the bed."""
     rules = printing("resin", WIDE, nozzle=0.4, perimeters=5)
-    return design_by(rules, {"widths": (7, 1), "patterns": ("dense",), "most_retained": 15.0, "seed": 7}, most_poured=40)
+    return design_by(
+        rules, {"widths": (7, 1), "patterns": ("dense",), "most_retained": 15.0, "seed": 7}, most_poured=40
+    )
 
 
 @pytest.mark.parametrize("too_large", [a_chain_of_odd_lengths, seven_abreast])

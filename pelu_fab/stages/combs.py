@@ -83,16 +83,16 @@ def cut_comb(name: str, shares: Sequence[float], load: Load, design: Design) -> 
         if max(teeth) <= comb.max_tooth + 1e-3:
             length = fsum(teeth) + len(teeth) * process.printer.blade
             tried.append((length, share_slack(shares, counts, fsum(teeth), kappa), counts))
-    unsteady = None  # the best that would do, were it not for the design pour
+    unsteady: list[Comb] = []  # what would do, were it not for the design pour
     for counts in _by_merit(tried):
         teeth = trimmed_teeth(shares, counts, load, design)
         if max(teeth) <= LOOSE * comb.max_tooth:
             cut = Comb(counts, teeth)
             if is_steady(cut, shares, load, design):
                 return cut
-            unsteady = unsteady or cut
+            unsteady.append(cut)
     if unsteady:
-        return unsteady
+        return min(unsteady, key=lambda cut: _while_poured(cut, shares, load, design))
     for room in TRIMMED:
         few = _counts_between(shares, room * (comb.max_tooth + kappa) / (comb.min_tooth + kappa), excess)
         teeth = trimmed_teeth(shares, few, load, design) if few else [inf]
@@ -185,8 +185,13 @@ def is_steady(comb: Comb, shares: Sequence[float], load: Load, design: Design) -
     """
     if load.inflow or design.compensation != "process":
         return True
+    return _while_poured(comb, shares, load, design) <= STEADY
+
+
+def _while_poured(comb: Comb, shares: Sequence[float], load: Load, design: Design) -> float:
+    """How far off the worst branch's share is at the design pour."""
     there = predicted(comb.by_branch, load.flow, design)
-    return max(abs(a - b) for a, b in zip(there, shares, strict=True)) <= STEADY
+    return max(abs(a - b) for a, b in zip(there, shares, strict=True))
 
 
 def _heads(teeth: Sequence[float], load: Load, design: Design) -> list[tuple[float, float]]:

@@ -42,8 +42,11 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard], printer: Printer) -> Par
         prism for before, p in zip((None, *over), over, strict=False) for prism in _room(p, before, tray, printer.blade)
     ]
     if tray.lap:  # it lies under the one before, whose walls stand between the outer ones
-        held = _lapped(tray, air)
-        cuts += [box(held, (-1.0, tray.lap + BEYOND), (floor + HEAD_WALL, UP)), _pocket(tray, held, printer)]
+        held, lapped, end = _lapped(tray, air, HELD), _lapped(tray, air, tray.lap), tray.lap + BEYOND
+        cuts.append(box(held, (-1.0, end), (floor + HEAD_WALL, UP)))
+        if lapped != held:  # gutters spread on from where it is held
+            cuts.append(box(lapped, (HELD, end), (floor + HEAD_WALL, UP)))
+        cuts.append(_pocket(tray, lapped, printer))
     if cuts:
         steps.append(Step("cut", tuple(cuts)))
     modules = [tuple(steps)]
@@ -122,7 +125,7 @@ def _cheeks(tray: Tray, air: float) -> tuple[Prism, ...]:
     """What holds the tray before between it, where no outer walls do; on a strip of floor."""
     if not tray.lap:
         return ()
-    low, high = _lapped(tray, air)
+    low, high = _lapped(tray, air, HELD)
     along, held, top = (0.0, tray.lap + CHEEK), (0.0, HELD), tray.floor + HEAD_WALL + CHEEK
     strip = box((low - CHEEK, high + CHEEK), along, (0.0, tray.floor))
     return strip, box((low - CHEEK, low), held, (0.0, top)), box((high, high + CHEEK), held, (0.0, top))
@@ -141,9 +144,9 @@ def _pocket(tray: Tray, held: Point, printer: Printer) -> Prism:
     return Prism("x", min(-left, held[0]), max(right, held[1]), (outline,))
 
 
-def _lapped(tray: Tray, air: float) -> tuple[float, float]:
-    """Where the outer faces of the tray before stand on this one's head, with `air` beside them."""
-    edge = [x for g in tray.gutters for s in (g.stations[0], g.at(tray.lap)) for x in (s.x0, s.x1)]
+def _lapped(tray: Tray, air: float, along: float) -> tuple[float, float]:
+    """Where the outer faces of the tray before stand on this one's head, up to `along`, with `air` beside them."""
+    edge = [x for g in tray.gutters for s in (g.stations[0], g.at(along)) for x in (s.x0, s.x1)]
     return round(min(edge) - tray.wall - air, 3), round(max(edge) + tray.wall + air, 3)
 
 
