@@ -188,7 +188,7 @@ def lines_of(one: "Outcome") -> list[str]:
         f"{one.cpu_s / 60:.1f} CPU minutes",
         f"  got: {shares}",
         f"  later half of the pour: {steady}",
-        *([f"  comes down: {lands}"] if lands else []),
+        *([f"  of what leaves by open faces comes down: {lands}"] if lands else []),
         *([f"  stands {one.climb:.1f} mm high at the walls beyond its landing"] if one.climb else []),
         f"  mL: poured {one.poured:.2f}, kept {one.kept:.2f} ({one.start:.2f} at the start), left elsewhere: {left}",
     ]
