@@ -131,17 +131,17 @@ def _cheeks(tray: Tray, air: float) -> tuple[Prism, ...]:
     return strip, box((low - CHEEK, low), held, (0.0, top)), box((high, high + CHEEK), held, (0.0, top))
 
 
-def _pocket(tray: Tray, held: Point, printer: Printer) -> Prism:
-    """The air beside the lip of the tray before, which is `held` at the head: as far out as the outer wall's own face
-    where that is near. Its end leans back as seats do, so that what stands before an ear keeps its thickness.
+def _pocket(tray: Tray, lapped: Point, printer: Printer) -> Prism:
+    """The air beside the lip of the tray before, whose sides lie within `lapped`: as far out as the outer wall's own
+    face where that is near. Its end leans back as seats do, so that what stands before an ear keeps its thickness.
     """
     most = tray.half + tray.side - 2 * printer.wall
-    far = [edge + POCKET for edge in (-held[0], held[1])]
+    far = [edge + POCKET for edge in (-lapped[0], lapped[1])]
     left, right = (min(tray.half if abs(x - tray.half) < POCKET / 2 else x, most) for x in far)
     foot, end = tray.floor + HEAD_WALL, tray.lap + LAP_AIR
     high = foot + (end - HELD) / (tan(radians(tray.slope_deg)) + SEAT_LEAN)
     outline = ((HELD, foot), (round(end, 3), foot), (HELD, round(high, 3)))
-    return Prism("x", min(-left, held[0]), max(right, held[1]), (outline,))
+    return Prism("x", min(-left, lapped[0]), max(right, lapped[1]), (outline,))
 
 
 def _lapped(tray: Tray, air: float, along: float) -> tuple[float, float]:
