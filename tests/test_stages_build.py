@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from manifold3d import Manifold, Mesh64
+from shapely import Polygon
 from stagework import DETERGENT, RESIN, WATER, design_of, network_of, process_named, random_network
 from test_solid import open_edges, volume_of
 
 from exports import device
 from pelu_fab import load, pipeline
 from pelu_fab.errors import FabError
+from pelu_fab.ir.card import Mouth
 from pelu_fab.ir.device import Device
 from pelu_fab.ir.layout import PlacedCard
 from pelu_fab.ir.process import Process
@@ -293,3 +295,18 @@ def test_a_device_wider_than_the_bed_gets_fewer_and_wider_teeth_and_one_that_fit
     assert wide[0] < 0.75 * usual[0]
     assert wide[1] <= 220.0 < usual[1]
     assert found((2, 3, 2), 17, 220.0) == found((2, 3, 2), 17, 221.0)
+
+
+@pytest.mark.parametrize("moved", [0.3, 1.0, 1.7, 2.5])
+@pytest.mark.parametrize("gap", [0.8, 13.0])
+def test_a_wall_between_two_waters_is_as_thick_where_both_run_aside(gap: float, moved: float) -> None:
+    """Nowhere does a circle as wide as a blade leave it, and it is cut off nowhere."""
+    card = next(card for card in device("iris").sized.layers[0] if len(card.mouths) == 3)
+    left = (0.0, 6.0), (moved, 6.0 + moved)
+    right = (6.0 + gap, 12.0 + gap), (6.3 + gap + moved, 12.0 + gap + moved)
+    mouths = tuple(Mouth(name, (teeth,), to, to) for name, (teeth, to) in (("a", left), ("b", right)))
+    made = replace(card, mouths=mouths)
+    wall = Polygon([*made.bank(mouths[0], 1), *reversed(made.bank(mouths[1], 0))])
+    inside = wall.buffer(-0.785 / 2.0)
+    assert inside.geom_type == "Polygon"
+    assert inside.bounds[3] - inside.bounds[1] > wall.bounds[3] - wall.bounds[1] - 0.9

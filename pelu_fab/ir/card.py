@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from math import fsum, inf
+from math import atan, cos, fsum, inf, sin
 
 from pelu_fab.ir.siphon import Pillar
 from pelu_fab.ir.solid import Outline
@@ -388,10 +388,27 @@ class Card:
         else:
             last = self.lip_y - LAST
             closing = (mouth.section[side] - mouth.opening[side]) * (1 - 2 * side)
-            y1 -= EARLY if closing > STEEP * SETTLE else 0.0  # so that what stands beside it gets no thinner
+            y1 += -EARLY if closing > STEEP * SETTLE else self._late(mouth, side, -closing)  # no wall gets thinner so
             stations = [(mouth.opening, self.sill), (mouth.opening, y1), (mouth.section, y2), (mouth.section, y3)]
             stations += [(mouth.spout, last), (mouth.spout, self.lip_y)]
         return tuple((round(span[side], 3), round(y, 3)) for span, y in stations)
+
+    def _late(self, mouth: Mouth, side: int, opening: float) -> float:
+        """How much later a bank opens, beside one that closes early, so that the wall between them, which runs aside,
+        gets no thinner than the thinnest between two waters, or than the card's own.
+        """
+        mouths = sorted(self.mouths, key=lambda m: m.opening)
+        at = mouths.index(mouth) + (1 if side else -1)
+        if opening <= STEEP * SETTLE or not 0 <= at < len(mouths):
+            return 0.0
+        beside = mouths[at]
+        closing = (beside.section[1 - side] - beside.opening[1 - side]) * (2 * side - 1)
+        if closing <= STEEP * SETTLE:
+            return 0.0
+        aside = atan(min(opening, closing) / SETTLE)
+        thin = min(self.wall, *(b.opening[0] - a.opening[1] for a, b in pairwise(mouths)))
+        early = (thin - abs(beside.opening[1 - side] - mouth.opening[side]) * cos(aside)) / sin(aside)
+        return max(early - EARLY, 0.0)
 
 
 def spread_mouths(groups: Sequence[float], goals: Sequence[float], gap: float) -> list[float]:
