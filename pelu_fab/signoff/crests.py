@@ -97,27 +97,37 @@ def _crests(wet: Wet, looks: Looks, sides: Sequence[Any]) -> Array:
 
 
 def _roofed(wet: Wet, looks: Looks, sides: Sequence[Any]) -> Array:
-    """Height of each wall (n, 2); `ROOFED` where another part closes it, right above or less than a slit ahead, and
-    where there is no floor.
+    """Height of each wall (n, 2), with what stands on it or less than a slit ahead; `ROOFED` where another part hangs
+    right over it, and where there is no floor.
     """
     _, high, tops, floor = sides
     part = np.array([over.frame.part for over in looks.channels])[looks.channel]
-    closed = np.broadcast_to(~floor[:, None], high.shape).copy()
+    closed, more = np.broadcast_to(~floor[:, None], high.shape).copy(), np.zeros_like(high)
     for top in (tops[:, :, 0], tops[:, :, 1]):
-        for is_closed in (_covered, _stopped):
-            place, side = np.nonzero(~closed & np.isfinite(top[:, :, 0]))
-            closed[place, side] = is_closed(wet, top[place, side], looks.heading[place], part[place])
-    return np.where(closed, ROOFED, high)
+        place, side = np.nonzero(~closed & np.isfinite(top[:, :, 0]))
+        at = top[place, side]
+        closed[place, side] = _hung_over(wet, at, part[place])
+        for ahead in (0.0, SLIT):
+            stands = _standing(wet, at + ahead * looks.heading[place], part[place])
+            more[place, side] = np.maximum(more[place, side], stands)
+    return np.where(closed, ROOFED, high + more)
 
 
-def _covered(wet: Wet, tops: Array, _: Array, part: Index) -> Mask:
-    """Whether a face of another part than `part` (n,) lies right above each place."""
+def _hung_over(wet: Wet, tops: Array, part: Index) -> Mask:
+    """Whether a face of another part than `part` (n,) lies right above each place, with a slit between."""
     query, face, z, facing = wet.surface.columns.crossings(tops, (-TOUCHING, SHUT))
     air = z - tops[query, 2]
-    over = (facing < 0) & (air > -TOUCHING) & (air < SHUT) & (wet.surface.part_of_face[face] != part[query])
+    over = (facing < 0) & (air > TOUCHING) & (air < SHUT) & (wet.surface.part_of_face[face] != part[query])
     return np.bincount(query[over], minlength=len(tops)) > 0
 
 
-def _stopped(wet: Wet, tops: Array, heading: Array, part: Index) -> Mask:
-    """Whether another part than `part` (n,) begins less than a slit ahead of each place."""
-    return inside(wet.surface, tops + SLIT * heading, part)
+def _standing(wet: Wet, tops: Array, part: Index) -> Array:
+    """How high (n,) another part than `part` (n,) stands on each place, or ends above it: that is more wall."""
+    is_in = inside(wet.surface, tops + np.array([0.0, 0.0, TOUCHING]), part)
+    query, face, z, facing = wet.surface.columns.crossings(tops[is_in], (TOUCHING, np.inf))
+    air = z - tops[is_in][query, 2]
+    ends = (facing > 0) & (air > TOUCHING) & (wet.surface.part_of_face[face] != part[is_in][query])
+    found, stands = np.full(int(is_in.sum()), np.inf), np.zeros(len(tops))
+    np.minimum.at(found, query[ends], air[ends])
+    stands[is_in] = found
+    return stands
