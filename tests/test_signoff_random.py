@@ -218,6 +218,14 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
         *("fdm-pla-water", 1.5e3, (3, 8, 8, 5, 4, 6), ("dense", "graded", "pruned", "matching", "graded")),
         *(15.0, 5379, 90.0),  # combs of which none shares rightly while poured, and not the best was taken
     ),
+    (
+        *("fdm-pla-water", 400.0, (5, 3, 8, 4), ("sparse", "unfed", "pruned")),
+        *(4.0, 20000, 50.0, "none"),  # an ear through the wall of a gutter into which a dumped jug falls
+    ),
+    (
+        *("fdm-pla-water", 1.5e3, (3, 7, 3, 8, 8), ("pruned", "matching", "one-hot", "dense")),
+        *(15.0, 16062, 20.0),  # a wall between two waters that runs aside at 40 degrees
+    ),
 ]
 
 

@@ -12,7 +12,8 @@ from pelu_fab.ir.card import BANK_TOP, Card, Span
 from pelu_fab.ir.sized import SizedCup
 from pelu_fab.ir.solid import Outline, Point
 
-SHORT_EAR, EAR_BAR = 8.0, 6.0  # mm: an ear up to this long is solid; breadth of the bar to a longer one
+SHORT_EAR, EAR_BAR = 6.1, 6.0  # mm: an ear up to this long passes over no gutter, and is solid; bar to a longer one
+TIP_OVER = 1.2  # mm that an ear's tip reaches inwards beyond the outer wall that it stands on
 SEAT_AIR, NEAR = 0.2, 40.0  # mm: before and behind an ear; a card further above a floor belongs to another tray
 OVER_EAR = 9.0  # mm that the walls which carry ears stand above those' undersides
 AIR_BESIDE = 0.2  # mm between a tray and the legs of its trestle

@@ -10,6 +10,7 @@ from pelu_fab.ir.card import Card, Plate, Span
 from pelu_fab.ir.layout import (
     OVER_EAR,
     STRADDLE,
+    TIP_OVER,
     Gutter,
     Layout,
     PlacedCard,
@@ -48,6 +49,7 @@ OVER = 0.3  # between a card's rim and the gutters above, which come to lie on i
 MOST_RAISED, OVER_JET = 18.0, 3.5  # of a rim; of a baffle above the lip whose jet it meets
 AFTER_BEND = 20.0  # from where gutters bend to a joint's lip: what runs there runs along them again
 CALM, HEEL = 27.0, 15.0  # from a lip to the next sill and to the next foot: no bar and no heel where water lands
+HEEL_AFTER = 20.0  # from a joint to the next foot: a card that slants back over what lands there cuts its walls down
 PUSHES = tuple(2.0 * k for k in range(31))  # that what comes next is moved on
 FLIGHT = 12.0  # from a joint's lip to where most comes down
 DUMPED, AT_LIP, JET_AIR = 3.0, 600.0, 0.6  # times the design flow; mm/s; mm between a sheet and the next card
@@ -210,7 +212,7 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:
             start, number = lip + BREAK - LAP, number + 1
-            y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0])
+            y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0], lip + BREAK + HEEL_AFTER - card.foot[0])
             assert before is not None
             up += _step(process)  # the tray before lies higher
             ahead = max(y - card.depth - card.wall - lip - _thickest(before) / 2**0.5, 0.0)
@@ -306,10 +308,10 @@ def _stand(
 
 
 def _half(row: Sequence[Card], courses: Sequence[Course], process: Process) -> float:
-    """From the middle to the inner face of a tray's outer walls."""
+    """From the middle to the inner face of a tray's outer walls, whose ears' seats leave gutters' walls whole."""
     bodies = [edge for card in row for edge in card.body]
     edge = max(-courses[0].span[0], courses[-1].span[1])
-    return on_grid(max(edge + process.printer.slanting, *(abs(b) + RELIEF + SIDE_AIR for b in bodies)))
+    return on_grid(max(edge + process.printer.slanting + TIP_OVER, *(abs(b) + RELIEF + SIDE_AIR for b in bodies)))
 
 
 def _below(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import cos, radians, sin, tan
 
-from pelu_fab.ir.layout import NEAR, OVER_EAR, SEAT_AIR, Gutter, PlacedCard, Tray, turned
+from pelu_fab.ir.layout import NEAR, OVER_EAR, SEAT_AIR, TIP_OVER, Gutter, PlacedCard, Tray, turned
 from pelu_fab.ir.process import Printer
 from pelu_fab.ir.solid import Outline, Part, Point, Prism, Step, bounds, box, shifted
 
@@ -12,7 +12,7 @@ CLEAR = 0.6  # mm of air between a card's underside and the walls below it
 HEAD_WALL = 4.1  # mm: what closes a gutter's head under the tray before
 AHEAD, TIP, LEAN = 1.6, 0.4, 1 / 6  # mm before and above a lip, where the walls' tops begin to lean away; mm a mm
 TIE = 11.0  # mm of floor that ties gutters, as far as the horns of their trestle
-BESIDE, PAST, TIP_OVER = 1.2, 0.3, 1.2  # mm: air beside a body; beyond a wall; that an ear's tip reaches inwards
+BESIDE, PAST = 1.2, 0.3  # mm: air beside a body; beyond a wall
 STOPPED = 0.3  # mm between an ear's end and the wall that stops it
 THIN, LAP_AIR = 3.0, 0.4  # mm: nothing thinner is left beside a body; beside the tray before
 INTO = 0.2  # mm that a card's air reaches into that of the card before: two that just touch may leave a film
