@@ -212,7 +212,7 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:
             start, number = lip + BREAK - LAP, number + 1
-            y = max(y, lip + BREAK + EAR_CLEAR - ear(card)[0], lip + BREAK + HEEL_AFTER - card.foot[0])
+            y = max(y, lip + BREAK + _after_joint(card))
             assert before is not None
             up += _step(process)  # the tray before lies higher
             ahead = max(y - card.depth - card.wall - lip - _thickest(before) / 2**0.5, 0.0)
@@ -221,7 +221,8 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
                 y = max(y, _behind_jet(before, lip, up, card, process))
         if y + card.lip_y + LANDING - start > reach:
             bed = process.printer.bed
-            least = ceil(max(bed[:2]) + y + card.lip_y + LANDING - start - reach)
+            others = (LAP + _after_joint(other) + other.lip_y + LANDING for other in row[len(ys) + 1 :])
+            least = ceil(max(bed[:2]) + max(y + card.lip_y + LANDING - start, *others, 0.0) - reach)
             what = f"needs a tray {least:.0f} mm long, the bed takes {max(bed[:2]):g}"
             raise BedError(card.name, what, (least, min(bed[:2]), bed[2]))
         ys.append(on_grid(y))
@@ -230,6 +231,11 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
         lip, before = ys[-1] + card.lip_y, card
         back = lip + BETWEEN
     return ys, pieces
+
+
+def _after_joint(card: Card) -> float:
+    """From a joint's lip to the next card's sill, at least: its ears stand on that tray, its foot behind what lands."""
+    return max(EAR_CLEAR - ear(card)[0], HEEL_AFTER - card.foot[0])
 
 
 def _up_over(card: Card, y: float, end: float, process: Process) -> float:
