@@ -16,10 +16,11 @@ from pelu_fab.signoff.surface import Surface, join
 from pelu_fab.signoff.topology import topology
 
 
-def surface_of(solid: Manifold) -> Surface:
-    mesh = weld(read_stl(stl_bytes(solid), "part"))
-    columns = Columns(mesh.corners)
-    return join(["part"], [mesh], [topology(mesh)], [flood(mesh, columns)], columns)
+def surface_of(*solids: Manifold) -> Surface:
+    meshes = [weld(read_stl(stl_bytes(solid), "part")) for solid in solids]
+    floods = [flood(mesh, Columns(mesh.corners)) for mesh in meshes]
+    columns = Columns(np.concatenate([mesh.corners for mesh in meshes]))
+    return join(["part"] * len(meshes), meshes, [topology(mesh) for mesh in meshes], floods, columns)
 
 
 def test_a_drop_that_slides_into_water_ends_at_its_edge_and_not_at_the_wall_beneath() -> None:

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from handmade import box, stl_bytes
 from manifold3d import Manifold, Mesh64
+from test_signoff_drops import surface_of
 
 import pelu_fab
 import pelu_fab.stages.place as makers_place
 from exports import device
 from pelu_fab.signoff.clinging import hangs
-from pelu_fab.signoff.columns import Columns
 from pelu_fab.signoff.crests import ROOFED, Looks, lowest, up_walls
-from pelu_fab.signoff.flood import flood
 from pelu_fab.signoff.flowing import SLOW, _normal_depth, climb, flow_checks, ramp_speed, streams_of
 from pelu_fab.signoff.gravity import Wet
 from pelu_fab.signoff.inlets import crossed
@@ -25,8 +24,6 @@ from pelu_fab.signoff.levels import levels
 from pelu_fab.signoff.recovery import Recovery, recover_folder
 from pelu_fab.signoff.report import Check
 from pelu_fab.signoff.stl import read_stl, weld
-from pelu_fab.signoff.surface import join
-from pelu_fab.signoff.topology import topology
 from pelu_fab.signoff.ways import Channel, Frame, probe
 from pelu_fab.sources.process import read_process
 
@@ -254,12 +251,9 @@ def test_the_thinnest_walls_that_print_are_seen_as_high_as_they_are(nozzle: floa
 def test_a_wall_cut_for_an_ear_is_as_high_as_the_ear_on_it(ear: tuple[float, float], wall: float) -> None:
     sides = box((0.0, 0.0, -1.2), (2.0, 80.0, 24.0)) + box((17.0, 0.0, -1.2), (19.0, 80.0, 24.0))
     gutter = box((0.0, 0.0, -1.2), (19.0, 80.0, 0.0)) + sides - box((-1.0, 30.0, 8.0), (3.0, 60.0, 30.0))
-    parts = gutter, box((-6.0, 30.0, ear[0]), (2.5, 60.0, ear[1]))
-    meshes = [weld(read_stl(stl_bytes(solid), "part")) for solid in parts]
-    columns = Columns(np.concatenate([mesh.corners for mesh in meshes]))
-    shapes, floods = [topology(mesh) for mesh in meshes], [flood(mesh, Columns(mesh.corners)) for mesh in meshes]
-    wet = Wet(join(["tray", "card"], meshes, shapes, floods, columns), {}, {}, read_process("fdm-pla-detergent"))
-    channel = Channel(Frame(0, np.eye(3), meshes[0].corners, probe(0.4)), 0.0)
+    surface = surface_of(gutter, box((-6.0, 30.0, ear[0]), (2.5, 60.0, ear[1])))
+    wet = Wet(surface, {}, {}, read_process("fdm-pla-detergent"))
+    channel = Channel(Frame(0, np.eye(3), surface.corners[surface.faces_of_part(0)], probe(0.4)), 0.0)
     at, ahead = np.array([[10.0, 20.0, 0.0], [10.0, 45.0, 0.0]]), np.tile([0.0, 1.0, 0.0], (2, 1))
     looks = Looks.of([(channel, at, ahead)])
     found = lowest(wet, looks, looks.measured(up_walls), np.zeros(2))

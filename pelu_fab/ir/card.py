@@ -40,6 +40,10 @@ class Mouth:
         """The least width that its water is led through, mm."""
         return round(min(b - a for a, b in (self.opening, self.section, self.spout)), 3)
 
+    def closes(self, side: int) -> float:
+        """How far (mm) its left (0) or right (1) bank moves in from the opening to the section."""
+        return (self.section[side] - self.opening[side]) * (1 - 2 * side)
+
 
 @dataclass(frozen=True, slots=True)
 class Plate:
@@ -387,25 +391,24 @@ class Card:
             stations = [(mouth.opening, self.sill), (mouth.opening, y1), (mouth.spout, self.lip_y)]
         else:
             last = self.lip_y - LAST
-            closing = (mouth.section[side] - mouth.opening[side]) * (1 - 2 * side)
-            y1 += -EARLY if closing > STEEP * SETTLE else self._late(mouth, side, -closing)  # no wall gets thinner so
+            y1 += -EARLY if mouth.closes(side) > STEEP * SETTLE else self._late(mouth, side)  # no wall gets thinner so
             stations = [(mouth.opening, self.sill), (mouth.opening, y1), (mouth.section, y2), (mouth.section, y3)]
             stations += [(mouth.spout, last), (mouth.spout, self.lip_y)]
         return tuple((round(span[side], 3), round(y, 3)) for span, y in stations)
 
-    def _late(self, mouth: Mouth, side: int, opening: float) -> float:
+    def _late(self, mouth: Mouth, side: int) -> float:
         """How much later a bank opens, beside one that closes early, so that the wall between them, which runs aside,
         gets no thinner than the thinnest between two waters, or than the card's own.
         """
         mouths = sorted(self.mouths, key=lambda m: m.opening)
         at = mouths.index(mouth) + (1 if side else -1)
-        if opening <= STEEP * SETTLE or not 0 <= at < len(mouths):
+        if not 0 <= at < len(mouths):
             return 0.0
         beside = mouths[at]
-        closing = (beside.section[1 - side] - beside.opening[1 - side]) * (2 * side - 1)
-        if closing <= STEEP * SETTLE:
+        both = min(-mouth.closes(side), beside.closes(1 - side))
+        if both <= STEEP * SETTLE:
             return 0.0
-        aside = atan(min(opening, closing) / SETTLE)
+        aside = atan(both / SETTLE)
         thin = min(self.wall, *(b.opening[0] - a.opening[1] for a, b in pairwise(mouths)))
         early = (thin - abs(beside.opening[1 - side] - mouth.opening[side]) * cos(aside)) / sin(aside)
         return max(early - EARLY, 0.0)

@@ -105,10 +105,10 @@ def _roofed(wet: Wet, looks: Looks, sides: Sequence[Any]) -> Array:
     closed, more = np.broadcast_to(~floor[:, None], high.shape).copy(), np.zeros_like(high)
     for top in (tops[:, :, 0], tops[:, :, 1]):
         place, side = np.nonzero(~closed & np.isfinite(top[:, :, 0]))
-        at = top[place, side]
-        closed[place, side] = _hung_over(wet, at, part[place])
+        closed[place, side] = is_under = _hung_over(wet, top[place, side], part[place])
+        place, side = place[~is_under], side[~is_under]
         for ahead in (0.0, SLIT):
-            stands = _standing(wet, at + ahead * looks.heading[place], part[place])
+            stands = _standing(wet, top[place, side] + ahead * looks.heading[place], part[place])
             more[place, side] = np.maximum(more[place, side], stands)
     return np.where(closed, ROOFED, high + more)
 

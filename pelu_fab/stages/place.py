@@ -221,8 +221,8 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
                 y = max(y, _behind_jet(before, lip, up, card, process))
         if y + card.lip_y + LANDING - start > reach:
             bed = process.printer.bed
-            others = (LAP + _after_joint(other) + other.lip_y + LANDING for other in row[len(ys) + 1 :])
-            least = ceil(max(bed[:2]) + max(y + card.lip_y + LANDING - start, *others, 0.0) - reach)
+            others = [LAP + _after_joint(other) + other.lip_y + LANDING for other in row[len(ys) + 1 :]]
+            least = ceil(max(bed[:2]) + max([y + card.lip_y + LANDING - start, *others]) - reach)
             what = f"needs a tray {least:.0f} mm long, the bed takes {max(bed[:2]):g}"
             raise BedError(card.name, what, (least, min(bed[:2]), bed[2]))
         ys.append(on_grid(y))
