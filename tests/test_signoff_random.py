@@ -191,6 +191,10 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
     ),
     ("fdm-pla-detergent", None, (7, 6, 8), ("pruned", "even"), 60.0, 597343187, 90.0),  # a joint where none lies well
     (
+        *("fdm-pla-water", 400.0, (6, 8, 2, 2, 2, 4, 7), ("graded", "pruned", "unfed", "one-hot", "sparse", "sparse")),
+        *(15.0, 341, 50.0),  # teeth trimmed for a pool 56 mm long, which asked for one of 70, which asked for one of 56
+    ),
+    (
         *("fdm-pla-detergent", 1.5e3, (2, 5, 6, 8, 8), ("dense", "even", "even", "matching")),
         *(60.0, 105, 90.0, "none"),  # a bare card 60 mm long, whose floor lies close under the lip that feeds it
     ),
@@ -244,6 +248,15 @@ def test_a_small_pool_hides_its_comb_from_the_jet_that_comes_in() -> None:
     coarse = rules.printer.model_copy(update={"layer_height": 0.3})
     network = {"widths": (2, 6, 7), "patterns": ("sparse", "one-hot"), "most_retained": 15.0, "seed": 221}
     report = judged_by(rules.model_copy(update={"printer": coarse}), network, most_poured=40.0)
+    assert [str(c) for c in report.failures] == []
+
+
+def test_a_pool_keeps_the_span_that_its_comb_was_trimmed_for() -> None:
+    """One longer by 0.01 mm had a card that lay past another gutter's wall, for which it was trimmed shorter again."""
+    rules = printing("fdm-pla-water", (400.0, 400.0, 5e3), 8.0, nozzle=0.8, perimeters=5, max_bridge=40.0)
+    halves = rules.printer.model_copy(update={"layer_height": 0.4, "floor": 1.6})
+    network = {"widths": (7, 7, 6), "patterns": ("dense", "unfed"), "most_retained": 15.0, "seed": 66536603}
+    report = judged_by(rules.model_copy(update={"printer": halves}), network, most_poured=40.0)
     assert [str(c) for c in report.failures] == []
 
 

@@ -421,6 +421,15 @@ class Room:
         )  # where even the least floor keeps too much, a deeper one keeps more
         return next((card for card in tried if card and self._keeps(card)), None)
 
+    def like(self, old: Card, depth: float) -> Card | None:
+        """The card `depth` long at an old one's level and over no less, if it keeps what is wanted."""
+        if self.site.comb.is_lone:
+            return None
+        near = min(self.site.spans, key=lambda span: hypot(span[0] - old.x0, span[1] - old.x1))
+        span = min(near[0], old.x0), max(near[1], old.x1)
+        card = self._at(span, -old.floor_z, depth)
+        return card if card and self._keeps(card) else None
+
     def _keeps(self, card: Card) -> bool:
         """Whether it keeps what is wanted, and what clings to its walls is certain; a bare sill may keep more."""
         off = self._off(card)

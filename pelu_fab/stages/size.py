@@ -42,6 +42,7 @@ from pelu_fab.stages.vessels import between_cups, cup_width, cups_of, jugs_of
 LOAD = 400.0  # mm3/s per mm of open teeth: more, and the pool is not calm
 LONE_RUN = 8.0  # mm: ramp of a card that hangs over its target
 MOST_PASSES, SETTLED = 5, 0.002  # until pools' areas change by less
+CHOSEN = 1  # turn from which a pool keeps its span, level and length: two that each ask for the other would never end
 
 
 def size(lowered: Lowered, design: Design, rim: float = RIM) -> Sized:
@@ -62,15 +63,22 @@ def _sized(lowered: Lowered, design: Design, rim: float, full: Mapping[str, tupl
     loads = _loads(netlist, design, rim, full)
     orders, combs = _combs(netlist, loads, design)
     cards, drains = _cards(netlist, orders, combs, 0.0, design), dict[str, float]()
-    for _ in range(MOST_PASSES):  # a comb is trimmed for the pool that drains over it, whose walls follow the comb
-        before, drains = drains, {card.name: drain_area(card) for row in cards.layers for card in row}
+    for turn in range(MOST_PASSES):  # a comb is trimmed for the pool that drains over it, whose walls follow the comb
+        before, drains = drains, {card.name: drain_area(card) for layer in cards.layers for card in layer.cards}
         if before and all(abs(drains[name] - area) <= SETTLED * area for name, area in before.items()):
             break
         combs = [[trimmed(comb, drains[comb.bucket.name], design) for comb in row] for row in combs]
-        cards = _cards(netlist, orders, combs, cards.priming_volume, design)
+        cards = _cards(netlist, orders, combs, cards.priming_volume, design, cards if turn >= CHOSEN else None)
     width = cup_width(netlist, process, design.sheet)
     pitch = on_grid(width + between_cups(process, design.sheet))
-    sized = Sized(cards.layers, cards.courses, (), jugs_of(design, cards.priming_volume), cards.priming_volume, pitch)
+    sized = Sized(
+        tuple(layer.cards for layer in cards.layers),
+        cards.courses,
+        (),
+        jugs_of(design, cards.priming_volume),
+        cards.priming_volume,
+        pitch,
+    )
     return replace(sized, cups=cups_of(lowered, sized.cup_pitch - (pitch - width), design))
 
 
@@ -80,10 +88,22 @@ def drain_area(card: Card) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class _Layer:
+    """The cards of one layer in order, and the length that its weirs were given."""
+
+    cards: tuple[Card, ...] = ()
+    length: float = 0.0
+
+    def card(self, name: str) -> Card | None:
+        """The card of a bucket."""
+        return next((card for card in self.cards if card.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
 class _Cards:
     """Every layer's cards and gutters, and the volume that primes those with several branches."""
 
-    layers: tuple[tuple[Card, ...], ...]
+    layers: tuple[_Layer, ...]
     courses: tuple[tuple[Course, ...], ...]
     priming_volume: float
 
@@ -108,8 +128,9 @@ def _cards(
     combs: Sequence[Sequence[BucketComb]],
     least_priming: float,
     design: Design,
+    before: _Cards | None = None,
 ) -> _Cards:
-    """The cards for these combs."""
+    """The cards for these combs, no shorter than `before` and their pools of its kind where they do."""
     process = design.process
     courses = [side_by_side(order, gutter_widths(combs[n], process), process) for n, order in enumerate(orders)]
     width = cup_width(netlist, process, design.sheet)
@@ -118,7 +139,8 @@ def _cards(
     calm = [site for row in sites for site in row if not site.comb.is_lone and not site.comb.load.inflow]
     several = [least_room(site, design) for site in calm]
     priming = max(ceil(max(several, default=0.0) / 500.0) * 500.0, least_priming)  # whole half millilitres
-    layers = tuple(_layer(row, courses[n], priming, design) for n, row in enumerate(sites))
+    olds = before.layers if before else [_Layer()] * len(sites)
+    layers = tuple(_layer(row, courses[n], priming, olds[n], design) for n, row in enumerate(sites))
     return _Cards(layers, tuple(courses), priming)
 
 
@@ -157,30 +179,38 @@ def _spills(netlist: Netlist, design: Design) -> dict[str, float]:
     return spills
 
 
-def _layer(sites: Sequence[Site], courses: Sequence[Course], priming: float, design: Design) -> tuple[Card, ...]:
+def _layer(sites: Sequence[Site], courses: Sequence[Course], priming: float, before: _Layer, design: Design) -> _Layer:
     """Cards of one layer in order: weirs all equally long, and so are all cards of a row; flushes as they need."""
     weirs = [site for site in sites if not site.comb.bucket.flush_volume]
     flushes = [site for site in sites if site.comb.bucket.flush_volume]
     if not courses:
-        made = _row(weirs, flushes, design)
+        made, length = _row(weirs, flushes, before, design)
     else:
-        length, rooms = _length(weirs, courses, priming, design)
-        made = [*_weirs(rooms, length, courses, design), *(flush_of(site, design) for site in flushes)]
+        length, rooms = _length(weirs, courses, priming, before, design)
+        made = [*_weirs(rooms, length, courses, before, design), *(flush_of(site, design) for site in flushes)]
     cards = {card.name: card for card in made}
-    return tuple(cards[site.comb.bucket.name] for site in sites)
+    return _Layer(tuple(cards[site.comb.bucket.name] for site in sites), length)
 
 
 def _length(
-    sites: Sequence[Site], courses: Sequence[Course], priming: float, design: Design
-) -> tuple[float, list["Room"]]:
-    """The shortest for which each weir of a layer finds a pool, and what they must hold; 0 of none."""
+    sites: Sequence[Site], courses: Sequence[Course], priming: float, before: _Layer, design: Design
+) -> tuple[float, list[Room]]:
+    """The shortest for which each weir of a layer finds a pool, at least that of `before`, and what they must hold."""
     wanted = [s.comb.bucket.retained_volume + (0.0 if s.comb.is_lone else priming) for s in sites]
     tried = [Room(site, want, not courses, design) for site, want in zip(sites, wanted, strict=True)]
+    if before.cards and all(_like(before, room, before.length) for room in tried if not room.site.comb.is_lone):
+        return before.length, tried
     deepest = _deepest(courses, design)
     deep_enough = [least_depth(room, deepest) for room in tried]
     if inf in deep_enough:
         raise no_room(sites[deep_enough.index(inf)].comb.bucket, deepest)
-    return max(deep_enough, default=0.0), tried
+    return max([before.length, *deep_enough]), tried
+
+
+def _like(before: _Layer, room: Room, depth: float) -> Card | None:
+    """The card `depth` long whose pool is of the kind that it was before; None if there is none."""
+    old = before.card(room.site.comb.bucket.name)
+    return room.like(old, depth) if old else None
 
 
 def _deepest(courses: Sequence[Course], design: Design) -> float:
@@ -190,13 +220,17 @@ def _deepest(courses: Sequence[Course], design: Design) -> float:
     return on_grid(floor(deep / printer.layer_height + 1e-9) * printer.layer_height)
 
 
-def _weirs(rooms: Sequence["Room"], depth: float, courses: Sequence[Course], design: Design) -> list[Card]:
+def _weirs(
+    rooms: Sequence[Room], depth: float, courses: Sequence[Course], before: _Layer, design: Design
+) -> list[Card]:
     """Their cards, `depth` long, or as little longer as one needs that is found shorter and longer, but not at it."""
     process, deepest = design.process, _deepest(courses, design)
     step = process.printer.layer_height
 
     def of(room: Room, depth: float) -> Card | None:
-        return next((card for span in room.site.spans if (card := room.card(span, deepest, depth))), None)
+        return _like(before, room, depth) or next(
+            (card for span in room.site.spans if (card := room.card(span, deepest, depth))), None
+        )
 
     cards = list[Card]()
     while len(cards) < len(rooms):
@@ -218,19 +252,19 @@ def _weirs(rooms: Sequence["Room"], depth: float, courses: Sequence[Course], des
     ]
 
 
-def _row(weirs: Sequence[Site], flushes: Sequence[Site], design: Design) -> list[Card]:
-    """Cards side by side over the cups, all equally long and down to one level."""
-    length, rooms = _length(weirs, (), 0.0, design)
+def _row(weirs: Sequence[Site], flushes: Sequence[Site], before: _Layer, design: Design) -> tuple[list[Card], float]:
+    """Cards side by side over the cups, all equally long and down to one level; and how long weirs must be."""
+    length, rooms = _length(weirs, (), 0.0, before, design)
     if not flushes:
-        return _weirs(rooms, length, (), design)
+        return _weirs(rooms, length, (), before, design), length
     wanted = [Wanted(c.bucket, c.ducts[0].target, c.load.flow, c.load.rim) for c in (site.comb for site in flushes)]
     inside = flushes[0].spans[0]
     for depth in range(int(max(length, SHORTEST)), int(MAX_DEPTH) + 1):
         deep = [any(room.card(span, _deepest((), design), depth) for span in room.site.spans) for room in rooms]
         made = flush_row(wanted, inside, float(depth), design) if all(deep) else None
         if made is not None:
-            beside = _weirs(rooms, float(depth), (), design)
+            beside = _weirs(rooms, float(depth), (), before, design)
             bottom = min(card.under.bottom_z for card in (*made, *beside))
             level = Underside(bottom, True)
-            return [*on_one_bed(made, bottom, design), *(replace(card, under=level) for card in beside)]
+            return [*on_one_bed(made, bottom, design), *(replace(card, under=level) for card in beside)], length
     raise no_flush(wanted, inside, design, pooled=False)
