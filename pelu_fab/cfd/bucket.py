@@ -36,6 +36,10 @@ NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 16.0  # mm: length and least depth of a s
 EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
 
 
+class TooCoarse(FabError):
+    """Water would run through a wall."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Bucket:
     """A vessel in its own frame: origin at the middle of the comb's outer edge on the sill, y outward. mm."""
@@ -165,6 +169,7 @@ def bucket_case(
         water=water,
         inflow=Inflow(pour.flow, direction, pour.seconds),
         outlets={f"o{t}": goal for t, goal in enumerate(bucket.goals)},
+        cells_a_tooth=cells,
         end=pour.end,
         below=float((grid.volumes * (pool & (z < 0) & ~water)).sum()) / 1000.0,
         pictures=SPLASHES if pour.kind == "dump" else Case.pictures,
@@ -175,7 +180,7 @@ def _refuse_leak(bucket: Bucket, found: float) -> None:
     """Cells as coarse as a wall is thick can reach through it: then the pool is too large."""
     if found > bucket.volume * (1 + LEAK) + LEAK_ML * 1000.0:
         what = f"its pool holds {found / 1000:.1f} mL in cells, {bucket.volume / 1000:.1f} mL in the file"
-        raise FabError(bucket.name, what, "give more --cells: a wall is thinner than they are")
+        raise TooCoarse(bucket.name, what, "give more --cells: a wall is thinner than they are")
 
 
 def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, nozzle: Nozzle | None) -> Grid:

@@ -49,6 +49,7 @@ class Case:
     water: Mask  # cells full at the start
     inflow: Inflow
     outlets: Mapping[str, str]
+    cells_a_tooth: int
     end: float
     below: float = 0.0  # mL that its pool lacks
     pictures: int = 8  # times at which whole fields are written

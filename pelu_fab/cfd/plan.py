@@ -1,11 +1,12 @@
 """Which cases a device has: names of buckets and transfers, and pours, to cases cut from its triangles."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pelu_fab.cfd.bucket import Bucket, bucket_case, bucket_of
+from pelu_fab.cfd.bucket import CELLS_A_TOOTH, Bucket, TooCoarse, bucket_case, bucket_of
 from pelu_fab.cfd.case import Case
 from pelu_fab.cfd.compare import digests
 from pelu_fab.cfd.flight import Flight
@@ -13,8 +14,8 @@ from pelu_fab.cfd.pour import Asked
 from pelu_fab.cfd.result import slug
 from pelu_fab.cfd.run import Job
 from pelu_fab.cfd.siphon import siphon_case
-from pelu_fab.cfd.transfer import Gutter, Leg, gutter_at, into_case, over_case
-from pelu_fab.cfd.way import Run, speed_at_end, way_of
+from pelu_fab.cfd.transfer import LAST, Gutter, Leg, gutter_at, into_case, over_case
+from pelu_fab.cfd.way import Run, parted, speed_at_end, way_of
 from pelu_fab.errors import FabError
 from pelu_fab.ir.process import Process
 from pelu_fab.network.names import duct_name
@@ -25,6 +26,7 @@ from pelu_fab.signoff.stl import Array
 
 WORK = "cfd"  # folder of cases and pictures, in the export
 IN_BORE = 0.5  # mm above a siphon's outlet, where its water comes in
+ON_TRAY, IN_POOL = 8, range(CELLS_A_TOOTH, 10)  # cells a tooth: a thin stream clings to a lip of fewer (docs/cfd.md)
 LANDED = 0.5  # m/s along a channel where water has come down in it: 0.35 to 0.55 was found
 
 
@@ -107,7 +109,7 @@ def wanted(device: Device, at: Sequence[str], *, everything: bool) -> tuple[str,
     if not at:
         raise FabError("--at", "names no place", f"give --all, or one of {', '.join(names)}")
     for name in at:
-        if name.partition(" ")[0] not in names:  # one leg of a transfer is its name and `over` or `into` a part
+        if name.partition(" ")[0] not in names:  # one leg of a transfer is its name and `over`, `off` or `into` a part
             raise FabError(f"--at {name}", "is not in this device", f"choose from {', '.join(names)}")
     return tuple(dict.fromkeys(at))
 
@@ -129,17 +131,22 @@ def leg_named(device: Device, name: str) -> Leg:
     return Leg(name, goal, teeth, runs)
 
 
-def cases_of(device: Device, name: str, pour: Asked, cells: int) -> list[Case]:
-    """The cases of one name and one pour: a bucket's, or those of a transfer, lip by lip."""
+def cases_of(device: Device, name: str, pour: Asked, asked: int | None = None) -> list[Case]:
+    """The cases of one name and one pour: a bucket's, or those of a transfer, lip by lip.
+
+    `asked`: cells across a tooth; else as many as each needs.
+    """
+    on_tray, in_pool = asked or ON_TRAY, [asked] if asked else IN_POOL
     vessel = device.vessels[device.transfers.get(name, (name, ""))[0]]
     if vessel.siphon is not None:
         if name in device.transfers:
             raise FabError(f"--at {name}", "leaves through a siphon", "give its bucket, whose case holds the way out")
         goal = device.recovery.names.get(vessel.teeth[0].goal, "nowhere")
         matrix = device.matrix(vessel.part)
-        return [siphon_case(name, vessel, goal, matrix, device.corners, pour.into_bucket, cells)]
+        return [siphon_case(name, vessel, goal, matrix, device.corners, pour.into_bucket, in_pool[0])]
     if name not in device.transfers:
-        return [bucket_case(bucket_named(device, name), device.corners, pour.into_bucket, cells)]
+        bucket = bucket_named(device, name)
+        return [_tight(lambda cells: bucket_case(bucket, device.corners, pour.into_bucket, cells), in_pool)]
     leg = leg_named(device, name)
     share = leg.width / sum(tooth.width for tooth in device.vessels[device.transfers[name][0]].teeth)
     own = pour.through(share)
@@ -155,11 +162,24 @@ def cases_of(device: Device, name: str, pour: Asked, cells: int) -> list[Case]:
         part = leg.runs[number].part
         end = end_of(leg.runs[number - 1]) if number > 1 else None
         corners = device.corners_of(part)
-        cases.append(over_case(leg, number, device.matrix(part), device.corners, corners, own, cells, end))
+        cases.append(over_case(leg, number, device.matrix(part), device.corners, corners, own, on_tray, end))
+    if leg.off is not None:
+        before, last = parted(leg.runs[leg.off], LAST)
+        tray, corners = device.matrix(last.part), device.corners_of(last.part)
+        cut = replace(leg, runs=(*leg.runs[: leg.off], last, leg.runs[-1]))
+        cases.append(over_case(cut, leg.off, tray, device.corners, corners, own, on_tray, end_of(before), "off"))
     if device.vessels[leg.goal].teeth and device.vessels[leg.goal].siphon is None:
-        bucket = bucket_named(device, leg.goal)
-        cases.append(into_case(leg, bucket, *end_of(leg.runs[-2]), device.corners, own, cells))
+        bucket, end = bucket_named(device, leg.goal), end_of(leg.runs[-2])
+        cases.append(_tight(lambda cells: into_case(leg, bucket, *end, device.corners, own, cells), in_pool))
     return cases
+
+
+def _tight(case_of: Callable[[int], Case], tried: Sequence[int]) -> Case:
+    """The case of the fewest cells through which no water runs."""
+    for cells in tried[:-1]:
+        with suppress(TooCoarse):
+            return case_of(cells)
+    return case_of(tried[-1])
 
 
 def parts_near(device: Device, case: Case) -> dict[str, str]:
@@ -175,9 +195,9 @@ def parts_near(device: Device, case: Case) -> dict[str, str]:
 
 
 def jobs_of(
-    device: Device, names: Sequence[str], pours: Sequence[Asked], process: Process, cells: int, limit: float
+    device: Device, names: Sequence[str], pours: Sequence[Asked], process: Process, cells: int | None, limit: float
 ) -> list[Job]:
-    """One job for every name and pour."""
+    """One job for every name and pour; so many `cells` across a tooth, or as many as each needs."""
     flight = Flight(device.recovery.surface, device.vessels)
     jobs: dict[str, Job] = {}
     for name in names:
@@ -190,5 +210,5 @@ def jobs_of(
             for case in chosen:
                 title = slug(case.at, case.pour, process.name)
                 folder = device.recovery.dossier.folder / WORK / title
-                jobs[title] = Job(title, case, process, cells, parts_near(device, case), folder, limit, flight)
+                jobs[title] = Job(title, case, process, parts_near(device, case), folder, limit, flight)
     return list(jobs.values())

@@ -17,9 +17,7 @@ ML = 1e6  # of a m3
 SAMPLES = 61
 
 
-def outcome(
-    case: Case, folder: Path, process: Process, *, key: str, parts: Mapping[str, str], cells: int, cpu: float
-) -> Outcome:
+def outcome(case: Case, folder: Path, process: Process, *, key: str, parts: Mapping[str, str], cpu: float) -> Outcome:
     """Read a solved case."""
     passed = {name: _passed(folder, name) for name, _, count in case.mesh.patches if name != "walls" and count}
     end = min(float(t[-1]) for t, _ in passed.values())
@@ -49,7 +47,7 @@ def outcome(
         seconds=case.inflow.stop,
         process=process.name,
         contact_deg=contact_angle(process.fluid),
-        cells_a_tooth=cells,
+        cells_a_tooth=case.cells_a_tooth,
         cells=case.cells,
         cpu_s=cpu,
         key=key,

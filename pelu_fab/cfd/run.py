@@ -26,7 +26,6 @@ class Job:
     name: str
     case: Case
     process: Process
-    cells: int
     parts: Mapping[str, str]
     folder: Path | None
     limit: float  # s by the clock
@@ -71,7 +70,7 @@ def run_job(job: Job, say: Callable[[str], None] = lambda _: None) -> Done:
             files = job.files
             prepare(folder, files)
             cpu = foam.solve(folder, job.case.end, job.limit, lambda told: say(f"{job.name}: {told}"))
-            found = outcome(job.case, folder, job.process, key=key_of(files), parts=job.parts, cells=job.cells, cpu=cpu)
+            found = outcome(job.case, folder, job.process, key=key_of(files), parts=job.parts, cpu=cpu)
             if job.case.kind != "siphon":
                 found = replace(found, lands=job.flight.shares(leaving(job.case, folder)))
             drawn = pictures(job.case, folder, found)

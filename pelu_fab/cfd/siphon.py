@@ -74,5 +74,6 @@ def siphon_case(name: str, vessel: Vessel, goal: str, matrix: Array, corners: Ar
         water=fluid & ~falling & (z < level),
         inflow=Inflow(pour.flow, np.array([0.0, 0.0, 1.0]), pour.seconds),
         outlets={"o0": goal},
+        cells_a_tooth=cells,
         end=pour.end,
     )

@@ -1,4 +1,5 @@
-"""Cases of a transfer, lip by lip: from a comb or a gutter's end over a tray, off a spout, and into a pool. mm, mL/s.
+"""Cases of a transfer, lip by lip: from a comb or a gutter's end over a tray, off its lip or a spout, and into a pool.
+mm, mL/s.
 
 A comb gives its water at the critical depth; what leaves a lip flies on without a solver (`flight`).
 """
@@ -32,6 +33,7 @@ LONGEST = 45.0  # mm of tray after the landing; a longer one is cut, and what is
 HEAD = 14.0  # mm of tray before the place where drops come down
 WIDEST, PLACES = 60.0, 6  # mm from there to a gutter's wall, at most; places along the way where they are looked for
 HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
+LAST = 20.0  # mm of a tray before its lip that water is followed `off`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +54,16 @@ class Leg:
     def outward(self) -> Array:
         """Level unit direction in which its teeth give."""
         return np.array([*self.teeth[0].outward, 0.0])
+
+    @property
+    def off(self) -> int | None:
+        """The last tray, if it is so long that water was followed `over` it without its lip; None if not."""
+        last = len(self.runs) - 2
+        if last < 1:
+            return None
+        run = self.runs[last]
+        cut = float((run.lip - run.start) @ run.forward) >= LONGEST
+        return last if cut or last not in self.overs else None
 
     @property
     def overs(self) -> tuple[int, ...]:
@@ -79,10 +91,11 @@ def over_case(
     pour: Pour,
     cells: int,
     end: "tuple[Gutter, float] | None" = None,
+    word: str = "over",
 ) -> Case:
     """Over run `number` of a leg, in the frame of its part (triangles `part`); z = 0 is its floor there, or its lip.
 
-    Water comes from the comb, or off the `end` of a gutter at a speed. Outlets: `onward`, still in the tray where it
+    Water comes from the comb, or out of the `end` of a gutter at a speed. Outlets: `onward`, still in the tray where it
     is cut; `fall` leaves it anywhere else.
     """
     run = leg.runs[number]
@@ -129,7 +142,7 @@ def over_case(
     core[upstream] = WALLS
     core[upstream & source.fills(points)] = INFLOW
     return Case(
-        at=f"{leg.name} over {run.part}",
+        at=f"{leg.name} {word} {run.part}",
         kind="transfer",
         pour=pour.kind,
         frame=frame,
@@ -141,6 +154,7 @@ def over_case(
         water=np.zeros(grid.shape, bool),
         inflow=Inflow(pour.flow, source.way, pour.seconds),
         outlets={"onward": leg.goal},
+        cells_a_tooth=cells,
         end=pour.end,
         pictures=12,
         first_picture=0.0,

@@ -27,7 +27,9 @@ def solve_water(
     drain: Annotated[float | None, typer.Option(help="How long it runs on after the pour, s.")] = None,
     below: Annotated[float | None, typer.Option(help="How far below full a pool starts, mL; 0 by default.")] = None,
     process: Annotated[str | None, typer.Option(help="Fluid of another process, such as fdm-pla-water.")] = None,
-    cells: Annotated[int, typer.Option(min=3, max=24, help="Across a tooth.")] = 6,
+    cells: Annotated[
+        int | None, typer.Option(min=3, max=24, help="Across a tooth; 6 in a card and 8 on a tray by default.")
+    ] = None,
     limit: Annotated[float, typer.Option(min=0.01, help="Minutes by the clock for each case.")] = 120.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell cells and CPU minutes, and run nothing.")] = False,
     case_only: Annotated[bool, typer.Option("--case-only", help="Write the cases, and run nothing.")] = False,
