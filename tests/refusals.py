@@ -54,7 +54,7 @@ class _Sites(ast.NodeVisitor):
     visit_ClassDef = visit_FunctionDef  # noqa: N815
 
     def visit_Call(self, node: ast.Call) -> None:
-        if isinstance(node.func, ast.Name) and node.func.id in ("FabError", "BedError"):
+        if isinstance(node.func, ast.Name) and node.func.id in ("FabError", "BedError", "TooCoarse"):
             name = f"{self.module} {'.'.join(self.inside)}"
             self.seen[name] += 1
             self.found[f"{name} {self.seen[name]}"] = range(node.lineno, (node.end_lineno or node.lineno) + 1)

@@ -62,8 +62,8 @@ class Leg:
         if last < 1:
             return None
         run = self.runs[last]
-        cut = float((run.lip - run.start) @ run.forward) >= LONGEST
-        return last if cut or last not in self.overs else None
+        least = LONGEST if last in self.overs else 2 * LAST
+        return last if float((run.lip - run.start) @ run.forward) >= least else None
 
     @property
     def overs(self) -> tuple[int, ...]:

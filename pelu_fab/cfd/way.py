@@ -51,12 +51,10 @@ class Run:
 
 
 def parted(run: Run, last: float) -> tuple[Run, Run]:
-    """A run up to a place `last` mm before its lip, level, and from there on; that place is in both."""
+    """A longer run up to a place `last` mm before its lip, level, and from there on; that place is in both."""
     level = np.linalg.norm(np.diff(run.path[:, :2], axis=0), axis=1)
     before = np.r_[np.cumsum(level[::-1])[::-1], 0.0]  # of each point, to the lip
     first = int((before > last).sum())
-    if not first:
-        raise FabError("transfer", f"{run.part} is shorter than {last:g} mm", "look at the way over it instead")
     at = [np.interp(-last, -before, run.path[:, axis]) for axis in range(3)]
     return Run(run.part, np.r_[run.path[:first], [at]]), Run(run.part, np.r_[[at], run.path[first:]])
 
