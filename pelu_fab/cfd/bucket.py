@@ -37,7 +37,7 @@ EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even 
 
 
 class TooCoarse(FabError):
-    """Water would run through a wall."""
+    """Cells through which water would run out of a pool."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

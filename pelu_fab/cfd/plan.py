@@ -26,7 +26,8 @@ from pelu_fab.signoff.stl import Array
 
 WORK = "cfd"  # folder of cases and pictures, in the export
 IN_BORE = 0.5  # mm above a siphon's outlet, where its water comes in
-ON_TRAY, IN_POOL = 8, range(CELLS_A_TOOTH, 10)  # cells a tooth: a thin stream clings to a lip of fewer (docs/cfd.md)
+ON_TRAY = 8  # cells a tooth: to a lip of fewer a thin stream clings (docs/cfd.md)
+IN_POOL = range(CELLS_A_TOOTH, 10)  # of these the fewest through which no thin floor leaks
 LANDED = 0.5  # m/s along a channel where water has come down in it: 0.35 to 0.55 was found
 
 
