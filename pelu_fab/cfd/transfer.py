@@ -61,9 +61,7 @@ class Leg:
         last = len(self.runs) - 2
         if last < 1:
             return None
-        run = self.runs[last]
-        least = LONGEST if last in self.overs else 2 * LAST
-        return last if float((run.lip - run.start) @ run.forward) >= least else None
+        return last if self.runs[last].length >= (LONGEST if last in self.overs else 2 * LAST) else None
 
     @property
     def overs(self) -> tuple[int, ...]:

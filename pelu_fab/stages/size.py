@@ -99,6 +99,9 @@ class _Layer:
         return next((card for card in self.cards if card.name == name), None)
 
 
+NONE = _Layer()
+
+
 @dataclass(frozen=True, slots=True)
 class _Cards:
     """Every layer's cards and gutters, and the volume that primes those with several branches."""
@@ -139,7 +142,7 @@ def _cards(
     calm = [site for row in sites for site in row if not site.comb.is_lone and not site.comb.load.inflow]
     several = [least_room(site, design) for site in calm]
     priming = max(ceil(max(several, default=0.0) / 500.0) * 500.0, least_priming)  # whole half millilitres
-    olds = before.layers if before else [_Layer()] * len(sites)
+    olds = before.layers if before else [NONE] * len(sites)
     layers = tuple(_layer(row, courses[n], priming, olds[n], design) for n, row in enumerate(sites))
     return _Cards(layers, tuple(courses), priming)
 
@@ -183,17 +186,17 @@ def _layer(sites: Sequence[Site], courses: Sequence[Course], priming: float, bef
     """Cards of one layer in order: weirs all equally long, and so are all cards of a row; flushes as they need."""
     weirs = [site for site in sites if not site.comb.bucket.flush_volume]
     flushes = [site for site in sites if site.comb.bucket.flush_volume]
-    if not courses:
-        made, length = _row(weirs, flushes, before, design)
+    if not courses:  # nothing to trim: one branch each
+        made, length = _row(weirs, flushes, design), 0.0
     else:
-        length, rooms = _length(weirs, courses, priming, before, design)
-        made = [*_weirs(rooms, length, courses, before, design), *(flush_of(site, design) for site in flushes)]
+        length, rooms = _length(weirs, courses, priming, design, before)
+        made = [*_weirs(rooms, length, courses, design, before), *(flush_of(site, design) for site in flushes)]
     cards = {card.name: card for card in made}
     return _Layer(tuple(cards[site.comb.bucket.name] for site in sites), length)
 
 
 def _length(
-    sites: Sequence[Site], courses: Sequence[Course], priming: float, before: _Layer, design: Design
+    sites: Sequence[Site], courses: Sequence[Course], priming: float, design: Design, before: _Layer = NONE
 ) -> tuple[float, list[Room]]:
     """The shortest for which each weir of a layer finds a pool, at least that of `before`, and what they must hold."""
     wanted = [s.comb.bucket.retained_volume + (0.0 if s.comb.is_lone else priming) for s in sites]
@@ -221,7 +224,7 @@ def _deepest(courses: Sequence[Course], design: Design) -> float:
 
 
 def _weirs(
-    rooms: Sequence[Room], depth: float, courses: Sequence[Course], before: _Layer, design: Design
+    rooms: Sequence[Room], depth: float, courses: Sequence[Course], design: Design, before: _Layer = NONE
 ) -> list[Card]:
     """Their cards, `depth` long, or as little longer as one needs that is found shorter and longer, but not at it."""
     process, deepest = design.process, _deepest(courses, design)
@@ -252,19 +255,19 @@ def _weirs(
     ]
 
 
-def _row(weirs: Sequence[Site], flushes: Sequence[Site], before: _Layer, design: Design) -> tuple[list[Card], float]:
-    """Cards side by side over the cups, all equally long and down to one level; and how long weirs must be."""
-    length, rooms = _length(weirs, (), 0.0, before, design)
+def _row(weirs: Sequence[Site], flushes: Sequence[Site], design: Design) -> list[Card]:
+    """Cards side by side over the cups, all equally long and down to one level."""
+    length, rooms = _length(weirs, (), 0.0, design)
     if not flushes:
-        return _weirs(rooms, length, (), before, design), length
+        return _weirs(rooms, length, (), design)
     wanted = [Wanted(c.bucket, c.ducts[0].target, c.load.flow, c.load.rim) for c in (site.comb for site in flushes)]
     inside = flushes[0].spans[0]
     for depth in range(int(max(length, SHORTEST)), int(MAX_DEPTH) + 1):
         deep = [any(room.card(span, _deepest((), design), depth) for span in room.site.spans) for room in rooms]
         made = flush_row(wanted, inside, float(depth), design) if all(deep) else None
         if made is not None:
-            beside = _weirs(rooms, float(depth), (), before, design)
+            beside = _weirs(rooms, float(depth), (), design)
             bottom = min(card.under.bottom_z for card in (*made, *beside))
             level = Underside(bottom, True)
-            return [*on_one_bed(made, bottom, design), *(replace(card, under=level) for card in beside)], length
+            return [*on_one_bed(made, bottom, design), *(replace(card, under=level) for card in beside)]
     raise no_flush(wanted, inside, design, pooled=False)
