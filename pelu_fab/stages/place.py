@@ -32,7 +32,8 @@ from pelu_fab.stages.vessels import WITHIN, rack_plate
 
 # mm, unless it says otherwise. physics §7.5 and 7.6 where no other reason is given.
 FALL, UNDER = 8.0, 5.0  # from a lip to its gutter's floor, at least; from there to a foot's upper end
-BETWEEN, LANDING, BREAK = 1.5, 18.0, 15.0  # between two cards; past a lip, straight; past a lip, to a joint
+BETWEEN, LANDING = 1.5, 18.0  # between two cards; past a lip, straight
+BREAK, LONE_BREAK = 15.0, 25.0  # past a lip, to a joint; where all comes down in one gutter and piles up
 GUTTER_WALL, SPLASH = 13.0, 11.8  # at least; above a lip from which a dumped jug falls
 CROWDED = 0.6  # of a wall: where a gutter takes all of several, a dumped jug falls on what already runs there
 EAR, EAR_OUT, HEAD = (-18.0, 2.0), 2.4, 8.0  # local y of an ear; what it stands on; before the first, at least
@@ -165,7 +166,7 @@ def _onward(
         if not following and max(out.y for out in exits.values()) - starts[-1] > reach:
             fan += BREAK  # a joint lies before it, and what falls there still runs straight
             exits = _side_by_side(sized, fan, process)
-        joints, lie_well = _joints(starts[-1], lip + BREAK, exits, fan, (legs, inlet), reach)
+        joints, lie_well = _joints(starts[-1], lip + _past(placed[-1].card), exits, fan, (legs, inlet), reach)
         found = _Onward(after, steps, on_trays, exits, fan, (*starts, *(joint - LAP for joint in joints)))
         if lie_well:
             return found
@@ -211,9 +212,9 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
         start = start if ys else y + ear(card)[0] - _head(row, process)
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:
-            start, number = lip + BREAK - LAP, number + 1
-            y = max(y, lip + BREAK + _after_joint(card))
             assert before is not None
+            start, number = lip + _past(before) - LAP, number + 1
+            y = max(y, lip + _past(before) + _after_joint(card))
             up += _step(process)  # the tray before lies higher
             ahead = max(y - card.depth - card.wall - lip - _thickest(before) / 2**0.5, 0.0)
             bent = GRAVITY * ahead**2 / AT_LIP**2  # below the straight line that the edge is seen along
@@ -231,6 +232,11 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
         lip, before = ys[-1] + card.lip_y, card
         back = lip + BETWEEN
     return ys, pieces
+
+
+def _past(card: Card) -> float:
+    """From a card's lip to the joint behind it, at least."""
+    return LONE_BREAK if len(card.mouths) == 1 else BREAK
 
 
 def _after_joint(card: Card) -> float:
@@ -305,7 +311,7 @@ def _stand(
     for card, y, piece in zip(row, ys, pieces, strict=True):
         bottom = _lowered(slope, piece, process).z(y + card.lip_y) + fall(card, slope.degrees)
         if piece and placed:
-            end = max(p.y + p.card.lip_y for p, n in zip(placed, pieces, strict=False) if n < piece) + BREAK
+            end = max(p.y + p.card.lip_y + _past(p.card) for p, n in zip(placed, pieces, strict=False) if n < piece)
             bottom += _up_over(card, y, end, process)
         z = bottom - card.under.bottom_z
         reach = half + EAR_OUT + SIDE_AIR
@@ -425,7 +431,7 @@ def _starts(placed: Sequence[PlacedCard], pieces: Sequence[int], process: Proces
     starts = [placed[0].y + placed[0].ear[0] - _head([one.card for one in placed], process)]
     for one, (a, b) in zip(placed, pairwise(pieces), strict=False):
         if a != b:
-            starts.append(one.y + one.card.lip_y + BREAK - LAP)
+            starts.append(one.y + one.card.lip_y + _past(one.card) - LAP)
     return starts
 
 
