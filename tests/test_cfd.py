@@ -208,6 +208,17 @@ def test_a_pour_joins_cells_where_water_is_slow_and_never_at_a_tooth_or_a_slot()
     assert into.cells == into.fluid.sum()
 
 
+@pytest.mark.parametrize("kind", ["middle", "end", "dump"])
+def test_a_stream_comes_out_of_a_spout_that_is_dipped_in_and_a_dump_falls_from_above(kind: str) -> None:
+    """Cells too coarse for bubbles would take air along, up to the comb: there it lifts the water near the stream."""
+    (case,) = cases_of(weave(), "L0.b1", pour_of(kind), 4)
+    faces = case.mesh.faces_of(INLET)
+    falling = case.mesh.areas[faces] @ case.inflow.direction < -1e-9
+    heights = case.mesh.points[case.mesh.faces[faces]].mean(axis=1)[falling, 2]
+    assert np.ptp(heights) < 1e-9
+    assert heights[0] == pytest.approx(case.grid.z[-1] if kind == "dump" else 3.0, abs=1e-9 if kind == "dump" else 0.8)
+
+
 def _swapped(mesh: PolyMesh) -> PolyMesh:
     """The first inner face seen from its neighbour: closed, but in the wrong order."""
     owner, neighbour, faces = mesh.owner.copy(), mesh.neighbour.copy(), mesh.faces.copy()

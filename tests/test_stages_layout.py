@@ -396,6 +396,21 @@ def test_planted_faults_are_found() -> None:
     assert "L0.b1 passes through a trestle" in stand_faults(replace(layout, trestles=(far,)), process)
 
 
+@pytest.mark.parametrize("name", ["iris-robust", "penguins"])
+def test_behind_a_card_whose_water_all_comes_down_in_one_gutter_a_joint_lies_farther_on(name: str) -> None:
+    """It piles up at the walls there, and ran through beside a lip 15 mm on (a solver, docs/cfd.md)."""
+    layout = staged(pelu_fab.load(Path(__file__).parent.parent / "designs" / name)).layout
+    beyond = {}
+    for placed in woven(layout):
+        for mouth in placed.card.mouths:
+            caught = catches(layout, placed, mouth.target)
+            assert caught
+            lip = caught[0].at(caught[1].end.along)[0]
+            beyond.setdefault(len(placed.card.mouths) == 1, []).append(lip - lip_of(placed)[0])
+    assert min(beyond[True]) > 25.0 - GRID
+    assert min(beyond[False]) > 15.0 - GRID
+
+
 def test_a_planted_fault_in_a_joint_is_found() -> None:
     stages = staged(design_of(random_network((8, 2), 1), process_named("fdm-pla-detergent", 180.0)))
     layout, process = stages.layout, stages.design.process

@@ -164,7 +164,7 @@ def _onward(
         fan = inf if following else after
         exits = _into(following, steps, courses) if following else _side_by_side(sized, after, process)
         if not following and max(out.y for out in exits.values()) - starts[-1] > reach:
-            fan += BREAK  # a joint lies before it, and what falls there still runs straight
+            fan += _past(placed[-1].card)  # a joint lies before it, and what falls there still runs straight
             exits = _side_by_side(sized, fan, process)
         joints, lie_well = _joints(starts[-1], lip + _past(placed[-1].card), exits, fan, (legs, inlet), reach)
         found = _Onward(after, steps, on_trays, exits, fan, (*starts, *(joint - LAP for joint in joints)))
