@@ -219,6 +219,13 @@ def test_a_stream_comes_out_of_a_spout_that_is_dipped_in_and_a_dump_falls_from_a
     assert heights[0] == pytest.approx(case.grid.z[-1] if kind == "dump" else 3.0, abs=1e-9 if kind == "dump" else 0.8)
 
 
+def test_a_spout_ends_a_streams_width_over_a_floor_that_is_higher(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket_module, "DIPPED", -99.0)  # as far below as a floor that rises lies above
+    (case,) = cases_of(weave(), "L0.b1", pour_of("middle"), 4)
+    faces = case.mesh.faces_of(INLET)
+    assert -float((case.mesh.areas[faces] @ velocity(case)).sum()) == pytest.approx(case.inflow.flow)
+
+
 def _swapped(mesh: PolyMesh) -> PolyMesh:
     """The first inner face seen from its neighbour: closed, but in the wrong order."""
     owner, neighbour, faces = mesh.owner.copy(), mesh.neighbour.copy(), mesh.faces.copy()

@@ -323,10 +323,10 @@ def _inlet(bucket: Bucket, grid: Grid, fluid: Mask, labels: Index, pour: Pour) -
     chosen = far <= max(pour.stream / 2, float(far.min()) + 1e-9)
     if not open_top.any():
         raise FabError(bucket.name, "nothing can be poured in from above", "look at the STL: is it closed?")
-    if pour.kind == "dump":
-        labels[1:-1, 1:-1, -1][chosen] = INFLOW
-    else:  # at 0.6 m/s a stream takes no air along, but in cells as coarse as these it would, down to the comb
-        spout = fluid & chosen[:, :, None] & (z > DIPPED)
+    labels[1:-1, 1:-1, -1][chosen] = INFLOW
+    if pour.kind != "dump":  # at 0.6 m/s a stream takes no air along, but in cells as coarse as these it would
+        floor = np.where(fluid, z, np.inf).min(axis=2)[chosen].max()
+        spout = fluid & chosen[:, :, None] & (z > max(DIPPED, floor + pour.stream))
         fluid &= ~spout
         labels[1:-1, 1:-1, 1:-1][spout] = INFLOW
     return np.array([0.0, 0.0, -1.0])
