@@ -152,7 +152,7 @@ def _onward(
     process: Process,
 ) -> _Onward:
     """What comes next, as near as joints between trays then lie well; the nearest where they never do."""
-    lip = placed[-1].y + placed[-1].card.lip_y
+    lip, past = placed[-1].y + placed[-1].card.lip_y, _past(placed[-1].card)
     starts, reach = _starts(placed, pieces, process), _reach(process)
     baffles = [card.depth - OVERLAP + plate.y1 for card in following for plate in card.plates if plate.crest]
     baffles += [card.depth - OVERLAP for card in following if card.siphon]  # its front wall
@@ -164,9 +164,9 @@ def _onward(
         fan = inf if following else after
         exits = _into(following, steps, courses) if following else _side_by_side(sized, after, process)
         if not following and max(out.y for out in exits.values()) - starts[-1] > reach:
-            fan += _past(placed[-1].card)  # a joint lies before it, and what falls there still runs straight
+            fan += past  # a joint lies before it, and what falls there still runs straight
             exits = _side_by_side(sized, fan, process)
-        joints, lie_well = _joints(starts[-1], lip + _past(placed[-1].card), exits, fan, (legs, inlet), reach)
+        joints, lie_well = _joints(starts[-1], lip + past, exits, fan, (legs, inlet), reach)
         found = _Onward(after, steps, on_trays, exits, fan, (*starts, *(joint - LAP for joint in joints)))
         if lie_well:
             return found
@@ -213,8 +213,9 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
         number = pieces[-1] if pieces else 0
         if ys and y + card.lip_y + LANDING - start > reach:
             assert before is not None
-            start, number = lip + _past(before) - LAP, number + 1
-            y = max(y, lip + _past(before) + _after_joint(card))
+            joint = lip + _past(before)
+            start, number = joint - LAP, number + 1
+            y = max(y, joint + _after_joint(card))
             up += _step(process)  # the tray before lies higher
             ahead = max(y - card.depth - card.wall - lip - _thickest(before) / 2**0.5, 0.0)
             bent = GRAVITY * ahead**2 / AT_LIP**2  # below the straight line that the edge is seen along
