@@ -1,6 +1,6 @@
 """A bucket's case: the air of its pool, comb and ramp, cut out of the STL. A vessel as sign-off found it goes in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ OVER = {"even": 7.0, "middle": 14.0, "end": 14.0, "dump": 20.0, "design": 7.0}  
 HIGHEST = 30.0  # mm over the sill that a pour is followed from
 SPLASHES = 24  # fields of a dump: what leaves by the open top is followed from each of them
 CALM = ("even", "design")  # nothing falls in, or from a nozzle that brings its own air
+ASKEW = 0.02  # mm: that a slot may lie beside the middle of its tooth
 NEAR_SLOT = 0.15  # mm: a slot's edge nearer to a tooth's wall, or to another's, has no line of its own
 POOL_CELL = 2.0  # mm: the coarsest, away from the comb
 SHELL = 1.4  # mm: the coarsest along y and z where a floor may slope, so that stairs of a thin one stay shut
@@ -190,20 +191,28 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
     comb = (float(teeth[0, 0]), float(teeth[-1, 1]))
     wide = growing(3.0 / cells, *comb, POOL_CELL * finer)
 
+    def in_tooth(v: float) -> bool:
+        return bool(((teeth[:, 0] <= v) & (v <= teeth[:, 1])).any())
+
     def across(v: float) -> float:
         if not comb[0] <= v <= comb[1]:
-            return wide(v)
+            return finer_in(gaps[0], wide)(v)
         own = np.flatnonzero((teeth[:, 0] <= v) & (v <= teeth[:, 1]))
-        return sizes[own[0]] if len(own) else min(max(1.0, 0.8 * finer), POOL_CELL)  # a blade is one cell
+        blade = min(max(1.0, 0.8 * finer), POOL_CELL)  # is one cell
+        return sizes[own[0]] if len(own) else finer_in(gaps[0], lambda _: blade)(v)
 
     along = growing(sill, -1.8, 10.0, min(POOL_CELL * finer, SHELL))
-    down, up = growing(sill, -1.0, 99.0, min(1.2 * finer, SHELL)), growing(sill, -99.0, 3.0, 2.5 * finer, 0.35)
+    down, up = (
+        growing(sill, -1.0, 99.0, min(1.2 * finer, SHELL)),
+        growing(sill, -99.0, 3.0, min(2.5 * finer, SHELL), 0.35),
+    )
     marks = [walls(local, low, high, axis) for axis in range(3)]
     gaps = [slots(local, low, high, axis) for axis in range(3)]
-    # Posts in the pool need no lines of their own, slots do: the narrowest first, and nearer to others than walls are.
-    across_teeth = teeth.ravel().tolist()
-    for v in (v for gap in sorted(gaps[0], key=lambda gap: gap[1] - gap[0]) for v in gap):
-        if min(abs(v - other) for other in across_teeth) >= NEAR_SLOT:
+    # Each tooth is cut alike, by the slot before it alone: its flow hangs by some percent on the cells at its walls.
+    # Posts in the pool need no lines of their own, other slots do, but not in a tooth; nearer to others than walls are.
+    across_teeth = [*teeth.ravel().tolist(), *(v for a, b in teeth.tolist() for v in _slot_before(a, b, marks[0]))]
+    for v in (v for gap in sorted(gaps[0], key=_width) for v in gap):
+        if min(abs(v - other) for other in across_teeth) >= NEAR_SLOT and not in_tooth(v):
             across_teeth.append(v)
     marks[0] = [v for v in marks[0] if not comb[0] <= v <= comb[1]]
     sizes = [fitting(a, b, across_teeth, cells) for a, b in teeth.tolist()]
@@ -213,8 +222,19 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
         up = _finest(up, growing(0.6 * finer, float(start[2]) - 1.5, float(stop[2]) + 0.5, 1.5 * finer))
         marks = [[float(a), float(b), *own] for a, b, own in zip(start, stop, marks, strict=True)]
     fixed = (across_teeth, [0.0], [0.0])
-    asked = (across, along, lambda v: down(v) if v < 0 else up(v))
-    return Grid(*(lines(low[i], high[i], fixed[i], marks[i], finer_in(gaps[i], asked[i])) for i in range(3)))
+    asked = (across, finer_in(gaps[1], along), finer_in(gaps[2], lambda v: down(v) if v < 0 else up(v)))
+    return Grid(*(lines(low[i], high[i], fixed[i], marks[i], asked[i]) for i in range(3)))
+
+
+def _slot_before(low: float, high: float, planes: Sequence[float]) -> tuple[float, ...]:
+    """Of `planes` between a tooth's walls, those of the slot in its middle; none where there is no such slot."""
+    own = [v for v in planes if low + NEAR_SLOT < v < high - NEAR_SLOT]
+    pairs = [(a, b) for a in own for b in own if a < b and abs(a + b - low - high) < 2 * ASKEW]
+    return max(pairs, key=_width, default=())
+
+
+def _width(gap: tuple[float, float]) -> float:
+    return gap[1] - gap[0]
 
 
 def _joined(grid: Grid, fluid: Mask, cells: int) -> list[tuple[Index, Index, Mask]]:
