@@ -85,7 +85,7 @@ STAGES = [
     Case("pipeline.py _that_does 1", wrong("drip", "process_overrides.printer.bed=[40, 40, 40]"), SET, as_told("drip"), slow=True),
     Case("pipeline.py _that_does 1", wrong("and-or", "process_overrides.printer.bed=[60, 60, 60]"), SET, as_told("and-or")),
     Case("stages/place.py _stairs 1", lambda _: lay_out(pelu_fab.load(DESIGNS / "and-or", settings=["process_overrides.printer.bed=[60, 60, 60]"])), SET,
-         (lambda _, m: lay_out(pelu_fab.load(DESIGNS / "and-or", settings=[m[1] or m[2]])), wrong("and-or", "process_overrides.printer.bed=[94, 94, 94]"))),
+         (lambda _, m: lay_out(pelu_fab.load(DESIGNS / "and-or", settings=[m[1] or m[2]])), wrong("and-or", "process_overrides.printer.bed=[95, 95, 95]"))),
     Case("stages/solids/sheet.py sheet_stand 1", wrong("and-or", "frame=sheet", "sheet.size=[100, 100]"), SET, (as_told("and-or", "frame=sheet"), wrong("and-or", "frame=printed"))),
     Case("stages/combs.py cut_comb 1", wrong("and-or", "pour_flow_ml=60"), r"raise max_teeth in design\.toml", wrong("and-or", "pour_flow_ml=60", "max_teeth=40")),
     Case("stages/pools.py no_room 1", made(network_of(([0.036], [[1.0]])), process=SURE), r"a threshold of 0, or one above (\S+) mL", (made(network_of(([0.0], [[1.0]])), input_max=(40.0,)), lambda _, m: made(network_of(([float(m[1]) + 0.01], [[1.0]])), input_max=(40.0,))())),

@@ -202,7 +202,7 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
 
     A new tray begins where the next card's landing would lie beyond the bed; the card's ears then stand wholly on it.
     """
-    reach = _reach(process)
+    reach, first = _reach(process), back
     ys: list[float] = []
     pieces: list[int] = []
     start, lip, up, before = 0.0, 0.0, 0.0, None
@@ -223,10 +223,17 @@ def _stairs(row: Sequence[Card], back: float, process: Process) -> tuple[list[fl
                 y = max(y, _behind_jet(before, lip, up, card, process))
         if y + card.lip_y + LANDING - start > reach:
             bed = process.printer.bed
-            others = [LAP + _after_joint(other) + other.lip_y + LANDING for other in row[len(ys) + 1 :]]
-            least = ceil(max(bed[:2]) + max([y + card.lip_y + LANDING - start, *others]) - reach)
-            what = f"needs a tray {least:.0f} mm long, the bed takes {max(bed[:2]):g}"
-            raise BedError(card.name, what, (least, min(bed[:2]), bed[2]))
+            told: tuple[float, ...] = (
+                ceil(max(bed[:2]) + y + card.lip_y + LANDING - start - reach),
+                min(bed[:2]),
+                bed[2],
+            )
+            printer = process.printer.model_copy(update={"bed": told})
+            try:  # on which the cards behind it may want more
+                _stairs(row, first, process.model_copy(update={"printer": printer}))
+            except BedError as longer:
+                told = longer.bed
+            raise BedError(card.name, f"needs a tray {told[0]:.0f} mm long, the bed takes {max(bed[:2]):g}", told)
         ys.append(on_grid(y))
         pieces.append(number)
         up = _up_over(card, ys[-1], start + LAP, process) if number else 0.0
