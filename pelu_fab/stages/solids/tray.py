@@ -38,11 +38,10 @@ def tray_part(tray: Tray, placed: Sequence[PlacedCard], printer: Printer) -> Par
     steps = [Step("add", (Prism("z", 0.0, floor, strips), Prism("z", 0.0, top, walls), *heads))]
     steps += [*_wings(tray), *_tie(tray)]
     steps.append(Step("add", _sides(tray, over) or _cheeks(tray, air)))
-    cuts = [
-        prism for before, p in zip((None, *over), over, strict=False) for prism in _room(p, before, tray, printer.blade)
-    ]
+    held, lapped, end = _lapped(tray, air, HELD), _lapped(tray, air, tray.lap), tray.lap + BEYOND
+    pairs = zip((None, *over), over, strict=False)
+    cuts = [prism for before, p in pairs for prism in _room(p, before, tray, lapped, printer.blade)]
     if tray.lap:  # it lies under the one before, whose walls stand between the outer ones
-        held, lapped, end = _lapped(tray, air, HELD), _lapped(tray, air, tray.lap), tray.lap + BEYOND
         cuts.append(box(held, (-1.0, end), (floor + HEAD_WALL, UP)))
         if lapped != held:  # gutters spread on from where it is held
             cuts.append(box(lapped, (HELD, end), (floor + HEAD_WALL, UP)))
@@ -150,10 +149,11 @@ def _lapped(tray: Tray, air: float, along: float) -> tuple[float, float]:
     return round(min(edge) - tray.wall - air, 3), round(max(edge) + tray.wall + air, 3)
 
 
-def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, blade: float) -> list[Prism]:
+def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, lapped: Point, blade: float) -> list[Prism]:
     """The air that a card takes: its body between the outer walls, its ears and all above them in the walls.
 
-    It goes back to the air of the card `before` where next to nothing would stand between.
+    It goes back to the air of the card `before` where next to nothing would stand between. Within `lapped` the tray's
+    walls begin beyond the tray before.
     """
     card, bottom = placed.card, placed.card.under.bottom_z
     y0, y1 = placed.ear[0] - SEAT_AIR, placed.ear[1] + SEAT_AIR
@@ -188,18 +188,23 @@ def _room(placed: PlacedCard, before: PlacedCard | None, tray: Tray, blade: floa
     prisms = [Prism("x", low, high, (_on_bed(air, tray, placed),))]
     for span, y in _ears(placed, tray, (y0, y1), blade):
         seat = _on_bed(_seat(y, bottom), tray, placed)
-        prisms += [Prism("x", *span, (seat,)), *_blunted(span, seat, tray, blade)]
+        prisms += [Prism("x", *span, (seat,)), *_blunted(span, seat, tray, 0.0, blade)]
+        if tray.lap:
+            within = max(span[0], lapped[0]), min(span[1], lapped[1])
+            prisms += _blunted(within, seat, tray, tray.lap + BEYOND, blade)
     return prisms
 
 
-def _blunted(span: Point, seat: Outline, tray: Tray, blade: float) -> list[Prism]:
-    """The air over what closes gutters' heads, from where a seat that leans over it would leave less than a blade."""
+def _blunted(span: Point, seat: Outline, tray: Tray, front: float, blade: float) -> list[Prism]:
+    """The air over what begins at `front` along the tray, a gutter's head or wall, from where a seat that leans over it
+    would leave less than a blade.
+    """
     back = (seat[0], seat[5], seat[4])  # from its foot up
     for (a, up), (b, over) in pairwise(back):
-        if b < blade < a:
-            foot = up + (over - up) * (a - blade) / (a - b)
+        if b < front + blade < a and span[0] < span[1]:
+            foot = up + (over - up) * (a - front - blade) / (a - b)
             is_met = foot < tray.floor + tray.wall_height
-            return [box(span, (-1.0, blade), (round(foot, 3), UP))] if is_met else []
+            return [box(span, (front - 1.0, front + blade), (round(foot, 3), UP))] if is_met else []
     return []
 
 
