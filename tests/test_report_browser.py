@@ -324,7 +324,8 @@ def test_getting_ready_fills_the_cards_that_divide_their_water_and_no_other(driv
     levels = driver.execute_script(
         "const w = peluFab.water; return w.pools.map((p, b) => [w.level(b), p.shape.floor_z, p.shape.sill_z])"
     )
-    assert all(floor < level <= sill for level, floor, sill in levels[:3])  # to just below what they keep
+    # A threshold of 0 is found to keep -0.2 mm3, which stand 0.2 um over the sill.
+    assert all(floor < level <= sill + 1e-3 for level, floor, sill in levels[:3])  # to just below what they keep
 
 
 def test_a_wheel_scrolls_the_page_and_with_ctrl_it_zooms(driver: Any) -> None:

@@ -206,7 +206,7 @@ def rulers(part: LoadedPart | None = None, **other: object) -> list[Check]:
     parts, _ = iris()
     jug = next(p for p in parts if p.entry.role == "jug") if part is None else part
     known = {f"in.x{i}": Scale(0.0, 0.1, name, most) for i, (name, most) in enumerate(FLOWERS)}
-    other = {"scales": known, "priming_ml": 14.0} | other
+    other = {"scales": known, "priming_ml": 16.5} | other
     entry = jug.entry.model_copy(update={"rulers": other.pop("sides", jug.entry.rulers)})
     jugs = [Legible(replace(jug, entry=entry))]
     return ruler_checks(jugs, other["scales"], other["priming_ml"], 0.4)  # type: ignore[arg-type]

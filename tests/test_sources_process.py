@@ -87,13 +87,13 @@ FAULTS = {
         r"channels\.min_slope_deg is 45; allowed: 8 to",
     ),
     "level gutters": ("min_slope_deg = 8.0", "min_slope_deg = 2.0", r"channels\.min_slope_deg is 2; allowed: 8 to 12"),
-    "teeth that kappa shuts": ("kappa = 1.4", "kappa = -10.0", r"comb\.kappa is -10; allowed: -1\.2 to 10"),
+    "teeth that kappa shuts": ("kappa = 3.2", "kappa = -10.0", r"comb\.kappa is -10; allowed: -1\.2 to 10"),
     "teeth that kappa all but shuts": (
-        "min_tooth = 2.4\nmax_tooth = 4.2\nkappa = 1.4",
+        "min_tooth = 2.4\nmax_tooth = 4.2\nkappa = 3.2",
         "min_tooth = 2.0\nmax_tooth = 4.2\nkappa = -1.1",
         r"comb\.kappa -1\.1 closes most of a tooth of 2 mm \(comb\.min_tooth\); make it -1 or more",
     ),
-    "kappa of metres": ("kappa = 1.4", "kappa = 1e308", r"comb\.kappa is 1e\+308; allowed: -1\.2 to 10"),
+    "kappa of metres": ("kappa = 3.2", "kappa = 1e308", r"comb\.kappa is 1e\+308; allowed: -1\.2 to 10"),
     "a floor of one line": (
         "floor = 1.2",
         "floor = 0.5",

@@ -16,7 +16,7 @@ from pelu_fab.stages.pools import RIM
 from pelu_fab.stages.pour import pour_findings
 from pelu_fab.stages.size import size
 
-WIDE_TOOTH = 5.0  # mm: the widest of a device that would be wider than the bed
+WIDE_TOOTH = 6.0  # mm: the widest of a device that would be wider than the bed
 MOST_RIMS = 8  # tries to find walls that the fullest jugs stay within
 
 

@@ -27,6 +27,7 @@ CHAMBER, LOW_WALL, LOW_HEIGHT = 2.2, 1.0, 8.0  # between two walls; thickness an
 SLOT_PLATE, SLOT_TOP, SLOT = 1.2, 9.0, 1.5  # plate; its slots, for a tooth of 3 mm
 SLOTS = (0.0, 2.2), (4.8, 7.0)  # heights of their two rows: more resistance than one 7 mm high, without its jet
 CELL, OPEN, FIN_TOP = 5.2, 3.6, 6.0
+ASIDE = 2.5  # from a comb to the side walls: an end tooth flush with one takes 9 % more
 STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a card with one branch, and its foot
 BARE_GAP = 7.0  # of that foot where no pool lies behind
 OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
@@ -100,8 +101,10 @@ def _spans(span: Span, bundle: Span) -> list[Span]:
 
 
 def _span(comb: BucketComb, courses: Sequence[Course], feeds: Mapping[str, Span], printer: Printer) -> Span:
-    """The inside along x: the comb, and where a gutter brings water in."""
+    """The inside along x: the comb and what keeps its ends off the walls, and where a gutter brings water in."""
     low, high = comb_extent(comb, tooth_places(comb, courses))
+    if not (comb.is_lone or comb.load.inflow):
+        low, high = low - ASIDE, high + ASIDE
     if comb.bucket.name in feeds and courses:
         edge = max(EDGE, printer.slanting + AROUND)
         low, high = min(low, feeds[comb.bucket.name][0] - edge), max(high, feeds[comb.bucket.name][1] + edge)
