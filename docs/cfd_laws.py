@@ -28,13 +28,17 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What a card gave in the solver, and by the law that its teeth were cut by; `teeth` are widths, mm, by branch."""
+    """What a card gave in the solver, and by the law that its teeth were cut by.
+
+    `teeth` are widths, mm, by branch along the sill; an end tooth takes `excess` more.
+    """
 
     card: str
     pour: str
     teeth: tuple[tuple[float, ...], ...]
     solved: Shares
     predicted: Shares
+    excess: float = 0.0
 
     @property
     def name(self) -> str:
@@ -54,18 +58,21 @@ def runs() -> list[Run]:
         cards = lay_out(design).sized.cards
         for row in (row for row in rows if row.fluid == design.process.name):
             shares = {goal: float(percent) / 100.0 for goal, percent in SHARE.findall(row.found)}
-            mouths = cards[row.at].mouths
+            mouths = sorted(cards[row.at].mouths, key=lambda mouth: mouth.opening)
             teeth = tuple(tuple(b - a for a, b in mouth.teeth) for mouth in mouths)
             head = comb_head(1000.0 * design.pour_flow_ml, [w for mouth in teeth for w in mouth], design.process)
             solved = np.array([shares[mouth.target] for mouth in mouths])
             predicted = np.array(predicted_shares(teeth, head, design.process))
-            found.append(Run(f"{design.name} {row.at}", row.pour.split(",")[0], teeth, solved, predicted))
+            name, pour = f"{design.name} {row.at}", row.pour.split(",")[0]
+            found.append(Run(name, pour, teeth, solved, predicted, design.process.comb.end_excess))
     return found
 
 
-def shares(teeth: Sequence[Sequence[float]], kappa: float) -> Shares:
-    """Each tooth (w + kappa): docs/water.md, eq. (8); cells of their own take the excess at the ends away."""
+def shares(teeth: Sequence[Sequence[float]], kappa: float, excess: float = 0.0) -> Shares:
+    """Each tooth (w + kappa), an end tooth `excess` more: docs/water.md, eq. (8)."""
     flows = np.array([sum(w + kappa for w in mouth) for mouth in teeth])
+    flows[0] += excess * (teeth[0][0] + kappa)
+    flows[-1] += excess * (teeth[-1][-1] + kappa)
     return np.asarray(flows / flows.sum())
 
 
@@ -76,7 +83,9 @@ def off(run: Run, told: Shares) -> float:
 
 def fitted(known: Sequence[Run]) -> float:
     """The kappa (mm) that comes nearest to some runs."""
-    gaps = least_squares(lambda x: np.concatenate([shares(run.teeth, x[0]) - run.solved for run in known]), START)
+    gaps = least_squares(
+        lambda x: np.concatenate([shares(run.teeth, x[0], run.excess) - run.solved for run in known]), START
+    )
     return float(gaps.x[0])
 
 
@@ -88,7 +97,8 @@ def told() -> list[str]:
     laws = [fitted(half) for half in halves]
     for half, law, other in zip(halves, laws, reversed(halves), strict=True):
         there, elsewhere = (
-            ", ".join(f"{run.name} {off(run, shares(run.teeth, law)):.2f}" for run in group) for group in (half, other)
+            ", ".join(f"{run.name} {off(run, shares(run.teeth, law, run.excess)):.2f}" for run in group)
+            for group in (half, other)
         )
         lines.append(f"kappa {law:.2f} mm, fitted on {there}")
         lines.append(f"    tested on {elsewhere}")
