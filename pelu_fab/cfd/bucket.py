@@ -191,15 +191,14 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
     comb = (float(teeth[0, 0]), float(teeth[-1, 1]))
     wide = growing(3.0 / cells, *comb, POOL_CELL * finer)
 
-    def in_tooth(v: float) -> bool:
-        return bool(((teeth[:, 0] <= v) & (v <= teeth[:, 1])).any())
+    def own(v: float) -> Index:
+        return np.flatnonzero((teeth[:, 0] <= v) & (v <= teeth[:, 1]))
+
+    def beside(v: float) -> float:
+        return min(max(1.0, 0.8 * finer), POOL_CELL) if comb[0] <= v <= comb[1] else wide(v)  # a blade is one cell
 
     def across(v: float) -> float:
-        if not comb[0] <= v <= comb[1]:
-            return finer_in(gaps[0], wide)(v)
-        own = np.flatnonzero((teeth[:, 0] <= v) & (v <= teeth[:, 1]))
-        blade = min(max(1.0, 0.8 * finer), POOL_CELL)  # is one cell
-        return sizes[own[0]] if len(own) else finer_in(gaps[0], lambda _: blade)(v)
+        return sizes[own(v)[0]] if len(own(v)) else finer_in(gaps[0], beside)(v)
 
     along = growing(sill, -1.8, 10.0, min(POOL_CELL * finer, SHELL))
     down, up = (
@@ -212,7 +211,7 @@ def _grid(bucket: Bucket, local: Array, low: Array, high: Array, cells: int, noz
     # Posts in the pool need no lines of their own, other slots do, but not in a tooth; nearer to others than walls are.
     across_teeth = [*teeth.ravel().tolist(), *(v for a, b in teeth.tolist() for v in _slot_before(a, b, marks[0]))]
     for v in (v for gap in sorted(gaps[0], key=_width) for v in gap):
-        if min(abs(v - other) for other in across_teeth) >= NEAR_SLOT and not in_tooth(v):
+        if min(abs(v - other) for other in across_teeth) >= NEAR_SLOT and not len(own(v)):
             across_teeth.append(v)
     marks[0] = [v for v in marks[0] if not comb[0] <= v <= comb[1]]
     sizes = [fitting(a, b, across_teeth, cells) for a, b in teeth.tolist()]
