@@ -230,6 +230,7 @@ SWEPT = [  # process, bed, widths, patterns, most retained, seed, most poured, c
         *("fdm-pla-water", 1.5e3, (3, 7, 3, 8, 8), ("pruned", "matching", "one-hot", "dense")),
         *(15.0, 16062, 20.0),  # a wall between two waters that runs aside at 40 degrees
     ),
+    ("fdm-pla-water", None, (8, 8), ("matching",), 15.0, 57501, 50.0),  # a baffle's slots 3.6 mm over a pool of 0.35 mL
 ]
 
 

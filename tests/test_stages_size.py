@@ -199,6 +199,17 @@ def test_a_comb_ends_2_5_mm_before_the_side_walls(name: str) -> None:
         assert teeth[0][0] - card.x0 >= 2.5 - GRID and card.x1 - teeth[-1][1] >= 2.5 - GRID
 
 
+@pytest.mark.parametrize("name", ["iris", "wine"])
+def test_a_big_threshold_widens_its_card_about_the_comb_and_not_over_all_gutters(name: str) -> None:
+    """The stream in the middle of an inlet 79 mm long, its comb of 43 at one end: a share 1.24 points off, by CFD."""
+    sized = device(name).sized
+    card, bundle = sized.cards["L0.b2"], [x for course in sized.courses[0] for x in course.span]
+    teeth = sorted(tooth for mouth in card.mouths for tooth in mouth.teeth)
+    assert card.x1 - card.x0 < max(bundle) - min(bundle) - 8.0
+    comb, inlet = (teeth[0][0] + teeth[-1][1]) / 2, (card.x0 + card.x1) / 2
+    assert abs(comb - inlet) <= 0.15 * (teeth[-1][1] - teeth[0][0])
+
+
 def test_planted_faults_are_found() -> None:
     """A sill a layer too low, a section 10 µm too wide, a tooth 40 % too wide, combs mirrored after they were cut."""
     lowered, sized = sized_of(design_of(random_network((2, 3), 1, high=30.0), OPEN))

@@ -24,7 +24,7 @@ from pelu_fab.stages.lower import most_teeth
 
 MAX_HEAD = 8.0  # mm at the design pour; above, the teeth no longer count as short (w 3 mm)
 LEAST_POUR = 20e3  # mm3 that a comb is trimmed for, or half of its most
-GOOD_SLACK = 0.006  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
+GOOD_SLACK = 0.005  # 1/mm: a comb whose shares move less than this per mm of kappa is good enough
 LEAST_TEETH = 6
 FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
 TRIMMED = (0.98, 0.93, 0.88, 0.8)  # of the widest tooth's part to the narrowest's: room to trim them to a pour's heads

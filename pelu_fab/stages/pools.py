@@ -32,7 +32,7 @@ STOP, STOP_GAP, POST, POST_PITCH = 1.2, 4.0, 1.6, 9.6  # the one baffle of a car
 BARE_GAP = 7.0  # of that foot where no pool lies behind
 OVERFLOW, LINTEL = 9.0, 2.4  # of that baffle below the rim: a dumped jug runs over it; above its slots
 LEAST_WAY, A_FLOW, LEAST_SLOT = 60.0, 5e-3, 1.0  # mm2 through it, or for each mm3/s (0.2 m/s); mm high at least
-UNSEEN = 1.2  # its slots' top, so low over the sill that no jet goes straight to the comb
+UNSEEN, TIGHTER = 1.2, 0.9  # its slots' top, so low over the sill that no jet sees the comb; of their height, for that
 OVER_SLOTS, UNDER_SILL = 0.6, 1.0  # mm that a shallow pool's low wall ends above those slots, and below the sill
 CREST = 10.0  # above the rim, where a gutter's jet runs against a baffle
 LONE_INLET, LONE_LEAST, RIM, BROW = 10.0, 16.0, 21.0, 4.0  # rising floor and length of a card with one branch; rim
@@ -47,6 +47,7 @@ ROOFED, OPEN_WALL = 0.3, 2.6  # mm that a card reaches past a gutter's wall; air
 CLEAR_OF = 0.1  # mm between an edge and the surface, which would cling to it or not
 USUAL_SPANS = 2  # of those that would do: a card is rather longer than wider
 GROWTH = (0.0, 10.0, 20.0, 40.0)  # mm that a card reaches beyond the gutters on either side
+ABOUT = 4.0, 8.0, 12.0, 16.0, 20.0, 24.0  # mm beyond its comb on either side, where that is over the gutters
 LEAST_KEPT = 500.0  # mm3: less may fall between a bare sill and the smallest pool
 
 
@@ -59,11 +60,15 @@ class Cells(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a comb's card may lie: its mouths, the spans that it may take (the least first), and what feeds it."""
+    """Where a comb's card may lie: its mouths, the spans that it may take (the least first), and what feeds it.
+
+    `about` are spans about the comb, so that what is poured into the middle comes down before it.
+    """
 
     comb: BucketComb
     mouths: tuple[Mouth, ...]
     spans: tuple[Span, ...]
+    about: tuple[Span, ...]
     feed: Span | None
     cells: Cells
 
@@ -89,9 +94,13 @@ def site_of(
     mouths, feed = mouths_of(comb, courses, process), _feed(comb, courses, feeds, width)
     cells = cells_of(mouths, process.printer.blade, process.comb.tooth)
     if not courses:
-        return Site(comb, mouths, ((-width / 2, width / 2),), feed, cells)
-    spans = _spans(_span(comb, courses, feeds, process.printer), (courses[0].span[0], courses[-1].span[1]))
-    return Site(comb, mouths, tuple(_roofing(s, mouths, courses, process.printer) for s in spans), feed, cells)
+        return Site(comb, mouths, ((-width / 2, width / 2),), (), feed, cells)
+    low, high = _span(comb, courses, feeds, process.printer)
+    wider = _spans((low, high), (courses[0].span[0], courses[-1].span[1]))
+    (left, right), steps = wider[1], () if comb.is_lone or feed else ABOUT
+    about = [(max(left, low - more), min(right, high + more)) for more in steps]
+    spans, about = ([_roofing(s, mouths, courses, process.printer) for s in some] for some in (wider, about))
+    return Site(comb, mouths, tuple(spans), tuple(about), feed, cells)
 
 
 def _spans(span: Span, bundle: Span) -> list[Span]:
@@ -196,6 +205,7 @@ def _stop(card: Card, feed: Span | None, process: Process) -> Plate:
     stop = max(STOP, process.printer.blade)
     y1 = on_grid(-card.depth + LONE_INLET + _before_lip(feed) + stop)
     number, least = foot_slots((card.x0, card.x1), card.design_flow, process.printer)
+    least = max(min(least, UNSEEN - card.floor_z), TIGHTER * least)
     flat = card.pool + (UNSEEN - least - card.floor_z) / card.rise  # from there on its slots would end too high
     ahead, wet = stop / 2 - flat, -card.reach()
     ahead = wet + stop + 2 * CLEAR_OF if wet < ahead < wet + stop + 2 * CLEAR_OF else ahead  # nor at the waterline
@@ -424,11 +434,21 @@ class Room:
         )  # where even the least floor keeps too much, a deeper one keeps more
         return next((card for card in tried if card and self._keeps(card)), None)
 
+    def narrowest(self, deepest: float, depth: float) -> Card | None:
+        """The card over the first of its spans that will do; about its comb, where such a card is narrower."""
+        if usual := self._first(self.site.spans, deepest, depth):
+            about = [span for span in self.site.about if span[1] - span[0] < usual.x1 - usual.x0]
+            return self._first(about, deepest, depth) or usual
+        return None
+
+    def _first(self, spans: Sequence[Span], deepest: float, depth: float) -> Card | None:
+        return next((card for span in spans if (card := self.card(span, deepest, depth))), None)
+
     def like(self, old: Card, depth: float) -> Card | None:
         """The card `depth` long at an old one's level and over no less, if it keeps what is wanted."""
         if self.site.comb.is_lone:
             return None
-        near = min(self.site.spans, key=lambda span: hypot(span[0] - old.x0, span[1] - old.x1))
+        near = min((*self.site.spans, *self.site.about), key=lambda span: hypot(span[0] - old.x0, span[1] - old.x1))
         span = min(near[0], old.x0), max(near[1], old.x1)
         card = self._at(span, -old.floor_z, depth)
         return card if card and self._keeps(card) else None

@@ -231,9 +231,7 @@ def _weirs(
     step = process.printer.layer_height
 
     def of(room: Room, depth: float) -> Card | None:
-        return _like(before, room, depth) or next(
-            (card for span in room.site.spans if (card := room.card(span, deepest, depth))), None
-        )
+        return _like(before, room, depth) or room.narrowest(deepest, depth)
 
     cards = list[Card]()
     while len(cards) < len(rooms):
