@@ -182,11 +182,11 @@ def test_a_law_fitted_on_half_of_the_solved_cards_tells_the_rest() -> None:
     assert laws.shares(((2.0,), (2.0, 3.0)), 1.0) == pytest.approx([3.0 / 10.0, 7.0 / 10.0])  # by hand
     assert laws.shares(((2.0,), (2.0, 3.0)), 1.0, 0.5) == pytest.approx([4.5 / 13.5, 9.0 / 13.5])
     assert laws.fitted(planted) == pytest.approx(1.7, abs=1e-4)
-    found = [run for run in laws.runs() if run.pour == "middle"]
-    known, rest = found[::2], found[1::2]  # the page's halves; combs of teeth alike, as all L0.b0, tell no kappa
-    assert len(known) >= 2 and len(rest) >= 2
-    law = laws.fitted(known)
-    assert max(laws.off(run, laws.shares(run.teeth, law, run.excess)) for run in rest) < 0.5
+    found, comb = laws.cards(laws.runs()), read_process("fdm-pla-detergent")
+    assert len(found) >= 7
+    assert laws.fitted(found) == pytest.approx(comb.comb.kappa, abs=comb.scatter.kappa)
+    assert laws.worst(found, comb.comb.kappa) < 1.0 < laws.worst(found, 0.0)
+    assert np.median([missed for _, missed in laws.halves(found)]) < 1.0
     assert "\n".join(laws.told()) in (HOME / "docs" / "cfd.md").read_text()
 
 
