@@ -13,6 +13,7 @@ from firstiris import device, unpack
 from manifold3d import Manifold
 from typer.testing import CliRunner
 
+from exports import device as compiled
 from exports import export, recovered
 from pelu_fab.cfd import bucket as bucket_module
 from pelu_fab.cfd import foam
@@ -791,6 +792,20 @@ def test_a_lip_over_a_pool_is_solved_in_its_trays_own_axes() -> None:
     wall = walls[(walls[:, 2] < -3.5) & (walls[:, 1] < lip[1]) & (np.abs(walls[:, 0] - lip[0]) < 5.0)]
     assert len(wall) and wall[:, 1].max() < lip[1] - 7.0
     assert jobs_of(weave(), [case.at], [pour_of("middle")], process(), None, 60.0)[0].case.cells_a_tooth == 8
+
+
+@pytest.mark.parametrize("goal", ["L1.b0", "L1.b1", "L1.b2"])
+def test_water_comes_as_the_walls_of_its_gutter_run(goal: str) -> None:
+    """A fan-out leads aside; straight ahead, a third of its speed would run up an outer wall."""
+    cases = {case.at.split()[1]: case for case in cases_of(weave(), f"L0.b0->{goal}", pour_of("middle"), 4)}
+    drawn = next(g for g in compiled("iris").layout.trays[-1].gutters if g.target == goal)
+    before, end = drawn.stations[-2:]
+    aside = (end.x0 + end.x1 - before.x0 - before.x1) / 2 / (end.along - before.along)
+    assert abs(aside) > 0.3 or goal == "L1.b2"
+    for leg in ("off", "into"):
+        across, along, _ = cases[leg].inflow.direction
+        assert across / along == pytest.approx(aside, abs=0.03)
+    assert cases["over"].inflow.direction[0] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_run_is_parted_before_its_lip() -> None:

@@ -34,6 +34,7 @@ HEAD = 14.0  # mm of tray before the place where drops come down
 WIDEST, PLACES = 60.0, 6  # mm from there to a gutter's wall, at most; places along the way where they are looked for
 HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
 LAST = 20.0  # mm of a tray before its lip that water is followed `off`
+SLANT_OVER, STRAIGHT = 6.0, 0.02  # mm over which it is told how far a channel's walls run aside; less a mm is none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -285,12 +286,20 @@ def _walls_beside(local: Array, y: float, x: float = 0.0) -> tuple[float, float]
 
 
 def gutter_at(run: Run, matrix: Array, corners: Array) -> Gutter:
-    """The channel that a run ends in, as wide as it is 3 mm before its lip and 1.5 mm over its floor."""
+    """The channel that a run ends in, as wide as it is 3 mm before its lip and 1.5 mm over its floor.
+
+    Its water comes as its walls run there, on the mean: aside where they do.
+    """
     frame = frame_of(matrix, run.forward, run.lip)
-    low, high = _walls_beside(frame.local(corners), -3.0)
+    local = frame.local(corners)
+    low, high = _walls_beside(local, -3.0)
     if not low < 0.0 < high:
         raise FabError("transfer", "no channel was found before its lip", "look at the STL: has the gutter walls?")
-    return Gutter(frame.world(np.array([(low + high) / 2, 0.0, 0.0])), high - low, frame.axes[1])
+    middle = (low + high) / 2
+    first, last = _walls_beside(local, -3.0 - SLANT_OVER, middle)
+    aside = (middle - (first + last) / 2) / SLANT_OVER if first < middle < last else 0.0
+    way = frame.axes[1] + (aside if abs(aside) > STRAIGHT else 0.0) * frame.axes[0]
+    return Gutter(frame.world(np.array([middle, 0.0, 0.0])), high - low, way / np.linalg.norm(way))
 
 
 def into_case(leg: Leg, bucket: Bucket, gutter: Gutter, speed: float, corners: Array, pour: Pour, cells: int) -> Case:
