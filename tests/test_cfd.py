@@ -805,6 +805,12 @@ def test_water_comes_as_the_walls_of_its_gutter_run(goal: str) -> None:
     for leg in ("off", "into"):
         across, along, _ = cases[leg].inflow.direction
         assert across / along == pytest.approx(aside, abs=0.03)
+    inlet = cases["off"].mesh.points[cases["off"].mesh.faces[cases["off"].mesh.faces_of(INLET)]].reshape(-1, 3)
+    place = cases["off"].frame.world(np.array([inlet.min(axis=0), inlet.max(axis=0)]))[:, 0]
+    share = 1.0 - 20.0 / (end.along - before.along)  # of the fan-out behind it, 20 mm before its lip
+    first, last = (a + share * (b - a) for a, b in ((before.x0, end.x0), (before.x1, end.x1)))
+    assert first - 0.5 < place.min() < place.max() < last + 0.5  # mm; a cell
+    assert np.ptp(place) > last - first - 0.6  # wall to wall
     assert cases["over"].inflow.direction[0] == pytest.approx(0.0, abs=1e-9)
 
 

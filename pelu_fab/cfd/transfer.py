@@ -34,6 +34,7 @@ HEAD = 14.0  # mm of tray before the place where drops come down
 WIDEST, PLACES = 60.0, 6  # mm from there to a gutter's wall, at most; places along the way where they are looked for
 HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
 LAST = 20.0  # mm of a tray before its lip that water is followed `off`
+AT_LIP = 3.0  # mm before a lip where its channel is measured
 SLANT_OVER, STRAIGHT = 6.0, 0.02  # mm over which it is told how far a channel's walls run aside; less a mm is none
 
 
@@ -292,14 +293,16 @@ def gutter_at(run: Run, matrix: Array, corners: Array) -> Gutter:
     """
     frame = frame_of(matrix, run.forward, run.lip)
     local = frame.local(corners)
-    low, high = _walls_beside(local, -3.0)
+    low, high = _walls_beside(local, -AT_LIP)
     if not low < 0.0 < high:
         raise FabError("transfer", "no channel was found before its lip", "look at the STL: has the gutter walls?")
     middle = (low + high) / 2
-    first, last = _walls_beside(local, -3.0 - SLANT_OVER, middle)
+    first, last = _walls_beside(local, -AT_LIP - SLANT_OVER, middle)
     aside = (middle - (first + last) / 2) / SLANT_OVER if first < middle < last else 0.0
-    way = frame.axes[1] + (aside if abs(aside) > STRAIGHT else 0.0) * frame.axes[0]
-    return Gutter(frame.world(np.array([middle, 0.0, 0.0])), high - low, way / np.linalg.norm(way))
+    aside = aside if abs(aside) > STRAIGHT else 0.0
+    way = frame.axes[1] + aside * frame.axes[0]
+    at = frame.world(np.array([middle + aside * AT_LIP, 0.0, 0.0]))
+    return Gutter(at, high - low, way / np.linalg.norm(way))
 
 
 def into_case(leg: Leg, bucket: Bucket, gutter: Gutter, speed: float, corners: Array, pour: Pour, cells: int) -> Case:
