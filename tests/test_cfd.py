@@ -974,6 +974,25 @@ def test_what_splashes_over_a_bucket_and_falls_back_has_arrived(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("lands", "found", "astray"),
+    [
+        ({"L1.b0": 1.0}, "100.00 arrive", 0.0),
+        ({"L1.b0": 0.75, "L0.b0": 0.25}, "100.00 arrive", 0.0),  # over its comb again
+        ({"L1.b0": 0.5, "L0.b0": 0.25, "L0.b1": 0.25}, "92.31 arrive", 0.5),  # of 5 + 2 - 0.5
+    ],
+)
+def test_what_falls_back_into_its_bucket_on_its_way_comes_again(
+    tmp_path: Path, lands: dict[str, float], found: str, astray: float
+) -> None:
+    export, kept = unpack(tmp_path / "iris"), tmp_path / "cfd.csv"
+    way = {"at": "L0.b0->L1.b0 over row-L0", "kind": "transfer", "delivered": {"L1.b0": 5.0}}
+    _solved(export, **way, left={"fall": 1.5, "top": 0.5}, lands=lands)
+    assert _run(str(export), "--record", str(kept))[0] == 0
+    (row,) = read_record(kept)
+    assert (row.found, row.astray) == (found, pytest.approx(astray))
+
+
+@pytest.mark.parametrize(
     ("got", "told"),
     [
         ((0.0, 0.0, 0.0, 0.01, 0.02), "0.02 mL out of a pool that lacked 6.0 and got 12.0"),

@@ -147,14 +147,16 @@ def _digits(parts: Mapping[str, str]) -> dict[str, str]:
 def _arrives(one: Outcome, astray: float) -> tuple[str, float]:
     """How much of what has left a tray, or come to a pool, arrives where it should, and the mL that do not.
 
-    Of the water `astray` of a pool none arrives; off a tray it flies on, and some may.
+    Of the water `astray` of a pool none arrives; off a tray it flies on, and some may. What falls back into the bucket
+    that it came from passes its comb again, and counts then.
     """
     flown = sum(one.left.values())
     if " into " in one.at:
         came = one.poured - (flown - astray)
     else:
         (goal,) = one.delivered
-        came, astray = one.delivered[goal] + flown, flown * (1.0 - one.lands.get(goal, 0.0))
+        gone = flown * (1.0 - one.lands.get(one.at.split("->")[0], 0.0))
+        came, astray = one.delivered[goal] + gone, gone - flown * one.lands.get(goal, 0.0)
     return f"{100 * (1.0 - astray / max(came, 1e-9)):.2f} arrive", astray
 
 
