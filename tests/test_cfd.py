@@ -18,6 +18,7 @@ from exports import export, recovered
 from pelu_fab.cfd import bucket as bucket_module
 from pelu_fab.cfd import foam
 from pelu_fab.cfd import plan as plan_module
+from pelu_fab.cfd import run as run_module
 from pelu_fab.cfd.bucket import bucket_case, bucket_of
 from pelu_fab.cfd.case import INLET, Case, case_files, contact_angle, velocity
 from pelu_fab.cfd.compare import compared, share_lines
@@ -29,7 +30,7 @@ from pelu_fab.cfd.plan import Device, bucket_named, cases_of, jobs_of, leg_named
 from pelu_fab.cfd.pour import pour_of
 from pelu_fab.cfd.record import merged, read_record, to_csv
 from pelu_fab.cfd.result import Outcome, fresh, read_results, to_text
-from pelu_fab.cfd.run import key_of, known, prepare, run_all, run_job
+from pelu_fab.cfd.run import Done, Job, key_of, known, prepare, run_all, run_job
 from pelu_fab.cfd.solid import inside
 from pelu_fab.cfd.transfer import critical
 from pelu_fab.cfd.way import Run, parted, speed_at_end, way_of
@@ -540,6 +541,19 @@ def test_a_worker_without_a_solver_says_so(monkeypatch: pytest.MonkeyPatch, tmp_
 def _run(*words: str) -> tuple[int, str]:
     done = CliRunner().invoke(application(), ["cfd", *words])
     return done.exit_code, done.output
+
+
+def test_two_commands_on_one_folder_keep_each_others_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = unpack(tmp_path / "iris")
+
+    def meanwhile(jobs: list[Job], *_: object) -> list[Done]:
+        (export / "cfd.json").write_text(to_text({"other": _outcome(at="L0.b1")}))
+        return [Done(job.name, _outcome(), {}) for job in jobs]
+
+    monkeypatch.setattr(run_module, "run_all", meanwhile)
+    _solver(tmp_path, "#!/bin/sh\nexit 3\n", monkeypatch)
+    _run(str(export), "--at", "L0.b0", "--pour", "even", "--cells", "4")
+    assert set(read_results(export)) == {"other", "L0.b0-even-fdm-pla-detergent"}
 
 
 def test_a_dry_run_tells_the_cost_and_writes_nothing(tmp_path: Path) -> None:

@@ -162,8 +162,8 @@ def _solve(
                 continue
             for name, blob in done.pictures.items():
                 write_file(directory / WORK / name, blob)
-            outcomes[done.name] = done.outcome
-            write_file(directory / FILE, to_text(outcomes).encode())
+            there = read_results(directory)  # again: another command may have run meanwhile
+            write_file(directory / FILE, to_text({**there, done.name: done.outcome}).encode())
     return failed
 
 
