@@ -17,7 +17,8 @@ from pelu_fab.ir.design import Design
 from pelu_fab.ir.lowered import Lowered
 from pelu_fab.ir.process import Process
 from pelu_fab.ir.sized import Sized
-from pelu_fab.stages.combs import Load
+from pelu_fab.stages import combs as combs_module
+from pelu_fab.stages.combs import Comb, Load, predicted, trimmed_teeth
 from pelu_fab.stages.courses import Lengths, bucket_comb, comb_extent, gutter_widths, side_by_side, tooth_places
 from pelu_fab.stages.lower import lower
 from pelu_fab.stages.size import size
@@ -208,6 +209,26 @@ def test_a_big_threshold_widens_its_card_about_the_comb_and_not_over_all_gutters
     assert card.x1 - card.x0 < max(bundle) - min(bundle) - 8.0
     comb, inlet = (teeth[0][0] + teeth[-1][1]) / 2, (card.x0 + card.x1) / 2
     assert abs(comb - inlet) <= 0.15 * (teeth[-1][1] - teeth[0][0])
+
+
+def test_teeth_whose_water_runs_just_too_low_to_be_trimmed_for_are_trimmed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At 2 mm of head they are cut for that or for the usual 2.6 mm, and either asks for the other: it never ended."""
+    shares, counts, turns = (0.3688, 0.1696, 0.1671, 0.1882, 0.1063), (4, 2, 2, 2, 1), []
+    load = Load(flow=10580.0, spill=500.0, open=31.2, rim=21.0, area=10.0)
+    design, heads = design_of(random_network((2, 3), 1)), combs_module._heads
+
+    def counted(*words: object) -> object:
+        turns.append(words)
+        assert len(turns) < 1000
+        return heads(*words)
+
+    monkeypatch.setattr(combs_module, "_heads", counted)
+    teeth = trimmed_teeth(shares, counts, load, design)
+    by_branch = Comb(counts, teeth).by_branch
+    assert predicted(by_branch, load.flow, design) == pytest.approx(shares, abs=0.01)
+    assert len(turns) > 20  # or it tells nothing
 
 
 def test_planted_faults_are_found() -> None:

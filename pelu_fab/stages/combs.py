@@ -29,6 +29,7 @@ LEAST_TEETH = 6
 FEW_BRANCHES, MOST_NARROW = 8, 5  # up to which every number of teeth is tried; teeth of the smallest share, at most
 TRIMMED = (0.98, 0.93, 0.88, 0.8)  # of the widest tooth's part to the narrowest's: room to trim them to a pour's heads
 STEADY = 0.004  # that the shares at the design pour may be off, where those of a whole pour are right
+MOST_TURNS = 100  # of trimming; teeth whose water runs just too low to be trimmed for go to and fro for ever
 SETTLED = 4e-4  # mm: teeth that change by less from one turn of trimming to the next are done
 LOOSE, TIGHT = 1.15, 0.95  # times the widest and the narrowest tooth: how far trimming to a pour's heads may go
 POOL = 22.0  # mm of water before a comb that drains over it
@@ -169,7 +170,9 @@ def trimmed_teeth(shares: Sequence[float], counts: Sequence[int], load: Load, de
     teeth = _drawn(shares, counts, load, design)
     if design.compensation == "process":
         total, change = fsum(teeth), inf
-        while change > SETTLED and max(teeth) <= LOOSE * comb.max_tooth:
+        for _ in range(MOST_TURNS):
+            if change <= SETTLED or max(teeth) > LOOSE * comb.max_tooth:
+                break
             heads, before = _heads(teeth, load, design), teeth
             widths = compensated_widths(shares, counts, total, heads, design.process, order=order)
             teeth = comb_teeth(widths, order)
