@@ -464,7 +464,8 @@ def tray_faults(device: Device) -> Iterator[Fault]:
             f"hole in floor {part}", device.local(part, lambda s, h=leak: s - h),
             ("lvs.open", "drc.stray", "lvs.stray", "drc.breach", "lvs.extra", "lvs.share"), (goal, "L"),
         )  # fmt: skip
-        rules = ("lvs.open", "drc.stray", "mesh.collide")  # it keeps its slope, and runs into the cards
+        # It keeps its slope, and runs into the cards, or each branch over another's gutter.
+        rules = ("lvs.open", "drc.stray", "mesh.collide", "lvs.share")
         yield Fault(f"reversed {part}", _reversed(device, part, flow), rules, ("L", part))
         yield from _floor_faults(device, part, on_path(0.7), path[-1], goal)
         thin = _thin_walls(device, part, on_path(0.3), across, flow)

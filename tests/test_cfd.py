@@ -738,18 +738,20 @@ def test_teeth_of_one_width_are_cut_into_the_same_cells(name: str) -> None:
 
 
 def test_cells_that_reach_through_a_floor_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cases_of(weave(), "L0.b2", pour_of("middle"), 5)
-    monkeypatch.setattr(bucket_module, "SHELL", 9.0)
-    with pytest.raises(FabError, match=r"L0\.b2: its pool holds .* mL in cells, .* in the file; give more --cells"):
-        cases_of(weave(), "L0.b2", pour_of("middle"), 5)
+    card = recovered("iris-robust")
+    assert cases_of(card, "L1.b0", pour_of("middle"), 5)
+    monkeypatch.setattr(bucket_module, "SHELL", 7.5)
+    with pytest.raises(FabError, match=r"L1\.b0: its pool holds .* mL in cells, .* in the file; give more --cells"):
+        cases_of(card, "L1.b0", pour_of("middle"), 5)
 
 
 def test_a_card_that_cells_leak_from_gets_finer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_module, "SHELL", 9.0)
-    monkeypatch.setattr(plan_module, "IN_POOL", (5, 7))
-    [case] = cases_of(weave(), "L0.b2", pour_of("middle"))
-    assert case.cells_a_tooth == 7
-    assert (case.grid.volumes * case.water).sum() == pytest.approx(weave().vessels["L0.b2"].volume, rel=0.03)
+    card = recovered("iris-robust")
+    monkeypatch.setattr(bucket_module, "SHELL", 7.5)
+    monkeypatch.setattr(plan_module, "IN_POOL", (5, 8))
+    [case] = cases_of(card, "L1.b0", pour_of("middle"))
+    assert case.cells_a_tooth == 8
+    assert (case.grid.volumes * case.water).sum() == pytest.approx(card.vessels["L1.b0"].volume, rel=0.03)
 
 
 @pytest.mark.parametrize("cells", [5, 6, 7])

@@ -13,7 +13,7 @@ from pelu_fab.cfd.compare import digests
 from pelu_fab.cfd.result import FILE, Outcome, fresh, read_results
 from pelu_fab.cfd.run import Job, key_of
 from pelu_fab.errors import FabError
-from pelu_fab.network.names import branch_name, duct_name
+from pelu_fab.network.names import branch_name, duct_name, source_of
 from pelu_fab.signoff.dossier import read_dossier
 
 RECORD = "cfd.csv"
@@ -155,7 +155,7 @@ def _arrives(one: Outcome, astray: float) -> tuple[str, float]:
         came = one.poured - (flown - astray)
     else:
         (goal,) = one.delivered
-        gone = flown * (1.0 - one.lands.get(one.at.split("->")[0], 0.0))
+        gone = flown * (1.0 - one.lands.get(source_of(one.at), 0.0))
         came, astray = one.delivered[goal] + gone, gone - flown * one.lands.get(goal, 0.0)
     return f"{100 * (1.0 - astray / max(came, 1e-9)):.2f} arrive", astray
 

@@ -34,6 +34,11 @@ def duct_name(source: str, target: str) -> str:
     return f"{source}{ARROW}{target}"
 
 
+def source_of(duct: str) -> str:
+    """Where a duct begins: L0.b1 of `L0.b1->L1.b0`, whatever of its way is told after that."""
+    return duct.partition("->")[0]
+
+
 def branch_name(layer: int, unit: int, target: int, *, layers: int) -> str:
     """The duct by indices: share (`unit`, `target`) of `layer` flows in it."""
     return duct_name(bucket_name(layer, unit), target_name(layer, target, layers=layers))
