@@ -1009,6 +1009,25 @@ def test_what_falls_back_into_its_bucket_on_its_way_comes_again(
 
 
 @pytest.mark.parametrize(
+    ("lands", "found", "astray"),
+    [
+        ({}, "90.00 arrive", 1.0),  # of 12 - 2
+        ({"L1.b0": 0.75, "the table": 0.25}, "97.50 arrive", 0.25),
+        ({"L1.b1": 0.5, "L0.b0": 0.5}, "90.00 arrive", 1.0),
+    ],
+)
+def test_what_splashes_over_a_pool_and_falls_back_has_arrived(
+    tmp_path: Path, lands: dict[str, float], found: str, astray: float
+) -> None:
+    export, kept = unpack(tmp_path / "iris"), tmp_path / "cfd.csv"
+    way = {"at": "L0.b0->L1.b0 into card-L1-b0", "kind": "transfer", "delivered": {"out.y0": 5.0}, "poured": 12.0}
+    _solved(export, **way, left={"side": 0.75, "top": 0.25, "back": 2.0}, lands=lands)
+    assert _run(str(export), "--record", str(kept))[0] == 0
+    (row,) = read_record(kept)
+    assert (row.found, row.astray) == (found, pytest.approx(astray))
+
+
+@pytest.mark.parametrize(
     ("got", "told"),
     [
         ((0.0, 0.0, 0.0, 0.01, 0.02), "0.02 mL out of a pool that lacked 6.0 and got 12.0"),

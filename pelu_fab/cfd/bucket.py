@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pelu_fab.cfd.case import INLET, Case, Inflow
+from pelu_fab.cfd.case import BACK, INLET, Case, Inflow
 from pelu_fab.cfd.frame import Frame, frame_of
 from pelu_fab.cfd.grid import NEAREST, Grid, Size, finer_in, fitting, growing, lines, slots, spread_from, walls
 from pelu_fab.cfd.mesh import WALLS, numbered
@@ -149,13 +149,13 @@ def bucket_case(
         raise FabError(bucket.name, "no air was found over its sill", "look at the STL: is the comb shut?")
     _refuse_leak(bucket, float((grid.volumes * (fluid & (y < 0) & (z < 0))).sum()))
     tooth = _tooth_of(bucket, grid)
-    names = ["walls", INLET, "top", "over", "side", "back", *(f"o{t}" for t in range(len(bucket.teeth)))]
+    names = ["walls", INLET, "top", "over", "side", BACK, *(f"o{t}" for t in range(len(bucket.teeth)))]
     labels = _labels(grid, material, tooth, names, _blades_top(bucket, grid, solid))
     if nozzle is None:
         direction = _inlet(bucket, grid, fluid, labels, pour)
     else:
         core = labels[1:-1, 1:-1, 1:-1]
-        core[channel & ~solid] = names.index("back")  # up the gutter, from where it comes again
+        core[channel & ~solid] = names.index(BACK)
         core[jet & ~solid], direction = INFLOW, nozzle.way
     pool = fluid & (y < -0.3)
     water = _filled(grid, pool, pour.below)

@@ -14,6 +14,7 @@ from pelu_fab.ir.process import Fluid
 from pelu_fab.signoff.stl import Array, Index, Mask
 
 INLET = "inlet"
+BACK = "back"  # a patch: up a gutter, from where water comes again
 COURANT = 2.0  # the surface, in one implicit step: half the time of two of 0.8 each, a card's shares 0.2 points apart
 AIR_COURANT = 6.0  # where there is no surface, mostly in air
 LONGEST_STEP, FIRST_STEP = 2e-3, 5e-5  # s

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pelu_fab.cfd import foam
-from pelu_fab.cfd.case import INLET, Case, contact_angle
+from pelu_fab.cfd.case import BACK, INLET, Case, contact_angle
 from pelu_fab.cfd.flight import Parcels
 from pelu_fab.cfd.mesh import WALLS
 from pelu_fab.cfd.result import Outcome
@@ -116,10 +116,10 @@ def climb(case: Case, folder: Path) -> float:
 
 
 def leaving(case: Case, folder: Path) -> Parcels:
-    """Water that leaves a case by its open faces, over the later half of the pour, from the fields written there."""
+    """Water that leaves a case for good by its open faces, over the later half of the pour, by its written fields."""
     written = [path for t, path in foam.times(folder) if case.inflow.stop / 2 <= t <= case.inflow.stop + 1e-3]
     mesh = case.mesh
-    held = {"walls", INLET, *(name for name in case.outlets)}
+    held = {"walls", INLET, BACK, *(name for name in case.outlets)}
     faces = np.concatenate(
         [np.arange(f, f + n) for name, f, n in mesh.patches if name not in held] or [np.zeros(0, int)]
     )

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pelu_fab.cfd.case import BACK
 from pelu_fab.cfd.compare import digests
 from pelu_fab.cfd.result import FILE, Outcome, fresh, read_results
 from pelu_fab.cfd.run import Job, key_of
 from pelu_fab.errors import FabError
-from pelu_fab.network.names import branch_name, duct_name, source_of
+from pelu_fab.network.names import branch_name, duct_name, source_of, target_of
 from pelu_fab.signoff.dossier import read_dossier
 
 RECORD = "cfd.csv"
@@ -21,7 +22,6 @@ COLUMNS = ("date", "at", "pour", "fluid", "cells", "CPU min", "found", "points o
 DIGITS = 12  # of a sha256, enough to tell it from another
 BEGUN = 0.05  # mL: a comb that has given so much runs
 LAST, TRICKLE = 0.2, 0.15  # s, mL/s: a pool that gave less than that in its last moments has run off
-ON_ITS_WAY = ("back",)  # thrown back up its gutter, from where it comes again
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def said(folder: Path, *, stale: bool = True) -> list[Said]:
 
 
 def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
-    astray = sum(volume for name, volume in one.left.items() if name not in ON_ITS_WAY)
+    astray = sum(volume for name, volume in one.left.items() if name != BACK)
     astray *= 1.0 - one.lands.get(one.at, 0.0) * (one.kind == "bucket")  # what splashes up and falls back
     off: float | None = None
     lacked = one.kind == "bucket" and one.below > 0.0
@@ -147,12 +147,12 @@ def _digits(parts: Mapping[str, str]) -> dict[str, str]:
 def _arrives(one: Outcome, astray: float) -> tuple[str, float]:
     """How much of what has left a tray, or come to a pool, arrives where it should, and the mL that do not.
 
-    Of the water `astray` of a pool none arrives; off a tray it flies on, and some may. What falls back into the bucket
-    that it came from passes its comb again, and counts then.
+    Water that flies off may still come down where it should. What falls back into the bucket that it came from passes
+    its comb again, and counts then.
     """
     flown = sum(one.left.values())
     if " into " in one.at:
-        came = one.poured - (flown - astray)
+        came, astray = one.poured - one.left.get(BACK, 0.0), astray * (1.0 - one.lands.get(target_of(one.at), 0.0))
     else:
         (goal,) = one.delivered
         gone = flown * (1.0 - one.lands.get(source_of(one.at), 0.0))

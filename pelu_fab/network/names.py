@@ -36,7 +36,12 @@ def duct_name(source: str, target: str) -> str:
 
 def source_of(duct: str) -> str:
     """Where a duct begins: L0.b1 of `L0.b1->L1.b0`, whatever of its way is told after that."""
-    return duct.partition("->")[0]
+    return duct.partition(ARROW)[0]
+
+
+def target_of(duct: str) -> str:
+    """Where a duct leads: L1.b0 of `L0.b1->L1.b0`, whatever of its way is told after that."""
+    return duct.partition(ARROW)[2].partition(" ")[0]
 
 
 def branch_name(layer: int, unit: int, target: int, *, layers: int) -> str:

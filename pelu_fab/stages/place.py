@@ -43,7 +43,7 @@ HALF_WAY = 0.7  # of a bucket's length that an ear reaches back under it, where 
 SEAT_AIR, EAR_ROOM = 0.3, 1.2  # behind an ear, at most; and at its wall's top
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
-ENTRY, NOTCH = 15.4, 2.5  # a tray above the sill that it feeds; air below
+ENTRY, NOTCH = 15.4, 1.2  # a tray above the sill that it feeds at its lip; air below it over a card's back wall
 TAPER = 10.0  # run before a joint in which each wall of a gutter moves in
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
@@ -568,16 +568,24 @@ def _row(
         z = on_grid(trays[-1].floor_z(out.y) - trays[-1].floor - ENTRY) if trays else 0.0
         moved = card.moved(out.x - (card.x0 + card.x1) / 2)
         if trays:
-            side = out.width / 2 + trays[-1].wall + SIDE_AIR + (KINK + 1.0 / LEAD) * (OVERLAP + card.wall)
             (left, right), thin = moved.body, process.printer.blade  # no less stands beside it
-            low = out.x - side if out.x - side > left + thin else left - 1.0
-            high = out.x + side if out.x + side < right - thin else right + 1.0
-            moved = replace(moved, notch=(on_grid(low), on_grid(high), on_grid(ENTRY - NOTCH)))
+            low, high = _over_back(trays[-1], card, out.y, process.printer.slanting)
+            low = low if low > left + thin else left - 1.0
+            high = high if high < right - thin else right + 1.0
+            foot = ENTRY + OVERLAP * tan(radians(trays[-1].slope_deg)) - NOTCH
+            moved = replace(moved, notch=(on_grid(low), on_grid(high), on_grid(foot)))
         reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
         placed.append(
             PlacedCard(moved, y, z, (on_grid(-0.8 * card.depth), on_grid(max(-0.12 * card.depth, -2.4))), reach)
         )
     return tuple(placed)
+
+
+def _over_back(tray: Tray, card: Card, lip_y: float, wall: float) -> Span:
+    """Where a card's gutter lies between its lip and the back wall it comes in over, its own walls and some air too."""
+    (gutter,) = (gutter for gutter in tray.gutters if gutter.target == card.name)
+    ends = [gutter.at(tray.to((y, tray.floor_z(y)))[0]) for y in (lip_y - OVERLAP - 2.0 * card.wall, lip_y)]
+    return min(end.x0 for end in ends) - wall - SIDE_AIR, max(end.x1 for end in ends) + wall + SIDE_AIR
 
 
 def _ending(

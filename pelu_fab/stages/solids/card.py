@@ -16,6 +16,7 @@ BITE = 0.3  # mm: every join overlaps by this
 HIGH = 200.0
 NAME_FOOT = -4.0  # mm above the sill
 TIP, EAR_HEIGHT = 3.6, 8.0  # mm
+CHEEK = 12.0  # mm of a side wall as high as the baffle that it ends at
 
 
 def card_part(placed: PlacedCard, labels: Mapping[str, str], process: Process) -> Part:
@@ -100,8 +101,16 @@ def _inlet(card: Card) -> list[tuple[Step, ...]]:
         if plate.crest:
             x0, x1, top = plate.crest
             steps.append(Step("add", (box((x0, x1), y, (plate.top_z - BITE, top)),)))
+            if (x0, x1) == (card.x0, card.x1):
+                steps.append(Step("add", _cheeks(card, y, top)))
         made.append(tuple(steps))
     return made
+
+
+def _cheeks(card: Card, y: Span, top: float) -> tuple[Prism, ...]:
+    """Side walls as high as the baffle just before it: a jet that comes in aside, off a fan-out, runs up there."""
+    along, up = (y[0] - CHEEK, y[1]), (card.rim_z - BITE, top)
+    return box((card.body[0], card.x0), along, up), box((card.x1, card.body[1]), along, up)
 
 
 def _leads(card: Card) -> list[tuple[Step, ...]]:
