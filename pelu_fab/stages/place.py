@@ -43,7 +43,7 @@ HALF_WAY = 0.7  # of a bucket's length that an ear reaches back under it, where 
 SEAT_AIR, EAR_ROOM = 0.3, 1.2  # behind an ear, at most; and at its wall's top
 SIDE_AIR, RELIEF = 0.3, 0.6  # between a tray's outer walls and a card's name or ears; how proud that stands
 KINK, LEAD = 0.42, 3.0  # aside per mm along (23 degrees); run per mm that each wall of a gutter moves in
-ENTRY, NOTCH = 15.4, 1.2  # a tray above the sill that it feeds at its lip; air below it over a card's back wall
+ENTRY, NOTCH = 15.4, 2.5  # a tray above the sill that it feeds; air below
 TAPER = 10.0  # run before a joint in which each wall of a gutter moves in
 LAP, STEP = 8.0, 4.2  # that a tray reaches over the next; from its underside to the next one's floor
 OVER = 0.3  # between a card's rim and the gutters above, which come to lie on it
@@ -572,8 +572,7 @@ def _row(
             low, high = _over_back(trays[-1], card, out.y, process.printer.slanting)
             low = low if low > left + thin else left - 1.0
             high = high if high < right - thin else right + 1.0
-            foot = ENTRY + OVERLAP * tan(radians(trays[-1].slope_deg)) - NOTCH
-            moved = replace(moved, notch=(on_grid(low), on_grid(high), on_grid(foot)))
+            moved = replace(moved, notch=(on_grid(low), on_grid(high), on_grid(ENTRY - NOTCH)))
         reach = (on_grid(moved.body[0] - ROW_EAR), on_grid(moved.body[1] + ROW_EAR))
         placed.append(
             PlacedCard(moved, y, z, (on_grid(-0.8 * card.depth), on_grid(max(-0.12 * card.depth, -2.4))), reach)
