@@ -34,6 +34,7 @@ LAYERS = 2.2  # thin layers over and under the sill that a cell takes
 PLATE = 0.6  # of the widest layer's air: less stands in a plate's slots
 BEFORE_SILL = -4.0  # mm: from there on water gathers to the teeth
 BESIDE = 2.0  # mm: of a slanting channel that is not solved beside what comes down it
+STRAIGHT = 0.02  # mm aside per mm along: a channel that runs less aside does not slant
 NOZZLE, LEAST_NOZZLE, ROOM = 1.5, 0.6, 16.0  # mm: length and least depth of a sheet that comes in, air above it
 DIPPED = 3.0  # mm over the sill that a calm stream's spout ends: it falls no further through air
 EVEN_FLOOR = 0.55  # of the pool's depth, from the back: the floor that an even pour comes through
@@ -111,7 +112,8 @@ class Nozzle:
         slant, beyond = self.way[1 - main] / self.way[main], centres - self.at
         before = beyond[..., main] * np.sign(self.way[main])
         aside = np.abs(beyond[..., 1 - main] - slant * beyond[..., main])
-        half = self.width / 2 + (BESIDE if slant else 0.0)  # a slanting sheet would push into a gap beside stairs
+        slants = abs(slant) > STRAIGHT  # then a sheet would push into a gap beside stairs
+        half = self.width / 2 + (BESIDE if slants else 0.0)
         channel = (before < 0) & (aside < half) & (centres[..., 2] > low[2])
         return np.asarray(((centres > low) & (centres < high)).all(axis=-1) & channel), np.asarray(channel)
 

@@ -9,7 +9,7 @@ from math import sqrt
 
 import numpy as np
 
-from pelu_fab.cfd.bucket import AIR, INFLOW, Bucket, Nozzle, bucket_case
+from pelu_fab.cfd.bucket import AIR, INFLOW, STRAIGHT, Bucket, Nozzle, bucket_case
 from pelu_fab.cfd.case import INLET, Case, Inflow
 from pelu_fab.cfd.frame import GRAVITY, Frame, frame_of
 from pelu_fab.cfd.grid import Grid, growing, lines, spread_from, walls
@@ -35,7 +35,7 @@ WIDEST, PLACES = 60.0, 6  # mm from there to a gutter's wall, at most; places al
 HOLE = 14.0  # mm before a lip from which on water may be under the floor, too
 LAST = 20.0  # mm of a tray before its lip that water is followed `off`
 AT_LIP = 3.0  # mm before a lip where its channel is measured
-SLANT_OVER, STRAIGHT = 6.0, 0.02  # mm over which it is told how far a channel's walls run aside; less a mm is none
+SLANT_OVER = 6.0  # mm over which it is told how far a channel's walls run aside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
