@@ -90,7 +90,7 @@ def said(folder: Path, *, stale: bool = True) -> list[Said]:
 
 def _said(one: Outcome, trained: Mapping[str, float], date: str) -> Said:
     astray = sum(volume for name, volume in one.left.items() if name != BACK)
-    astray *= 1.0 - one.lands.get(one.at, 0.0) * (one.kind == "bucket")  # what splashes up and falls back
+    astray *= 1.0 - one.lands.get(target_of(one.at) or one.at, 0.0)  # what splashes up and falls back
     off: float | None = None
     lacked = one.kind == "bucket" and one.below > 0.0
     if one.kind == "transfer":
@@ -150,11 +150,11 @@ def _arrives(one: Outcome, astray: float) -> tuple[str, float]:
     Water that flies off may still come down where it should. What falls back into the bucket that it came from passes
     its comb again, and counts then.
     """
-    flown = sum(one.left.values())
     if " into " in one.at:
-        came, astray = one.poured - one.left.get(BACK, 0.0), astray * (1.0 - one.lands.get(target_of(one.at), 0.0))
+        came = one.poured - one.left.get(BACK, 0.0)
     else:
         (goal,) = one.delivered
+        flown = sum(one.left.values())
         gone = flown * (1.0 - one.lands.get(source_of(one.at), 0.0))
         came, astray = one.delivered[goal] + gone, gone - flown * one.lands.get(goal, 0.0)
     return f"{100 * (1.0 - astray / max(came, 1e-9)):.2f} arrive", astray
